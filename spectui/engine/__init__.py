@@ -1,0 +1,1 @@
+"""Token ids in, steps out: the decoding engine. It knows no text, no terminal and nothing of the rest of spectui."""

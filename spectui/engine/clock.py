@@ -1,0 +1,71 @@
+"""The clock of a lane: milliseconds since the command to answer."""
+
+from time import perf_counter_ns
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """Tells the time that an event is stamped with."""
+
+    def start(self) -> None:
+        """A command to answer has come."""
+        ...
+
+    def stamp(self, spent_ms: float) -> float:
+        """The time now, after work that took ``spent_ms``."""
+        ...
+
+
+class RealClock:
+    """Time as the user feels it, everything included."""
+
+    def __init__(self) -> None:
+        self.start()
+
+    def start(self) -> None:
+        """A command to answer has come."""
+        self._begin = perf_counter_ns()
+
+    def stamp(self, spent_ms: float) -> float:
+        """Milliseconds since ``start``."""
+        return (perf_counter_ns() - self._begin) / 1e6
+
+
+class LaneClock:
+    """Time that this lane alone has used the device, for lanes that take turns."""
+
+    def __init__(self) -> None:
+        self.elapsed = 0.0
+
+    def start(self) -> None:
+        """A command to answer has come."""
+        self.elapsed = 0.0
+
+    def stamp(self, spent_ms: float) -> float:
+        """The sum of all that was spent so far."""
+        self.elapsed += spent_ms
+        return self.elapsed
+
+
+class Stopwatch:
+    """Splits the wall time of a step into laps, in milliseconds since it began."""
+
+    def __init__(self) -> None:
+        self._begin = perf_counter_ns()
+        self._last = 0.0
+        self.laps: dict[str, tuple[float, float]] = {}
+
+    def now(self) -> float:
+        """Milliseconds since the beginning."""
+        return (perf_counter_ns() - self._begin) / 1e6
+
+    def lap(self, name: str) -> None:
+        """End a lap that began where the last one ended."""
+        end = self.now()
+        self.laps[name] = (self._last, end)
+        self._last = end
+
+    def length(self, name: str) -> float:
+        """Milliseconds of a lap; 0 if there was none."""
+        start, end = self.laps.get(name, (0.0, 0.0))
+        return end - start

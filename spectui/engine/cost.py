@@ -1,0 +1,166 @@
+"""The cost model: what verification takes on this device, and what is therefore worth drafting."""
+
+from collections.abc import Callable, Sequence
+from statistics import median
+from time import perf_counter
+
+from .step import Step
+
+SIZES = (1, 2, 4, 8, 16, 32, 64)
+
+
+class CostModel:
+    """T(m): milliseconds of one target pass over m tokens, monotone in m.
+
+    Measured once, then scaled while running, because every pass grows with the context.
+    """
+
+    def __init__(self, points: dict[int, float] | None = None) -> None:
+        self.points = _monotone(points or {})
+        self._drift = 1.0
+
+    def __bool__(self) -> bool:
+        return bool(self.points)
+
+    def verify_ms(self, rows: int) -> float:
+        """T(rows), interpolated between the measured sizes and extrapolated by the last slope; 0 if unmeasured."""
+        return self._curve(rows) * self._drift
+
+    def note(self, rows: int, ms: float) -> None:
+        """Take in a pass that really happened."""
+        expected = self._curve(rows)
+        if expected > 0.0:
+            ratio = min(4.0, max(0.25, ms / expected))
+            self._drift += 0.05 * (ratio - self._drift)
+
+    def best_size(self, scores: Sequence[float], last: int | None = None) -> int:
+        """How many of the nodes to verify: the m that maximises (1 + the m highest scores) / T(m + 1).
+
+        ``scores`` are estimated probabilities of acceptance; ``last`` is the previous answer, kept unless another
+        size is 5 % better (hysteresis).
+        """
+        if not self.points:
+            return len(scores)
+        rates = [1.0 / self.verify_ms(1)]
+        gain = 1.0
+        for count, score in enumerate(sorted(scores, reverse=True), 1):
+            gain += score
+            rates.append(gain / self.verify_ms(count + 1))
+        best = max(range(len(rates)), key=rates.__getitem__)
+        if last is not None and rates[best] < 1.05 * rates[min(last, len(scores))]:
+            return min(last, len(scores))
+        return best
+
+    def _curve(self, rows: int) -> float:
+        sizes = list(self.points)
+        if not sizes:
+            return 0.0
+        if len(sizes) == 1:
+            return self.points[sizes[0]]
+        above = next((index for index, size in enumerate(sizes) if size >= rows), len(sizes) - 1)
+        low, high = sizes[max(0, above - 1)], sizes[max(1, above)]
+        share = (rows - low) / (high - low)
+        return max(self.points[low] + share * (self.points[high] - self.points[low]), self.points[sizes[0]])
+
+
+def _monotone(points: dict[int, float]) -> dict[int, float]:
+    made: dict[int, float] = {}
+    for size in sorted(points):
+        made[size] = max(points[size], max(made.values(), default=0.0))
+    return made
+
+
+def measure(run: Callable[[int], None], seconds: float = 1.5, rounds: int = 7) -> CostModel:
+    """Time ``run(m)`` for the standard sizes in interleaved rounds, at most about ``seconds`` in all.
+
+    Medians of the rounds after one warm-up; a slow device gets fewer rounds, but never less than one.
+    """
+    times: dict[int, list[float]] = {size: [] for size in SIZES}
+    begin = perf_counter()
+    run(SIZES[0])
+    for _ in range(rounds):
+        for size in SIZES:
+            start = perf_counter()
+            run(size)
+            times[size].append((perf_counter() - start) * 1e3)
+        if perf_counter() - begin > seconds:
+            break
+    return CostModel({size: median(values) for size, values in times.items()})
+
+
+class Calibration:
+    """Turns a source's own estimates into frequencies of acceptance, learnt per source and depth."""
+
+    def __init__(self) -> None:
+        self._sums: dict[tuple[str, int], tuple[float, float, float]] = {}
+
+    def estimate(self, kind: str, depth: int, probability: float | None) -> float:
+        """Calibrated probability that a node of this source and depth is accepted once its parent is."""
+        if probability is None:
+            return self.usual(kind)
+        _, predicted, accepted = self._sums.get((kind, min(depth, 8)), (0.0, 0.0, 0.0))
+        return min(0.995, probability * (accepted + 4.0) / (predicted + 4.0))
+
+    def usual(self, kind: str) -> float:
+        """How often a node of this source is accepted once its parent is, at whatever depth; 0.8 before any was."""
+        sums = [values for (source, _), values in self._sums.items() if source == kind]
+        return (sum(s[2] for s in sums) + 3.2) / (sum(s[0] for s in sums) + 4.0)
+
+    def learn(self, step: Step) -> None:
+        """Take in the fates of a step's nodes whose parents were walked."""
+        depths: list[int] = []
+        for node in step.nodes:
+            depths.append(1 if node.parent < 0 else depths[node.parent] + 1)
+            if node.fate not in ("accepted", "rejected"):
+                continue
+            key = (node.source.kind, min(depths[-1], 8))
+            offered, predicted, accepted = (0.98 * value for value in self._sums.get(key, (0.0, 0.0, 0.0)))
+            hit = float(node.fate == "accepted")
+            probability = 0.5 if node.probability is None else node.probability
+            self._sums[key] = (offered + 1.0, predicted + probability, accepted + hit)
+
+
+class Gate:
+    """Whether drafting is worth its own time; when it is not, it is tried again every 32 steps, backing off to 256."""
+
+    IGNORED, WARM_UP, PROBE, FIRST_PAUSE, LAST_PAUSE = 2, 10, 5, 32, 256
+
+    def __init__(self) -> None:
+        self._tokens = self._ms = 0.0
+        self._ignore = self.IGNORED
+        self._due = self.WARM_UP
+        self._closed_for = 0
+        self._pause = self.FIRST_PAUSE
+
+    @property
+    def open(self) -> bool:
+        """Whether the next step should draft."""
+        return self._closed_for == 0
+
+    def begin(self) -> None:
+        """The next steps include catching up with the sequence and say little."""
+        self._ignore = self.IGNORED
+
+    def note(self, tokens: int, ms: float, plain_ms: float) -> None:
+        """Take in a step: tokens emitted, its wall time, and what a step without a draft would take."""
+        if not self.open:
+            self._closed_for -= 1
+            self._due = self.PROBE
+            self._ignore = self.IGNORED
+            return
+        if self._ignore:
+            self._ignore -= 1
+            return
+        self._tokens = 0.9 * self._tokens + tokens
+        self._ms = 0.9 * self._ms + ms
+        self._due = max(0, self._due - 1)
+        if self._due == 0 and plain_ms > 0.0:
+            self._decide(worth=self._tokens / self._ms >= 0.98 / plain_ms)
+
+    def _decide(self, worth: bool) -> None:
+        if worth:
+            self._pause = self.FIRST_PAUSE
+            return
+        self._closed_for = self._pause
+        self._pause = min(self.LAST_PAUSE, 2 * self._pause)
+        self._tokens = self._ms = 0.0

@@ -1,0 +1,264 @@
+"""The one loop: propose, verify, choose, walk, commit, observe."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from .answer import Answer, Limits, cut
+from .choice import Chooser
+from .clock import Clock, RealClock, Stopwatch
+from .cost import CostModel
+from .drafters.drafter import Context, Drafter, Resources
+from .drafters.registry import MODES
+from .errors import UserError
+from .events import Prefill
+from .options import Options
+from .plan import Plan
+from .step import Emitted, Fate, Kind, Node, Span, Step, Times
+from .target import Output, Target
+from .tree import ROOT, DraftTree
+from .verify import RULES, Pass, Verdict
+
+
+@dataclass(slots=True)
+class Known:
+    """What the last pass said about the pending token, for drafters that ask for it."""
+
+    top_ids: Sequence[int] = ()
+    hidden: Tensor | None = None
+
+
+class Decoder:
+    """Decodes one sequence with a target that may be shared; the mode may change between any two steps."""
+
+    def __init__(
+        self,
+        target: Target,
+        resources: Resources,
+        limits: Limits,
+        cost: CostModel | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        self.target = target
+        self.limits = limits
+        self.answer = Answer()
+        self.clock: Clock = clock or RealClock()
+        self.inspect = False
+        """Whether steps carry the target's top choices."""
+        self.mode = "ar"
+        self.options = Options()
+        self.cost = cost or CostModel()
+        self._resources = resources
+        self._cache = target.new_cache()
+        self._chooser = self._new_chooser()
+        self._drafters: dict[str, Drafter] = {}
+        self._plans: dict[str, Plan] = {}
+        self._known = Known()
+        self._index = 0
+
+    # -- what may change between steps
+
+    def set_mode(self, mode: str) -> None:
+        """Draft with another method from the next step on; KeyError if there is no such mode."""
+        if mode not in self._drafters:
+            self._drafters[mode] = MODES[mode].load()(self._resources)
+            self._plans[mode] = Plan(self.cost)
+        self._drafters[mode].begin(self.answer.tokens)
+        self._plans[mode].gate.begin()
+        self.mode = mode
+
+    def set_options(self, options: Options) -> None:
+        """Decode with other options from the next step on."""
+        if options.speculation.rule not in RULES:
+            raise UserError(f"there is no rule {options.speculation.rule!r}; choose from {', '.join(RULES)}")
+        self.options = options
+        self._chooser = self._new_chooser()
+
+    def forget(self) -> None:
+        """Drop the sequence and free its cache, after a failure that may have left them in between."""
+        self._cache = self.target.new_cache()
+        self.answer = Answer()
+
+    @property
+    def steps(self) -> int:
+        """Steps of the running answer so far."""
+        return self._index
+
+    def _new_chooser(self) -> Chooser:
+        return Chooser(self.options.sampling, self._resources.vocabulary, self.target.device)
+
+    # -- an answer
+
+    @torch.inference_mode()
+    def prefill(self, prompt: Sequence[int], cancelled: Callable[[], bool] = lambda: False) -> Prefill | None:
+        """Start an answer: bring the cache up to the prompt and choose the first token; None if cancelled.
+
+        Rows of earlier turns are reused as far as the ids agree. Raises UserError if the prompt leaves no room.
+        """
+        self._check(prompt)
+        self.clock.start()
+        watch = Stopwatch()
+        same = _common_prefix(self.answer.tokens, prompt, min(self._cache.length, len(prompt) - 1))
+        reused = self._cache.truncate(same)
+        self.answer = Answer(list(prompt[:reused]), len(prompt))
+        out = self.target.prefill(self._cache, prompt[reused:], cancelled)
+        if out is None:
+            self.answer = Answer(list(prompt[: self._cache.length]), len(prompt))
+            return None
+        self.answer.tokens = list(prompt)
+        verdict = self._judge(DraftTree(), out, position=len(prompt) - 1, step=-1)
+        self._known = Known(verdict.extra)
+        _, self.answer.end = cut(self.answer, [verdict.token], self.limits, self.options.max_new_tokens)
+        self.answer.tokens.append(verdict.token)
+        self._index = 0
+        for name, drafter in self._drafters.items():
+            drafter.begin(self.answer.tokens)
+            self._plans[name].gate.begin()
+        return Prefill(watch.now(), reused, verdict.token, self.clock.stamp(watch.now()))
+
+    def _check(self, prompt: Sequence[int]) -> None:
+        if not prompt:
+            raise UserError("the prompt is empty; type something first")
+        if len(prompt) >= self.limits.context:
+            raise UserError(
+                f"the conversation has {len(prompt)} tokens and the model's context holds {self.limits.context}; "
+                "start a new conversation or ask something shorter"
+            )
+
+    @torch.inference_mode()
+    def step(self) -> Step:
+        """One pass of the target, with whatever the mode drafted for it."""
+        watch = Stopwatch()
+        drafter, plan = self._drafters[self.mode], self._plans[self.mode]
+        limit, why = plan.limit(self.options.speculation, self._room())
+        tree = self._propose(drafter, plan, limit) if limit else DraftTree(why=why)
+        watch.lap("draft")
+        job = drafter.overlap(tree)
+        try:
+            out = self.target.step(self._cache, self.answer.tokens[-1], tree, drafter.needs.hidden)
+            verdict = self._judge(tree, out, len(self.answer.tokens) - 1, self._index)
+            watch.lap("verify")
+        finally:
+            if job is not None:
+                job.join()
+        tokens = [*(tree.tokens[node] for node in verdict.path), verdict.token]
+        kept, end = cut(self.answer, tokens, self.limits, self.options.max_new_tokens)
+        self._cache.commit([0, *(node + 1 for node in verdict.path[: kept - 1])])
+        watch.lap("commit")
+        step = self._record(tree, verdict, tokens[:kept], limit, out, watch)
+        self.answer.tokens.extend(tokens[:kept])
+        self.answer.end = end
+        self._known = Known(verdict.extra, None if out.hidden is None else out.hidden[:, verdict.row])
+        self._index += 1
+        plan.learn(step)
+        for name, other in self._drafters.items():
+            other.observe(step, name == self.mode)
+        return step
+
+    def _room(self) -> int:
+        """How deep a tree may be: neither the limits nor a change of rotary frequencies may lie inside it."""
+        length = len(self.answer.tokens)
+        left = [
+            self.answer.prompt_length + self.options.max_new_tokens - length - 1,
+            self.limits.context - length - 1,
+        ]
+        if self.target.rope_switch is not None:
+            left.append(self.target.rope_switch.room(length))
+        return min(left) if self.target.capability.trees else 0
+
+    def _propose(self, drafter: Drafter, plan: Plan, limit: int) -> DraftTree:
+        rule = RULES[self.options.speculation.rule]
+        room = self._room()
+        context = Context(
+            tokens=self.answer.tokens,
+            remaining=room,
+            speculation=self.options.speculation,
+            chooser=self._chooser,
+            rule_is_coupled=rule.same_text,
+            cost=self.cost,
+            calibration=plan.calibration,
+            step=self._index,
+            top_ids=self._known.top_ids,
+            hidden=self._known.hidden,
+        )
+        tree = drafter.propose(context, limit).shallow(room)
+        return plan.prune(tree, self.options.speculation) if rule.prunable else tree
+
+    def _judge(self, tree: DraftTree, out: Output, position: int, step: int) -> Verdict:
+        needs = self._drafters[self.mode].needs
+        top = min(needs.top_ids, self._resources.vocabulary)
+        extra = out.logits[:, : self._resources.vocabulary].topk(top, -1).indices if top else None
+        tokens = self.answer.tokens
+        made = Pass(tree, out.logits, position, step, lambda node: [*tokens, *tree.path_tokens(node)], extra)
+        return RULES[self.options.speculation.rule].judge(made, self._chooser)
+
+    def _record(
+        self, tree: DraftTree, verdict: Verdict, emitted: list[int], limit: int, out: Output, watch: Stopwatch
+    ) -> Step:
+        fates = _fates(tree, verdict.path, len(emitted))
+        nodes = tuple(
+            Node(*drafted)
+            for drafted in zip(
+                tree.tokens, tree.parents, tree.sources, tree.probabilities, fates, strict=True
+            )
+        )
+        top = self._top(tree, verdict, out) if self.inspect else None
+        watch.lap("record")
+        wall = watch.now()
+        draft, verify, commit = (watch.length(name) for name in ("draft", "verify", "commit"))
+        return Step(
+            mode=self.mode,
+            index=self._index,
+            position=len(self.answer.tokens) - 1,
+            time_ms=self.clock.stamp(wall),
+            nodes=nodes,
+            accepted=fates.count("accepted"),
+            emitted=tuple(map(Emitted, emitted, _kinds(nodes, verdict, len(emitted)))),
+            ms=Times(draft, verify, commit, max(0.0, wall - draft - verify - commit), wall),
+            spans=tuple(Span(name, *watch.laps[name]) for name in ("draft", "verify") if name in watch.laps),
+            limit=limit,
+            why_no_draft=None if nodes else tree.why,
+            target_top=top,
+        )
+
+    def _top(
+        self, tree: DraftTree, verdict: Verdict, out: Output
+    ) -> tuple[tuple[tuple[int, float], ...], ...]:
+        rows = [0, *(node + 1 for node in verdict.path)]
+        logits = out.logits[rows, : self._resources.vocabulary]
+        temperature = self.options.sampling.temperature or 1.0
+        values, ids = (logits / temperature).softmax(-1).topk(min(5, logits.shape[-1]), -1)
+        pairs = zip(ids.tolist(), values.tolist(), strict=True)
+        return tuple(tuple(zip(row, shares, strict=True)) for row, shares in pairs)
+
+
+def _fates(tree: DraftTree, path: Sequence[int], emitted: int) -> list[Fate]:
+    """What became of each node when ``path`` was walked and the first ``emitted`` tokens stayed."""
+    order = {node: index for index, node in enumerate(path)}
+    walked = {ROOT, *path}
+    fates: list[Fate] = []
+    for node, parent in enumerate(tree.parents):
+        if node in order:
+            fates.append("accepted" if order[node] < emitted else "cut")
+        else:
+            fates.append("rejected" if parent in walked else "unreached")
+    return fates
+
+
+def _kinds(nodes: Sequence[Node], verdict: Verdict, emitted: int) -> list[Kind]:
+    """What each emitted token is; only the last of a whole walk is the target's own."""
+    accepted = len(verdict.path)
+    kinds: list[Kind] = ["accepted"] * min(accepted, emitted)
+    if emitted > accepted:
+        refused = any(node.fate == "rejected" and node.parent == verdict.row - 1 for node in nodes)
+        kinds.append("correction" if refused else "bonus" if nodes else "target")
+    return kinds
+
+
+def _common_prefix(old: Sequence[int], new: Sequence[int], most: int) -> int:
+    for index in range(min(most, len(old))):
+        if old[index] != new[index]:
+            return index
+    return min(most, len(old))

@@ -1,0 +1,1 @@
+"""One file a decoding method; the registry names them all."""

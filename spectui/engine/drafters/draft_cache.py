@@ -1,0 +1,92 @@
+"""The draft model's own cache: it follows the sequence lazily and keeps what it drafted if that came true."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..target import Output, Target, causal
+from ..tree import ROOT, DraftTree
+
+
+class DraftCache:
+    """Rows for the tokens in ``fed``, then scratch rows for drafted nodes that were fed to the draft."""
+
+    def __init__(self, target: Target) -> None:
+        self._target = target
+        self._cache = target.new_cache()
+        self._fed: list[int] = []
+        self._doubtful = False
+        self._rows: dict[int, int] = {}
+        self._next: dict[tuple[int, int], int] = {}
+        self._depths: list[int] = []
+        self._above: list[list[int]] = []
+
+    def doubt(self) -> None:
+        """The sequence may have changed anywhere."""
+        self._doubtful = True
+
+    def catch_up(self, tokens: Sequence[int]) -> Tensor:
+        """Make the cache hold exactly ``tokens``; logits after the last one, [1, vocabulary].
+
+        After a fully accepted chain this feeds its last token, which the draft has proposed but never read.
+        """
+        self._settle(tokens)
+        missing = tokens[len(self._fed) :]
+        if len(missing) <= 8:
+            depths = range(len(missing))
+            visible = causal(len(missing), self._cache.length) if len(missing) > 1 else None
+            out: Output | None = self._target.forward(self._cache, missing, visible, depths, last=True)
+            self._cache.commit(range(len(missing)))
+        else:
+            out = self._target.prefill(self._cache, missing)
+        assert out is not None
+        self._fed.extend(missing)
+        return out.logits
+
+    def _settle(self, tokens: Sequence[int]) -> None:
+        """Keep the scratch rows that came true, drop the rest; leave at least one token to be fed."""
+        most = len(tokens) - 1
+        node, rows = ROOT, []
+        while not self._doubtful and len(self._fed) + len(rows) < most:
+            child = self._next.get((node, tokens[len(self._fed) + len(rows)]))
+            if child is None:
+                break
+            node = child
+            rows.append(self._rows[node])
+        same = len(self._fed)
+        if self._doubtful or same > most:
+            pairs = zip(self._fed, tokens[:most], strict=False)
+            same = next((index for index, (a, b) in enumerate(pairs) if a != b), min(same, most))
+            same = self._cache.truncate(same)
+        self._cache.commit(rows)
+        self._fed[same:] = tokens[same : same + len(rows)]
+        self._doubtful = False
+        self._rows, self._next, self._depths, self._above = {}, {}, [], []
+
+    def feed(self, tree: DraftTree, nodes: Sequence[int]) -> Output:
+        """One pass over some nodes whose parents were fed before; their rows stay scratch."""
+        before = self._cache.length
+        start = self._cache.scratch
+        visible = np.zeros((len(nodes), before + start + len(nodes)), dtype=np.bool_)
+        visible[:, :before] = True
+        for offset, node in enumerate(nodes):
+            row = start + offset
+            parent = tree.parents[node]
+            above = [] if parent == ROOT else self._above[self._rows[parent]]
+            self._above.append([*above, row])
+            visible[offset, [before + index for index in self._above[row]]] = True
+            self._rows[node] = row
+            self._next[parent, tree.tokens[node]] = node
+        depths = [tree.depths[node] - 1 for node in nodes]
+        single = len(nodes) == 1 and len(self._above[start]) == start + 1
+        out = self._target.forward(
+            self._cache,
+            [tree.tokens[node] for node in nodes],
+            None if single else torch.from_numpy(visible),
+            depths,
+            scratch_depths=self._depths,
+        )
+        self._depths.extend(depths)
+        return out

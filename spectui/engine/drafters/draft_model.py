@@ -1,0 +1,168 @@
+"""Speculation with a draft model: a small causal model guesses a chain or a tree ahead of the target."""
+
+from collections.abc import Sequence
+from time import perf_counter
+
+import torch
+from torch import Tensor
+
+from ..noise import gumbel, key
+from ..step import Source, Step
+from ..target import Output, Target
+from ..tree import ROOT, DraftTree
+from .draft_cache import DraftCache
+from .drafter import Context, Drafter, Resources
+
+MOST = 16
+_DRAW = 3
+
+
+class DraftModel(Drafter):
+    """Drafts with a second model (Leviathan et al. 2023, 2211.17192), coupled to the target by shared noise.
+
+    Under the classic rule at temperature above 0 it draws i.i.d. from its own distribution instead, in a shape that
+    is fixed before the first draw.
+    """
+
+    def __init__(self, resources: Resources) -> None:
+        super().__init__(resources)
+        assert resources.draft is not None
+        self._target: Target = resources.draft
+        self._cache = DraftCache(self._target)
+        self._never = torch.tensor(sorted(resources.never), dtype=torch.long, device=self._target.device)
+        self._scheduled = 5
+        self._token_ms = 0.0
+
+    def begin(self, tokens: Sequence[int]) -> None:
+        """Nothing is known about the cached rows any more; they are compared at the next proposal."""
+        self._cache.doubt()
+
+    def observe(self, step: Step, mine: bool) -> None:
+        """Lengthen the schedule after a full accept, shorten it otherwise (transformers' heuristic)."""
+        if mine and step.nodes:
+            full = step.emitted[-1].kind == "bonus"
+            self._scheduled = min(MOST, self._scheduled + 2) if full else max(1, self._scheduled - 1)
+
+    def propose(self, context: Context, limit: int) -> DraftTree:
+        """Catch up with the sequence, then draft as the options say."""
+        logits = self._cache.catch_up(context.tokens)
+        wanted = context.speculation
+        if not context.rule_is_coupled and not context.chooser.greedy:
+            return self._draw(context, logits, limit)
+        if wanted.draft_tree:
+            return self._grow(context, logits, min(limit, wanted.draft_tree))
+        return self._chain(context, logits, min(limit, self._most(context)))
+
+    def _most(self, context: Context) -> int:
+        lengths = {"auto": MOST, "schedule": self._scheduled}
+        tokens = context.speculation.draft_tokens
+        return lengths[tokens] if isinstance(tokens, str) else tokens
+
+    # -- coupled: the draft ranks its tokens with the target's own noise
+
+    def _chain(self, context: Context, logits: Tensor, limit: int) -> DraftTree:
+        tree = DraftTree()
+        limit = min(limit, context.remaining)
+        adaptive = context.speculation.draft_tokens == "auto"
+        while len(tree) < limit:
+            node = len(tree) - 1
+            self._branch(context, tree, [node], logits, 1)
+            if len(tree) == limit or (adaptive and self._enough(context, tree)):
+                break
+            logits = self._feed(tree, [node + 1])
+        return tree
+
+    def _grow(self, context: Context, logits: Tensor, limit: int) -> DraftTree:
+        """Level by level the likeliest nodes get children; the best ``limit`` of all stay (as EAGLE-2, 2406.16858)."""
+        tree = DraftTree()
+        width = 2 if limit < 12 else 4
+        tokens = context.speculation.draft_tokens
+        depth = min(context.remaining, tokens if isinstance(tokens, int) else 6)
+        frontier = [ROOT]
+        for level in range(depth):
+            first = len(tree)
+            self._branch(context, tree, frontier, logits, width)
+            if level == depth - 1:
+                break
+            frontier = sorted(range(first, len(tree)), key=lambda node: (-tree.scores[node], node))[:width]
+            frontier.sort()
+            logits = self._feed(tree, frontier)
+        return tree.best(limit)
+
+    def _branch(
+        self, context: Context, tree: DraftTree, nodes: list[int], logits: Tensor, width: int
+    ) -> None:
+        """Give each node its ``width`` best children by log q + noise; logits [nodes, vocabulary]."""
+        first = len(context.tokens)
+        indices = [first + (0 if node == ROOT else tree.depths[node]) for node in nodes]
+        seen = self._seen(context, tree, nodes)
+        scores = context.chooser.scores(self._allowed(logits), indices, seen)
+        width = min(width, scores.shape[-1])
+        best, ids = scores.topk(width, dim=-1)
+        probabilities = (best - scores.logsumexp(-1, keepdim=True)).exp()
+        for node, row, shares in zip(nodes, ids.tolist(), probabilities.tolist(), strict=True):
+            for rank, (token, share) in enumerate(zip(row, shares, strict=True)):
+                tree.add(token, node, Source("draft", rank=rank), share)
+
+    def _enough(self, context: Context, tree: DraftTree) -> bool:
+        """Whether one more token would cost more than it is expected to bring."""
+        count = len(tree)
+        gain, path = 1.0, 1.0
+        for depth, probability in enumerate(tree.probabilities, 1):
+            path *= context.calibration.estimate("draft", depth, probability)
+            gain += path
+        more = path * context.calibration.usual("draft")
+        now = context.cost.verify_ms(count + 1) + count * self._token_ms
+        later = context.cost.verify_ms(count + 2) + (count + 1) * self._token_ms
+        return bool(context.cost) and (gain + more) * now < gain * later
+
+    # -- classic: independent draws, in a shape fixed beforehand
+
+    def _draw(self, context: Context, logits: Tensor, limit: int) -> DraftTree:
+        tree = DraftTree(merge=False)
+        nodes = context.speculation.draft_tree
+        widths = (2, 2) if nodes else ()
+        chain = self._scheduled if context.speculation.draft_tokens == "auto" else self._most(context)
+        limit = min(limit, nodes or chain)
+        frontier = [ROOT]
+        for level in range(context.remaining):
+            first = len(tree)
+            self._sample(context, tree, frontier, logits, widths[level] if level < len(widths) else 1, limit)
+            frontier = list(range(first, len(tree)))
+            if len(tree) >= limit or not frontier:
+                break
+            logits = self._feed(tree, frontier)
+        return tree
+
+    def _sample(
+        self, context: Context, tree: DraftTree, nodes: list[int], logits: Tensor, width: int, limit: int
+    ) -> None:
+        chooser = context.chooser
+        rows = chooser.probabilities(self._allowed(logits), self._seen(context, tree, nodes)).double()
+        for node, q in zip(nodes, rows, strict=True):
+            room = min(width, limit - len(tree))
+            if room <= 0:
+                return
+            tree.rows[node] = q
+            for draw in range(room):
+                word = key(chooser.sampling.seed, context.step, node + 1, draw, _DRAW)
+                token = int((q.log() + gumbel(word, len(q), q.device)).argmax())
+                tree.add(token, node, Source("draft", rank=draw), float(q[token]))
+
+    # -- the draft's own passes
+
+    def _allowed(self, logits: Tensor) -> Tensor:
+        return logits.index_fill(-1, self._never, float("-inf")) if len(self._never) else logits
+
+    def _seen(self, context: Context, tree: DraftTree, nodes: list[int]) -> list[list[int]] | None:
+        if not context.chooser.needs_seen:
+            return None
+        return [[*context.tokens, *tree.path_tokens(node)] for node in nodes]
+
+    def _feed(self, tree: DraftTree, nodes: list[int]) -> Tensor:
+        """One pass of the draft over some nodes of the tree; logits [nodes, vocabulary]."""
+        start = perf_counter()
+        out: Output = self._cache.feed(tree, nodes)
+        spent = (perf_counter() - start) * 1e3
+        self._token_ms = spent if not self._token_ms else self._token_ms + 0.1 * (spent - self._token_ms)
+        return out.logits

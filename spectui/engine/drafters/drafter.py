@@ -1,0 +1,101 @@
+"""What a decoding method is: a drafter that proposes trees and learns from steps."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from ..choice import Chooser
+from ..cost import Calibration, CostModel
+from ..options import Speculation
+from ..step import Step
+from ..tree import DraftTree
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from ..target import Target
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """What a drafter wants from the target's pass besides the tokens."""
+
+    top_ids: int = 0
+    """How many ids of the highest logits at the last accepted node."""
+    hidden: tuple[int, ...] = ()
+    """Which layers' states at the last accepted node."""
+
+
+@dataclass(frozen=True, slots=True)
+class Resources:
+    """What a drafter is built from."""
+
+    vocabulary: int
+    """Ids below it have text."""
+    draft: "Target | None" = None
+    """The draft model, if there is one."""
+    never: frozenset[int] = field(default_factory=frozenset)
+    """Ids that must not be drafted, because draft and target disagree about them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What a drafter may know when it proposes."""
+
+    tokens: Sequence[int]
+    """The whole sequence; the last token is pending. Must not be changed or kept."""
+    remaining: int
+    """How deep a tree can be useful: tokens that may still be emitted, less the target's own."""
+    speculation: Speculation
+    chooser: Chooser
+    """The target's settings and noise; ``chooser.noise(i)`` is the noise for choosing token i."""
+    rule_is_coupled: bool
+    """Whether drafts may share the target's noise and be dropped by score."""
+    cost: CostModel
+    calibration: Calibration
+    step: int
+    """Number of the step, for draws that must be fresh each step."""
+    top_ids: Sequence[int] = ()
+    """Ids of the target's highest logits at the pending token, best first; empty if unknown."""
+    hidden: "Tensor | None" = None
+    """[layers, width] states at the pending token; None if unknown."""
+
+
+class Job:
+    """Optional work that runs while the target verifies."""
+
+    def join(self) -> None:
+        """Wait for the end."""
+
+    def cancel(self) -> None:
+        """Give up as soon as possible, and wait for that."""
+
+
+class Drafter:
+    """Base of all drafters; each hook does nothing by default.
+
+    A drafter owns its private state only. It may be switched off for any number of steps and must then catch up by
+    itself from ``context.tokens``.
+    """
+
+    needs = Needs()
+
+    def __init__(self, resources: Resources) -> None:
+        self.resources = resources
+
+    def begin(self, tokens: Sequence[int]) -> None:
+        """A new answer begins, or this drafter is used for the first time; ``tokens`` is the sequence so far."""
+
+    def propose(self, context: Context, limit: int) -> DraftTree:
+        """At most ``limit`` nodes, none deeper than ``context.remaining``; an empty tree says why in ``tree.why``."""
+        return DraftTree()
+
+    def overlap(self, tree: DraftTree) -> Job | None:
+        """Start work that may run during verification of ``tree``."""
+        return None
+
+    def observe(self, step: Step, mine: bool) -> None:
+        """A step has ended; ``mine`` tells whether this drafter proposed its tree."""
+
+
+Factory = Callable[[Resources], Drafter]

@@ -1,0 +1,55 @@
+"""The modes, in the order in which everything lists them; importing this loads no method and no torch."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .drafter import Drafter
+
+
+@dataclass(frozen=True, slots=True)
+class Mode:
+    """A decoding method as a user meets it."""
+
+    name: str
+    """What the command line and the trace say."""
+    title: str
+    """What the screens say."""
+    summary: str
+    """One sentence for help texts."""
+    factory: str
+    """``module:Class`` below this package; the class is called with the Resources of the decoder."""
+    needs_draft: bool = False
+    """Whether the mode works only with a draft model."""
+    drafts: bool = True
+    """Whether anything is drafted at all, so that the target must be able to verify trees."""
+
+    def load(self) -> "Callable[[Any], Drafter]":
+        """Import the method's class."""
+        module, _, attribute = self.factory.partition(":")
+        made: Callable[[Any], Drafter] = getattr(import_module(f".{module}", __package__), attribute)
+        return made
+
+
+MODES: dict[str, Mode] = {
+    mode.name: mode
+    for mode in (
+        Mode(
+            "ar",
+            "Autoregressive",
+            "one token a pass; the reference",
+            "autoregressive:Autoregressive",
+            drafts=False,
+        ),
+        Mode(
+            "draft", "Draft model", "a small model guesses ahead", "draft_model:DraftModel", needs_draft=True
+        ),
+    )
+}
+
+
+def default_mode(has_draft: bool) -> str:
+    """The mode of a new conversation: the draft model's if there is one, else autoregressive."""
+    return "draft" if has_draft else "ar"

@@ -1,0 +1,64 @@
+"""What a person may set for an answer, as immutable values."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+DraftTokens = int | Literal["auto", "schedule"]
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How the target chooses its tokens; the text is a function of model, prompt and these."""
+
+    temperature: float = 0.0
+    top_k: int = 0
+    """0 keeps every token."""
+    top_p: float = 1.0
+    min_p: float = 0.0
+    repetition_penalty: float = 1.0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        _check(0.0 <= self.temperature <= 100.0, "temperature", "from 0 to 100", self.temperature)
+        _check(self.top_k >= 0, "top-k", "0 (off) or more", self.top_k)
+        _check(0.0 < self.top_p <= 1.0, "top-p", "above 0, up to 1", self.top_p)
+        _check(0.0 <= self.min_p < 1.0, "min-p", "from 0 to below 1", self.min_p)
+        _check(
+            0.0 < self.repetition_penalty <= 100.0, "repetition penalty", "above 0", self.repetition_penalty
+        )
+        _check(0 <= self.seed < 2**63, "seed", "from 0 to 2^63 - 1", self.seed)
+
+
+@dataclass(frozen=True, slots=True)
+class Speculation:
+    """How drafts are made and verified; under the coupled rule none of this can change the text."""
+
+    draft_tokens: DraftTokens = "auto"
+    """``auto`` (measured cost decides), ``schedule`` (+2 after a full accept, -1 otherwise) or a fixed 1..16."""
+    draft_tree: int = 0
+    """Nodes of the draft model's tree; 0 drafts a chain."""
+    rule: str = "coupled"
+
+    def __post_init__(self) -> None:
+        fixed = self.draft_tokens not in ("auto", "schedule")
+        if fixed:
+            good = isinstance(self.draft_tokens, int) and 1 <= self.draft_tokens <= 16
+            _check(good, "draft tokens", "auto, schedule or 1 to 16", self.draft_tokens)
+        _check(0 <= self.draft_tree <= 64, "draft tree", "from 0 (a chain) to 64 nodes", self.draft_tree)
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """Everything that holds for one answer besides its prompt and its mode."""
+
+    sampling: Sampling = field(default_factory=Sampling)
+    speculation: Speculation = field(default_factory=Speculation)
+    max_new_tokens: int = 512
+
+    def __post_init__(self) -> None:
+        _check(self.max_new_tokens >= 1, "max new tokens", "1 or more", self.max_new_tokens)
+
+
+def _check(good: bool, name: str, allowed: str, got: object) -> None:
+    if not good:
+        raise ValueError(f"{name} must be {allowed}, not {got!r}")

@@ -1,0 +1,56 @@
+"""What each mode has learnt about its own drafts, and what follows for the next step."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from .cost import Calibration, CostModel, Gate
+from .options import Speculation
+from .step import Step
+from .tree import DraftTree
+
+MOST_NODES = 64
+CLOSED = "drafting costs more than it brings here; it is tried again soon"
+
+
+@dataclass(slots=True)
+class Plan:
+    """Decides for one mode whether to draft and how many of the proposed nodes to verify."""
+
+    cost: CostModel
+    calibration: Calibration = field(default_factory=Calibration)
+    gate: Gate = field(default_factory=Gate)
+    _last: int | None = None
+
+    def limit(self, speculation: Speculation, room: int) -> tuple[int, str | None]:
+        """The most nodes to propose when ``room`` tokens may follow the root, and why it is none."""
+        if room <= 0:
+            return 0, "only the target's own token still fits"
+        if speculation.draft_tokens == "auto" and not speculation.draft_tree and not self.gate.open:
+            return 0, CLOSED
+        return MOST_NODES, None
+
+    def prune(self, tree: DraftTree, speculation: Speculation) -> DraftTree:
+        """The nodes worth verifying at their measured cost; everything where a fixed size was asked for."""
+        if not len(tree) or speculation.draft_tokens != "auto" or speculation.draft_tree or not self.cost:
+            return tree
+        scores = self._calibrated(tree)
+        self._last = self.cost.best_size(scores, self._last)
+        kept = tree.ranked(scores, self._last)
+        if not len(kept):
+            kept.why = "no proposed token was likely enough to pay for its verification"
+        return kept
+
+    def _calibrated(self, tree: DraftTree) -> Sequence[float]:
+        scores: list[float] = []
+        for node, parent in enumerate(tree.parents):
+            above = 1.0 if parent < 0 else scores[parent]
+            kind, depth = tree.sources[node].kind, tree.depths[node]
+            scores.append(above * self.calibration.estimate(kind, depth, tree.probabilities[node]))
+        return scores
+
+    def learn(self, step: Step) -> None:
+        """Take in what a step of this mode showed."""
+        self.cost.note(len(step.nodes) + 1, step.ms.verify)
+        self.calibration.learn(step)
+        plain = self.cost.verify_ms(1) + step.ms.commit + step.ms.other
+        self.gate.note(len(step.emitted), step.ms.wall, plain if self.cost else 0.0)

@@ -1,0 +1,88 @@
+"""What happened in one decoding step, as immutable values of ids and numbers."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Fate = Literal["accepted", "rejected", "unreached", "cut"]
+Kind = Literal["accepted", "target", "correction", "bonus"]
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a drafted token came from."""
+
+    kind: str
+    """Who proposed it: ``draft`` for a draft model, or the name of a retrieval source such as ``prompt``."""
+    rank: int | None = None
+    """0-based rank among the alternatives that the source considered."""
+    n: int | None = None
+    """Length of the n-gram that matched."""
+    count: int | None = None
+    """How often the continuation was seen after that n-gram."""
+    at: int | None = None
+    """Index in the sequence where the match stands."""
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One drafted token with its fate; ``parent`` -1 is the root, the pending token."""
+
+    token: int
+    parent: int
+    source: Source
+    probability: float | None
+    """The drafter's estimate for this token given its parent, in [0, 1]; None if it has none."""
+    fate: Fate
+
+
+@dataclass(frozen=True, slots=True)
+class Emitted:
+    """One token that the step added to the text."""
+
+    token: int
+    kind: Kind
+
+
+@dataclass(frozen=True, slots=True)
+class Times:
+    """Milliseconds that the step spent; draft and verify may overlap, so they may add up to more than wall."""
+
+    draft: float
+    verify: float
+    commit: float
+    other: float
+    wall: float
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Who worked when, in milliseconds since the step began."""
+
+    who: str
+    start: float
+    end: float
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One pass of the loop: what was drafted, what the target said, what it cost."""
+
+    mode: str
+    index: int
+    """0-based number of the step in its answer."""
+    position: int
+    """Index of the root (the pending token) in the sequence."""
+    time_ms: float
+    """End of the step on the lane's clock, in milliseconds since the command to answer."""
+    nodes: tuple[Node, ...]
+    accepted: int
+    emitted: tuple[Emitted, ...]
+    ms: Times
+    spans: tuple[Span, ...]
+    limit: int
+    """The most nodes that the drafter was allowed to propose."""
+    why_no_draft: str | None = None
+    """One plain phrase when nothing was drafted although the mode drafts."""
+    branches: tuple[int, ...] | None = None
+    target_top: tuple[tuple[tuple[int, float], ...], ...] | None = None
+    """The target's five likeliest (token, probability) at each walked node, when recording for inspection."""

@@ -1,0 +1,157 @@
+"""The target behind one narrow interface: prefill a prompt, verify a tree."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from inspect import signature
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from . import attention
+from .cache import CHUNK, AnyCache, KVCache, NativeCache
+from .capability import Capability, capability, layer_types, reach, rope_switch, text_config
+from .tree import DraftTree, visibility
+
+PREFILL_CHUNK = 512
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """What one pass computes."""
+
+    logits: Tensor
+    """[rows, model vocabulary], float32 or wider."""
+    hidden: Tensor | None = None
+    """[layers asked for, rows, width], the states after those layers."""
+
+
+class Target:
+    """A causal language model that verifies token trees over a cache that it does not own.
+
+    Any number of sequences can share one Target, each with its own cache from ``new_cache``; a draft model is one
+    too. Only one thread may call it at a time.
+    """
+
+    def __init__(self, model: Any) -> None:
+        self.model = model
+        self.config = text_config(model)
+        self.device: torch.device = next(model.parameters()).device
+        self.dtype: torch.dtype = next(model.parameters()).dtype
+        self.capability: Capability = capability(model)
+        self.layers = len(layer_types(self.config))
+        self.rope_switch = rope_switch(self.config)
+        accepted = signature(model.forward).parameters
+        self._cache_name = "past_key_values" if "past_key_values" in accepted else "cache_params"
+        self._masks = self._prepare() if self.capability.trees else None
+
+    def _prepare(self) -> attention.Masks:
+        attention.register()
+        folded = True
+        try:
+            self.model.set_attn_implementation(attention.NAME)
+            if any(
+                getattr(self.config, name, None) for name in ("attn_logit_softcapping", "attn_logit_softcap")
+            ):
+                raise NotImplementedError
+        except (NotImplementedError, ValueError):
+            self.model.set_attn_implementation("eager")
+            folded = False
+        heads = self.config.num_attention_heads
+        group = heads // (getattr(self.config, "num_key_value_heads", None) or heads) if folded else 1
+        names = sorted(set(self.capability.layer_types))
+        kinds = [attention.LayerKind(name, reach(self.config, name)) for name in names]
+        return attention.Masks(kinds, self.dtype, self.device, group)
+
+    def new_cache(self, capacity: int = CHUNK) -> AnyCache:
+        """An empty cache for one sequence."""
+        return KVCache(self.layers, capacity) if self.capability.trees else NativeCache(self.config)
+
+    @torch.inference_mode()
+    def prefill(
+        self, cache: AnyCache, ids: Sequence[int], cancelled: Callable[[], bool] = lambda: False
+    ) -> Output | None:
+        """Append ``ids`` to the cache and commit them; the logits after the last, [1, vocabulary].
+
+        Works in chunks and asks ``cancelled`` between them; None if it said yes.
+        """
+        out: Output | None = None
+        for start in range(0, len(ids), PREFILL_CHUNK):
+            if cancelled():
+                return None
+            chunk = ids[start : start + PREFILL_CHUNK]
+            out = self.forward(
+                cache, chunk, causal(len(chunk), cache.length), depths=range(len(chunk)), last=True
+            )
+            cache.commit(range(len(chunk)))
+        return out
+
+    @torch.inference_mode()
+    def step(self, cache: AnyCache, token: int, tree: DraftTree, hidden: Sequence[int] = ()) -> Output:
+        """One pass over the pending token and a tree; logits [nodes + 1, vocabulary], row 0 the pending token.
+
+        The rows stay scratch until ``cache.commit`` says which to keep.
+        """
+        if not len(tree):
+            return self.forward(cache, [token], None, depths=(0,), hidden=hidden)
+        seen = visibility(tree.parents)
+        before = np.ones((len(seen), cache.length), dtype=np.bool_)
+        visible = torch.from_numpy(np.concatenate([before, seen], axis=1))
+        return self.forward(cache, [token, *tree.tokens], visible, (0, *tree.depths), hidden=hidden)
+
+    @torch.inference_mode()
+    def forward(
+        self,
+        cache: AnyCache,
+        ids: Sequence[int],
+        visible: Tensor | None,
+        depths: Sequence[int],
+        scratch_depths: Sequence[int] = (),
+        last: bool = False,
+        hidden: Sequence[int] = (),
+    ) -> Output:
+        """One pass over ``ids`` behind the cache's scratch rows, which it leaves as further scratch rows.
+
+        ``visible`` bool [rows, committed + scratch + rows] says who attends to whom, None that a single row sees
+        everything; ``depths`` are positions relative to the committed length, ``scratch_depths`` those of the scratch
+        rows that are there already.
+        """
+        cache.reserve(cache.length + cache.scratch + len(ids))
+        kwargs: dict[str, Any] = {"logits_to_keep": 1} if last else {}
+        if hidden:
+            kwargs["output_hidden_states"] = list(hidden)
+        if isinstance(cache, KVCache):
+            positions = torch.tensor([cache.length + depth for depth in depths])
+            kwargs["position_ids"] = positions[None].to(self.device)
+            kwargs["attention_mask"] = self._mask(cache, visible, positions, scratch_depths)
+        out = self.model(
+            input_ids=torch.tensor([list(ids)], device=self.device),
+            use_cache=True,
+            **{self._cache_name: cache.adapter},
+            **kwargs,
+        )
+        cache.scratch += len(ids)
+        logits = out.logits[0]
+        logits = logits if logits.dtype == torch.float64 else logits.float()
+        states = torch.stack([out.hidden_states[layer][0] for layer in hidden]) if hidden else None
+        return Output(logits, states)
+
+    def _mask(
+        self, cache: KVCache, visible: Tensor | None, positions: Tensor, scratch_depths: Sequence[int]
+    ) -> Tensor | dict[str, Tensor]:
+        assert self._masks is not None
+        before = cache.length + cache.scratch
+        if visible is None:
+            mask = self._masks.everything(before + 1)
+            if mask is not None:
+                return mask
+            visible = torch.ones((1, before + 1), dtype=torch.bool)
+        scratch = torch.tensor([cache.length + depth for depth in scratch_depths], dtype=positions.dtype)
+        keys = torch.cat([torch.arange(cache.length), scratch, positions])
+        return self._masks.build(visible, positions, keys)
+
+
+def causal(rows: int, before: int) -> Tensor:
+    """Each of ``rows`` rows sees the ``before`` rows in front, those above it and itself; bool [rows, before + rows]."""
+    return torch.from_numpy(np.tri(rows, before + rows, before, dtype=np.bool_))

@@ -1,0 +1,147 @@
+"""Verification: which drafted tokens stand, and what the target says after them."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from .choice import Chooser
+from .noise import gumbel, key, uniforms
+from .tree import ROOT, DraftTree
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The accepted path (node indices, root excluded) and the target's own token after it."""
+
+    path: tuple[int, ...]
+    token: int
+    extra: tuple[int, ...] = ()
+    """The extra integers asked for at the last node of the path."""
+
+    @property
+    def row(self) -> int:
+        """Row of the last accepted node in the pass: 0 is the root."""
+        return self.path[-1] + 1 if self.path else 0
+
+
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """What a rule judges: one target pass over the pending token and a tree."""
+
+    tree: DraftTree
+    logits: Tensor
+    """[nodes + 1, model vocabulary], row 0 the root."""
+    position: int
+    """Index of the root in the sequence."""
+    step: int
+    """Number of the step, for noise that must be fresh each step."""
+    seen: Callable[[int], Sequence[int]]
+    """Node -> token ids of the sequence and of the node's path."""
+    extra: Tensor | None = None
+    """Integers [nodes + 1, k] to bring back for the last accepted node, in the same transfer."""
+
+    def index(self, node: int) -> int:
+        """Sequence index of the token that is chosen after ``node``."""
+        return self.position + 1 + (0 if node == ROOT else self.tree.depths[node])
+
+
+class Rule(Protocol):
+    """A way to decide which drafted tokens stand."""
+
+    same_text: bool
+    """Whether the text is the same in every mode."""
+    prunable: bool
+    """Whether nodes may be dropped by their score before verification."""
+
+    def judge(self, made: Pass, chooser: Chooser) -> Verdict:
+        """Decide about one pass."""
+        ...
+
+
+def walk(tree: DraftTree, choices: Sequence[int]) -> list[int]:
+    """The longest accepted path when the target chooses ``choices[v + 1]`` after node v; ties to the lower index."""
+    best: list[int] = []
+    paths: dict[int, list[int]] = {ROOT: []}
+    for node, (token, parent) in enumerate(zip(tree.tokens, tree.parents, strict=True)):
+        if parent in paths and choices[parent + 1] == token:
+            paths[node] = [*paths[parent], node]
+            if len(paths[node]) > len(best):
+                best = paths[node]
+    return best
+
+
+class Coupled:
+    """The target chooses at every node with noise keyed by position; a child stands if it is the choice.
+
+    Lossless, and the same text in every mode (Daliri, Musco, Suresh, arXiv 2408.07978).
+    """
+
+    same_text = True
+    prunable = True
+
+    def judge(self, made: Pass, chooser: Chooser) -> Verdict:
+        """Choose at root and nodes in one batch, then walk; one transfer from the device."""
+        nodes = range(-1, len(made.tree))
+        seen = [made.seen(node) for node in nodes] if chooser.needs_seen else None
+        chosen = chooser.choose(made.logits, [made.index(node) for node in nodes], seen)[:, None]
+        packed = chosen if made.extra is None else torch.cat([chosen, made.extra], 1)
+        rows = packed.tolist()
+        path = walk(made.tree, [row[0] for row in rows])
+        last = rows[path[-1] + 1 if path else 0]
+        return Verdict(tuple(path), last[0], tuple(last[1:]))
+
+
+_ACCEPT, _RESIDUAL = 1, 2
+
+
+class Classic:
+    """Speculative sampling: accept x ~ q with min(1, p(x) / q(x)), else draw from the residual.
+
+    Leviathan et al. 2023 (2211.17192) and Chen et al. 2023 (2302.01318); several i.i.d. children in turn as in
+    SpecInfer (2305.09781). Draft draws, acceptance and residual draws use independent streams.
+    """
+
+    same_text = False
+    prunable = False
+
+    def judge(self, made: Pass, chooser: Chooser) -> Verdict:
+        """Walk down from the root, trying each node's children in the order in which they were drawn."""
+        node, path = ROOT, []
+        while True:
+            seen = [made.seen(node)] if chooser.needs_seen else None
+            p = chooser.probabilities(made.logits[node + 1 : node + 2], seen)[0].double()
+            word = (chooser.sampling.seed, made.step, made.index(node))
+            child, p = self._try(made.tree, node, p, uniforms(key(*word, _ACCEPT), 64).tolist())
+            if child is None:
+                token = int((p.log() + gumbel(key(*word, _RESIDUAL), len(p), p.device)).argmax())
+                extra = () if made.extra is None else tuple(made.extra[node + 1].tolist())
+                return Verdict(tuple(path), token, extra)
+            path.append(child)
+            node = child
+
+    @staticmethod
+    def _try(tree: DraftTree, node: int, p: Tensor, coins: list[float]) -> tuple[int | None, Tensor]:
+        """The accepted child, or None and what is left of p after the refusals."""
+        row = tree.rows.get(node)
+        for coin, child in zip(coins, tree.children(node), strict=False):
+            q = one_point(tree.tokens[child], p) if row is None else row.double()
+            token = tree.tokens[child]
+            if coin * float(q[token]) < float(p[token]):
+                return child, p
+            left = (p - q).clamp_min(0.0)
+            total = float(left.sum())
+            p = left / total if total > 0.0 else p
+        return None, p
+
+
+def one_point(token: int, like: Tensor) -> Tensor:
+    """The distribution of a proposal that was not drawn at random."""
+    row = torch.zeros_like(like)
+    row[token] = 1.0
+    return row
+
+
+RULES: dict[str, Rule] = {"coupled": Coupled(), "classic": Classic()}

@@ -1,0 +1,166 @@
+"""The single decode thread: commands in, events out."""
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from queue import Empty, SimpleQueue
+from threading import Thread
+from typing import TYPE_CHECKING
+
+from .errors import UserError
+from .events import Changed, End, Event, Reason, Switch
+from .options import Options
+
+if TYPE_CHECKING:
+    from .decoder import Decoder
+
+OUT_OF_MEMORY = "out of memory; start a new conversation, shorten the prompt, or use a smaller model or draft"
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """Run a function in the decode thread; waits until no answer runs."""
+
+    function: Callable[[], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """End the running answer at the next step."""
+
+
+@dataclass(frozen=True, slots=True)
+class SwitchMode:
+    """Draft with another method from the next step of a lane on."""
+
+    lane: str
+    mode: str
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """Decode a lane with other options from its next step on."""
+
+    lane: str
+    options: Options
+
+
+@dataclass(frozen=True, slots=True)
+class Quit:
+    """Stop whatever runs and end the thread."""
+
+
+Command = Call | Stop | SwitchMode | Change | Quit
+
+
+class Worker:
+    """Owns the thread in which everything that touches a model happens.
+
+    ``emit`` gets each event with the name of its lane, in order, in the decode thread. ``crashed`` gets exceptions
+    that nobody expected; it must not raise. Commands may be submitted from any thread.
+    """
+
+    def __init__(self, emit: Callable[[str, Event], None], crashed: Callable[[BaseException], None]) -> None:
+        self.lanes: dict[str, Decoder] = {}
+        self._emit, self._crashed = emit, crashed
+        self._commands: SimpleQueue[Command] = SimpleQueue()
+        self._later: deque[Call] = deque()
+        self._quit = False
+        self._stop = False
+        self._thread = Thread(target=self._run, name="decode", daemon=True)
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    def submit(self, command: Command) -> None:
+        """Queue a command; returns at once."""
+        self._commands.put(command)
+
+    def close(self, timeout: float) -> bool:
+        """Stop at the next step and wait up to ``timeout`` seconds; whether the thread has ended."""
+        self.submit(Quit())
+        if self._thread.is_alive():
+            self._thread.join(timeout)
+        return not self._thread.is_alive()
+
+    # -- in the decode thread
+
+    def answer(self, lane: str, prompt: Sequence[int]) -> End:
+        """Decode a lane's answer to ``prompt``, emitting its events; the last one is returned as well.
+
+        Call it only from a function that was submitted with ``Call``.
+        """
+        self._stop = False
+        decoder = self.lanes[lane]
+        try:
+            end = End(self._decode(lane, decoder, prompt))
+        except UserError as error:
+            end = End("error", str(error))
+        except Exception as error:
+            if not is_out_of_memory(error):
+                self._crashed(error)
+            decoder.forget()
+            end = End("error", OUT_OF_MEMORY if is_out_of_memory(error) else describe(error))
+        self._emit(lane, end)
+        return end
+
+    def _decode(self, lane: str, decoder: Decoder, prompt: Sequence[int]) -> Reason:
+        first = decoder.prefill(prompt, self._stopped)
+        if first is None:
+            return "stopped"
+        self._emit(lane, first)
+        while decoder.answer.end is None:
+            if self._stopped():
+                return "stopped"
+            self._emit(lane, decoder.step())
+        return decoder.answer.end
+
+    def _stopped(self) -> bool:
+        """Carry out what has come in since the last look; whether the answer shall end."""
+        while True:
+            try:
+                self._handle(self._commands.get_nowait())
+            except Empty:
+                return self._stop or self._quit
+
+    def _run(self) -> None:
+        while not self._quit:
+            call = self._later.popleft() if self._later else None
+            if call is None:
+                self._handle(self._commands.get())
+                continue
+            try:
+                call.function()
+            except Exception as error:
+                self._crashed(error)
+
+    def _handle(self, command: Command) -> None:
+        match command:
+            case Call():
+                self._later.append(command)
+            case Stop():
+                self._stop = True
+            case Quit():
+                self._quit = True
+            case SwitchMode(lane, mode) if lane in self.lanes:
+                self.lanes[lane].set_mode(mode)
+                self._emit(lane, Switch(mode, self.lanes[lane].steps))
+            case Change(lane, options) if lane in self.lanes:
+                self.lanes[lane].set_options(options)
+                self._emit(lane, Changed(options, self.lanes[lane].steps))
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an exception means that the device or the machine has no memory left."""
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        return True
+    return (
+        isinstance(error, RuntimeError) and "alloc" in str(error).lower() and "memory" in str(error).lower()
+    )
+
+
+def describe(error: BaseException) -> str:
+    """One line for an exception that nobody expected."""
+    text = str(error).strip().splitlines()
+    return f"unexpected {type(error).__name__}: {text[0] if text else 'no message'} (details are in the log file)"

@@ -1,0 +1,104 @@
+"""From a loaded pair to the engine's parts: target, draft, measured cost, and which modes they allow."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from time import perf_counter
+
+from .engine.answer import Limits
+from .engine.cost import CostModel, measure
+from .engine.decoder import Decoder
+from .engine.drafters.drafter import Resources
+from .engine.drafters.registry import MODES, Mode
+from .engine.options import Options
+from .engine.step import Source
+from .engine.target import Target
+from .engine.tree import DraftTree
+from .models.loading import Pair
+from .models.stops import stop_cut
+from .models.template import prompt_ids
+from .record.events import Ready
+
+Progress = Callable[[str, float | None], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """Everything that decoders are made from; any number of them may share it, in one thread."""
+
+    pair: Pair
+    target: Target
+    resources: Resources
+    limits: Limits
+    cost: CostModel
+    ready: Ready
+
+    def decoder(self, mode: str, options: Options) -> Decoder:
+        """A decoder with a cache of its own."""
+        made = Decoder(self.target, self.resources, self.limits, CostModel(self.cost.points))
+        made.set_options(options)
+        made.set_mode(mode)
+        return made
+
+    def prompt(self, messages: Sequence[Mapping[str, str]]) -> list[int]:
+        """Ids of a conversation in the model's own chat format, up to where the answer begins."""
+        return prompt_ids(self.pair.tokenizer, messages)
+
+    def text(self, ids: Sequence[int]) -> str:
+        """What the model reads back as its own earlier answer; raw, not for a terminal."""
+        return str(self.pair.tokenizer.decode(list(ids), skip_special_tokens=True))
+
+
+def prepare(pair: Pair, progress: Progress, begun: float) -> Loaded:
+    """Wrap a pair for the engine and measure what verification costs; ``begun`` is when loading began."""
+    limits = Limits(pair.context, pair.eos, stop_cut(pair.tokenizer))
+    target = Target(pair.target)
+    draft = Target(pair.draft) if pair.draft is not None else None
+    why_no_draft = draft.capability.why_no_tree if draft is not None else None
+    resources = Resources(
+        vocabulary=pair.vocabulary,
+        draft=draft if why_no_draft is None else None,
+        never=pair.reserved,
+    )
+    progress("measuring what verification costs", None)
+    cost = measure_cost(target, pair.vocabulary) if target.capability.trees else CostModel()
+    unavailable = {
+        mode.name: why for mode in MODES.values() if (why := _why_not(mode, target, resources, why_no_draft))
+    }
+    ready = Ready(
+        model=pair.name,
+        draft=pair.draft_name,
+        device=str(pair.device),
+        dtype=str(pair.dtype).removeprefix("torch."),
+        seconds=perf_counter() - begun,
+        context=limits.context,
+        modes=tuple(name for name in MODES if name not in unavailable),
+        unavailable=unavailable,
+        notes=pair.notes,
+        versions={name: version(name) for name in ("spectui", "torch", "transformers")},
+    )
+    return Loaded(pair, target, resources, limits, cost, ready)
+
+
+def measure_cost(target: Target, vocabulary: int, context: int = 128, seconds: float = 1.0) -> CostModel:
+    """T(m) of a target behind ``context`` cached tokens."""
+    cache = target.new_cache()
+    target.prefill(cache, [token % vocabulary for token in range(context)])
+
+    def run(rows: int) -> None:
+        tree = DraftTree()
+        for row in range(rows - 1):
+            tree.add(row % vocabulary, row - 1, Source("measure"))
+        target.step(cache, 0, tree).logits.argmax(-1).tolist()
+        cache.truncate(context)
+
+    return measure(run, seconds)
+
+
+def _why_not(mode: Mode, target: Target, resources: Resources, why_no_draft: str | None) -> str | None:
+    """Why these models cannot run a mode; None if they can."""
+    if mode.drafts and not target.capability.trees:
+        return f"this model decodes one token at a time: {target.capability.why_no_tree}"
+    if mode.needs_draft and resources.draft is None:
+        return f"the draft model does not fit: {why_no_draft}" if why_no_draft else "no draft model is loaded (--draft NAME)"
+    return None

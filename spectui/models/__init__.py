@@ -1,0 +1,1 @@
+"""From names to loaded models, and between text and token ids."""

@@ -1,0 +1,108 @@
+"""Events with text: an engine event, the lane it belongs to, and the sanitised words for its tokens.
+
+Everything downstream of the engine (trace file, metrics, terminal) lives on these values alone. All text in them
+has passed ``models.sanitise``; it holds no control character but newline and tab.
+"""
+
+from dataclasses import dataclass, field
+
+from ..engine.events import Changed, End, Prefill, Switch, Turn
+from ..engine.step import Step
+
+
+@dataclass(frozen=True, slots=True)
+class Loading:
+    """A stage of getting the models ready; ``fraction`` is in [0, 1], None when unknown."""
+
+    stage: str
+    fraction: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """The models are loaded; also the header of a trace."""
+
+    model: str
+    draft: str | None
+    device: str
+    dtype: str
+    seconds: float
+    """Time from the command to load until ready."""
+    context: int
+    """The most tokens that prompt and answer may hold together."""
+    modes: tuple[str, ...]
+    """Names of the modes that this pair can run, in the registry's order."""
+    unavailable: dict[str, str] = field(default_factory=dict)
+    """Mode name -> why this pair cannot run it, in one plain phrase."""
+    notes: tuple[str, ...] = ()
+    """Things that a user should know about this model on this device."""
+    versions: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The models could not be loaded; ``message`` is one clear line with the remedy."""
+
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class TurnText:
+    """An answer begins: the question as asked, and the texts of the prompt's tokens (template included)."""
+
+    lane: str
+    turn: Turn
+    question: str
+    texts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PrefillText:
+    """The first token's text; empty while a character is still incomplete."""
+
+    lane: str
+    prefill: Prefill
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class StepText:
+    """A step with a text for each of its drafted nodes and for each emitted token.
+
+    The concatenation of all emitted texts, and the tail of ``EndText``, is the answer. A token that completes no
+    grapheme has the text ``""``; the last token of a grapheme owns the whole of it. Node texts are previews: each
+    reads as it would after its path, and takes no part in that concatenation.
+    """
+
+    lane: str
+    step: Step
+    nodes: tuple[str, ...]
+    emitted: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SwitchText:
+    """Another mode takes over."""
+
+    lane: str
+    switch: Switch
+
+
+@dataclass(frozen=True, slots=True)
+class ChangedText:
+    """Other options hold from here on."""
+
+    lane: str
+    changed: Changed
+
+
+@dataclass(frozen=True, slots=True)
+class EndText:
+    """An answer is over; ``tail`` is text that was still held back."""
+
+    lane: str
+    end: End
+    tail: str = ""
+
+
+Record = Loading | Ready | Failed | TurnText | PrefillText | StepText | SwitchText | ChangedText | EndText

@@ -1,0 +1,216 @@
+"""A conversation with a loaded pair: the one road from commands and text to records."""
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+from .engine.drafters.registry import MODES, Mode, default_mode
+from .engine.errors import UserError
+from .engine.events import End, Event, Turn
+from .engine.options import Options
+from .engine.worker import Call, Change, Quit, Stop, SwitchMode, Worker, describe, is_out_of_memory
+from .models.choice import ModelChoice
+from .models.sanitise import sanitise
+from .record.events import EndText, Failed, Loading, Record
+
+if TYPE_CHECKING:
+    from .loaded import Loaded
+    from .record.transcribe import Transcriber
+
+log = logging.getLogger(__name__)
+
+CHAT, BASELINE = "chat", "baseline"
+Sink = Callable[[Record], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The last question, as the models saw it."""
+
+    question: str
+    prompt: tuple[int, ...]
+    emitted: int = 0
+    """Tokens of its answer."""
+
+
+class Session:
+    """One conversation; owns the decode thread.
+
+    Methods may be called from any one thread and return at once. ``sink`` is called in the decode thread, in order,
+    with sanitised records; it must be quick.
+    """
+
+    def __init__(
+        self,
+        choice: ModelChoice,
+        options: Options,
+        mode: str | None,
+        sink: Sink,
+        system: str | None = None,
+    ) -> None:
+        self.modes: Mapping[str, Mode] = MODES
+        self._choice, self._options, self._mode = choice, options, mode
+        self._sink = sink
+        self._worker = Worker(self._emit, self._crashed)
+        self._loaded: Loaded | None = None
+        self._transcribers: dict[str, Transcriber] = {}
+        self._system = [{"role": "system", "content": system}] if system else []
+        self._messages: list[dict[str, str]] = []
+        self._asked: Asked | None = None
+        self._running = False
+
+    @property
+    def mode(self) -> str:
+        """The mode of the next step."""
+        return self._mode or default_mode(has_draft=self._choice.draft != "none")
+
+    @property
+    def options(self) -> Options:
+        """The options of the next step."""
+        return self._options
+
+    @property
+    def busy(self) -> bool:
+        """Whether an answer or a baseline runs or waits to run."""
+        return self._running
+
+    # -- commands, from the user's thread
+
+    def load(self) -> None:
+        """Start the decode thread, which loads the models; ends in Ready or Failed."""
+        self._worker.submit(Call(self._load))
+        self._worker.start()
+
+    def ask(self, text: str) -> None:
+        """Answer ``text`` as the next message; ignored while an answer runs."""
+        self._run(lambda: self._answer(text))
+
+    def rerun(self) -> None:
+        """Answer the last question again in the current mode; the old answer is dropped."""
+        self._run(self._again)
+
+    def baseline(self) -> None:
+        """Run the last question autoregressively, same ids, settings and length, on a lane of its own."""
+        self._run(self._measure)
+
+    def stop(self) -> None:
+        """End what runs at the next step; its text is kept."""
+        if self._running:
+            self._worker.submit(Stop())
+
+    def switch(self, mode: str) -> None:
+        """Use another mode from the next step on; ignored if this pair cannot run it."""
+        if self._loaded is None or mode in self._loaded.ready.modes:
+            self._mode = mode
+            self._worker.submit(SwitchMode(CHAT, mode))
+
+    def change(self, options: Options) -> None:
+        """Use other options from the next step on."""
+        self._options = options
+        self._worker.submit(Change(CHAT, options))
+
+    def clear(self) -> None:
+        """Begin a new conversation; whatever runs is stopped."""
+        self.stop()
+        self._worker.submit(Call(self._forget))
+
+    def close(self, timeout: float = 1.0) -> bool:
+        """Stop whatever runs and end the decode thread; whether it ended within ``timeout`` seconds."""
+        return self._worker.close(timeout)
+
+    def _run(self, function: Callable[[], None]) -> None:
+        if self._running:
+            return
+        self._running = True
+
+        def guarded() -> None:
+            try:
+                function()
+            finally:
+                self._running = False
+
+        self._worker.submit(Call(guarded))
+
+    # -- in the decode thread
+
+    def _load(self) -> None:
+        begun = perf_counter()
+        try:
+            self._sink(Loading("starting torch"))
+            from .loaded import prepare
+            from .models.loading import load_pair
+
+            pair = load_pair(self._choice, self._progress)
+            self._loaded = prepare(pair, self._progress, begun)
+            self._begin(self._loaded)
+        except UserError as error:
+            self._fail(str(error))
+        except Exception as error:
+            self._crashed(error)
+            self._fail("out of memory; use a smaller model" if is_out_of_memory(error) else describe(error))
+
+    def _progress(self, stage: str, fraction: float | None = None) -> None:
+        self._sink(Loading(sanitise(stage), fraction))
+
+    def _fail(self, message: str) -> None:
+        self._sink(Failed(sanitise(message)))
+        self._worker.submit(Quit())
+
+    def _begin(self, loaded: "Loaded") -> None:
+        from .record.transcribe import Transcriber
+
+        mode = self._mode or default_mode(has_draft="draft" in loaded.ready.modes)
+        if mode not in loaded.ready.modes:
+            raise UserError(f"mode {mode!r} cannot run: {loaded.ready.unavailable.get(mode, 'there is no such mode')}")
+        self._transcribers = {lane: Transcriber(loaded.pair.tokenizer, lane) for lane in (CHAT, BASELINE)}
+        self._mode = mode
+        self._worker.lanes[CHAT] = loaded.decoder(mode, self._options)
+        self._sink(loaded.ready)
+
+    def _answer(self, text: str) -> None:
+        if self._loaded is None:
+            return
+        messages = [*self._messages, {"role": "user", "content": text}]
+        try:
+            prompt = tuple(self._loaded.prompt([*self._system, *messages]))
+        except UserError as error:
+            self._sink(EndText(CHAT, End("error", sanitise(str(error)))))
+            return
+        end = self._decode(CHAT, text, prompt, self.mode)
+        emitted = self._worker.lanes[CHAT].answer.emitted
+        self._asked = Asked(text, prompt, len(emitted))
+        if end.reason != "error" or emitted:
+            self._messages = [*messages, {"role": "assistant", "content": self._loaded.text(emitted)}]
+
+    def _again(self) -> None:
+        if len(self._messages) >= 2:
+            question = self._messages[-2]["content"]
+            del self._messages[-2:]
+            self._answer(question)
+
+    def _measure(self) -> None:
+        if self._loaded is None or self._asked is None or not self._asked.emitted:
+            return
+        options = replace(self._options, max_new_tokens=self._asked.emitted)
+        self._worker.lanes[BASELINE] = self._loaded.decoder("ar", options)
+        try:
+            self._decode(BASELINE, self._asked.question, self._asked.prompt, "ar")
+        finally:
+            del self._worker.lanes[BASELINE]
+
+    def _decode(self, lane: str, question: str, prompt: tuple[int, ...], mode: str) -> End:
+        turn = Turn(prompt, mode, self._worker.lanes[lane].options)
+        self._sink(self._transcribers[lane].turn(turn, question))
+        return self._worker.answer(lane, prompt)
+
+    def _emit(self, lane: str, event: Event) -> None:
+        self._sink(self._transcribers[lane](event))
+
+    def _forget(self) -> None:
+        self._messages = []
+        self._asked = None
+
+    def _crashed(self, error: BaseException) -> None:
+        log.error("unexpected failure in the decode thread", exc_info=error)
