@@ -100,5 +100,9 @@ def _why_not(mode: Mode, target: Target, resources: Resources, why_no_draft: str
     if mode.drafts and not target.capability.trees:
         return f"this model decodes one token at a time: {target.capability.why_no_tree}"
     if mode.needs_draft and resources.draft is None:
-        return f"the draft model does not fit: {why_no_draft}" if why_no_draft else "no draft model is loaded (--draft NAME)"
+        return (
+            f"the draft model does not fit: {why_no_draft}"
+            if why_no_draft
+            else "no draft model is loaded (--draft NAME)"
+        )
     return None

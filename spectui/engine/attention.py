@@ -41,9 +41,7 @@ def tree_attention(
     folded = query.reshape(batch, key.shape[1], group * rows, dimension)
     if attention_mask.shape[-2] != group * rows:
         attention_mask = attention_mask.repeat(1, 1, group, 1)
-    out = torch.nn.functional.scaled_dot_product_attention(
-        folded, key, value, attn_mask=attention_mask, scale=scaling
-    )
+    out = torch.nn.functional.scaled_dot_product_attention(folded, key, value, attn_mask=attention_mask, scale=scaling)
     return out.reshape(batch, heads, rows, -1).transpose(1, 2).contiguous(), None
 
 
@@ -64,9 +62,7 @@ class LayerKind:
 class Masks:
     """Builds the additive masks of a pass, one for each kind of layer that the model has."""
 
-    def __init__(
-        self, kinds: Sequence[LayerKind], dtype: torch.dtype, device: torch.device, group: int
-    ) -> None:
+    def __init__(self, kinds: Sequence[LayerKind], dtype: torch.dtype, device: torch.device, group: int) -> None:
         self._kinds = {kind.name: kind for kind in kinds}
         self._dtype, self._device, self._group = dtype, device, group
         self._open = torch.zeros((1, 1, group, 0), dtype=dtype, device=device)
@@ -92,7 +88,5 @@ class Masks:
             visible = visible & (queries[:, None] - keys[None, :] < kind.reach)
         elif kind.name == "chunked_attention" and kind.reach is not None:
             visible = visible & (queries[:, None] // kind.reach == keys[None, :] // kind.reach)
-        mask = torch.zeros(visible.shape, dtype=self._dtype).masked_fill_(
-            ~visible, torch.finfo(self._dtype).min
-        )
+        mask = torch.zeros(visible.shape, dtype=self._dtype).masked_fill_(~visible, torch.finfo(self._dtype).min)
         return mask.repeat(self._group, 1)[None, None].to(self._device, non_blocking=True)

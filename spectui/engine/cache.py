@@ -52,9 +52,7 @@ class KVCache:
         if self.keys is None or self.values is None:
             self.keys, self.values = self._made(keys), self._made(values)
         if keys.shape[1] != self.keys.shape[2] or keys.shape[3] != self.keys.shape[4]:
-            raise UnsupportedModel(
-                "this model's layers have key/value heads of different shapes; use another model"
-            )
+            raise UnsupportedModel("this model's layers have key/value heads of different shapes; use another model")
         start = self.length + self.scratch
         end = start + keys.shape[2]
         self.keys[layer, :, :, start:end] = keys
@@ -63,9 +61,7 @@ class KVCache:
 
     def _made(self, like: Tensor) -> Tensor:
         _, heads, _, dimension = like.shape
-        return torch.zeros(
-            (self.layers, 1, heads, self.capacity, dimension), dtype=like.dtype, device=like.device
-        )
+        return torch.zeros((self.layers, 1, heads, self.capacity, dimension), dtype=like.dtype, device=like.device)
 
     @torch.inference_mode()
     def commit(self, rows: Sequence[int]) -> None:

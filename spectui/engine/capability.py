@@ -27,13 +27,14 @@ def text_config(model: Any) -> Any:
 
 def layer_types(config: Any) -> tuple[str, ...]:
     """The kind of each layer; inferred for configurations that do not list them."""
+    count: int = config.num_hidden_layers
     listed = getattr(config, "layer_types", None)
     if listed:
         return tuple(listed)
     for kind, field in _REACH.items():
         if getattr(config, field, None) is not None:
-            return (kind,) * config.num_hidden_layers
-    return ("full_attention",) * config.num_hidden_layers
+            return (kind,) * count
+    return ("full_attention",) * count
 
 
 def reach(config: Any, kind: str) -> int | None:

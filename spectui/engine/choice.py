@@ -91,9 +91,7 @@ class Chooser:
             return processed.softmax(-1)
         return torch.zeros_like(processed).scatter_(-1, processed.argmax(-1, keepdim=True), 1.0)
 
-    def scores(
-        self, logits: Tensor, indices: Sequence[int], seen: Sequence[Sequence[int]] | None = None
-    ) -> Tensor:
+    def scores(self, logits: Tensor, indices: Sequence[int], seen: Sequence[Sequence[int]] | None = None) -> Tensor:
         """What the choice maximises: log p + noise up to a constant a row, or the logits at temperature 0.
 
         ``indices`` are the sequence indices of the tokens being chosen, one a row.
@@ -106,8 +104,6 @@ class Chooser:
             return processed + rows[indices[0]]
         return processed + torch.stack([rows[index] for index in indices])
 
-    def choose(
-        self, logits: Tensor, indices: Sequence[int], seen: Sequence[Sequence[int]] | None = None
-    ) -> Tensor:
+    def choose(self, logits: Tensor, indices: Sequence[int], seen: Sequence[Sequence[int]] | None = None) -> Tensor:
         """The chosen token of each row, int64 [rows], ties to the lowest id; stays on the device."""
         return self.scores(logits, indices, seen).argmax(-1)

@@ -200,9 +200,7 @@ class Decoder:
         fates = _fates(tree, verdict.path, len(emitted))
         nodes = tuple(
             Node(*drafted)
-            for drafted in zip(
-                tree.tokens, tree.parents, tree.sources, tree.probabilities, fates, strict=True
-            )
+            for drafted in zip(tree.tokens, tree.parents, tree.sources, tree.probabilities, fates, strict=True)
         )
         top = self._top(tree, verdict, out) if self.inspect else None
         watch.lap("record")
@@ -223,9 +221,7 @@ class Decoder:
             target_top=top,
         )
 
-    def _top(
-        self, tree: DraftTree, verdict: Verdict, out: Output
-    ) -> tuple[tuple[tuple[int, float], ...], ...]:
+    def _top(self, tree: DraftTree, verdict: Verdict, out: Output) -> tuple[tuple[tuple[int, float], ...], ...]:
         rows = [0, *(node + 1 for node in verdict.path)]
         logits = out.logits[rows, : self._resources.vocabulary]
         temperature = self.options.sampling.temperature or 1.0

@@ -23,9 +23,7 @@ class Sampling:
         _check(self.top_k >= 0, "top-k", "0 (off) or more", self.top_k)
         _check(0.0 < self.top_p <= 1.0, "top-p", "above 0, up to 1", self.top_p)
         _check(0.0 <= self.min_p < 1.0, "min-p", "from 0 to below 1", self.min_p)
-        _check(
-            0.0 < self.repetition_penalty <= 100.0, "repetition penalty", "above 0", self.repetition_penalty
-        )
+        _check(0.0 < self.repetition_penalty <= 100.0, "repetition penalty", "above 0", self.repetition_penalty)
         _check(0 <= self.seed < 2**63, "seed", "from 0 to 2^63 - 1", self.seed)
 
 

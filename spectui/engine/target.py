@@ -51,9 +51,7 @@ class Target:
         folded = True
         try:
             self.model.set_attn_implementation(attention.NAME)
-            if any(
-                getattr(self.config, name, None) for name in ("attn_logit_softcapping", "attn_logit_softcap")
-            ):
+            if any(getattr(self.config, name, None) for name in ("attn_logit_softcapping", "attn_logit_softcap")):
                 raise NotImplementedError
         except (NotImplementedError, ValueError):
             self.model.set_attn_implementation("eager")
@@ -81,9 +79,7 @@ class Target:
             if cancelled():
                 return None
             chunk = ids[start : start + PREFILL_CHUNK]
-            out = self.forward(
-                cache, chunk, causal(len(chunk), cache.length), depths=range(len(chunk)), last=True
-            )
+            out = self.forward(cache, chunk, causal(len(chunk), cache.length), depths=range(len(chunk)), last=True)
             cache.commit(range(len(chunk)))
         return out
 
@@ -153,5 +149,5 @@ class Target:
 
 
 def causal(rows: int, before: int) -> Tensor:
-    """Each of ``rows`` rows sees the ``before`` rows in front, those above it and itself; bool [rows, before + rows]."""
+    """Each row sees the ``before`` rows in front, those above it and itself; bool [rows, before + rows]."""
     return torch.from_numpy(np.tri(rows, before + rows, before, dtype=np.bool_))

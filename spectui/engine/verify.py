@@ -109,7 +109,8 @@ class Classic:
 
     def judge(self, made: Pass, chooser: Chooser) -> Verdict:
         """Walk down from the root, trying each node's children in the order in which they were drawn."""
-        node, path = ROOT, []
+        node = ROOT
+        path: list[int] = []
         while True:
             seen = [made.seen(node)] if chooser.needs_seen else None
             p = chooser.probabilities(made.logits[node + 1 : node + 2], seen)[0].double()

@@ -61,7 +61,7 @@ class Worker:
     """
 
     def __init__(self, emit: Callable[[str, Event], None], crashed: Callable[[BaseException], None]) -> None:
-        self.lanes: dict[str, Decoder] = {}
+        self.lanes: dict[str, "Decoder"] = {}
         self._emit, self._crashed = emit, crashed
         self._commands: SimpleQueue[Command] = SimpleQueue()
         self._later: deque[Call] = deque()
@@ -105,7 +105,7 @@ class Worker:
         self._emit(lane, end)
         return end
 
-    def _decode(self, lane: str, decoder: Decoder, prompt: Sequence[int]) -> Reason:
+    def _decode(self, lane: str, decoder: "Decoder", prompt: Sequence[int]) -> Reason:
         first = decoder.prefill(prompt, self._stopped)
         if first is None:
             return "stopped"
@@ -155,9 +155,7 @@ def is_out_of_memory(error: BaseException) -> bool:
     """Whether an exception means that the device or the machine has no memory left."""
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
         return True
-    return (
-        isinstance(error, RuntimeError) and "alloc" in str(error).lower() and "memory" in str(error).lower()
-    )
+    return isinstance(error, RuntimeError) and "alloc" in str(error).lower() and "memory" in str(error).lower()
 
 
 def describe(error: BaseException) -> str:

@@ -72,9 +72,7 @@ class RandomTrees(Drafter):
         self.truth = list(truth)
 
     def propose(self, context: Context, limit: int) -> DraftTree:
-        tree = random_tree(
-            self.rng, self.resources.vocabulary, context.tokens, depth=max(1, context.remaining)
-        )
+        tree = random_tree(self.rng, self.resources.vocabulary, context.tokens, depth=max(1, context.remaining))
         ahead = self.truth[len(context.tokens) : len(context.tokens) + self.rng.randint(0, 6)]
         node = ROOT
         for token in ahead:

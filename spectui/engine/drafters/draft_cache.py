@@ -48,7 +48,8 @@ class DraftCache:
     def _settle(self, tokens: Sequence[int]) -> None:
         """Keep the scratch rows that came true, drop the rest; leave at least one token to be fed."""
         most = len(tokens) - 1
-        node, rows = ROOT, []
+        node = ROOT
+        rows: list[int] = []
         while not self._doubtful and len(self._fed) + len(rows) < most:
             child = self._next.get((node, tokens[len(self._fed) + len(rows)]))
             if child is None:

@@ -89,9 +89,7 @@ class DraftModel(Drafter):
             logits = self._feed(tree, frontier)
         return tree.best(limit)
 
-    def _branch(
-        self, context: Context, tree: DraftTree, nodes: list[int], logits: Tensor, width: int
-    ) -> None:
+    def _branch(self, context: Context, tree: DraftTree, nodes: list[int], logits: Tensor, width: int) -> None:
         """Give each node its ``width`` best children by log q + noise; logits [nodes, vocabulary]."""
         first = len(context.tokens)
         indices = [first + (0 if node == ROOT else tree.depths[node]) for node in nodes]

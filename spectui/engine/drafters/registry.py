@@ -43,9 +43,7 @@ MODES: dict[str, Mode] = {
             "autoregressive:Autoregressive",
             drafts=False,
         ),
-        Mode(
-            "draft", "Draft model", "a small model guesses ahead", "draft_model:DraftModel", needs_draft=True
-        ),
+        Mode("draft", "Draft model", "a small model guesses ahead", "draft_model:DraftModel", needs_draft=True),
     )
 }
 

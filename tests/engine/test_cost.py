@@ -1,0 +1,128 @@
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from spectui.engine.cost import Calibration, CostModel, Gate, measure
+from spectui.engine.options import Speculation
+from spectui.engine.plan import CLOSED, Plan
+from spectui.engine.step import Emitted, Node, Source, Step, Times
+from spectui.engine.tree import ROOT, DraftTree
+
+POINTS = {1: 4.0, 2: 4.5, 4: 4.4, 8: 6.0, 16: 7.0, 32: 12.0, 64: 24.0}
+
+
+def test_the_curve_is_monotone_and_goes_through_its_points():
+    cost = CostModel(POINTS)
+    values = [cost.verify_ms(rows) for rows in range(1, 100)]
+    assert all(a <= b for a, b in pairwise(values))
+    assert cost.verify_ms(8) == 6.0
+    assert cost.verify_ms(4) == 4.5, "a smaller time for more tokens is noise"
+    assert cost.verify_ms(12) == 6.5
+
+
+def test_passes_that_take_longer_move_the_curve():
+    cost = CostModel(POINTS)
+    for _ in range(200):
+        cost.note(8, 12.0)
+    assert cost.verify_ms(1) == pytest.approx(8.0, rel=0.02)
+
+
+@given(st.lists(st.floats(0.0, 1.0), max_size=30))
+def test_the_best_size_maximises_tokens_per_time(scores):
+    cost = CostModel(POINTS)
+    ordered = sorted(scores, reverse=True)
+
+    def rate(count):
+        return (1 + sum(ordered[:count])) / cost.verify_ms(count + 1)
+
+    assert rate(cost.best_size(scores)) == pytest.approx(max(rate(count) for count in range(len(scores) + 1)))
+
+
+def test_hopeless_nodes_are_not_verified_and_sure_ones_are():
+    cost = CostModel(POINTS)
+    assert cost.best_size([0.001] * 20) == 0
+    assert cost.best_size([0.99] * 15) == 15
+
+
+def test_another_size_must_be_five_per_cent_better():
+    cost = CostModel({1: 1.0, 64: 1.0})
+    assert cost.best_size([0.9, 0.01], last=1) == 1
+    assert cost.best_size([0.9, 0.9], last=1) == 2
+
+
+def test_measuring_gives_every_size_a_time():
+    seen = []
+    cost = measure(seen.append, seconds=0.5, rounds=2)
+    assert sorted(set(seen)) == [1, 2, 4, 8, 16, 32, 64]
+    assert cost.verify_ms(64) >= cost.verify_ms(1) > 0.0
+
+
+def step_of(fate, probability=0.9, emitted=1, wall=5.0):
+    node = Node(1, -1, Source("s"), probability, fate)
+    tokens = (Emitted(1, "target"),) * emitted
+    return Step("m", 0, 0, 0.0, (node,), 0, tokens, Times(0, wall, 0, 0, wall), (), 1)
+
+
+def test_calibration_turns_overconfidence_into_frequencies():
+    calibration = Calibration()
+    for index in range(200):
+        calibration.learn(step_of("accepted" if index % 2 else "rejected"))
+    assert calibration.estimate("s", 1, 0.9) == pytest.approx(0.5, abs=0.06)
+    assert calibration.estimate("s", 1, None) == pytest.approx(0.5, abs=0.06)
+    assert calibration.estimate("unheard of", 1, 0.9) == pytest.approx(0.9)
+
+
+def gate_after(tokens, ms, plain, steps):
+    gate = Gate()
+    states = []
+    for _ in range(steps):
+        states.append(gate.open)
+        gate.note(tokens if gate.open else 1, ms if gate.open else plain, plain)
+    return states
+
+
+def test_the_gate_closes_where_drafting_costs_more_than_it_brings_and_probes_ever_more_rarely():
+    states = gate_after(tokens=1.2, ms=10.0, plain=4.0, steps=1200)
+    closed = [len(run) for run in "".join("o" if state else "c" for state in states).split("o") if run]
+    assert closed[0] == Gate.FIRST_PAUSE
+    assert closed == sorted(closed[:-1]) + closed[-1:]
+    assert max(closed) == Gate.LAST_PAUSE
+
+
+def test_the_gate_stays_open_where_drafting_pays():
+    assert all(gate_after(tokens=3.0, ms=6.0, plain=4.0, steps=300))
+
+
+def test_the_gate_opens_again_when_drafting_begins_to_pay():
+    gate = Gate()
+    for _ in range(40):
+        gate.note(1, 10.0 if gate.open else 4.0, 4.0)
+    assert not gate.open
+    for _ in range(400):
+        gate.note(5 if gate.open else 1, 6.0 if gate.open else 4.0, 4.0)
+    assert gate.open
+
+
+def test_a_plan_prunes_only_where_the_cost_decides():
+    tree = DraftTree()
+    for token in range(10):
+        tree.add(token, ROOT, Source("s"), 0.001)
+    plan = Plan(CostModel(POINTS))
+    assert len(plan.prune(tree, Speculation(4))) == 10
+    assert len(plan.prune(tree, Speculation("schedule"))) == 10
+    pruned = plan.prune(tree, Speculation())
+    assert len(pruned) == 0
+    assert "pay" in pruned.why
+
+
+def test_a_closed_gate_says_why():
+    plan = Plan(CostModel(POINTS))
+    for _ in range(30):
+        plan.gate.note(1, 20.0, 4.0)
+        if not plan.gate.open:
+            break
+    assert plan.limit(Speculation(), 10) == (0, CLOSED)
+    assert plan.limit(Speculation(4), 10)[0] > 0, "a fixed size always drafts"
+    assert plan.limit(Speculation(4), 0)[0] == 0

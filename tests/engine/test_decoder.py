@@ -1,0 +1,232 @@
+"""Where answers end, what steps say, and what a failure leaves behind."""
+
+import pytest
+
+from spectui.engine.answer import Answer, Limits, cut
+from spectui.engine.clock import LaneClock
+from spectui.engine.drafters.drafter import Drafter, Needs
+from spectui.engine.errors import UserError
+from spectui.engine.options import Options, Sampling, Speculation
+from spectui.engine.step import Source
+from spectui.engine.target import Target
+from spectui.engine.tree import ROOT, DraftTree
+
+from .toys import VOCABULARY, RandomTrees, decoder_of, install, related, run, tiny_model
+
+PROMPT = [3, 14, 15, 9, 2, 6]
+
+
+@pytest.fixture(scope="module")
+def target():
+    return Target(tiny_model())
+
+
+@pytest.fixture(scope="module")
+def draft():
+    return Target(related(tiny_model(), 0.05))
+
+
+@pytest.fixture(scope="module")
+def long_answer(target):
+    return run(decoder_of(target, options=Options(max_new_tokens=60)), PROMPT)[0]
+
+
+class Oracle(Drafter):
+    """Proposes the true continuation, with one wrong sibling at every depth."""
+
+    def __init__(self, resources, truth, length=6):
+        super().__init__(resources)
+        self.truth, self.length = truth, length
+
+    def propose(self, context, limit):
+        tree = DraftTree()
+        node = ROOT
+        for token in self.truth[len(context.tokens) :][: self.length]:
+            wrong = (token + 1) % VOCABULARY
+            tree.add(wrong, node, Source("wrong"), 0.1)
+            node = tree.add(token, node, Source("truth"), 0.9)
+        return tree
+
+
+def oracle(target, truth, **settings):
+    decoder = decoder_of(target, **settings)
+    install(decoder, Oracle(decoder._resources, PROMPT + truth))
+    return decoder
+
+
+def fixed(**options):
+    return Options(Sampling(), Speculation(draft_tokens=16), **options)
+
+
+@pytest.mark.parametrize("most", range(1, 20))
+def test_the_length_limit_is_exact_inside_an_accepted_run(target, long_answer, most):
+    decoder = oracle(target, long_answer, options=fixed(max_new_tokens=most))
+    tokens, _ = run(decoder, PROMPT)
+    assert tokens == long_answer[:most]
+    assert decoder.answer.end == "length"
+
+
+@pytest.mark.parametrize("place", range(2, 30, 3))
+def test_eos_ends_the_answer_inside_an_accepted_run(target, long_answer, place):
+    eos = long_answer[place]
+    first = long_answer.index(eos)
+    decoder = oracle(target, long_answer, options=fixed(max_new_tokens=60), eos={eos})
+    tokens, steps = run(decoder, PROMPT)
+    assert tokens == long_answer[: first + 1]
+    assert decoder.answer.end == "eos"
+    if steps:
+        fates = [node.fate for node in steps[-1].nodes]
+        assert fates.count("accepted") == steps[-1].accepted <= len(steps[-1].emitted)
+
+
+@pytest.mark.parametrize("length", range(2, 20, 3))
+def test_a_stop_cuts_where_it_says(target, long_answer, length):
+    def stop(answer, new):
+        return length if len(answer) >= length else None
+
+    decoder = oracle(target, long_answer, options=fixed(max_new_tokens=60), stop=stop)
+    assert run(decoder, PROMPT)[0] == long_answer[:length]
+    assert decoder.answer.end == "stop"
+
+
+@pytest.mark.parametrize("context", range(8, 24))
+def test_a_full_context_ends_the_answer(target, long_answer, context):
+    decoder = oracle(target, long_answer, options=fixed(max_new_tokens=60), context=context)
+    tokens, _ = run(decoder, PROMPT)
+    assert len(PROMPT) + len(tokens) == context
+    assert decoder.answer.end == "context"
+
+
+def test_after_a_cut_the_next_turn_is_as_good_as_fresh(target, long_answer):
+    eos = long_answer[9]
+    decoder = oracle(target, long_answer, options=fixed(max_new_tokens=60), eos={eos})
+    tokens, _ = run(decoder, PROMPT)
+    longer = [*PROMPT, *tokens, 1, 2, 3]
+    decoder.set_mode("ar")
+    again, _ = run(decoder, longer)
+    fresh, _ = run(decoder_of(target, options=fixed(max_new_tokens=60), eos={eos}), longer)
+    assert again == fresh
+
+
+def test_fates_and_kinds_tell_what_happened(target, long_answer):
+    decoder = oracle(target, long_answer, options=fixed(max_new_tokens=60))
+    decoder.prefill(PROMPT)
+    step = decoder.step()
+    assert [node.fate for node in step.nodes] == ["rejected", "accepted"] * 6
+    assert [token.kind for token in step.emitted] == ["accepted"] * 6 + ["bonus"]
+    assert step.accepted == 6
+    assert step.position == len(PROMPT)
+    assert step.why_no_draft is None
+    assert step.ms.wall >= step.ms.verify > 0.0
+
+
+def test_a_refused_draft_is_followed_by_a_correction(target, long_answer):
+    decoder = decoder_of(target, options=fixed(max_new_tokens=60))
+
+    class Wrong(Drafter):
+        def propose(self, context, limit):
+            tree = DraftTree()
+            wrong = (long_answer[len(context.tokens) - len(PROMPT)] + 1) % VOCABULARY
+            tree.add(5, tree.add(wrong, ROOT, Source("x"), 0.5), Source("x"), 0.5)
+            return tree
+
+    install(decoder, Wrong(decoder._resources))
+    decoder.prefill(PROMPT)
+    step = decoder.step()
+    assert [node.fate for node in step.nodes] == ["rejected", "unreached"]
+    assert [token.kind for token in step.emitted] == ["correction"]
+
+
+def test_plain_steps_emit_the_targets_own_token(target):
+    decoder = decoder_of(target, options=Options(max_new_tokens=3))
+    _, steps = run(decoder, PROMPT)
+    assert [step.emitted[0].kind for step in steps] == ["target", "target"]
+
+
+def test_a_drafter_gets_the_ids_and_states_it_asks_for(target, long_answer):
+    asked = []
+
+    class Curious(Drafter):
+        needs = Needs(top_ids=5, hidden=(1, 2))
+
+        def propose(self, context, limit):
+            asked.append((context.tokens[-1], list(context.top_ids), context.hidden))
+            tree = DraftTree()
+            tree.add(long_answer[len(context.tokens) - len(PROMPT)], ROOT, Source("x"), 0.9)
+            return tree
+
+    decoder = decoder_of(target, options=fixed(max_new_tokens=9))
+    install(decoder, Curious(decoder._resources))
+    run(decoder, PROMPT)
+    for pending, top, _ in asked:
+        assert top[0] == pending, "the pending token is the argmax of the logits that chose it"
+        assert len(top) == 5
+    assert asked[0][2] is None
+    assert all(tuple(states.shape) == (2, 32) for _, _, states in asked[1:])
+
+
+def test_inspection_shows_the_targets_choices_at_every_walked_node(target, long_answer):
+    decoder = oracle(target, long_answer, options=fixed(max_new_tokens=20))
+    decoder.inspect = True
+    decoder.prefill(PROMPT)
+    step = decoder.step()
+    assert [row[0][0] for row in step.target_top] == [token.token for token in step.emitted]
+    assert all(0.0 <= share <= 1.0 for row in step.target_top for _, share in row)
+
+
+def test_the_clock_of_a_lane_is_the_sum_of_its_work(target):
+    decoder = decoder_of(target, options=Options(max_new_tokens=6))
+    decoder.clock = LaneClock()
+    prefill = decoder.prefill(PROMPT)
+    walls = []
+    while decoder.answer.end is None:
+        step = decoder.step()
+        walls.append(step.ms.wall)
+        assert step.time_ms == pytest.approx(prefill.time_ms + sum(walls))
+
+
+def test_a_cancelled_prefill_leaves_a_usable_decoder(target, monkeypatch):
+    monkeypatch.setattr("spectui.engine.target.PREFILL_CHUNK", 2)
+    decoder = decoder_of(target, options=Options(max_new_tokens=5))
+    calls = iter([False, True])
+    assert decoder.prefill(PROMPT, lambda: next(calls)) is None
+    assert run(decoder, PROMPT)[0] == run(decoder_of(target, options=Options(max_new_tokens=5)), PROMPT)[0]
+
+
+@pytest.mark.parametrize("prompt", [[], list(range(40))])
+def test_prompts_that_cannot_be_answered_are_refused_in_one_line(target, prompt):
+    with pytest.raises(UserError) as caught:
+        decoder_of(target, context=40).prefill(prompt)
+    assert "\n" not in str(caught.value)
+
+
+def test_an_unknown_rule_is_refused(target):
+    with pytest.raises(UserError, match="coupled, classic"):
+        decoder_of(target, options=Options(speculation=Speculation(rule="hopeful")))
+
+
+def test_the_classic_rule_runs_with_every_shape_of_draft(target, draft):
+    for speculation in (
+        Speculation(rule="classic"),
+        Speculation(3, rule="classic"),
+        Speculation(draft_tree=12, rule="classic"),
+    ):
+        options = Options(Sampling(1.0, seed=1), speculation, 40)
+        tokens, steps = run(decoder_of(target, draft, "draft", options), PROMPT)
+        assert len(tokens) == 40
+        assert sum(step.accepted for step in steps) > 0
+
+
+def test_the_earliest_end_wins():
+    answer = Answer([1, 2, 3, 4], 3)
+    limits = Limits(100, frozenset({9}), lambda tokens, new: 3 if len(tokens) >= 3 else None)
+    assert cut(answer, [5, 6, 9], limits, 50) == (2, "stop")
+    assert cut(answer, [9, 6, 7], limits, 50) == (1, "eos")
+    assert cut(answer, [5], Limits(100), 50) == (1, None)
+    assert cut(answer, [5, 6, 7], Limits(100), 3) == (2, "length")
+
+
+def test_random_trees_need_not_fit_the_remaining_length(target, long_answer):
+    decoder = decoder_of(target, options=fixed(max_new_tokens=7))
+    install(decoder, RandomTrees(decoder._resources, 3, truth=PROMPT + long_answer))
+    assert run(decoder, PROMPT)[0] == long_answer[:7]
