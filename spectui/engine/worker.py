@@ -61,7 +61,7 @@ class Worker:
     """
 
     def __init__(self, emit: Callable[[str, Event], None], crashed: Callable[[BaseException], None]) -> None:
-        self.lanes: dict[str, "Decoder"] = {}
+        self.lanes: dict[str, Decoder] = {}
         self._emit, self._crashed = emit, crashed
         self._commands: SimpleQueue[Command] = SimpleQueue()
         self._later: deque[Call] = deque()

@@ -1,0 +1,50 @@
+"""Where files live; SPECTUI_HOME puts everything below one folder."""
+
+import os
+from importlib.resources import files
+from pathlib import Path
+
+from platformdirs import PlatformDirs
+
+_DIRS = PlatformDirs("spectui", appauthor=False)
+
+
+def _below_home(name: str) -> Path | None:
+    home = os.environ.get("SPECTUI_HOME")
+    return Path(home).expanduser() / name if home else None
+
+
+def config_folder() -> Path:
+    """Settings."""
+    return _below_home("config") or _DIRS.user_config_path
+
+
+def config_file() -> Path:
+    """The settings file, which need not exist."""
+    return config_folder() / "settings.toml"
+
+
+def user_themes() -> Path:
+    """A person's own themes."""
+    return config_folder() / "themes"
+
+
+def conversations() -> Path:
+    """Traces of past conversations."""
+    return (_below_home("data") or _DIRS.user_data_path) / "conversations"
+
+
+def state_folder() -> Path:
+    """The log, and the history of prompts."""
+    return _below_home("state") or _DIRS.user_state_path
+
+
+def log_file() -> Path:
+    """Where unexpected failures are told in full."""
+    return state_folder() / "spectui.log"
+
+
+def shipped_themes() -> Path:
+    """The themes that come with the program, in a wheel or in a checkout."""
+    package = Path(str(files("spectui")))
+    return package / "themes" if (package / "themes").is_dir() else package.parent / "themes"

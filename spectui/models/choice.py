@@ -1,0 +1,16 @@
+"""What a person asks to be loaded."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class ModelChoice:
+    """Names and wishes; nothing is looked up yet."""
+
+    model: str = "demo"
+    """A known name, a folder, a hub id, or ``random:NAME``."""
+    draft: str | None = None
+    """None takes the model's own draft if it has one; ``none`` loads no draft."""
+    device: str = "auto"
+    dtype: str = "auto"
+    trust_remote_code: bool = False

@@ -1,0 +1,68 @@
+"""What goes wrong while loading, said in one line with the remedy."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from ..engine.errors import UserError
+from .resolve import Place
+from .sanitise import sanitise_line
+
+PICKLES = ("pytorch_model.bin", "pytorch_model.bin.index.json", "model.pt", "consolidated.00.pth")
+
+
+@contextmanager
+def explain(place: Place) -> Iterator[None]:
+    """Turn whatever transformers raises while loading ``place`` into a UserError."""
+    if place.local and place.shape is None:
+        _check_folder(place)
+    try:
+        yield
+    except UserError:
+        raise
+    except Exception as error:
+        raise UserError(_reason(place, error)) from error
+
+
+def _check_folder(place: Place) -> None:
+    folder = Path(place.source)
+    config = folder / "config.json"
+    if not config.is_file():
+        raise UserError(f"{place.source} is not a model folder: it has no config.json")
+    try:
+        parsed = json.loads(config.read_bytes())
+    except (ValueError, OSError) as error:
+        raise UserError(f"{config} is damaged ({sanitise_line(str(error))}); copy the model again") from error
+    if not isinstance(parsed, dict):
+        raise UserError(f"{config} is damaged: not an object; copy the model again")
+    if not any(folder.glob("*.safetensors")):
+        if any((folder / name).exists() for name in PICKLES):
+            raise UserError(
+                f"{place.source} has only pickled weights, which can run code when loaded; "
+                "convert them to safetensors (save_pretrained does it) or use another copy"
+            )
+        raise UserError(f"{place.source} has no weights: no .safetensors file in it")
+
+
+def _reason(place: Place, error: Exception) -> str:
+    kind, text = type(error).__name__, sanitise_line(str(error).strip().split("\n")[0])[:300]
+    low = str(error).lower()
+    if isinstance(error, MemoryError) or kind == "OutOfMemoryError" or "can't allocate memory" in low:
+        return f"{place.title} does not fit into memory; use a smaller model, a smaller dtype or another device"
+    if "trust_remote_code" in low or "custom code" in low:
+        return f"{place.title} needs its own code to run; add --trust-remote-code if you trust its authors"
+    if "gated" in low or kind == "GatedRepoError" or "401" in low or "403" in low:
+        return f"{place.title} is gated or private: accept its licence on the hub, then `hf auth login`"
+    if kind in ("SafetensorError",) or ("safetensor" in low and ("header" in low or "invalid" in low)):
+        return f"the weights of {place.title} are damaged or cut off ({text}); download or copy them again"
+    if "safetensors" in low and not place.local:
+        return f"{place.title} has no safetensors weights, and pickled ones can run code; use another model"
+    if not place.local and (isinstance(error, OSError) or "connect" in low or "offline" in low):
+        return (
+            f"{place.title} is not in the local cache and the hub could not give it ({kind}); "
+            "check the name and the network, or give a local folder"
+        )
+    if "unrecognized" in low or "does not recognize this architecture" in low or "autoconfig" in low:
+        return f"{place.title} is not a causal language model that this transformers knows; use another model"
+    return f"{place.title} could not be loaded: {kind}: {text}"

@@ -1,0 +1,161 @@
+"""Loads a target and its draft with transformers: safetensors only, no code of others."""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from ..engine.errors import UserError
+from .choice import ModelChoice
+from .failures import explain
+from .pairing import check_pair, end_tokens
+from .resolve import Place, resolve
+
+Progress = Callable[[str, float | None], None]
+DTYPES = ("auto", "float32", "bfloat16", "float16", "float64")
+QUIET = {
+    "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "TRANSFORMERS_VERBOSITY": "error",
+    "TOKENIZERS_PARALLELISM": "false",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A loaded target with its tokenizer, and a draft that fits it, if any."""
+
+    name: str
+    draft_name: str | None
+    target: Any
+    draft: Any | None
+    tokenizer: Any
+    device: Any
+    dtype: Any
+    eos: frozenset[int]
+    vocabulary: int
+    """Ids below it have text."""
+    reserved: frozenset[int]
+    """Ids about which target and draft disagree; never drafted."""
+    context: int
+    """Tokens that prompt and answer may hold together."""
+    notes: tuple[str, ...] = ()
+
+
+def load_pair(choice: ModelChoice, progress: Progress) -> Pair:
+    """Load what was chosen; every failure that a user can mend is a UserError of one line."""
+    places = resolve(choice)
+    if choice.dtype not in DTYPES:
+        raise UserError(f"unknown dtype {choice.dtype!r}; choose from {', '.join(DTYPES)}")
+    os.environ.update({name: os.environ.get(name, value) for name, value in QUIET.items()})
+    progress("importing transformers", None)
+    import torch
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()
+    device = _device(choice.device)
+    dtype = _dtype(choice.dtype, device)
+    target_place, draft_place = places
+    tokenizer = _tokenizer(target_place, choice, progress)
+    target = _model(target_place, choice, device, dtype, progress, "target")
+    draft = _model(draft_place, choice, device, dtype, progress, "draft") if draft_place else None
+    vocabulary = min(len(tokenizer), target.get_input_embeddings().weight.shape[0])
+    reserved: frozenset[int] = frozenset()
+    if draft is not None and draft_place is not None:
+        draft_tokenizer = tokenizer if draft_place.shape else _tokenizer(draft_place, choice, progress)
+        reserved = check_pair(tokenizer, target, draft_tokenizer, draft, draft_place.title)
+    notes = [f"random weights: {place.title} shows speed, not text" for place in places if place and place.shape]
+    if device.type == "cpu" and dtype in (torch.bfloat16, torch.float16):
+        notes.append(f"{choice.dtype} is slow on most CPUs; float32 is usually faster")
+    return Pair(
+        name=target_place.title,
+        draft_name=draft_place.title if draft_place else None,
+        target=target,
+        draft=draft,
+        tokenizer=tokenizer,
+        device=device,
+        dtype=dtype,
+        eos=end_tokens(tokenizer, target),
+        vocabulary=vocabulary,
+        reserved=reserved,
+        context=_context(target, draft),
+        notes=tuple(notes),
+    )
+
+
+def _device(wanted: str) -> Any:
+    import torch
+
+    if wanted == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(wanted)
+    except RuntimeError as error:
+        raise UserError(f"unknown device {wanted!r}; use auto, cpu, cuda or cuda:0") from error
+    if device.type not in ("cpu", "cuda"):
+        raise UserError(f"device {wanted!r} is not supported; use auto, cpu or cuda")
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise UserError(f"device {wanted!r}: this torch sees no CUDA device; use --device cpu or install a CUDA build")
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise UserError(f"device {wanted!r}: there are only {torch.cuda.device_count()} CUDA devices")
+    return device
+
+
+def _dtype(wanted: str, device: Any) -> Any:
+    import torch
+
+    if wanted == "auto":
+        return torch.bfloat16 if device.type == "cuda" else torch.float32
+    return getattr(torch, wanted)
+
+
+def _tokenizer(place: Place, choice: ModelChoice, progress: Progress) -> Any:
+    progress(f"loading the tokenizer of {place.title}", None)
+    from transformers import AutoTokenizer
+
+    with explain(place):
+        tokenizer = AutoTokenizer.from_pretrained(
+            place.source, trust_remote_code=choice.trust_remote_code, local_files_only=place.local
+        )
+    if not getattr(tokenizer, "is_fast", False):
+        raise UserError(
+            f"{place.title} has no fast tokenizer (tokenizer.json), which streaming needs; use another model"
+        )
+    return tokenizer
+
+
+def _model(place: Place, choice: ModelChoice, device: Any, dtype: Any, progress: Progress, role: str) -> Any:
+    import torch
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    progress(f"loading the {role} {place.title}", None)
+    if place.shape is not None:
+        shape = dict(place.shape)
+        config = AutoConfig.for_model(shape.pop("model_type"), **shape)
+        torch.manual_seed(0)
+        with explain(place), torch.device(device):
+            return AutoModelForCausalLM.from_config(config, dtype=dtype).eval()
+    with explain(place):
+        config = AutoConfig.from_pretrained(
+            place.source, trust_remote_code=choice.trust_remote_code, local_files_only=place.local
+        )
+        if getattr(config, "is_encoder_decoder", False):
+            raise UserError(f"{place.title} is an encoder-decoder model; spectui needs a causal language model")
+        model = AutoModelForCausalLM.from_pretrained(
+            place.source,
+            config=config,
+            dtype=dtype,
+            use_safetensors=True,
+            trust_remote_code=choice.trust_remote_code,
+            local_files_only=place.local,
+        )
+        return model.to(device).eval()
+
+
+def _context(target: Any, draft: Any | None) -> int:
+    sizes = [
+        getattr(model.config.get_text_config(decoder=True), "max_position_embeddings", None)
+        for model in (target, draft)
+        if model is not None
+    ]
+    return min([size for size in sizes if size] or [4096])

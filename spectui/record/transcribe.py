@@ -1,0 +1,56 @@
+"""Puts words to the engine's events."""
+
+from typing import Any
+
+from ..engine.events import Changed, End, Event, Prefill, Switch, Turn
+from ..engine.step import Step
+from ..models.detokenise import Detokeniser, token_texts
+from ..models.sanitise import sanitise
+from .events import ChangedText, EndText, PrefillText, Record, StepText, SwitchText, TurnText
+
+
+class Transcriber:
+    """Turns one lane's events into records; lives in the decode thread and is called in order."""
+
+    def __init__(self, tokenizer: Any, lane: str) -> None:
+        self._tokenizer, self._lane = tokenizer, lane
+        self._reader = Detokeniser(tokenizer)
+
+    def turn(self, event: Turn, question: str) -> TurnText:
+        """An answer to ``question`` begins."""
+        self._reader = Detokeniser(self._tokenizer)
+        return TurnText(self._lane, event, sanitise(question), token_texts(self._tokenizer, event.prompt))
+
+    def __call__(self, event: Event) -> Record:
+        """The record of any later event."""
+        match event:
+            case Step():
+                nodes = self._previews(event)
+                return StepText(self._lane, event, nodes, tuple(self._push(e.token) for e in event.emitted))
+            case Prefill(token=token):
+                return PrefillText(self._lane, event, self._push(token))
+            case Switch():
+                return SwitchText(self._lane, event)
+            case Changed():
+                return ChangedText(self._lane, event)
+            case End(reason, message):
+                clean = End(reason, sanitise(message) if message else None)
+                return EndText(self._lane, clean, self._reader.flush())
+            case Turn():
+                return self.turn(event, "")
+
+    def _push(self, token: int) -> str:
+        return self._reader.push(token)
+
+    def _previews(self, step: Step) -> tuple[str, ...]:
+        """Each node as it reads after its path; a reader is copied only where paths part."""
+        readers: dict[int, Detokeniser] = {-1: self._reader}
+        children = [node.parent for node in step.nodes]
+        texts = []
+        for index, node in enumerate(step.nodes):
+            parent = readers[node.parent]
+            last = node.parent >= 0 and node.parent not in children[index + 1 :]
+            reader = parent if last else parent.copy()
+            readers[index] = reader
+            texts.append(reader.preview(node.token))
+        return tuple(texts)

@@ -1,0 +1,115 @@
+import json
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from spectui.engine.errors import UserError
+from spectui.engine.events import Changed, End, Prefill, Switch, Turn
+from spectui.engine.options import Options, Sampling
+from spectui.engine.step import Emitted, Node, Source, Span, Step, Times
+from spectui.models.sanitise import sanitise
+from spectui.record.events import ChangedText, EndText, PrefillText, Ready, StepText, SwitchText, TurnText
+from spectui.record.trace import TraceWriter, from_json, read_trace, to_json
+
+from ..hostile import FORBIDDEN, HOSTILE
+
+TEXT = st.text(max_size=8).map(sanitise)
+NUMBER = st.floats(0, 1e6)
+
+
+@st.composite
+def steps(draw):
+    count = draw(st.integers(0, 5))
+    fates = st.sampled_from(["accepted", "rejected", "unreached", "cut"])
+    sources = st.builds(Source, st.sampled_from(["draft", "prompt"]), rank=st.none() | st.integers(0, 9))
+    nodes = tuple(
+        Node(
+            draw(st.integers(0, 99)), draw(st.integers(-1, i - 1)), draw(sources), draw(st.none() | NUMBER), draw(fates)
+        )
+        for i in range(count)
+    )
+    kinds = st.sampled_from(["accepted", "target", "correction", "bonus"])
+    emitted = tuple(draw(st.lists(st.builds(Emitted, st.integers(0, 99), kinds), min_size=1, max_size=4)))
+    times = Times(*(draw(NUMBER) for _ in range(5)))
+    top = draw(st.none() | st.just((((3, 0.5), (4, 0.25)),)))
+    step = Step("draft", 3, 9, draw(NUMBER), nodes, 1, emitted, times, (Span("draft", 0.0, 1.0),), 7, None, None, top)
+    texts = tuple(draw(TEXT) for _ in nodes)
+    return StepText("chat", step, texts, tuple(draw(TEXT) for _ in emitted))
+
+
+RECORDS = st.one_of(
+    steps(),
+    st.builds(lambda text: PrefillText("chat", Prefill(1.5, 3, 7, 2.5), text), TEXT),
+    st.builds(lambda text, tail: EndText("chat", End("error", text), tail), TEXT, TEXT),
+    st.just(SwitchText("chat", Switch("ar", 4))),
+    st.just(ChangedText("chat", Changed(Options(Sampling(0.5, seed=3)), 9))),
+    st.builds(lambda text: TurnText("chat", Turn((1, 2), "ar", Options()), text, (text, "b")), TEXT),
+    st.just(Ready("m", None, "cpu", "float32", 1.0, 99, ("ar",), {"draft": "none"}, ("note",), {"torch": "2"})),
+)
+
+
+@settings(max_examples=80)
+@given(RECORDS)
+def test_a_record_survives_its_line(record):
+    assert from_json(json.loads(json.dumps(to_json(record)))) == record
+
+
+@settings(max_examples=20)
+@given(st.lists(RECORDS, max_size=8))
+def test_a_file_gives_its_records_back(tmp_path_factory, records):
+    path = tmp_path_factory.mktemp("trace") / "sub" / "t.jsonl"
+    writer = TraceWriter(path)
+    for record in records:
+        writer.write(record)
+    writer.close()
+    assert list(read_trace(path)) == records
+
+
+def lines(tmp_path, *more):
+    path = tmp_path / "t.jsonl"
+    good = json.dumps(to_json(SwitchText("chat", Switch("ar", 4))))
+    path.write_text("\n".join([good, *more]))
+    return path
+
+
+@pytest.mark.parametrize(
+    "bad", ["{", "[]", '{"type":"end"}', '{"type":"switch","lane":3,"mode":"x","index":1}', "null"]
+)
+def test_a_damaged_line_names_file_and_line(tmp_path, bad):
+    with pytest.raises(UserError, match=r"t\.jsonl, line 2"):
+        list(read_trace(lines(tmp_path, bad, "")))
+
+
+def test_a_last_line_that_was_cut_off_is_left_out(tmp_path):
+    assert len(list(read_trace(lines(tmp_path, '{"type":"ste')))) == 1
+
+
+def test_unknown_types_are_skipped(tmp_path):
+    assert len(list(read_trace(lines(tmp_path, '{"type":"from the future"}', "")))) == 1
+
+
+@pytest.mark.parametrize("text", [text for text in HOSTILE if "\ud800" not in text])
+def test_text_from_a_file_is_sanitised(text):
+    line = {"type": "prefill", "lane": "chat", "ms": 1, "reused": 0, "token": 1, "time_ms": 1, "text": text}
+    assert not FORBIDDEN & set(from_json(json.loads(json.dumps(line))).text)
+
+
+def test_a_folder_that_cannot_be_written_is_one_clear_line(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match="cannot write"):
+        TraceWriter(tmp_path / "file" / "t.jsonl")
+
+
+def test_a_summary_follows_each_answer(tmp_path):
+    path = tmp_path / "t.jsonl"
+    writer = TraceWriter(path)
+    writer.write(PrefillText("chat", Prefill(1.0, 0, 5, 10.0), "a"))
+    step = Step("ar", 0, 3, 15.0, (), 0, (Emitted(6, "target"),), Times(0, 5, 0, 0, 5), (), 0)
+    writer.write(StepText("chat", step, (), ("b",)))
+    writer.write(EndText("chat", End("eos")))
+    summary = json.loads(path.read_text().splitlines()[-1])
+    assert (summary["type"], summary["emitted"], summary["steps"], summary["ttft_ms"]) == ("summary", 2, 1, 10.0)
+    assert summary["tokens_per_second"] == pytest.approx(200.0)
+    assert summary["mean_accepted_tokens"] == 1.0
+    writer.close()
