@@ -1,0 +1,5 @@
+"""``python -m spectui``."""
+
+from .cli import main
+
+main()

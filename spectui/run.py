@@ -1,0 +1,198 @@
+"""One answer to standard output: coloured on a terminal, plain in a pipe, or as the lines of a trace."""
+
+import json
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Protocol, TextIO
+
+from rich.console import Console
+from rich.text import Text
+
+from .metrics import Meter, Numbers
+from .record.events import EndText, Failed, PrefillText, Ready, Record, StepText
+from .record.trace import TraceWriter, to_json
+from .tui.tokens import FATE_HUES, LOOKS, TokenKind, legend
+
+
+class Asks(Protocol):
+    """The part of a session that a single answer needs."""
+
+    def load(self) -> None:
+        """Start loading."""
+
+    def ask(self, text: str) -> None:
+        """Answer."""
+
+    def stop(self) -> None:
+        """Stop the answer."""
+
+    def close(self, timeout: float = 1.0) -> bool:
+        """End."""
+
+
+class Printer(Protocol):
+    """Shows records as they come."""
+
+    def show(self, record: Record) -> None:
+        """Show one record."""
+
+    def finish(self, numbers: Numbers) -> None:
+        """The answer is over."""
+
+
+class PlainPrinter:
+    """The text alone."""
+
+    def show(self, record: Record) -> None:
+        """Write what the record adds to the text."""
+        match record:
+            case PrefillText(text=text):
+                _write(text)
+            case StepText(emitted=texts):
+                _write("".join(texts))
+            case EndText(tail=tail):
+                _write(tail)
+
+    def finish(self, numbers: Numbers) -> None:
+        """End the line."""
+        _write("\n")
+
+
+class MarkedPrinter(PlainPrinter):
+    """A line a step with a mark before every token, for screen readers and logs."""
+
+    def show(self, record: Record) -> None:
+        """Write one line for each step."""
+        match record:
+            case PrefillText(text=text):
+                _write(f"first {json.dumps(text, ensure_ascii=False)}\n")
+            case StepText():
+                _write("  ".join(f"{LOOKS[kind].mark} {json.dumps(text, ensure_ascii=False)}" for kind, text in told(record)))
+                _write("\n")
+
+    def finish(self, numbers: Numbers) -> None:
+        """The legend and the numbers."""
+        _write(legend() + "\n" + summary(numbers) + "\n")
+
+
+class ColouredPrinter:
+    """Coloured by fate; numbers and legend on standard error."""
+
+    def __init__(self) -> None:
+        self._console = Console(highlight=False, soft_wrap=True, markup=False, emoji=False)
+        self._colour = self._console.color_system is not None and not self._console.no_color
+
+    def show(self, record: Record) -> None:
+        """Print what the record adds to the text."""
+        match record:
+            case PrefillText(text=text):
+                self._put("target", text)
+            case StepText(step=step, emitted=texts):
+                for token, text in zip(step.emitted, texts, strict=True):
+                    self._put(token.kind, text)
+            case EndText(tail=tail):
+                self._put("target", tail)
+
+    def _put(self, kind: TokenKind, text: str) -> None:
+        look = LOOKS[kind]
+        hue = FATE_HUES["dark"].get(look.hue, "") if self._colour else ""
+        self._console.print(Text(text, style=f"{look.style(self._colour)} {hue}".strip()), end="")
+
+    def finish(self, numbers: Numbers) -> None:
+        """The legend and the numbers, on standard error."""
+        self._console.print()
+        print(f"\n{legend()}\n{summary(numbers)}", file=sys.stderr)
+
+
+class JsonPrinter:
+    """The lines of a trace."""
+
+    def show(self, record: Record) -> None:
+        """Write the record's line."""
+        line = to_json(record)
+        if line is not None:
+            _write(json.dumps(line, ensure_ascii=False) + "\n")
+
+    def finish(self, numbers: Numbers) -> None:
+        """Nothing more."""
+
+
+def told(record: StepText) -> list[tuple[TokenKind, str]]:
+    """A step as a reader follows it: what was accepted, what was refused there, what the target said instead."""
+    step = record.step
+    pairs = list(zip(step.emitted, record.emitted, strict=True))
+    refused = [(node.fate, text) for node, text in zip(step.nodes, record.nodes, strict=True) if node.fate != "accepted"]
+    accepted: list[tuple[TokenKind, str]] = [(t.kind, text) for t, text in pairs if t.kind == "accepted"]
+    own: list[tuple[TokenKind, str]] = [(t.kind, text) for t, text in pairs if t.kind != "accepted"]
+    return [*accepted, *refused, *own]
+
+
+def summary(numbers: Numbers) -> str:
+    """The numbers of an answer in one line; unknown is –."""
+    rate, per_step, share = numbers.tokens_per_second, numbers.tokens_per_step, numbers.acceptance_rate
+    parts = [
+        f"{numbers.emitted} tokens",
+        f"{rate:.1f} tok/s" if rate else "– tok/s",
+        f"first after {numbers.ttft_ms:.0f} ms" if numbers.ttft_ms is not None else "first after –",
+        f"{per_step:.2f} tok/pass" if per_step else "– tok/pass",
+        f"accepted {numbers.accepted}/{numbers.drafted}" + (f" ({share:.0%})" if share is not None else ""),
+    ]
+    return " · ".join(parts)
+
+
+def run_once(
+    prompt: str, make: Callable[[Callable[[Record], None]], Asks], printer: Printer, record: Path | None
+) -> int:
+    """Load, answer once, print; 0 if the answer ended by itself, 1 if it failed, 130 if it was interrupted."""
+    writer = TraceWriter(record) if record else None
+    records: SimpleQueue[Record] = SimpleQueue()
+    session = make(records.put)
+    session.load()
+    session.ask(prompt)
+    meter = Meter()
+    code = 0
+    try:
+        while True:
+            try:
+                item = records.get()
+            except KeyboardInterrupt:
+                session.stop()
+                code = 130
+                continue
+            if writer:
+                writer.write(item)
+            if isinstance(item, Failed):
+                print(f"spectui: {item.message}", file=sys.stderr)
+                return 1
+            meter.feed(item)
+            printer.show(item)
+            if isinstance(item, EndText):
+                if item.end.reason == "error":
+                    print(f"spectui: {item.end.message}", file=sys.stderr)
+                    return 1
+                printer.finish(meter.numbers)
+                return code
+            if isinstance(item, Ready) and sys.stderr.isatty() and not isinstance(printer, JsonPrinter):
+                for note in item.notes:
+                    print(f"note: {note}", file=sys.stderr)
+    finally:
+        if writer:
+            writer.close()
+        session.close(2.0)
+
+
+def choose_printer(stdout: TextIO, as_json: bool, marked: bool) -> Printer:
+    """How to show the answer on this output."""
+    if as_json:
+        return JsonPrinter()
+    if marked:
+        return MarkedPrinter()
+    return ColouredPrinter() if stdout.isatty() and os.environ.get("TERM") != "dumb" else PlainPrinter()
+
+
+def _write(text: str) -> None:
+    sys.stdout.write(text)
+    sys.stdout.flush()
