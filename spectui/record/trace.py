@@ -232,6 +232,10 @@ class TraceWriter:
     def _put(self, line: Json) -> None:
         self._file.write(json.dumps(line, ensure_ascii=False, separators=(",", ":")) + "\n")
 
+    def flush(self) -> None:
+        """Hand everything to the system, so that it survives the program."""
+        self._file.flush()
+
     def close(self) -> None:
         """Flush and close."""
         self._file.close()

@@ -1,9 +1,16 @@
-"""What each kind of token looks like, everywhere: colour, attributes, mark and meaning."""
+"""What each kind of token looks like, everywhere: hue, attributes, mark and meaning.
+
+Two hues only, for accepted and rejected; everything else is weight and shape. Marks are ASCII and shown wherever
+tokens are listed, so that meaning never rests on a colour or on an attribute that a terminal may lack.
+"""
 
 from dataclasses import dataclass
 from typing import Literal
 
-TokenKind = Literal["target", "accepted", "rejected", "correction", "bonus", "unreached", "cut"]
+TokenKind = Literal[
+    "target", "drafted", "accepted", "rejected", "correction", "bonus", "unreached", "cut", "seam"
+]
+Hue = Literal["plain", "accepted", "rejected", "muted", "seam"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -11,13 +18,17 @@ class Look:
     """One kind of token as a person sees it."""
 
     mark: str
-    """ASCII, so that meaning never rests on colour."""
+    """One ASCII character."""
+    word: str
+    """A word or two for legends."""
     meaning: str
-    hue: Literal["plain", "accepted", "rejected", "muted"]
+    """One phrase for help texts."""
+    hue: Hue
+    """Which of the theme's token colours, ``$token-HUE``."""
     attributes: str = ""
     """rich attributes that hold with and without colour."""
     plain_attributes: str = ""
-    """Attributes that take the colour's place where there is none."""
+    """Attributes that take the hue's place where there is no colour."""
 
     def style(self, colour: bool) -> str:
         """rich attributes without the hue."""
@@ -25,19 +36,36 @@ class Look:
 
 
 LOOKS: dict[TokenKind, Look] = {
-    "target": Look("·", "the target's own token, nothing was drafted", "plain"),
-    "accepted": Look("+", "drafted and accepted", "accepted", plain_attributes="underline"),
-    "rejected": Look("x", "drafted and rejected", "rejected", "strike"),
-    "correction": Look("=", "the target's word where a draft was rejected", "plain", "bold"),
-    "bonus": Look("*", "free after a full accept", "plain", "bold", "underline2"),
-    "unreached": Look(".", "drafted below a rejected token", "muted", "dim"),
-    "cut": Look("-", "accepted, then dropped by the answer's end", "muted", "dim strike"),
+    "target": Look("-", "target's own", "chosen by the target; nothing was drafted for it", "plain"),
+    "drafted": Look("?", "drafted", "drafted, not verified yet", "muted", "italic"),
+    "accepted": Look("+", "accepted", "drafted and accepted", "accepted", "", "underline"),
+    "rejected": Look("x", "rejected", "drafted and rejected: the target chose another", "rejected", "strike"),
+    "correction": Look("=", "correction", "the target's choice where the draft was rejected", "plain", "bold"),
+    "bonus": Look("*", "bonus", "the target's choice after a full accept, free", "plain", "bold underline2"),
+    "unreached": Look(".", "unreached", "drafted below a rejected token; its turn never came", "muted", "", "dim"),
+    "cut": Look("/", "cut", "accepted, then dropped by the answer's end", "muted", "strike", "dim"),
+    "seam": Look(">", "mode switch", "another mode took over here", "seam", "", "reverse"),
 }
+"""Every kind, in the order in which legends list them."""
 
-FATE_HUES = {"dark": {"accepted": "#56B4E9", "rejected": "#D55E00"}, "light": {"accepted": "#005A91", "rejected": "#9A4400"}}
+LEGEND: tuple[TokenKind, ...] = ("accepted", "rejected", "correction", "bonus", "unreached")
+"""The kinds that a person meets first."""
+
+FATE_HUES: dict[str, dict[str, str]] = {
+    "dark": {"accepted": "#56B4E9", "rejected": "#D55E00"},
+    "light": {"accepted": "#005A91", "rejected": "#9A4400"},
+}
+"""Hues for colour vision of every kind on dark and light backgrounds (Okabe and Ito), where no theme is loaded."""
 
 
 def legend() -> str:
     """The marks of the commonest kinds in one line."""
-    short = {"accepted": "accepted", "rejected": "rejected", "correction": "correction", "bonus": "bonus", "target": "target's own"}
-    return "  ".join(f"{LOOKS[kind].mark} {word}" for kind, word in short.items())  # type: ignore[index]
+    return "  ".join(f"{LOOKS[kind].mark} {LOOKS[kind].word}" for kind in LEGEND)
+
+
+_SHOWN = {0x0A: "↵", 0x09: "⇥"}
+
+
+def shown(text: str) -> str:
+    """A token's text for places that hold one line: newline and tab become signs, nothing becomes ``∅``."""
+    return text.translate(_SHOWN) or "∅"

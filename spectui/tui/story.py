@@ -1,0 +1,42 @@
+"""A step in words: what was proposed, what the target said, in one plain sentence."""
+
+import json
+
+from ..engine.step import Source
+from ..record.events import StepText
+
+
+def quoted(text: str) -> str:
+    """A token's text with its spaces visible; a token without text is ∅."""
+    return json.dumps(text, ensure_ascii=False) if text else "∅"
+
+
+def source_words(source: Source) -> str:
+    """Where a token came from, in a few words."""
+    words = source.kind
+    if source.n is not None:
+        words += f" {source.n}-gram"
+    if source.rank:
+        words += f" #{source.rank + 1}"
+    if source.count is not None:
+        words += f" ×{source.count}"
+    return words
+
+
+def sentence(record: StepText) -> str:
+    """What happened in the step, for a reader who has just met speculative decoding."""
+    step = record.step
+    last = quoted(record.emitted[-1]) if record.emitted else "∅"
+    kind = step.emitted[-1].kind if step.emitted else "target"
+    count = step.accepted
+    words = f"{count} drafted token{'s' if count != 1 else ''} stood"
+    if kind == "target":
+        return f"Nothing was drafted{f' ({step.why_no_draft})' if step.why_no_draft else ''}; the target said {last}."
+    if kind == "bonus":
+        return f"All {words.removesuffix(' stood')} on the path stood; the target added {last} for free."
+    if kind == "correction":
+        refused = next(
+            (text for node, text in zip(step.nodes, record.nodes, strict=True) if node.fate == "rejected"), ""
+        )
+        return f"{words}; then the draft's {quoted(refused)} was refused and the target chose {last}."
+    return f"{words}; the answer ended there."

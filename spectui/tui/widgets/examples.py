@@ -1,0 +1,55 @@
+"""Example prompts for an empty conversation, grouped by what the model is good at."""
+
+from typing import Any, ClassVar
+
+from textual.binding import Binding, BindingType
+from textual.content import Content
+from textual.message import Message
+from textual.widgets import OptionList
+from textual.widgets.option_list import Option
+
+from ...models.registry import examples
+
+
+class Examples(OptionList):
+    """A list of prompts; enter, a click or the number sends one."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding(str(number), f"choose({number})", show=False) for number in range(1, 10)
+    ]
+
+    class Chosen(Message):
+        """A person wants this prompt sent."""
+
+        def __init__(self, text: str) -> None:
+            super().__init__()
+            self.text = text
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self._prompts: list[str] = []
+
+    def show(self, model: str) -> None:
+        """List the prompts of a model."""
+        self.clear_options()
+        self._prompts = []
+        for family in examples(model):
+            self.add_option(Option(Content.styled(family.title, "bold $text-muted"), disabled=True))
+            for prompt in family.prompts:
+                self._prompts.append(prompt)
+                first, *more = prompt.splitlines()
+                number = str(len(self._prompts)) if len(self._prompts) < 10 else " "
+                shown = more[-1] if more else first
+                title = f" {number}  {first} … {shown}" if more else f" {number}  {first}"
+                self.add_option(Option(Content(title), id=str(len(self._prompts) - 1)))
+
+    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
+        """Send the chosen one."""
+        event.stop()
+        if event.option.id is not None:
+            self.post_message(self.Chosen(self._prompts[int(event.option.id)]))
+
+    def action_choose(self, number: int) -> None:
+        """Send by number."""
+        if number <= len(self._prompts):
+            self.post_message(self.Chosen(self._prompts[number - 1]))

@@ -1,0 +1,170 @@
+"""The small read-outs around the transcript: modes, tape, step, numbers."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from textual.app import ComposeResult
+from textual.containers import Horizontal
+from textual.content import Content
+from textual.events import Click
+from textual.message import Message
+from textual.widgets import Static
+
+from ...engine.drafters.registry import Mode
+from ...metrics import Numbers
+from ...record.events import StepText
+from ...run import told
+from ..story import quoted, sentence, source_words
+from ..tokens import LOOKS
+
+BLOCKS = " ▁▂▃▄▅▆▇█"
+
+
+def look(kind: Any) -> str:
+    """The style of a token kind, for Content."""
+    hue = {"plain": "", "accepted": "$token-accepted", "rejected": "$token-rejected", "muted": "$token-muted"}
+    own = LOOKS[kind]
+    return f"{own.attributes.replace('underline2', 'underline')} {hue.get(own.hue, '$token-seam')}".strip()
+
+
+class Pill(Static):
+    """One mode; a click chooses it."""
+
+    class Chosen(Message):
+        """A person wants this mode."""
+
+        def __init__(self, mode: str) -> None:
+            super().__init__()
+            self.mode = mode
+
+    def __init__(self, mode: Mode, key: str) -> None:
+        super().__init__(markup=False, classes="pill")
+        self.mode, self.key = mode, key
+
+    def show(self, current: bool, waiting: bool, why_not: str | None) -> None:
+        """Draw the pill in its state."""
+        sign = "●" if current else "×" if why_not else "○"
+        note = " next step" if waiting else ""
+        self.update(Content(f"{self.key} {sign} {self.mode.title}{note}"))
+        self.set_class(current, "-current")
+        self.set_class(why_not is not None, "-unavailable")
+        self.tooltip = why_not or self.mode.summary
+
+    def on_click(self, event: Click) -> None:
+        """Choose."""
+        event.stop()
+        self.post_message(self.Chosen(self.mode.name))
+
+
+class ModeBar(Horizontal):
+    """Every mode of the registry, the current one marked, what cannot run with its reason."""
+
+    def __init__(self, modes: Mapping[str, Mode]) -> None:
+        super().__init__()
+        self._pills = [Pill(mode, f"F{number}") for number, mode in enumerate(modes.values(), 2)]
+        self.current, self.waiting = "", False
+        self.unavailable: Mapping[str, str] = {}
+
+    def compose(self) -> ComposeResult:
+        """The pills."""
+        yield from self._pills
+
+    def show(self, current: str, waiting: bool = False) -> None:
+        """Mark a mode; ``waiting`` until it takes effect."""
+        self.current, self.waiting = current, waiting
+        for pill in self._pills:
+            name = pill.mode.name
+            pill.show(name == current, waiting and name == current, self.unavailable.get(name))
+
+
+class Tape(Static):
+    """One row: the latest step as marks and tokens, what was refused included."""
+
+    def show(self, record: StepText | None) -> None:
+        """Draw a step; None is an empty tape."""
+        if record is None:
+            self.update(Content(""), layout=False)
+            return
+        parts: list[Any] = [("tape ", "$text-muted")]
+        if not record.step.nodes:
+            parts.append((f"nothing drafted: {record.step.why_no_draft} " if record.step.why_no_draft else "", "$text-muted"))
+        for kind, text in told(record):
+            parts.append((f" {LOOKS[kind].mark}{quoted(text)[1:-1] or '∅'}", look(kind)))
+        self.update(Content.assemble(*parts), layout=False)
+
+
+class StepPane(Static):
+    """The chosen or latest step: its tree, its times, and one plain sentence."""
+
+    def show(self, record: StepText | None, pinned: bool = False) -> None:
+        """Draw a step; None is an empty pane."""
+        if record is None:
+            self.update(Content.styled("no step yet", "$text-muted"), layout=False)
+            return
+        step, ms = record.step, record.step.ms
+        count = len(step.nodes)
+        parts: list[Any] = [
+            (f"step {step.index}{'  (chosen)' if pinned else ''}\n", "bold"),
+            (f"accepted {step.accepted}/{count}   emitted {len(step.emitted)}\n\n", ""),
+            *self._tree(record),
+            (f"\n{sentence(record)}\n\n", "italic"),
+            (f"draft  {ms.draft:7.2f} ms\nverify {ms.verify:7.2f} ms\n", "$text-muted"),
+            (f"commit {ms.commit:7.2f} ms\nother  {ms.other:7.2f} ms\nwall   {ms.wall:7.2f} ms", "$text-muted"),
+        ]
+        self.update(Content.assemble(*parts), layout=False)
+
+    def _tree(self, record: StepText) -> list[Any]:
+        parts: list[Any] = []
+        depths: list[int] = []
+        source = ""
+        for node, text in zip(record.step.nodes, record.nodes, strict=True):
+            depths.append(0 if node.parent < 0 else depths[node.parent] + 1)
+            if len(depths) > 24:
+                parts.append((f"… {len(record.step.nodes) - 24} more\n", "$text-muted"))
+                break
+            share = f"{node.probability:4.0%}" if node.probability is not None else "   –"
+            words = source_words(node.source)
+            indent = " " * min(depths[-1], 12)
+            parts.append((f"{indent}{LOOKS[node.fate].mark} {quoted(text)}", look(node.fate)))
+            parts.append((f" {share}{'' if words == source else f'  {words}'}\n", "$text-muted"))
+            source = words
+        kind = record.step.emitted[-1].kind if record.step.emitted else "target"
+        if kind != "accepted":
+            parts.append((f"{LOOKS[kind].mark} {quoted(record.emitted[-1])}\n", look(kind)))
+        return parts
+
+
+class MetricBar(Static):
+    """The numbers of the answer; unknown is –, a speed-up only against a measured run."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(markup=False, **kwargs)
+        self.rates: list[float] = []
+
+    def show(self, numbers: Numbers, baseline: Numbers | None, measuring: bool, follow: bool, key: str) -> None:
+        """Draw the numbers."""
+        narrow = self.app.size.width < 60
+        rate = numbers.tokens_per_second if numbers.emitted > 10 or numbers.decode_ms > 250 else None
+        share = numbers.acceptance_rate
+        accepted = f"{numbers.accepted}/{numbers.drafted}" if numbers.drafted else "–"
+        parts: list[Any] = [
+            (f"{rate:.0f} tok/s" if rate else "– tok/s", "bold"),
+            f"  acc {accepted}{f' {share:.0%}' if share is not None else ''}",
+        ]
+        if not narrow:
+            speedup = numbers.speedup(baseline)
+            against = f"×{speedup:.2f} vs AR" if speedup else "measuring AR…" if measuring else f"× – ({key} measures AR)"
+            per = numbers.tokens_per_step
+            first = f"{numbers.ttft_ms:.0f} ms" if numbers.ttft_ms is not None else "–"
+            parts.insert(1, (f" {self._bars()}", "$token-accepted"))
+            parts += [f"  {per:.2f} tok/pass" if per else "  – tok/pass", f"  TTFT {first}", f"  {against}"]
+            parts.append(("" if follow else "   ↓ more (end follows)", "$text-warning"))
+        self.update(Content.assemble(*parts), layout=False)
+
+    def note(self, tokens: int) -> None:
+        """Remember how many tokens a step gave, for the bars."""
+        self.rates = [*self.rates[-15:], float(tokens)]
+
+    def _bars(self) -> str:
+        """Tokens of the last 16 steps on a fixed scale: a full block is 8 or more."""
+        return "".join(BLOCKS[min(8, int(value))] for value in self.rates)
