@@ -70,7 +70,11 @@ class MarkedPrinter(PlainPrinter):
             case PrefillText(text=text):
                 _write(f"first {json.dumps(text, ensure_ascii=False)}\n")
             case StepText():
-                _write("  ".join(f"{LOOKS[kind].mark} {json.dumps(text, ensure_ascii=False)}" for kind, text in told(record)))
+                _write(
+                    "  ".join(
+                        f"{LOOKS[kind].mark} {json.dumps(text, ensure_ascii=False)}" for kind, text in told(record)
+                    )
+                )
                 _write("\n")
 
     def finish(self, numbers: Numbers) -> None:
@@ -124,7 +128,9 @@ def told(record: StepText) -> list[tuple[TokenKind, str]]:
     """A step as a reader follows it: what was accepted, what was refused there, what the target said instead."""
     step = record.step
     pairs = list(zip(step.emitted, record.emitted, strict=True))
-    refused = [(node.fate, text) for node, text in zip(step.nodes, record.nodes, strict=True) if node.fate != "accepted"]
+    refused = [
+        (node.fate, text) for node, text in zip(step.nodes, record.nodes, strict=True) if node.fate != "accepted"
+    ]
     accepted: list[tuple[TokenKind, str]] = [(t.kind, text) for t, text in pairs if t.kind == "accepted"]
     own: list[tuple[TokenKind, str]] = [(t.kind, text) for t, text in pairs if t.kind != "accepted"]
     return [*accepted, *refused, *own]

@@ -7,9 +7,7 @@ tokens are listed, so that meaning never rests on a colour or on an attribute th
 from dataclasses import dataclass
 from typing import Literal
 
-TokenKind = Literal[
-    "target", "drafted", "accepted", "rejected", "correction", "bonus", "unreached", "cut", "seam"
-]
+TokenKind = Literal["target", "drafted", "accepted", "rejected", "correction", "bonus", "unreached", "cut", "seam"]
 Hue = Literal["plain", "accepted", "rejected", "muted", "seam"]
 
 

@@ -87,7 +87,9 @@ class Tape(Static):
             return
         parts: list[Any] = [("tape ", "$text-muted")]
         if not record.step.nodes:
-            parts.append((f"nothing drafted: {record.step.why_no_draft} " if record.step.why_no_draft else "", "$text-muted"))
+            parts.append(
+                (f"nothing drafted: {record.step.why_no_draft} " if record.step.why_no_draft else "", "$text-muted")
+            )
         for kind, text in told(record):
             parts.append((f" {LOOKS[kind].mark}{quoted(text)[1:-1] or '∅'}", look(kind)))
         self.update(Content.assemble(*parts), layout=False)
@@ -153,7 +155,9 @@ class MetricBar(Static):
         ]
         if not narrow:
             speedup = numbers.speedup(baseline)
-            against = f"×{speedup:.2f} vs AR" if speedup else "measuring AR…" if measuring else f"× – ({key} measures AR)"
+            against = (
+                f"×{speedup:.2f} vs AR" if speedup else "measuring AR…" if measuring else f"× – ({key} measures AR)"
+            )
             per = numbers.tokens_per_step
             first = f"{numbers.ttft_ms:.0f} ms" if numbers.ttft_ms is not None else "–"
             parts.insert(1, (f" {self._bars()}", "$token-accepted"))

@@ -67,7 +67,7 @@ class Prompt(TextArea):
 
     def __init__(self, history: History, **kwargs: Any) -> None:
         super().__init__(compact=True, highlight_cursor_line=False, placeholder="Ask something", **kwargs)
-        self.history = history
+        self.past = history
 
     def action_send(self) -> None:
         """Send what was typed."""
@@ -75,7 +75,7 @@ class Prompt(TextArea):
 
     def take(self) -> None:
         """The prompt was accepted: remember and empty it."""
-        self.history.add(self.text)
+        self.past.add(self.text)
         self.text = ""
 
     def action_newline(self) -> None:
@@ -92,7 +92,7 @@ class Prompt(TextArea):
         by = -1 if event.key == "up" and row == 0 else 1 if event.key == "down" and row == last else 0
         if not by:
             return
-        text = self.history.move(by)
+        text = self.past.move(by)
         if text is not None:
             self.text = text
             self.move_cursor(self.document.end)

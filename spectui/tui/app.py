@@ -1,0 +1,206 @@
+"""The application: themes, the session, the chat, and what happens when something fails."""
+
+import logging
+import os
+import sys
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from pathlib import Path
+from typing import Any, ClassVar
+
+from textual.app import App, SystemCommand
+from textual.binding import Binding, BindingType
+from textual.screen import Screen
+
+from ..engine.drafters.registry import MODES
+from ..engine.errors import UserError
+from ..locations import conversations, log_file, shipped_themes, user_themes
+from ..models.sanitise import sanitise_line
+from ..record.events import Ready, Record
+from ..session import Session
+from ..settings import Settings
+from .bridge import Bridge, Saver
+from .screens.chat import ChatScreen
+from .screens.help import HelpScreen
+from .theme import load_themes, token_variable_defaults
+from .widgets.transcript import Transcript
+
+log = logging.getLogger(__name__)
+
+MakeSession = Callable[[Callable[[Record], None]], Session]
+PLAIN_THEME = "spectui-ansi"
+
+
+class SpectuiApp(App[int]):
+    """The program as a person sees it."""
+
+    TITLE = "spectui"
+    CSS_PATH = "spectui.tcss"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("f1", "help", "Help", id="app.help"),
+        Binding("ctrl+q", "quit", "Quit", id="app.quit", priority=True),
+        Binding("ctrl+c", "help_quit", show=False, id="app.interrupt"),
+    ]
+
+    def __init__(self, settings: Settings, make_session: MakeSession, record: Path | None = None) -> None:
+        self.no_colour = bool(os.environ.get("NO_COLOR"))
+        super().__init__(ansi_color=self.no_colour)
+        self.settings = settings
+        self._savers: list[Saver] = [Saver(record)] if record else []
+        self._header: Ready | None = None
+        self._stamps: dict[Path, float] = {}
+        self.bridge = Bridge(self._apply)
+        self.session = make_session(self._sink)
+        self.chat = ChatScreen(settings, self.session, self.bridge)
+        self._keep = settings.ui.save_conversations
+        if self._keep:
+            self._savers.append(Saver(_new_file()))
+
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        """Colours of tokens, for themes that have none."""
+        return token_variable_defaults()
+
+    def on_mount(self) -> None:
+        """Themes, keys, the chat."""
+        self._load_themes()
+        wanted = PLAIN_THEME if self.no_colour else self.settings.ui.theme
+        if wanted in self.available_themes:
+            self.theme = wanted
+        else:
+            self.theme = "spectui-dark"
+            self.notify(f"there is no theme {wanted!r}; using {self.theme}", severity="warning", markup=False)
+        self.set_keymap(dict(self.settings.keys))
+        self.push_screen(self.chat)
+        self.set_interval(1.0, self._reload_themes)
+
+    def handle_bindings_clash(self, clashed_bindings: set[Binding], node: Any) -> None:
+        """Two settings want the same key: say so."""
+        names = ", ".join(sorted(binding.id or binding.action for binding in clashed_bindings))
+        self.notify(f"[keys] takes the key of {names}", severity="warning", markup=False)
+
+    # -- records
+
+    def _sink(self, record: Record) -> None:
+        """Take a record in the decode thread."""
+        if isinstance(record, Ready):
+            self._header = record
+        self.bridge.put(record)
+        for saver in list(self._savers):
+            try:
+                saver.put(record)
+            except (OSError, UserError) as error:
+                self._savers.remove(saver)
+                self.notify(f"the conversation is no longer saved: {error}", severity="error", markup=False)
+
+    def _apply(self, records: list[Record]) -> None:
+        with self.batch_update():
+            self.chat.apply(records)
+
+    def new_conversation(self) -> None:
+        """Keep what comes in another file."""
+        if not self._keep or self._header is None or not self._savers:
+            return
+        old = self._savers.pop()
+        new = Saver(_new_file())
+        new.put(self._header)
+        self._savers.append(new)
+        old.close()
+
+    # -- themes
+
+    def _load_themes(self) -> None:
+        for folder in (shipped_themes(), user_themes()):
+            themes, problems = load_themes(folder)
+            for theme in themes:
+                self.register_theme(theme)
+            for problem in problems:
+                self.notify(problem, severity="warning", markup=False)
+
+    def _reload_themes(self) -> None:
+        """Load a person's themes again when a file has changed."""
+        stamps = {file: file.stat().st_mtime for file in user_themes().glob("*.toml")}
+        if stamps != self._stamps:
+            first = not self._stamps
+            self._stamps = stamps
+            if not first or stamps:
+                self._load_themes()
+                self._invalidate_css()
+                self.refresh_css(animate=False)
+
+    # -- actions
+
+    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
+        """The palette: Textual's own commands and ours."""
+        yield from super().get_system_commands(screen)
+        for mode in MODES.values():
+            yield SystemCommand(f"Mode: {mode.title}", mode.summary, lambda name=mode.name: self.chat.action_mode(name))
+        yield SystemCommand("New conversation", "Forget what was said", self.chat.action_new)
+        yield SystemCommand("Rerun", "Answer the last question again", self.chat.action_rerun)
+        yield SystemCommand("Measure AR", "Time autoregressive decoding of the same prompt", self.chat.action_baseline)
+        yield SystemCommand("View", "Clean, colour, trace", self.chat.action_view)
+        yield SystemCommand("Export", "Write the conversation as Markdown", self.chat.action_export)
+
+    def action_help(self) -> None:
+        """Show what colours and keys mean."""
+        self.push_screen(HelpScreen(self._key_list()))
+
+    def _key_list(self) -> list[tuple[str, str, str]]:
+        seen: dict[str, tuple[str, str, str]] = {}
+        for owner in (self.chat.prompt, self.chat.transcript, self.chat, self):
+            for key, binding in owner._bindings:
+                if binding.id and binding.id.split(".")[0] in ("app", "chat", "mode", "prompt", "transcript"):
+                    keys = f"{seen[binding.id][0]}, {key}" if binding.id in seen else key
+                    seen[binding.id] = (keys, binding.description, binding.id)
+        return sorted(seen.values(), key=lambda row: row[2])
+
+    def export_markdown(self, transcript: Transcript) -> None:
+        """Write the conversation as Markdown and say where."""
+        file = conversations().parent / "exports" / f"{datetime.now():%Y-%m-%d_%H%M%S}.md"
+        titles = {"question": "**You:** ", "answer": "", "note": "> ", "error": "> "}
+        blocks = transcript.document.blocks
+        text = "\n\n".join(titles[block.kind] + block.text for block in blocks if block.kind in titles)
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(text + "\n", "utf-8")
+            self.notify(f"written to {file}", markup=False)
+        except OSError as error:
+            self.notify(f"cannot write {file}: {error.strerror}", severity="error", markup=False)
+
+    async def action_quit(self) -> None:
+        """Leave; a running answer is stopped."""
+        self.exit(1 if self.chat.failed else 0)
+
+    def close(self) -> None:
+        """End the decode thread and the files."""
+        self.session.close(1.0)
+        for saver in self._savers:
+            saver.close()
+
+    def _handle_exception(self, error: Exception) -> None:
+        if self.is_headless:
+            super()._handle_exception(error)
+            return
+        log.error("unexpected failure in the screen", exc_info=error)
+        line = sanitise_line(f"unexpected {type(error).__name__}: {error}")[:300]
+        self.exit(1, return_code=1, message=f"spectui: {line} (details in {log_file()})")
+
+
+def _new_file() -> Path:
+    return conversations() / f"{datetime.now():%Y-%m-%d_%H%M%S_%f}.jsonl"
+
+
+def run_chat(settings: Settings, record: Path | None = None) -> int:
+    """Open the chat; the exit code is 1 if the model could not be loaded."""
+    sys.setswitchinterval(0.001)
+    options, choice = settings.options(), settings.choice()
+    decoding = settings.decoding
+
+    def make(sink: Callable[[Record], None]) -> Session:
+        return Session(choice, options, decoding.mode or None, sink, decoding.system or None)
+
+    app = SpectuiApp(settings, make, record)
+    try:
+        code = app.run()
+    finally:
+        app.close()
+    return code if code is not None else int(app.return_code or 0)

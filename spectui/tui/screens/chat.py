@@ -1,0 +1,346 @@
+"""The chat: ask, watch, switch, stop, measure."""
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from textual import getters, on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.content import Content
+from textual.screen import Screen
+from textual.widgets import Footer, Static
+
+from ...engine.drafters.registry import MODES
+from ...locations import state_folder
+from ...models.sanitise import sanitise, sanitise_line
+from ...record.events import (
+    ChangedText,
+    EndText,
+    Failed,
+    Loading,
+    PrefillText,
+    Ready,
+    Record,
+    StepText,
+    SwitchText,
+    TurnText,
+)  # fmt: skip
+from ...settings import VIEWS, Settings
+from ..bridge import TICK, Bridge
+from ..ledger import Ledger
+from ..widgets.examples import Examples
+from ..widgets.panes import MetricBar, ModeBar, Pill, StepPane, Tape
+from ..widgets.prompt import History, Prompt
+from ..widgets.transcript import Transcript
+
+if TYPE_CHECKING:
+    from ...session import Session
+
+MODE_KEYS: list[BindingType] = [
+    Binding(f"f{number}", f"mode('{mode.name}')", mode.title, id=f"mode.{mode.name}", priority=True, show=False)
+    for number, mode in enumerate(MODES.values(), 2)
+]
+
+
+class ChatScreen(Screen[None]):
+    """One conversation on one screen."""
+
+    HORIZONTAL_BREAKPOINTS: ClassVar[list[tuple[int, str]]] = [(0, "-narrow"), (60, "-normal"), (100, "-wide")]
+    VERTICAL_BREAKPOINTS: ClassVar[list[tuple[int, str]]] = [(0, "-short"), (14, "-tall")]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *MODE_KEYS,
+        Binding("escape", "stop", "Stop", id="chat.stop"),
+        Binding("ctrl+t", "next_mode", "Mode", id="chat.next_mode", priority=True),
+        Binding("f7", "view", "View", id="chat.view", priority=True),
+        Binding("f9", "baseline", "Measure AR", id="chat.baseline"),
+        Binding("ctrl+r", "rerun", "Rerun", id="chat.rerun"),
+        Binding("ctrl+n", "new", "New", id="chat.new"),
+        Binding("ctrl+b", "side", "Steps", id="chat.side", show=False),
+        Binding("ctrl+s", "export", "Export", id="chat.export", show=False),
+        Binding("plus", "longer(1)", "Longer drafts", id="chat.longer", show=False),
+        Binding("minus", "longer(-1)", "Shorter drafts", id="chat.shorter", show=False),
+        Binding("v", "view", "View", id="chat.view_letter", show=False),
+        Binding("f8", "screenshot", "Screenshot", id="chat.screenshot", show=False),
+    ]
+
+    transcript = getters.query_one(Transcript)
+    examples = getters.query_one(Examples)
+    mode_bar = getters.query_one(ModeBar)
+    step_pane = getters.query_one(StepPane)
+    tape = getters.query_one(Tape)
+    metric_bar = getters.query_one(MetricBar)
+    prompt = getters.query_one(Prompt)
+    header = getters.query_one("#header", Static)
+
+    def __init__(self, settings: Settings, session: "Session", bridge: Bridge) -> None:
+        super().__init__()
+        self.settings, self.session, self.bridge = settings, session, bridge
+        self.ledger = Ledger()
+        self.ready: Ready | None = None
+        self.failed = False
+        self._stage = "starting"
+        self._answering = False
+        self._ticks = 0
+        self._news: StepText | None = None
+        self._chosen = False
+
+    def compose(self) -> ComposeResult:
+        """Header, modes, transcript and steps, tape, numbers, prompt, keys."""
+        yield Static(id="header", markup=False)
+        yield ModeBar(self.session.modes)
+        with Horizontal(id="body"):
+            with Vertical(id="main"):
+                yield Examples(id="examples")
+                yield Transcript(id="transcript")
+            yield StepPane(id="side", markup=False)
+        yield Tape(id="tape", markup=False)
+        yield MetricBar(id="metrics")
+        yield Prompt(History(state_folder() / "prompts.jsonl"), id="prompt")
+        yield Footer(compact=True, show_command_palette=False)
+
+    def on_mount(self) -> None:
+        """Show what is known before anything is loaded; begin loading after the first frame."""
+        self.transcript.view = self.settings.ui.view  # type: ignore[assignment]
+        self.set_class(not self.settings.ui.side_pane, "-no-side")
+        self.examples.show(self.settings.model.model)
+        self.add_class("-empty")
+        self.mode_bar.show(self.session.mode)
+        self.step_pane.show(None)
+        self.prompt.focus()
+        self._show_header()
+        self._show_numbers()
+        self.set_interval(TICK, self._tick)
+        self.call_after_refresh(self.session.load)
+
+    # -- what comes from the decode thread
+
+    def _tick(self) -> None:
+        self.bridge.drain()
+        self._ticks += 1
+        if self._news is not None and self._ticks % 2 == 0:
+            if not self._chosen:
+                self.tape.show(self._news)
+                if self.step_pane.display:
+                    self.step_pane.show(self._news)
+            self._news = None
+            self._show_numbers()
+
+    def apply(self, records: list[Record]) -> None:
+        """Take in a batch of records, in order."""
+        for record in records:
+            if getattr(record, "lane", "chat") == "baseline":
+                self._baseline(record)
+            else:
+                self._chat(record)
+
+    def _chat(self, record: Record) -> None:
+        self.ledger.feed(record)
+        match record:
+            case StepText():
+                self.transcript.add_step(record)
+                self.metric_bar.note(len(record.step.emitted))
+                self._news = record
+            case PrefillText():
+                self.transcript.add_first(record)
+            case TurnText(turn=turn):
+                self._answering, self._chosen = True, False
+                self.metric_bar.rates.clear()
+                self.transcript.begin_answer(MODES[turn.mode].title)
+            case SwitchText(switch=switch):
+                self.mode_bar.show(switch.mode)
+                if self._answering:
+                    self.transcript.seam(MODES[switch.mode].title)
+            case ChangedText():
+                self._show_header()
+            case EndText():
+                self._end(record)
+            case Loading(stage, fraction):
+                self._stage = f"{stage}{f' {fraction:.0%}' if fraction is not None else ''}"
+                self._show_header()
+            case Ready():
+                self._become_ready(record)
+            case Failed(message):
+                self._fail(message)
+
+    def _end(self, record: EndText) -> None:
+        if self._answering:
+            self.transcript.end_answer(record, self.ledger.summary(record.end.reason))
+        else:
+            self.transcript.error(record.end.message or "the answer could not begin")
+        self._answering = False
+        self._show_numbers()
+
+    def _become_ready(self, ready: Ready) -> None:
+        self.ready = ready
+        self.mode_bar.unavailable = ready.unavailable
+        self.mode_bar.show(self.session.mode)
+        self.examples.show(self.settings.model.model)
+        for note in ready.notes:
+            self.notify(note, markup=False)
+        self._show_header()
+
+    def _fail(self, message: str) -> None:
+        self.failed = True
+        self._stage = "failed"
+        self.remove_class("-empty")
+        self.transcript.error(f"{message}\nctrl+q leaves")
+        self._show_header()
+
+    def _baseline(self, record: Record) -> None:
+        verdict = self.ledger.feed_baseline(record)
+        if verdict:
+            self.notify(verdict, markup=False)
+        if isinstance(record, EndText | PrefillText):
+            self._show_numbers()
+
+    # -- read-outs
+
+    def _show_header(self) -> None:
+        options = self.session.options
+        sampling = options.sampling
+        ready = self.ready
+        pair = f"{ready.model} ← {ready.draft or 'no draft'}" if ready else sanitise_line(self.settings.model.model)
+        drafts = options.speculation.draft_tokens
+        state = f"{ready.device} {ready.dtype}, loaded in {ready.seconds:.1f} s" if ready else f"{self._stage} …"
+        if self.failed:
+            state = "not loaded"
+        parts: list[Any] = [
+            (" spectui ", "bold $primary"),
+            (f" {pair} ", ""),
+            (f"  seed {sampling.seed}  T {sampling.temperature:g}  draft {drafts}", "$text-muted"),
+            (f"   {state}", "$text-muted" if ready else "$text-warning"),
+        ]
+        self.header.update(Content.assemble(*parts), layout=False)
+
+    def _show_numbers(self) -> None:
+        ledger = self.ledger
+        self.metric_bar.show(ledger.numbers, ledger.baseline, ledger.measuring, self.transcript.follow, key="f9")
+
+    @on(Transcript.StepSelected)
+    def _step_selected(self, event: Transcript.StepSelected) -> None:
+        record = self.ledger.step(event.answer, event.step)
+        self._chosen = record is not None
+        if record is not None:
+            self.step_pane.show(record, pinned=True)
+            self.tape.show(record)
+
+    # -- what a person does
+
+    @on(Prompt.Sent)
+    def _sent(self, event: Prompt.Sent) -> None:
+        if self._send(event.text):
+            self.prompt.take()
+
+    @on(Examples.Chosen)
+    def _example(self, event: Examples.Chosen) -> None:
+        if self._send(event.text):
+            self.prompt.past.add(event.text)
+            self.prompt.focus()
+
+    @on(Prompt.Edge)
+    def _edge(self) -> None:
+        if self.has_class("-empty"):
+            self.examples.focus()
+
+    def _send(self, text: str) -> bool:
+        if self.failed:
+            self.notify("no model is loaded; ctrl+q leaves", severity="warning")
+        elif not text.strip():
+            self.notify("type something first", timeout=2)
+        elif self.session.busy:
+            self.notify("still answering; esc stops", timeout=3)
+        else:
+            self.remove_class("-empty")
+            self.transcript.follow = True
+            self.transcript.begin_question(sanitise(text.strip()))
+            self.session.ask(text.strip())
+            return True
+        return False
+
+    def action_stop(self) -> None:
+        """Stop what runs; with nothing to stop, go between prompt and transcript."""
+        if self.session.busy:
+            self.session.stop()
+        elif self.focused is self.prompt:
+            (self.examples if self.has_class("-empty") else self.transcript).focus()
+        else:
+            self.prompt.focus()
+
+    def action_mode(self, name: str) -> None:
+        """Switch to a mode, also in mid-answer."""
+        why_not = self.ready.unavailable.get(name) if self.ready else None
+        if why_not:
+            self.notify(f"{MODES[name].title}: {why_not}", severity="warning", markup=False)
+            return
+        if name != self.session.mode:
+            self.session.switch(name)
+        self.mode_bar.show(name, waiting=self._answering and name != self.mode_bar.current)
+
+    @on(Pill.Chosen)
+    def _pill(self, event: Pill.Chosen) -> None:
+        self.action_mode(event.mode)
+
+    def action_next_mode(self) -> None:
+        """Switch to the next mode that can run."""
+        names = list(self.ready.modes if self.ready else MODES)
+        self.action_mode(names[(names.index(self.session.mode) + 1) % len(names)])
+
+    def action_view(self) -> None:
+        """Clean, colour, trace."""
+        views = list(VIEWS)
+        self.transcript.view = views[(views.index(self.transcript.view) + 1) % len(views)]  # type: ignore[assignment]
+        self.notify(f"view: {self.transcript.view}", timeout=2)
+
+    def action_baseline(self) -> None:
+        """Measure autoregressive decoding of the same prompt."""
+        if self.session.busy or not self.ledger.can_measure:
+            self.notify("ask something first, and let the answer end", timeout=3)
+            return
+        self.ledger.measuring = True
+        self.session.baseline()
+        self._show_numbers()
+
+    def action_rerun(self) -> None:
+        """Answer the last question again in the current mode."""
+        if self.session.busy:
+            self.notify("still answering; esc stops", timeout=3)
+        elif self.ledger.can_measure:
+            self.transcript.drop_answer()
+            self.ledger.drop()
+            self.session.rerun()
+
+    def action_new(self) -> None:
+        """Begin a new conversation."""
+        self.session.clear()
+        self.bridge.drain()
+        self.transcript.clear()
+        self.ledger = Ledger()
+        self._answering = False
+        self.add_class("-empty")
+        self.tape.show(None)
+        self.step_pane.show(None)
+        self._show_numbers()
+        self.prompt.focus()
+        self.app.new_conversation()  # type: ignore[attr-defined]
+
+    def action_side(self) -> None:
+        """Show or hide the step pane."""
+        self.toggle_class("-no-side")
+
+    def action_longer(self, by: int) -> None:
+        """Draft by a fixed length, one longer or shorter."""
+        options = self.session.options
+        old = options.speculation.draft_tokens
+        length = min(16, max(1, (old if isinstance(old, int) else 5) + by))
+        speculation = replace(options.speculation, draft_tokens=length)
+        self.session.change(replace(options, speculation=speculation))
+        self._show_header()
+
+    def action_export(self) -> None:
+        """Write the conversation as Markdown."""
+        self.app.export_markdown(self.transcript)  # type: ignore[attr-defined]
+
+    def action_screenshot(self) -> None:
+        """Save the screen as SVG."""
+        self.app.deliver_screenshot()

@@ -1,0 +1,42 @@
+"""F1: what the colours and keys mean."""
+
+from typing import Any, ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import VerticalScroll
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import Static
+
+from ...engine.drafters.registry import MODES
+from ..tokens import LOOKS
+from ..widgets.panes import look
+
+WHAT = (
+    "The target is the model you talk to. A drafter guesses the next tokens; the target checks all guesses in one pass "
+    "and keeps those that it would have chosen itself. The text is the target's own, whatever was drafted."
+)
+
+
+class HelpScreen(ModalScreen[None]):
+    """A page over the chat."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,f1,q", "dismiss", "Close", id="help.close")]
+
+    def __init__(self, keys: list[tuple[str, str, str]]) -> None:
+        super().__init__()
+        self._keys = keys
+
+    def compose(self) -> ComposeResult:
+        """Tokens, modes, keys."""
+        parts: list[Any] = [("What you see\n", "bold"), f"{WHAT}\n\n", ("Tokens\n", "bold")]
+        for kind, own in LOOKS.items():
+            parts += [(f" {own.mark} {kind:<11}", look(kind)), f" {own.meaning}\n"]
+        parts.append(("\nModes\n", "bold"))
+        for number, mode in enumerate(MODES.values(), 2):
+            parts.append(f" f{number}  {mode.title}: {mode.summary}\n")
+        parts.append(("\nKeys (the id in brackets is for [keys] in settings.toml)\n", "bold"))
+        parts += [f" {key:<18} {words} [{name}]\n" for key, words, name in self._keys]
+        with VerticalScroll(id="help"):
+            yield Static(Content.assemble(*parts), markup=False)
