@@ -59,6 +59,7 @@ def prepare(pair: Pair, progress: Progress, begun: float) -> Loaded:
         vocabulary=pair.vocabulary,
         draft=draft if why_no_draft is None else None,
         never=pair.reserved,
+        ends=pair.eos,
     )
     progress("measuring what verification costs", None)
     cost = measure_cost(target, pair.vocabulary) if target.capability.trees else CostModel()

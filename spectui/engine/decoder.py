@@ -60,11 +60,15 @@ class Decoder:
 
     # -- what may change between steps
 
+    def add_drafter(self, name: str, drafter: Drafter) -> None:
+        """Make a drafter known under a name of its own, besides those of the registry."""
+        self._drafters[name] = drafter
+        self._plans[name] = Plan(self.cost)
+
     def set_mode(self, mode: str) -> None:
         """Draft with another method from the next step on; KeyError if there is no such mode."""
         if mode not in self._drafters:
-            self._drafters[mode] = MODES[mode].load()(self._resources)
-            self._plans[mode] = Plan(self.cost)
+            self.add_drafter(mode, MODES[mode].load()(self._resources))
         self._drafters[mode].begin(self.answer.tokens)
         self._plans[mode].gate.begin()
         self.mode = mode
@@ -80,6 +84,11 @@ class Decoder:
         """Drop the sequence and free its cache, after a failure that may have left them in between."""
         self._cache = self.target.new_cache()
         self.answer = Answer()
+
+    @property
+    def vocabulary(self) -> int:
+        """Ids below it have text."""
+        return self._resources.vocabulary
 
     @property
     def steps(self) -> int:

@@ -95,11 +95,8 @@ def decoder_of(target, draft=None, mode="ar", options=None, context=200, eos=(),
 
 def install(decoder, drafter, name="toy"):
     """Give a decoder a drafter that is in no registry."""
-    from spectui.engine.plan import Plan
-
-    decoder._drafters[name] = drafter
-    decoder._plans[name] = Plan(decoder.cost)
-    decoder.mode = name
+    decoder.add_drafter(name, drafter)
+    decoder.set_mode(name)
 
 
 def run(decoder, prompt, before_step=None):

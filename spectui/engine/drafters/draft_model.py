@@ -67,7 +67,7 @@ class DraftModel(Drafter):
         while len(tree) < limit:
             node = len(tree) - 1
             self._branch(context, tree, [node], logits, 1)
-            if len(tree) == limit or (adaptive and self._enough(context, tree)):
+            if len(tree) == limit or self._ends(tree, node + 1) or (adaptive and self._enough(context, tree)):
                 break
             logits = self._feed(tree, [node + 1])
         return tree
@@ -84,8 +84,10 @@ class DraftModel(Drafter):
             self._branch(context, tree, frontier, logits, width)
             if level == depth - 1:
                 break
-            frontier = sorted(range(first, len(tree)), key=lambda node: (-tree.scores[node], node))[:width]
-            frontier.sort()
+            open_nodes = [node for node in range(first, len(tree)) if not self._ends(tree, node)]
+            frontier = sorted(sorted(open_nodes, key=lambda node: (-tree.scores[node], node))[:width])
+            if not frontier:
+                break
             logits = self._feed(tree, frontier)
         return tree.best(limit)
 
@@ -126,7 +128,7 @@ class DraftModel(Drafter):
         for level in range(context.remaining):
             first = len(tree)
             self._sample(context, tree, frontier, logits, widths[level] if level < len(widths) else 1, limit)
-            frontier = list(range(first, len(tree)))
+            frontier = [node for node in range(first, len(tree)) if not self._ends(tree, node)]
             if len(tree) >= limit or not frontier:
                 break
             logits = self._feed(tree, frontier)
@@ -148,6 +150,9 @@ class DraftModel(Drafter):
                 tree.add(token, node, Source("draft", rank=draw), float(q[token]))
 
     # -- the draft's own passes
+
+    def _ends(self, tree: DraftTree, node: int) -> bool:
+        return tree.tokens[node] in self.resources.ends
 
     def _allowed(self, logits: Tensor) -> Tensor:
         return logits.index_fill(-1, self._never, float("-inf")) if len(self._never) else logits

@@ -36,6 +36,8 @@ class Resources:
     """The draft model, if there is one."""
     never: frozenset[int] = field(default_factory=frozenset)
     """Ids that must not be drafted, because draft and target disagree about them."""
+    ends: frozenset[int] = field(default_factory=frozenset)
+    """Ids that end an answer: nothing is worth drafting below them."""
 
 
 @dataclass(frozen=True, slots=True)

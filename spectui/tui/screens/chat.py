@@ -208,8 +208,8 @@ class ChatScreen(Screen[None]):
         parts: list[Any] = [
             (" spectui ", "bold $primary"),
             (f" {pair} ", ""),
-            (f"  seed {sampling.seed}  T {sampling.temperature:g}  draft {drafts}", "$text-muted"),
-            (f"   {state}", "$text-muted" if ready else "$text-warning"),
+            (f"  seed {sampling.seed}  T {sampling.temperature:g}  draft {drafts}", "$token-muted"),
+            (f"   {state}", "$token-muted" if ready else "$text-warning"),
         ]
         self.header.update(Content.assemble(*parts), layout=False)
 

@@ -34,7 +34,7 @@ class Examples(OptionList):
         self.clear_options()
         self._prompts = []
         for family in examples(model):
-            self.add_option(Option(Content.styled(family.title, "bold $text-muted"), disabled=True))
+            self.add_option(Option(Content.styled(family.title, "bold $token-muted"), disabled=True))
             for prompt in family.prompts:
                 self._prompts.append(prompt)
                 first, *more = prompt.splitlines()

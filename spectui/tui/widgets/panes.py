@@ -85,10 +85,10 @@ class Tape(Static):
         if record is None:
             self.update(Content(""), layout=False)
             return
-        parts: list[Any] = [("tape ", "$text-muted")]
+        parts: list[Any] = [("tape ", "$token-muted")]
         if not record.step.nodes:
             parts.append(
-                (f"nothing drafted: {record.step.why_no_draft} " if record.step.why_no_draft else "", "$text-muted")
+                (f"nothing drafted: {record.step.why_no_draft} " if record.step.why_no_draft else "", "$token-muted")
             )
         for kind, text in told(record):
             parts.append((f" {LOOKS[kind].mark}{quoted(text)[1:-1] or '∅'}", look(kind)))
@@ -101,7 +101,7 @@ class StepPane(Static):
     def show(self, record: StepText | None, pinned: bool = False) -> None:
         """Draw a step; None is an empty pane."""
         if record is None:
-            self.update(Content.styled("no step yet", "$text-muted"), layout=False)
+            self.update(Content.styled("no step yet", "$token-muted"), layout=False)
             return
         step, ms = record.step, record.step.ms
         count = len(step.nodes)
@@ -110,8 +110,8 @@ class StepPane(Static):
             (f"accepted {step.accepted}/{count}   emitted {len(step.emitted)}\n\n", ""),
             *self._tree(record),
             (f"\n{sentence(record)}\n\n", "italic"),
-            (f"draft  {ms.draft:7.2f} ms\nverify {ms.verify:7.2f} ms\n", "$text-muted"),
-            (f"commit {ms.commit:7.2f} ms\nother  {ms.other:7.2f} ms\nwall   {ms.wall:7.2f} ms", "$text-muted"),
+            (f"draft  {ms.draft:7.2f} ms\nverify {ms.verify:7.2f} ms\n", "$token-muted"),
+            (f"commit {ms.commit:7.2f} ms\nother  {ms.other:7.2f} ms\nwall   {ms.wall:7.2f} ms", "$token-muted"),
         ]
         self.update(Content.assemble(*parts), layout=False)
 
@@ -122,13 +122,13 @@ class StepPane(Static):
         for node, text in zip(record.step.nodes, record.nodes, strict=True):
             depths.append(0 if node.parent < 0 else depths[node.parent] + 1)
             if len(depths) > 24:
-                parts.append((f"… {len(record.step.nodes) - 24} more\n", "$text-muted"))
+                parts.append((f"… {len(record.step.nodes) - 24} more\n", "$token-muted"))
                 break
             share = f"{node.probability:4.0%}" if node.probability is not None else "   –"
             words = source_words(node.source)
             indent = " " * min(depths[-1], 12)
-            parts.append((f"{indent}{LOOKS[node.fate].mark} {quoted(text)}", look(node.fate)))
-            parts.append((f" {share}{'' if words == source else f'  {words}'}\n", "$text-muted"))
+            parts += [indent, (f"{LOOKS[node.fate].mark} {quoted(text)}", look(node.fate))]
+            parts.append((f" {share}{'' if words == source else f'  {words}'}\n", "$token-muted"))
             source = words
         kind = record.step.emitted[-1].kind if record.step.emitted else "target"
         if kind != "accepted":

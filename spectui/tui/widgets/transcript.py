@@ -30,9 +30,9 @@ class Transcript(Widget, can_focus=True):
 
     DEFAULT_CSS = """
     Transcript { height: 1fr; background: $background; }
-    Transcript > .transcript--heading { color: $text-muted; text-style: bold; }
+    Transcript > .transcript--heading { color: $token-muted; text-style: bold; }
     Transcript > .transcript--question { color: $foreground; text-style: bold; }
-    Transcript > .transcript--note { color: $text-muted; }
+    Transcript > .transcript--note { color: $token-muted; }
     Transcript > .transcript--error { color: $text-error; }
     Transcript > .transcript--seam { color: $token-seam; text-style: italic; }
     Transcript > .transcript--gutter { color: $primary; }

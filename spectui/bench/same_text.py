@@ -1,0 +1,132 @@
+"""Checks that a decoder gives the reference text, and whether rounding alone explains where it does not."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ..engine.choice import Chooser
+from ..engine.decoder import Decoder
+from ..engine.options import Sampling
+from ..engine.target import Target
+from ..engine.tree import DraftTree
+
+LOGITS, GAP, BORDER = 1e-4, 1e-4, 1e-5
+
+
+@dataclass(frozen=True, slots=True)
+class Divergence:
+    """The first place where two runs of the same prompt differ."""
+
+    position: int
+    """Index in the answer."""
+    logit_difference: float
+    """The largest difference of the two passes' logits at that place."""
+    gap: float
+    """Between the two highest final scores (log p + noise) of the reference pass."""
+    border: float
+    """Distance of the nearest token from being kept or dropped by top-k, top-p or min-p."""
+
+    @property
+    def explained(self) -> bool:
+        """Whether rounding alone explains it, in float32."""
+        return self.logit_difference <= LOGITS and (self.gap < GAP or self.border < BORDER)
+
+
+def reference(decoder: Decoder, prompt: Sequence[int]) -> list[int]:
+    """The answer's ids, decoded to the end."""
+    decoder.prefill(prompt)
+    while decoder.answer.end is None:
+        decoder.step()
+    return decoder.answer.emitted
+
+
+def compare(
+    decoder: Decoder,
+    prompt: Sequence[int],
+    expected: Sequence[int],
+    before_step: Callable[[Decoder], None] = lambda decoder: None,
+) -> Divergence | None:
+    """Decode and compare id by id; None if everything agrees, else the first difference, examined."""
+    decoder.prefill(prompt)
+    with _Watch(decoder.target) as watch:
+        while True:
+            emitted = decoder.answer.emitted
+            place = first_difference(emitted, expected)
+            if place is not None:
+                return _examine(decoder, prompt, expected, place, watch)
+            if decoder.answer.end is not None:
+                short = len(emitted) < len(expected)
+                return _examine(decoder, prompt, expected, len(emitted), watch) if short else None
+            before_step(decoder)
+            decoder.step()
+
+
+def first_difference(a: Sequence[int], b: Sequence[int]) -> int | None:
+    """Where two sequences first differ; a longer ``a`` differs where ``b`` ends."""
+    for index, (one, other) in enumerate(zip(a, b, strict=False)):
+        if one != other:
+            return index
+    return len(b) if len(a) > len(b) else None
+
+
+class _Watch:
+    """Keeps the logits of a target's latest pass, by the path of tokens that leads to each row."""
+
+    def __init__(self, target: Target) -> None:
+        self._target, self._step = target, target.step
+        self.tree, self.logits = DraftTree(), torch.zeros(0)
+
+    def __enter__(self) -> "_Watch":
+        def step(cache: object, token: int, tree: DraftTree, hidden: Sequence[int] = ()) -> object:
+            out = self._step(cache, token, tree, hidden)  # type: ignore[arg-type]
+            self.tree, self.logits = tree, out.logits
+            return out
+
+        self._target.step = step  # type: ignore[assignment, method-assign]
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._target.step = self._step  # type: ignore[method-assign]
+
+    def row(self, path: Sequence[int]) -> Tensor | None:
+        """Logits after a path of tokens below the root."""
+        for node in range(-1, len(self.tree)):
+            if self.tree.path_tokens(node) == list(path):
+                return self.logits[node + 1]
+        return None
+
+
+def _examine(decoder: Decoder, prompt: Sequence[int], expected: Sequence[int], place: int, watch: _Watch) -> Divergence:
+    tokens = [*prompt, *expected[:place]]
+    cache = decoder.target.new_cache()
+    decoder.target.prefill(cache, tokens[:-1])
+    plain = decoder.target.step(cache, tokens[-1], DraftTree()).logits[0]
+    widths = range(place + 1)
+    rows = (watch.row(expected[place - width : place]) for width in widths)
+    mine = next((row for row in rows if row is not None), plain)
+    chooser = Chooser(decoder.options.sampling, min(len(plain), decoder.vocabulary), decoder.target.device)
+    best = chooser.scores(plain[None], [len(tokens)], [tokens])[0].topk(2).values
+    return Divergence(
+        place,
+        float((mine - plain).abs().max()),
+        float(best[0] - best[1]),
+        border_distance(plain[: chooser.vocabulary], decoder.options.sampling),
+    )
+
+
+def border_distance(logits: Tensor, sampling: Sampling) -> float:
+    """How close any token is to the border of top-k, top-p or min-p; infinite without such a filter."""
+    if sampling.temperature == 0.0:
+        return float("inf")
+    ordered = (logits / sampling.temperature).sort(descending=True).values
+    p = ordered.softmax(-1)
+    distances = []
+    if 0 < sampling.top_k < len(ordered):
+        distances.append(ordered[sampling.top_k - 1] - ordered[sampling.top_k])
+    if sampling.top_p < 1.0:
+        distances.append((p.cumsum(-1) - sampling.top_p).abs().min())
+    if sampling.min_p > 0.0:
+        distances.append((p - sampling.min_p * p[0]).abs().min())
+    return min((float(distance) for distance in distances), default=float("inf"))

@@ -1,0 +1,18 @@
+"""Keeps the machine that runs the tests out of them."""
+
+import os
+
+import pytest
+
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+os.environ.pop("NO_COLOR", None)
+for _name in [name for name in os.environ if name.startswith("SPECTUI_")]:
+    del os.environ[_name]
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path_factory, monkeypatch):
+    """Every test has a home of its own."""
+    folder = tmp_path_factory.mktemp("home")
+    monkeypatch.setenv("SPECTUI_HOME", str(folder))
+    return folder
