@@ -156,7 +156,9 @@ def models() -> None:
 
     from .models.registry import known_models
 
-    table = Table("name", "target", "draft", "note", box=None, header_style="bold")
+    table = Table(box=None, header_style="bold")
+    for title in ("name", "target", "draft", "note"):
+        table.add_column(title, overflow="fold", no_wrap=title == "name")
     for known in known_models().values():
         table.add_row(known.name, known.target, known.draft or "–", known.note)
     Console().print(table)

@@ -179,10 +179,11 @@ class Session:
             self._sink(EndText(CHAT, End("error", sanitise(str(error)))))
             return
         end = self._decode(CHAT, text, prompt, self.mode)
+        if end.reason == "error":
+            return
         emitted = self._worker.lanes[CHAT].answer.emitted
         self._asked = Asked(text, prompt, len(emitted))
-        if end.reason != "error" or emitted:
-            self._messages = [*messages, {"role": "assistant", "content": self._loaded.text(emitted)}]
+        self._messages = [*messages, {"role": "assistant", "content": self._loaded.text(emitted)}]
 
     def _again(self) -> None:
         if len(self._messages) >= 2:
@@ -206,7 +207,9 @@ class Session:
         return self._worker.answer(lane, prompt)
 
     def _emit(self, lane: str, event: Event) -> None:
-        self._sink(self._transcribers[lane](event))
+        record = self._transcribers[lane](event)
+        self._running = self._running and not isinstance(event, End)
+        self._sink(record)
 
     def _forget(self) -> None:
         self._messages = []

@@ -88,18 +88,19 @@ def test_files_stay_small_and_say_what_they_are(path):
     assert ast.get_docstring(ast.parse(text))
 
 
+def setter(function):
+    return any(isinstance(mark, ast.Attribute) and mark.attr == "setter" for mark in function.decorator_list)
+
+
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_public_names_have_docstrings(path):
     for node in ast.walk(ast.parse(path.read_text("utf-8"))):
         if isinstance(node, ast.ClassDef):
             assert node.name.startswith("_") or ast.get_docstring(node), node.name
             for child in node.body:
-                if (
-                    isinstance(child, ast.FunctionDef)
-                    and not child.name.startswith("_")
-                    and not node.name.startswith("_")
-                ):
-                    assert ast.get_docstring(child), f"{node.name}.{child.name}"
+                if isinstance(child, ast.FunctionDef) and not setter(child):
+                    hidden = child.name.startswith("_") or node.name.startswith("_")
+                    assert hidden or ast.get_docstring(child), f"{node.name}.{child.name}"
     for node in ast.parse(path.read_text("utf-8")).body:
         if isinstance(node, ast.FunctionDef) and not node.name.startswith("_"):
             assert ast.get_docstring(node), node.name

@@ -141,14 +141,21 @@ def _model(place: Place, choice: ModelChoice, device: Any, dtype: Any, progress:
         )
         if getattr(config, "is_encoder_decoder", False):
             raise UserError(f"{place.title} is an encoder-decoder model; spectui needs a causal language model")
-        model = AutoModelForCausalLM.from_pretrained(
+        model, info = AutoModelForCausalLM.from_pretrained(
             place.source,
             config=config,
             dtype=dtype,
             use_safetensors=True,
             trust_remote_code=choice.trust_remote_code,
             local_files_only=place.local,
+            output_loading_info=True,
         )
+        missing = info["missing_keys"]
+        if missing:
+            raise UserError(
+                f"{place.title} is no complete causal language model: {len(missing)} of its tensors have no weights; "
+                "copy it again or use another model"
+            )
         return model.to(device).eval()
 
 

@@ -191,6 +191,8 @@ def _new_file() -> Path:
 
 def run_chat(settings: Settings, record: Path | None = None) -> int:
     """Open the chat; the exit code is 1 if the model could not be loaded."""
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise UserError("the chat needs a terminal; use `spectui run PROMPT` in a pipe")
     sys.setswitchinterval(0.001)
     options, choice = settings.options(), settings.choice()
     decoding = settings.decoding

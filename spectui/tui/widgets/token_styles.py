@@ -3,7 +3,7 @@
 from rich.style import Style
 from textual.widget import Widget
 
-from ..tokens import LOOKS, TokenKind
+from ..tokens import LOOKS
 
 TOKEN_CLASSES = frozenset(f"token--{kind}" for kind in LOOKS)
 """Component classes for widgets that show tokens."""
@@ -26,6 +26,6 @@ def _text_style(attributes: str) -> str:
     return " ".join(_TCSS.get(word, word) for word in attributes.split()) or "none"
 
 
-def token_styles(widget: Widget) -> dict[TokenKind, Style]:
+def token_styles(widget: Widget) -> dict[str, Style]:
     """The style of each kind as the widget's theme has it now."""
     return {kind: widget.get_component_rich_style(f"token--{kind}") for kind in LOOKS}

@@ -1,355 +1,370 @@
 """The transcript: every token with its look, in a viewport of its own that costs the same at any length."""
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
-from rich.cells import cell_len
 from rich.segment import Segment
-from rich.style import Style
 from textual import events
 from textual.binding import Binding, BindingType
 from textual.geometry import Region
 from textual.message import Message
-from textual.reactive import reactive
+from textual.reactive import reactive, var
 from textual.selection import Selection
 from textual.strip import Strip
 from textual.widget import Widget
 
 from ...record.events import EndText, PrefillText, StepText
-from ...run import told
-from ..document import Block, Document, View
-from ..tokens import LOOKS
-from ..wrap import Line
+from ..transcript.document import CLEAN, Document
+from ..transcript.painter import Painter, Palette, index_at
+from ..transcript.position_mark import PositionMark, position_mark
+from ..transcript.selection import selected_source
+from ..transcript.viewport import Position, Viewport
+from .transcript_style import TRANSCRIPT_CLASSES, TRANSCRIPT_CSS, palette
 
-GUTTER = {"question": "▌ ", "heading": "", "error": "! ", "note": "  ", "answer": "  ", "blank": ""}
-INDENT = 2
-PLAIN = ("text", "heading", "question", "note", "error", "gutter", "mark", "selected")
+View = Literal["clean", "colour", "trace"]
+VIEWS: tuple[View, ...] = ("clean", "colour", "trace")
+WHEEL_ROWS = 3
 
 
 class Transcript(Widget, can_focus=True):
-    """Shows questions and answers; never uses ``virtual_size``, so that growing costs no layout."""
+    """Shows questions and answers, and which step each token came from.
 
-    DEFAULT_CSS = """
-    Transcript { height: 1fr; background: $background; }
-    Transcript > .transcript--heading { color: $token-muted; text-style: bold; }
-    Transcript > .transcript--question { color: $foreground; text-style: bold; }
-    Transcript > .transcript--note { color: $token-muted; }
-    Transcript > .transcript--error { color: $text-error; }
-    Transcript > .transcript--seam { color: $token-seam; text-style: italic; }
-    Transcript > .transcript--gutter { color: $primary; }
-    Transcript > .transcript--mark { color: $primary; }
-    Transcript > .transcript--selected { background: $panel; }
-    Transcript > .transcript--accepted { color: $token-accepted; }
-    Transcript > .transcript--rejected { color: $token-rejected; text-style: strike; }
-    Transcript > .transcript--correction { text-style: bold; }
-    Transcript > .transcript--bonus { text-style: bold; }
-    Transcript > .transcript--unreached { color: $token-muted; }
-    Transcript > .transcript--cut { color: $token-muted; text-style: strike; }
-    Transcript:nocolor > .transcript--accepted { text-style: underline; }
-    Transcript:nocolor > .transcript--bonus { text-style: bold underline; }
-    Transcript:nocolor > .transcript--selected { text-style: reverse; }
+    It scrolls by itself and never sets ``virtual_size``, so that growing costs no layout. All text given to it must
+    have been sanitised.
     """
-    COMPONENT_CLASSES: ClassVar[set[str]] = {f"transcript--{name}" for name in (*PLAIN, *LOOKS)}
+
+    DEFAULT_CSS = TRANSCRIPT_CSS
+    COMPONENT_CLASSES: ClassVar[set[str]] = TRANSCRIPT_CLASSES
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up,k", "scroll_by(-1)", "Up", id="transcript.up", show=False),
         Binding("down,j", "scroll_by(1)", "Down", id="transcript.down", show=False),
         Binding("pageup", "page(-1)", "Page up", id="transcript.page_up", show=False),
         Binding("pagedown", "page(1)", "Page down", id="transcript.page_down", show=False),
-        Binding("home,g", "scroll_by(-1000000)", "Top", id="transcript.top", show=False),
+        Binding("home,g", "home", "Top", id="transcript.top", show=False),
         Binding("end,G", "end", "End, follow", id="transcript.end", show=False),
+        Binding("space", "pause", "Hold still", id="transcript.pause", show=False),
         Binding("full_stop", "step(1)", "Next step", id="transcript.next_step"),
         Binding("comma", "step(-1)", "Previous step", id="transcript.previous_step"),
         Binding("y", "copy", "Copy answer", id="transcript.copy"),
     ]
 
-    view: reactive[View] = reactive("colour", init=False)
+    view: reactive[View] = reactive("colour", init=False, repaint=False)
+    paused: var[bool] = var(False, init=False)
+    """Whether the display holds still while text goes on arriving."""
 
     class StepSelected(Message):
-        """A person has chosen a step of an answer."""
+        """A person has chosen a step; answers are numbered from 0, a dropped one gives its number back."""
 
         def __init__(self, answer: int, step: int) -> None:
             super().__init__()
             self.answer, self.step = answer, step
 
+    class FollowChanged(Message):
+        """The view began or ceased to follow the end, or to hold still."""
+
+        def __init__(self, follow: bool, paused: bool) -> None:
+            super().__init__()
+            self.follow, self.paused = follow, paused
+
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.document = Document()
-        self.follow = True
-        self.top = 0
         self.selected: tuple[int, int] | None = None
-        self._answer = -1
-        self._strips: dict[int, Strip] = {}
-        self._styles: dict[str, Style] = {}
-        self._painted = 0
+        """The chosen (answer, step)."""
+        self._viewport = Viewport(self.document)
+        self._rows: list[Position] = []
+        self._shape = (0, 0, CLEAN)
+        self._painter: Painter | None = None
+        self._palette: Palette | None = None
+        self._position = PositionMark()
+        self._edge = Position(0, 0)
+        self._pending = False
+        self._told = (True, False)
 
-    # -- content
+    # -- what it shows
 
     def begin_question(self, text: str) -> None:
-        """A person has asked."""
-        if self.document.blocks:
-            self._block("blank")
-        self._block("heading", "You", "heading")
-        self._block("question", text, "question")
-        self._touch()
+        """What the person asked."""
+        self.document.begin_question(text)
+        self._grown()
 
-    def begin_answer(self, title: str) -> None:
-        """An answer begins in a mode with this title."""
-        self._answer += 1
-        self._block("blank")
-        self._block("heading", title, "heading")
-        self.document.begin("answer", self._answer)
-        self._touch()
+    def begin_answer(self, title: str, note: str = "") -> None:
+        """An answer begins in the mode with this title."""
+        self.document.begin_answer(title, note)
+        self._grown()
 
     def add_first(self, record: PrefillText) -> None:
         """The token that prefill yields."""
-        self.document.add(record.text, "target", -1)
-        self._touch()
+        self.document.add_first(record)
+        self._grown()
 
     def add_step(self, record: StepText) -> None:
-        """A step's tokens, with those that were refused for the trace view."""
-        index = record.step.index
-        for kind, text in told(record):
-            self.document.add(text, kind, index)
-        self._touch()
+        """What a step added."""
+        self.document.add_step(record)
+        self._grown()
 
     def seam(self, title: str) -> None:
-        """Another mode takes over here."""
-        self.document.add(f" ⇢ {title} ", "seam")
-        self._touch()
+        """Another mode takes over inside the answer."""
+        self.document.seam(title)
+        self._grown()
 
     def end_answer(self, record: EndText, summary: str) -> None:
-        """The answer is over; what was held back, then the numbers."""
-        self.document.add(record.tail, "target", -1)
-        if record.end.message:
-            self._block("error", record.end.message, "error")
-        self._block("note", summary, "note")
-        self._touch()
+        """The answer is over; an error that ended it is shown before the summary."""
+        self.document.end_answer(record, summary)
+        self._grown()
 
     def error(self, text: str) -> None:
-        """Something went wrong."""
-        self._block("error", text, "error")
-        self._touch()
+        """A failure, in place."""
+        self.document.error(text)
+        self._grown()
 
     def drop_answer(self) -> None:
-        """Forget the last answer, from its heading on."""
-        last = max((i for i, block in enumerate(self.document.blocks) if block.kind == "answer"), default=None)
-        if last is not None:
-            self.document.drop(len(self.document.blocks) - last + 2)
-            self._answer -= 1
-            self._reset()
+        """Take the last answer back."""
+        self.document.drop_answer()
+        self.selected = None
+        self._reset()
 
     def clear(self) -> None:
-        """Forget everything."""
-        self.document.blocks.clear()
-        self.document.layout(self._text_width, self.view)
-        self._answer, self.selected, self.top, self.follow = -1, None, 0, True
+        """Forget everything and follow the end again."""
+        self.document = Document()
+        self._viewport = Viewport(self.document)
+        self._shape = (0, 0, CLEAN)
+        self.selected, self.paused = None, False
         self._reset()
 
-    def answer_text(self) -> str:
-        """The last answer, as the model gave it."""
-        return next((b.text for b in reversed(self.document.blocks) if b.kind == "answer"), "")
-
-    def _block(self, kind: Any, text: str = "", look: str = "text") -> Block:
-        block = self.document.begin(kind)
-        self.document.add(text, look)
-        return block
-
-    # -- painting
+    # -- which part is on show
 
     @property
-    def _text_width(self) -> int:
-        return max(1, self.size.width - INDENT - 1)
+    def follow(self) -> bool:
+        """Whether the end stays in view; scrolling up releases it, coming back near the end takes it up."""
+        return self._viewport.follow
 
-    @property
-    def _last_top(self) -> int:
-        return max(0, len(self.document) - self.size.height)
-
-    def _touch(self) -> None:
-        """Repaint what a growth at the end has changed; everything only if the view had to move."""
-        first = max(0, self._painted - 1)
-        self._painted = len(self.document)
-        for number in range(first, self._painted):
-            self._strips.pop(number, None)
-        top = self._last_top if self.follow else self.top
-        if top != self.top or self.size.height == 0:
-            self.top = top
-            self.refresh()
-            return
-        rows = range(max(0, first - top), min(self.size.height, self._painted - top))
-        if len(rows):
-            self.refresh(Region(0, rows[0], self.size.width, len(rows)))
-
-    def _reset(self) -> None:
-        self._strips.clear()
-        self._painted = len(self.document)
-        self.top = self._last_top if self.follow else min(self.top, self._last_top)
-        self.refresh()
-
-    def render_line(self, y: int) -> Strip:
-        """One row of the viewport."""
-        number = self.top + y
-        width = self.size.width
-        strip = self._strips.get(number)
-        if strip is None or self.text_selection is not None:
-            strip = self._strip(number)
-            if self.text_selection is None and number < len(self.document) - 1:
-                self._strips[number] = strip
-        strip = strip.crop_extend(0, max(0, width - 1), self.rich_style).apply_offsets(0, number)
-        return Strip([*strip, self._position(y)], width)
-
-    def _strip(self, number: int) -> Strip:
-        if number >= len(self.document):
-            return Strip.blank(max(0, self.size.width - 1), self.rich_style)
-        block, line = self.document.line(number)
-        gutter = GUTTER[block.kind]
-        segments = [Segment(gutter, self._style("gutter"))] if gutter else []
-        for span in line.spans:
-            style = self._style(span.kind)
-            if self.selected == (block.answer, span.step) and block.answer >= 0:
-                style += self._style("selected")
-            segments.append(Segment(span.text, style))
-        strip = Strip(segments)
-        return self._highlighted(strip, number) if self.text_selection is not None else strip
-
-    def _highlighted(self, strip: Strip, number: int) -> Strip:
-        assert self.text_selection is not None
-        span = self.text_selection.get_span(number)
-        if span is None:
-            return strip
-        start, end = span[0], len(strip.text) if span[1] == -1 else span[1]
-        style = self.screen.get_component_rich_style("screen--selection")
-        made: list[Segment] = []
-        at = 0
-        for segment in strip:
-            a, b = max(0, start - at), max(0, min(len(segment.text), end - at))
-            parts = ((segment.text[:a], False), (segment.text[a:b], True), (segment.text[max(a, b) :], False))
-            own = segment.style or Style.null()
-            made += [Segment(text, own + style if lit else own) for text, lit in parts if text]
-            at += len(segment.text)
-        return Strip(made)
-
-    def _style(self, kind: str) -> Style:
-        if kind not in self._styles:
-            name = f"transcript--{kind}"
-            known = name in self.COMPONENT_CLASSES
-            self._styles[kind] = self.get_component_rich_style(name, partial=True) if known else Style.null()
-        return self.rich_style + self._styles[kind]
-
-    def _position(self, y: int) -> Segment:
-        """The rightmost column: a mark where the viewport stands in the whole."""
-        total, height = len(self.document), self.size.height
-        if total <= height or not height:
-            return Segment(" ", self.rich_style)
-        length = max(1, height * height // total)
-        start = round(self.top / max(1, total - height) * (height - length))
-        return Segment("▐" if start <= y < start + length else " ", self._style("mark"))
-
-    def notify_style_update(self) -> None:
-        """Colours have changed."""
-        self._styles.clear()
-        self._strips.clear()
-        super().notify_style_update()
-
-    # -- moving
-
-    def watch_view(self) -> None:
-        """Wrap anew for another view."""
-        self._relayout()
-
-    def on_resize(self) -> None:
-        """Wrap anew; what stood at the top stays there."""
-        self._relayout()
-
-    def _relayout(self) -> None:
-        place = self.document.place(self.top) if self.document.blocks and not self.follow else None
-        self.document.layout(self._text_width, self.view)
-        if place is not None:
-            self.top = self.document.find(place)
-        self._reset()
+    @follow.setter
+    def follow(self, follow: bool) -> None:
+        self._viewport.follow = follow
+        self._moved()
 
     def action_scroll_by(self, rows: int) -> None:
-        """Move; upwards lets go of the end, within two rows of it follows again."""
-        self.top = max(0, min(self._last_top, self.top + rows))
-        self.follow = rows > 0 and self.top >= self._last_top - 2
-        if self.follow:
-            self.top = self._last_top
-        self.refresh()
+        """Move down, or up if negative."""
+        self._viewport.scroll(rows)
+        self._moved()
 
     def action_page(self, pages: int) -> None:
-        """Move by pages."""
+        """Move by pages that overlap by one row."""
         self.action_scroll_by(pages * max(1, self.size.height - 1))
+
+    def action_home(self) -> None:
+        """Go to the beginning."""
+        self._viewport.home()
+        self._moved()
 
     def action_end(self) -> None:
         """Go to the end and follow it."""
-        self.follow, self.top = True, self._last_top
-        self.refresh()
+        self.paused = False
+        self._viewport.end()
+        self._moved()
+
+    def action_pause(self) -> None:
+        """Hold the display still, or let it go on; nothing that arrives is lost."""
+        self.paused = not self.paused
+
+    def watch_paused(self) -> None:
+        """Catch up after a pause."""
+        self._viewport.settle()
+        self._moved()
 
     def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
         """Wheel."""
-        self.action_scroll_by(-3)
         event.stop()
+        self.action_scroll_by(-WHEEL_ROWS)
 
     def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
         """Wheel."""
-        self.action_scroll_by(3)
         event.stop()
+        self.action_scroll_by(WHEEL_ROWS)
 
-    # -- choosing and copying
+    def watch_view(self) -> None:
+        """Show more or less of the same text; what stood at the top stays there."""
+        self._palette = None
+        if self.is_attached:
+            self.screen.clear_selection()
+        self._reset()
 
-    def on_click(self, event: events.Click) -> None:
-        """Choose the step of the token under the pointer."""
-        number = self.top + event.y
-        if number >= len(self.document):
-            return
-        block, line = self.document.line(number)
-        step = _step_at(line, event.x - len(GUTTER[block.kind]))
-        if block.answer >= 0 and step is not None and step >= 0:
-            self.select_step(block.answer, step)
+    # -- steps
 
     def select_step(self, answer: int, step: int) -> None:
-        """Mark a step's tokens and tell about it."""
+        """Mark the tokens of a step, and tell about it."""
         self.selected = (answer, step)
-        self._strips.clear()
-        self.refresh()
+        self.refresh(self._all)
         self.post_message(self.StepSelected(answer, step))
 
     def action_step(self, by: int) -> None:
-        """Choose the next or previous step."""
-        answer, step = self.selected or (self._answer, -1)
-        steps = [p.step for b in self.document.blocks if b.answer == answer >= 0 for p in b.pieces if p.step >= 0]
-        if steps:
-            self.select_step(answer, min(max(steps), max(0, step + by)))
+        """Choose the step after or before the chosen one; at first the last step there is."""
+        answer, step = self.selected or (self.document.answers - 1, None)
+        if not 0 <= answer < self.document.answers or not (count := self.document.steps(answer)):
+            return
+        number = count - 1 if step is None else min(count - 1, max(0, step + by))
+        self.select_step(answer, number)
+        place = self._viewport.place_of(answer, number)
+        if place is not None:
+            self._viewport.show(place)
+            self._moved()
+
+    def on_click(self, event: events.Click) -> None:
+        """Choose the step of the token under the pointer."""
+        if self.text_selection is not None or not 0 <= event.y < len(self._rows):
+            return
+        at = self._rows[event.y]
+        paragraph, flow = self.document.paragraphs[at.paragraph], self._viewport.flow(at.paragraph)
+        index = index_at(flow, at.row, event.x - self._viewport.indent)
+        step = next((piece.step for piece, _, _ in flow.pieces(index, index + 1)), -1)
+        if paragraph.answer >= 0 and step >= 0 and event.x >= self._viewport.indent:
+            self.select_step(paragraph.answer, step)
+
+    # -- copying
+
+    def answer_text(self, answer: int = -1) -> str:
+        """The plain text of an answer, by default the last; empty if there is none."""
+        return self.document.answer_text(answer)
+
+    def selected_text(self) -> str:
+        """The plain text that the mouse has selected; empty if nothing is."""
+        selection = self.text_selection
+        return selected_source(self._viewport, selection) if selection is not None else ""
+
+    def get_selection(self, selection: Selection) -> tuple[str, str] | None:
+        """The same for Textual's own copying."""
+        return selected_source(self._viewport, selection), "\n"
+
+    def selection_updated(self, selection: Selection | None) -> None:
+        """Show what is selected."""
+        self.refresh(self._all)
 
     def action_copy(self) -> None:
         """Copy what is selected, or the last answer."""
-        chosen = self.screen.get_selected_text()
-        self.app.copy_to_clipboard(chosen or self.answer_text())
-        self.notify("copied", timeout=2)
+        text = self.selected_text() or self.answer_text()
+        if text:
+            self.app.copy_to_clipboard(text)
+            self.notify("copied", timeout=2)
 
-    def get_selection(self, selection: Selection) -> tuple[str, str] | None:
-        """The text under a mouse selection, without gutters and without the breaks that wrapping made."""
-        found: list[str] = []
-        for number in range(len(self.document)):
-            span = selection.get_span(number)
-            if span is None:
-                continue
-            block, line = self.document.line(number)
-            indent, text = len(GUTTER[block.kind]), line.text
-            end = len(text) if span[1] == -1 else max(0, span[1] - indent)
-            last = line is block.wrapper.lines[-1]
-            whole = span[1] == -1
-            found.append(text[max(0, span[0] - indent) : end] + ("\n" if whole and (line.hard or last) else ""))
-        return ("".join(found).rstrip("\n"), "\n") if found else None
+    def on_mouse_move(self, event: events.MouseMove) -> None:
+        """Scroll when a selection is dragged to the edge."""
+        if event.button == 1 and self.text_selection is not None:
+            if event.y <= 0:
+                self.action_scroll_by(-1)
+            elif event.y >= self.size.height - 1:
+                self.action_scroll_by(1)
 
-    def selection_updated(self, selection: Selection | None) -> None:
-        """The selection has changed."""
-        self._strips.clear()
-        self.refresh()
+    # -- painting
 
+    def render_line(self, y: int) -> Strip:
+        """One row of the viewport."""
+        self._shape_up()
+        painter = self._brush()
+        if y < len(self._rows):
+            at = self._rows[y]
+            paragraph = self.document.paragraphs[at.paragraph]
+            selection = self.text_selection
+            strip = painter.row(
+                paragraph,
+                self._viewport.flow(at.paragraph),
+                at,
+                selection.get_span(at.paragraph) if selection is not None else None,
+                self.selected[1] if self.selected and self.selected[0] == paragraph.answer else None,
+            )
+        else:
+            last = len(self.document.paragraphs) - 1
+            end = (len(self._viewport.flow(last).text), last) if last >= 0 else (0, 0)
+            strip = painter.blank(end)
+        return Strip.join([strip, self._mark(y)]) if self._has_mark else strip
 
-def _step_at(line: Line, x: int) -> int | None:
-    at = 0
-    for span in line.spans:
-        at += cell_len(span.text)
-        if x < at:
-            return span.step
-    return None
+    def notify_style_update(self) -> None:
+        """Colours have changed."""
+        super().notify_style_update()
+        self._palette = None
+
+    @property
+    def _all(self) -> Region:
+        return Region(0, 0, self.size.width, self.size.height)
+
+    @property
+    def _has_mark(self) -> bool:
+        return self.size.width > 3
+
+    def _brush(self) -> Painter:
+        """The painter for the theme, view and size as they are."""
+        if self._palette is None:
+            self._palette = palette(self, clean=self.view == "clean")
+            self._painter = None
+            self._viewport.forget_strips()
+        if self._painter is None:
+            self._painter = Painter(self._palette, self._viewport.width, self._viewport.indent)
+        return self._painter
+
+    def _mark(self, y: int) -> Strip:
+        """The rightmost cell of a row: where the view stands in the whole, and whether more lies below."""
+        assert self._palette is not None
+        return Strip([Segment(self._position.sign(y), self._palette.mark)], 1)
+
+    # -- keeping what is shown and what there is together
+
+    def _shape_up(self) -> bool:
+        """Lay out anew if size or view have changed; whether they had."""
+        shape = (self.size.width, self.size.height, VIEWS.index(self.view))
+        if shape == self._shape:
+            return False
+        self._shape = shape
+        self._painter = None
+        self._viewport.reshape(self.size.width - self._has_mark, self.size.height, shape[2])
+        self._take_rows()
+        return True
+
+    def _grown(self) -> None:
+        """Show what was added, once for all that is added before the next turn of the loop."""
+        if not self._pending and self.is_running:
+            self._pending = True
+            self.call_later(self._settle)
+
+    def _settle(self) -> None:
+        """Repaint what growth has changed: the last rows, or everything if the view had to move."""
+        self._pending = False
+        top, position, edge = self._viewport.top, self._position, self._edge
+        if self._shape_up():
+            self.refresh(self._all)
+        elif not self.paused:
+            self._viewport.settle()
+            self._take_rows()
+            if self._viewport.top != top:
+                self.refresh(self._all)
+            else:
+                self._refresh_from(next((y for y, at in enumerate(self._rows) if at >= edge), self.size.height))
+                if self._position != position:
+                    self.refresh(Region(self.size.width - 1, 0, 1, self.size.height))
+        self._tell()
+
+    def _refresh_from(self, y: int) -> None:
+        if y < self.size.height:
+            self.refresh(Region(0, y, self.size.width, self.size.height - y))
+
+    def _moved(self) -> None:
+        """Show another part."""
+        self._take_rows()
+        self.refresh(self._all)
+        self._tell()
+
+    def _reset(self) -> None:
+        """Lay out and paint anew."""
+        self._shape = (0, 0, -1)
+        self.refresh(self._all)
+        self._tell()
+
+    def _take_rows(self) -> None:
+        """Fix which rows are on show, and from which row on growth can change them."""
+        self._rows = self._viewport.rows()
+        self._position = position_mark(self._viewport, self._rows, self.paused)
+        self._edge = self._viewport.edge()
+
+    def _tell(self) -> None:
+        state = (self.follow, self.paused)
+        if state != self._told:
+            self._told = state
+            self.post_message(self.FollowChanged(*state))

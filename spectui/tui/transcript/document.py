@@ -1,0 +1,259 @@
+"""What a conversation holds: paragraphs of pieces, each piece with its look and the step it came from."""
+
+from dataclasses import dataclass, field
+from itertools import groupby
+from typing import NamedTuple
+
+from rich.cells import cell_len
+
+from ...record.events import EndText, PrefillText, StepText
+from ..reading import Refused, read_step
+from ..tokens import LEGEND, LOOKS, shown
+from .flow import Flow
+
+CLEAN, COLOUR, TRACE = range(3)
+"""The views, each showing all that the ones before it show."""
+TAB = 4
+"""Columns between tab stops."""
+MOST_REFUSED = 3
+"""Refused alternatives that the trace view shows at one position; more are counted."""
+
+
+class Piece(NamedTuple):
+    """A run of characters that look alike."""
+
+    display: str
+    """What the screen shows; holds no newline and no tab."""
+    source: str
+    """What copying yields."""
+    look: str
+    """A token kind, or the name of a role's style."""
+    step: int
+    """Number of the step in its answer; -1 for the first token and for all other text."""
+    level: int
+    """The first view that shows it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Role:
+    """What a paragraph is."""
+
+    kind: str
+    sign: str = "  "
+    """Stands before the first row, two cells wide."""
+
+
+QUESTION = Role("question", "❯ ")
+QUESTION_REST = Role("question")
+HEADING = Role("heading", "● ")
+ANSWER = Role("answer")
+NOTE = Role("note")
+ERROR = Role("error", "! ")
+ERROR_REST = Role("error")
+SPACE = Role("space")
+ROLE_LOOKS = ("question", "heading", "note", "error")
+"""Looks of text that no step made."""
+
+
+@dataclass(slots=True)
+class Paragraph:
+    """The text between two newlines."""
+
+    role: Role
+    before: int
+    """Characters of the document before it, without newlines."""
+    answer: int = -1
+    """Number of the answer it belongs to; -1 for none."""
+    level: int = CLEAN
+    """The first view that shows it."""
+    pieces: list[Piece] = field(default_factory=list)
+    size: int = 0
+    """Characters that every view shows."""
+    flow: Flow | None = None
+    """How it was last laid out."""
+
+    @property
+    def source(self) -> str:
+        """The plain text."""
+        return "".join([piece.source for piece in self.pieces])
+
+    def add(self, piece: Piece) -> None:
+        """Append to the text."""
+        self.pieces.append(piece)
+        if piece.level == CLEAN:
+            self.size += len(piece.display)
+
+
+class Block(NamedTuple):
+    """Paragraphs of one kind that follow each other."""
+
+    kind: str
+    """``question``, ``heading``, ``answer``, ``note`` or ``error``."""
+    text: str
+    """The plain text, without what only some views show."""
+
+
+class Document:
+    """A conversation, built in order; only its end ever changes."""
+
+    def __init__(self) -> None:
+        self.paragraphs: list[Paragraph] = []
+        self._answers: list[int] = []
+        self._steps: list[int] = []
+        self._drafted = False
+        self._explained = False
+
+    @property
+    def answers(self) -> int:
+        """How many answers there are; the last one has the number ``answers - 1``."""
+        return len(self._answers)
+
+    def steps(self, answer: int) -> int:
+        """How many steps an answer has so far."""
+        return self._steps[answer]
+
+    def begin_question(self, text: str) -> None:
+        """What the person asked."""
+        if self.paragraphs:
+            self._open(SPACE)
+        for index, line in enumerate(text.split("\n")):
+            self._open(QUESTION_REST if index else QUESTION)
+            self._put_line(line, "question")
+
+    def begin_answer(self, title: str, note: str = "") -> None:
+        """An answer begins in the mode with this title."""
+        self._answers.append(len(self.paragraphs))
+        if self.paragraphs:
+            self._open(SPACE, self.answers - 1)
+        self._steps.append(0)
+        self._drafted = False
+        self._open(HEADING, self.answers - 1)
+        self._put_line(title, "heading")
+        if note:
+            self._put_line(f"  {note}", "note")
+        self._open(ANSWER, self.answers - 1)
+
+    def add_first(self, record: PrefillText) -> None:
+        """The token that prefill yields."""
+        self._put(record.text, "target", -1)
+
+    def add_step(self, record: StepText) -> None:
+        """What a step added to the answer, and what was refused on the way."""
+        step = record.step.index
+        if self._steps:
+            self._steps[-1] = step + 1
+        self._drafted = self._drafted or bool(record.nodes)
+        for slot in read_step(record):
+            self._refuse(slot.refused, record)
+            if slot.kind == "cut":
+                self._ghost(shown(slot.text), "cut", step, TRACE)
+            elif slot.kind:
+                self._put(slot.text, slot.kind, step)
+
+    def seam(self, title: str) -> None:
+        """Another mode takes over inside the answer."""
+        step = self._steps[-1] if self._steps else -1
+        self._ghost(f" ⇢ {title} ", "seam", step, COLOUR)
+
+    def end_answer(self, record: EndText, summary: str) -> None:
+        """The answer is over; an error it ended with is shown below it."""
+        self._put(record.tail, "target", self._steps[-1] - 1 if self._steps else -1)
+        if record.end.message:
+            self.error(record.end.message)
+        if summary:
+            self._open(NOTE, self.answers - 1)
+            self._put_line(summary, "note")
+        if self._drafted and not self._explained:
+            self._explained = True
+            self._legend()
+
+    def error(self, text: str) -> None:
+        """A failure, in place."""
+        for index, line in enumerate(text.split("\n")):
+            self._open(ERROR_REST if index else ERROR, self.answers - 1)
+            self._put_line(line, "error")
+
+    def drop_answer(self) -> None:
+        """Take the last answer back, with all that came after it; its number is free again."""
+        if self._answers:
+            first = self._answers.pop()
+            self._steps.pop()
+            if any(paragraph.level == COLOUR for paragraph in self.paragraphs[first:]):
+                self._explained = False
+            del self.paragraphs[first:]
+
+    @property
+    def blocks(self) -> list[Block]:
+        """The conversation in plain text, for export."""
+        groups = groupby(self.paragraphs, lambda paragraph: (paragraph.answer, paragraph.role.kind, paragraph.level))
+        return [
+            Block(kind, "\n".join(paragraph.source for paragraph in group))
+            for (_, kind, level), group in groups
+            if kind != SPACE.kind and level == CLEAN
+        ]
+
+    def answer_text(self, answer: int = -1) -> str:
+        """The plain text of an answer; empty if there is none."""
+        if not self._answers:
+            return ""
+        number = range(self.answers)[answer]
+        mine = (p for p in self.paragraphs[self._answers[number] :] if p.answer == number)
+        return "\n".join(paragraph.source for paragraph in mine if paragraph.role is ANSWER)
+
+    def _open(self, role: Role, answer: int = -1, level: int = CLEAN) -> Paragraph:
+        last = self.paragraphs[-1] if self.paragraphs else None
+        paragraph = Paragraph(role, last.before + last.size if last else 0, answer, level)
+        self.paragraphs.append(paragraph)
+        return paragraph
+
+    def _put(self, text: str, look: str, step: int) -> None:
+        """Add answer text, which may hold newlines and tabs."""
+        if not text or not self.paragraphs:
+            return
+        if "\n" not in text:
+            self._put_line(text, look, step)
+            return
+        for index, line in enumerate(text.split("\n")):
+            if index:
+                self._open(self.paragraphs[-1].role, self.paragraphs[-1].answer)
+            self._put_line(line, look, step)
+
+    def _put_line(self, text: str, look: str, step: int = -1) -> None:
+        paragraph = self.paragraphs[-1]
+        if "\t" not in text:
+            if text:
+                paragraph.add(Piece(text, text, look, step, CLEAN))
+            return
+        for index, part in enumerate(text.split("\t")):
+            if index:
+                paragraph.add(Piece(" " * _to_tab_stop(paragraph), "\t", look, step, CLEAN))
+            if part:
+                paragraph.add(Piece(part, part, look, step, CLEAN))
+
+    def _ghost(self, display: str, look: str, step: int, level: int) -> None:
+        """Add what some views show and copying leaves out."""
+        if self.paragraphs:
+            self.paragraphs[-1].add(Piece(display, "", look, step, level))
+
+    def _refuse(self, refused: tuple[Refused, ...], record: StepText) -> None:
+        step = record.step.index
+        for one in refused[:MOST_REFUSED]:
+            self._ghost(shown(record.nodes[one.node]), "rejected", step, TRACE)
+            if one.below:
+                below = "".join(shown(record.nodes[node]) for node in one.below)
+                self._ghost(f"({below})", "unreached", step, TRACE)
+        if len(refused) > MOST_REFUSED:
+            self._ghost(f" +{len(refused) - MOST_REFUSED} ", "unreached", step, TRACE)
+
+    def _legend(self) -> None:
+        self._open(NOTE, self.answers - 1, COLOUR)
+        for kind in LEGEND:
+            self._ghost(LOOKS[kind].word, kind, -1, COLOUR)
+            self._ghost("  ", "note", -1, COLOUR)
+
+
+def _to_tab_stop(paragraph: Paragraph) -> int:
+    """Spaces that a tab at the paragraph's end takes; very long paragraphs are not measured."""
+    if len(paragraph.pieces) > 200:
+        return TAB
+    return TAB - sum(cell_len(p.display) for p in paragraph.pieces if p.level == CLEAN) % TAB

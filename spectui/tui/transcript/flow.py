@@ -1,0 +1,92 @@
+"""A paragraph laid out: the characters that a view shows, and where its rows begin."""
+
+from bisect import bisect_right
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from textual.strip import Strip
+
+from .wrap import extend
+
+if TYPE_CHECKING:
+    from .document import Paragraph, Piece
+
+
+class Flow:
+    """One paragraph in one view at one width; takes in what the paragraph gains."""
+
+    __slots__ = ("_offsets", "_pieces", "_taken", "level", "starts", "strips", "text", "width")
+
+    def __init__(self, level: int, width: int) -> None:
+        self.level, self.width = level, width
+        self.text = ""
+        """All characters that the view shows."""
+        self.starts = [0]
+        """Index in ``text`` where each row begins."""
+        self.strips: list[Strip | None] = [None]
+        """The rows as painted, where they have been."""
+        self._pieces: list[Piece] = []
+        self._offsets: list[int] = []
+        self._taken = 0
+
+    def take(self, paragraph: "Paragraph") -> None:
+        """Lay out the pieces that came since the last call."""
+        if self._taken == len(paragraph.pieces):
+            return
+        fresh = [p for p in paragraph.pieces[self._taken :] if p.level <= self.level]
+        self._taken = len(paragraph.pieces)
+        at = len(self.text)
+        for piece in fresh:
+            self._offsets.append(at)
+            at += len(piece.display)
+        self._pieces += fresh
+        self.text += "".join([piece.display for piece in fresh])
+        first = extend(self.starts, self.text, self.width)
+        self.strips[first:] = [None] * (len(self.starts) - first)
+
+    def span(self, row: int) -> tuple[int, int]:
+        """First and end index of a row."""
+        end = self.starts[row + 1] if row + 1 < len(self.starts) else len(self.text)
+        return self.starts[row], end
+
+    def row_at(self, index: int) -> int:
+        """The row that holds a character."""
+        return max(0, bisect_right(self.starts, index) - 1)
+
+    def pieces(self, start: int, end: int) -> Iterator[tuple["Piece", int, int]]:
+        """Pieces between two indices, each with the part of its display that lies between them."""
+        for at in range(max(0, bisect_right(self._offsets, start) - 1), len(self._pieces)):
+            offset, piece = self._offsets[at], self._pieces[at]
+            if offset >= end:
+                return
+            first, last = max(0, start - offset), min(len(piece.display), end - offset)
+            if first < last:
+                yield piece, first, last
+
+    def source(self, start: int, end: int) -> str:
+        """The plain text between two indices, as copying yields it."""
+        parts = []
+        for piece, first, last in self.pieces(start, end):
+            if piece.display == piece.source:
+                parts.append(piece.source[first:last])
+            elif first == 0 and last > 0:
+                parts.append(piece.source)
+        return "".join(parts)
+
+    def plain_index(self, index: int) -> int:
+        """How many characters that every view shows stand before an index."""
+        return sum(last - first for piece, first, last in self.pieces(0, index) if not piece.level)
+
+    def index_of_plain(self, count: int) -> int:
+        """The index before which ``count`` characters stand that every view shows."""
+        for offset, piece in zip(self._offsets, self._pieces, strict=True):
+            if not piece.level:
+                if count < len(piece.display):
+                    return offset + count
+                count -= len(piece.display)
+        return len(self.text)
+
+    def index_of_step(self, step: int) -> int | None:
+        """Where the first character of a step stands; None if the view shows none."""
+        places = zip(self._offsets, self._pieces, strict=True)
+        return next((offset for offset, piece in places if piece.step == step and piece.display), None)

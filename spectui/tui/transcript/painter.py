@@ -1,0 +1,135 @@
+"""Rows of the transcript as strips."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from rich.cells import cell_len
+from rich.segment import Segment
+from rich.style import Style
+from textual.strip import Strip
+
+from .document import Paragraph
+from .flow import Flow
+from .viewport import Position
+
+Span = tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Palette:
+    """The styles of one view in one theme."""
+
+    base: Style
+    looks: Mapping[str, Style]
+    """For every token kind and every role."""
+    chosen: Style
+    """Laid over the tokens of the chosen step."""
+    selection: Style
+    """Laid over what the mouse has selected."""
+    mark: Style
+    """Of the position mark."""
+
+
+class Painter:
+    """Paints rows; those without overlays are painted once and kept with their paragraph."""
+
+    def __init__(self, palette: Palette, width: int, indent: int) -> None:
+        self._palette, self._width, self._indent = palette, width, indent
+
+    def row(
+        self, paragraph: Paragraph, flow: Flow, at: Position, selected: Span | None = None, chosen: int | None = None
+    ) -> Strip:
+        """One row, ``width`` cells wide.
+
+        ``selected`` are indices in the paragraph's shown text, an end of -1 its end; ``chosen`` is a step number.
+        """
+        start, end = flow.span(at.row)
+        lit = _within(selected, start, end)
+        marked = chosen is not None and any(p.step == chosen for p, _, _ in flow.pieces(start, end))
+        kept = flow.strips[at.row]
+        if kept is not None and not lit and not marked:
+            return kept
+        segments = self._segments(flow, start, end, lit, chosen if marked else None)
+        strip = self._finish(paragraph, flow, at, segments)
+        if not lit and not marked:
+            flow.strips[at.row] = strip
+        return strip
+
+    def blank(self, at: tuple[int, int]) -> Strip:
+        """A row below the document, whose end has the offset ``at``."""
+        return Strip([self._space(self._width, at)], self._width)
+
+    def _segments(self, flow: Flow, start: int, end: int, lit: Span | None, chosen: int | None) -> list[Segment]:
+        """Runs of one style between two indices."""
+        runs: list[tuple[str, Style]] = []
+        index = start
+        for piece, first, last in flow.pieces(start, end):
+            style = self._palette.looks[piece.look]
+            if chosen is not None and piece.step == chosen:
+                style += self._palette.chosen
+            for text, bright in _split(piece.display[first:last], index, lit):
+                if text:
+                    full = style + self._palette.selection if bright else style
+                    if runs and runs[-1][1] == full:
+                        runs[-1] = (runs[-1][0] + text, full)
+                    else:
+                        runs.append((text, full))
+            index += last - first
+        return [Segment(text, style) for text, style in runs]
+
+    def _finish(self, paragraph: Paragraph, flow: Flow, at: Position, segments: list[Segment]) -> Strip:
+        """Put the sign before the row, the offsets that mouse selection needs into it, and fill it up."""
+        start, end = flow.span(at.row)
+        left = self._left(paragraph, at, start)
+        text = Strip(segments).apply_offsets(start, at.paragraph)
+        room = self._width - self._indent
+        if text.cell_length > room:
+            text = text.crop(0, room)
+        # Without an offset the fill counts as the row's end; an empty row has nothing else to carry one.
+        fill = Segment(" " * (room - text.cell_length), self._palette.base)
+        if start == end:
+            fill = self._space(room, (start, at.paragraph))
+        return Strip([*left, *text, fill] if fill.text else [*left, *text], self._width)
+
+    def _left(self, paragraph: Paragraph, at: Position, start: int) -> list[Segment]:
+        """The sign, cell by cell, so that a click on any of them means the row's first character."""
+        if not self._indent:
+            return []
+        sign = paragraph.role.sign if at.row == 0 else " " * self._indent
+        style = self._palette.looks[f"{paragraph.role.kind}-sign"] + _offset(start, at.paragraph)
+        return [Segment(character, style) for character in sign.ljust(self._indent)[: self._indent]]
+
+    def _space(self, cells: int, at: tuple[int, int]) -> Segment:
+        return Segment(" " * cells, self._palette.base + _offset(*at))
+
+
+def _offset(index: int, paragraph: int) -> Style:
+    return Style.from_meta({"offset": (index, paragraph)})
+
+
+def _within(selected: Span | None, start: int, end: int) -> Span | None:
+    """The part of a selection that lies in a row; None if there is none."""
+    if selected is None:
+        return None
+    first, last = max(selected[0], start), end if selected[1] < 0 else min(selected[1], end)
+    return (first, last) if first < last else None
+
+
+def _split(text: str, index: int, lit: Span | None) -> list[tuple[str, bool]]:
+    """A text that begins at ``index``, divided into what lies outside and inside a range."""
+    if lit is None:
+        return [(text, False)]
+    first = min(max(0, lit[0] - index), len(text))
+    last = min(max(first, lit[1] - index), len(text))
+    return [(text[:first], False), (text[first:last], True), (text[last:], False)]
+
+
+def index_at(flow: Flow, row: int, cell: int) -> int:
+    """Index of the character that a row shows at a cell; the row's end if it shows none there."""
+    start, end = flow.span(row)
+    cells = 0
+    for index in range(start, end):
+        cells += cell_len(flow.text[index])
+        if cell < cells:
+            return index
+    return end

@@ -1,0 +1,127 @@
+"""The commands as a shell runs them."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from spectui.record.trace import read_trace
+
+
+def spectui(*words, stdin=None, **environment):
+    return subprocess.run(
+        [sys.executable, "-m", "spectui", *words],
+        input=stdin,
+        capture_output=True,
+        env={**os.environ, **environment},
+        timeout=120,
+    )
+
+
+def one_line(done):
+    lines = done.stderr.decode().strip().splitlines()
+    assert len(lines) == 1, lines
+    assert lines[0].startswith("spectui: ")
+    assert "Traceback" not in lines[0]
+    return lines[0]
+
+
+def test_an_answer_in_a_pipe_is_the_text_and_nothing_else():
+    done = spectui("run", "Who are you?")
+    assert done.returncode == 0
+    assert done.stdout.decode().startswith("I am the spectui demo model")
+    assert b"\x1b" not in done.stdout
+    assert done.stderr == b""
+
+
+def test_standard_input_json_and_a_record_are_the_same_trace(tmp_path):
+    file = tmp_path / "t.jsonl"
+    done = spectui("run", "-", "--json", "--record", str(file), stdin="Hello!\n".encode())
+    assert done.returncode == 0
+    lines = [json.loads(line) for line in done.stdout.decode().splitlines()]
+    assert [line["type"] for line in lines[:3]] == ["header", "turn", "prefill"]
+    assert lines[0]["format"] == "spectui.trace/1"
+    assert lines[-1]["type"] == "end"
+    saved = [json.loads(line) for line in file.read_text().splitlines()]
+    assert [line for line in saved if line["type"] != "summary"] == lines
+    assert len(list(read_trace(file))) == len(lines)
+    step = next(line for line in lines if line["type"] == "step")
+    assert {"nodes", "accepted", "emitted", "ms", "spans", "limit", "why_no_draft", "target_top"} <= set(step)
+
+
+def test_the_same_seed_gives_the_same_text_in_both_modes():
+    texts = {
+        spectui("run", "Tell me a story.", "--mode", mode, "-t", "1.1", "--seed", "5", "--max-new-tokens", "40").stdout
+        for mode in ("ar", "draft")
+    }
+    assert len(texts) == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (["run", ""], 2, "the prompt is empty"),
+        (["run"], 2, "prompt"),
+        (["run", "x", "--mode", "warp"], 2, "choose from ar, draft"),
+        (["run", "x", "--rule", "hopeful"], 2, "coupled or classic"),
+        (["run", "x", "--temperature", "-1"], 2, "temperature must be"),
+        (["run", "x", "--draft-tokens", "99"], 2, "draft tokens must be"),
+        (["run", "x", "--top-p", "0"], 2, "top-p must be"),
+        (["run", "x", "--model", "dmeo"], 1, "did you mean demo"),
+        (["run", "x", "--model", "./nowhere"], 1, "does not exist"),
+        (["run", "x", "--mode", "draft", "--draft", "none"], 1, "no draft model is loaded"),
+        (["run", "x", "--record", "/proc/nope/x.jsonl"], 1, "cannot write"),
+        (["fly"], 2, "fly"),
+    ],
+)
+def test_a_mistake_is_one_line_and_the_right_exit_code(words, code, said):
+    done = spectui(*words)
+    assert done.returncode == code
+    assert said in one_line(done)
+    assert done.stdout == b""
+
+
+def test_standard_input_that_is_not_utf8():
+    done = spectui("run", "-", stdin=b"\xff\xfehello")
+    assert done.returncode == 1
+    assert "not UTF-8" in one_line(done)
+
+
+def test_a_damaged_settings_file_is_one_line(home):
+    (home / "config").mkdir()
+    (home / "config" / "settings.toml").write_text("[decoding]\nsede = 1\n")
+    done = spectui("run", "x")
+    assert done.returncode == 1
+    assert "did you mean seed" in one_line(done)
+
+
+def test_a_closed_pipe_is_quiet():
+    command = f"{sys.executable} -m spectui run 'Tell me a story.' | head -c 1"
+    done = subprocess.run(command, shell=True, capture_output=True, timeout=120)
+    assert len(done.stdout) == 1
+    assert done.stderr == b""
+
+
+def test_marks_for_screen_readers():
+    done = spectui("run", "Hello!", "--plain")
+    text = done.stdout.decode()
+    assert text.startswith("first ")
+    assert '+ "' in text
+    assert "accepted" in text.splitlines()[-1]
+
+
+def test_version_models_and_help():
+    assert spectui("--version").stdout.startswith(b"spectui ")
+    models = spectui("models", COLUMNS="200").stdout.decode()
+    assert "llama-3-8b" in models
+    assert "meta-llama/Llama-3.2-1B-Instruct" in models
+    for command in ("chat", "run", "models"):
+        assert b"Example" in spectui(command, "--help").stdout
+
+
+def test_chat_without_a_terminal_is_one_line():
+    done = spectui("chat", stdin=b"")
+    assert done.returncode == 1
+    assert "needs a terminal" in one_line(done)

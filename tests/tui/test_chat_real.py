@@ -1,0 +1,264 @@
+"""The real app with the real demo pair, driven by keys."""
+
+import asyncio
+from time import perf_counter
+
+import pytest
+
+from spectui.record.trace import read_trace
+from spectui.settings import Settings
+from spectui.locations import conversations
+
+from .helpers import running, say, wait_until
+
+STORY = "Tell me a story about a shy dragon who wants to find a friend."
+
+
+def slowed(app, seconds):
+    """Make every step take at least this long, so that something can happen in mid-answer."""
+    decoder = app.session._worker.lanes["chat"]
+    step = decoder.step
+
+    def slow():
+        import time
+
+        time.sleep(seconds)
+        return step()
+
+    decoder.step = slow
+
+
+def answer(app):
+    return app.chat.transcript.answer_text()
+
+
+def screen_text(app):
+    return "\n".join("".join(segment.text for segment in strip) for strip in app.screen._compositor.render_strips())
+
+
+async def ended(app, pilot):
+    await wait_until(pilot, lambda: app.chat.ledger.numbers.emitted > 0 and not app.session.busy)
+    await wait_until(pilot, lambda: not app.chat._answering)
+
+
+async def test_type_stream_and_read_the_numbers():
+    async with running() as (app, pilot):
+        await say(pilot, "What is speculative decoding?")
+        await ended(app, pilot)
+        assert answer(app).startswith("Speculative decoding lets a cheap drafter")
+        await pilot.pause(0.2)
+        text = screen_text(app)
+        assert "tok/pass" in text
+        assert "Draft model" in text
+        numbers = app.chat.ledger.numbers
+        assert numbers.accepted > 10
+        assert numbers.tokens_per_second > 0
+
+
+async def test_a_switch_in_mid_answer_leaves_a_seam_and_the_same_text():
+    async with running() as (app, pilot):
+        await say(pilot, STORY)
+        await ended(app, pilot)
+        whole = answer(app)
+        slowed(app, 0.03)
+        await pilot.press("ctrl+r")
+        await wait_until(pilot, lambda: app.chat._answering and app.chat.ledger.numbers.steps >= 1)
+        await pilot.press("f2")
+        await wait_until(pilot, lambda: app.chat.mode_bar.current == "ar" and not app.chat.mode_bar.waiting)
+        await ended(app, pilot)
+        assert answer(app) == whole
+        modes = {record.step.mode for record in app.chat.ledger._steps.values()}
+        assert modes == {"ar", "draft"}
+        assert "Autoregressive" in screen_text(app)
+
+
+async def test_stop_keeps_the_text_and_the_next_question_works():
+    async with running() as (app, pilot):
+        await pilot.press("f2")
+        await wait_until(pilot, lambda: app.session.mode == "ar")
+        slowed(app, 0.03)
+        await say(pilot, STORY)
+        await wait_until(pilot, lambda: len(answer(app)) > 10)
+        await pilot.press("escape")
+        await ended(app, pilot)
+        kept = answer(app)
+        assert kept
+        assert "stopped" in screen_text(app)
+        await say(pilot, "Hello!")
+        await wait_until(pilot, lambda: app.chat.transcript.document.answers == 2)
+        await ended(app, pilot)
+        assert "Once upon" in kept
+
+
+async def test_rerun_replaces_the_answer():
+    async with running() as (app, pilot):
+        await say(pilot, "Who are you?")
+        await ended(app, pilot)
+        first = answer(app)
+        await pilot.press("ctrl+r")
+        await wait_until(pilot, lambda: app.session.busy or answer(app) == first)
+        await ended(app, pilot)
+        assert answer(app) == first
+        assert app.chat.transcript.document.answers == 1
+
+
+async def test_the_baseline_gives_a_measured_speedup_and_can_be_stopped():
+    async with running() as (app, pilot):
+        await say(pilot, "What is speculative decoding?")
+        await ended(app, pilot)
+        assert app.chat.ledger.baseline is None
+        assert "f9 measures AR" in screen_text(app)
+        await pilot.press("f9")
+        await wait_until(pilot, lambda: app.chat.ledger.baseline is not None)
+        assert app.chat.ledger.numbers.speedup(app.chat.ledger.baseline) > 0
+        await wait_until(pilot, lambda: "vs AR" in screen_text(app))
+        await pilot.press("f9")
+        await pilot.press("escape")
+        await wait_until(pilot, lambda: not app.chat.ledger.measuring)
+
+
+@pytest.mark.parametrize("size", [(20, 5), (60, 20), (80, 24), (200, 50)])
+async def test_every_size_of_terminal_can_chat(size):
+    async with running(size=size) as (app, pilot):
+        await say(pilot, "Hello!")
+        await ended(app, pilot)
+        await pilot.pause(0.1)
+        assert answer(app).startswith("Hello!")
+        assert "Hello!" in screen_text(app)
+        assert app.chat.prompt.region.height >= 1
+        assert app.chat.step_pane.display == (size[0] >= 100)
+
+
+async def test_resizing_while_it_streams_loses_nothing():
+    async with running() as (app, pilot):
+        slowed(app, 0.02)
+        await say(pilot, STORY)
+        for width in (40, 100, 25, 160, 60, 120):
+            await pilot.resize_terminal(width, 30)
+            await pilot.pause(0.05)
+        await ended(app, pilot)
+        assert answer(app).startswith("Once upon a time")
+        assert answer(app).rstrip().endswith(".")
+
+
+async def test_quit_during_an_answer_is_quick_and_leaves_no_thread():
+    async with running() as (app, pilot):
+        slowed(app, 0.05)
+        await say(pilot, STORY)
+        await wait_until(pilot, lambda: app.chat.ledger.numbers.emitted > 2)
+        start = perf_counter()
+        await pilot.press("ctrl+q")
+        await asyncio.to_thread(app.close)
+        assert perf_counter() - start < 2.0
+        assert not app.session._worker._thread.is_alive()
+
+
+async def test_an_example_is_sent_by_its_number():
+    async with running() as (app, pilot):
+        await pilot.press("down")
+        assert app.focused is app.chat.examples
+        await pilot.press("3")
+        await ended(app, pilot)
+        assert answer(app).startswith("A draft model is a small")
+        assert app.focused is app.chat.prompt
+
+
+async def test_a_question_typed_while_loading_is_answered_when_ready():
+    async with running(ready=False) as (app, pilot):
+        await say(pilot, "Hello!")
+        await ended(app, pilot)
+        assert answer(app).startswith("Hello!")
+
+
+async def test_history_comes_back_also_in_the_next_run():
+    async with running() as (app, pilot):
+        await say(pilot, "Hello!")
+        await ended(app, pilot)
+        await pilot.press("up")
+        assert app.chat.prompt.text == "Hello!"
+    async with running(ready=False) as (app, pilot):
+        await pilot.press("up")
+        assert app.chat.prompt.text == "Hello!"
+
+
+async def test_a_conversation_is_on_disk_when_its_answer_has_ended():
+    async with running() as (app, pilot):
+        await say(pilot, "Hello!")
+        await ended(app, pilot)
+        files = list(conversations().glob("*.jsonl"))
+        assert len(files) == 1
+        kinds = [type(record).__name__ for record in read_trace(files[0])]
+        assert kinds[0] == "Ready"
+        assert kinds[-1] == "EndText"
+
+
+async def test_a_model_that_cannot_be_loaded_is_told_in_place():
+    settings = Settings().with_flags("model", model="dmeo")
+    async with running(settings, ready=False) as (app, pilot):
+        await wait_until(pilot, lambda: app.chat.failed)
+        await pilot.pause(0.1)
+        assert "did you mean demo" in screen_text(app)
+        await pilot.press("ctrl+q")
+    assert app.return_value == 1
+
+
+async def test_new_begins_afresh():
+    async with running() as (app, pilot):
+        await say(pilot, "My name is Greta.")
+        await ended(app, pilot)
+        await pilot.press("ctrl+n")
+        await wait_until(pilot, lambda: app.chat.has_class("-empty"))
+        await say(pilot, "What is my name?")
+        await ended(app, pilot)
+        assert "Greta" not in answer(app)
+
+
+async def test_an_empty_prompt_and_a_second_question_are_gently_refused():
+    async with running() as (app, pilot):
+        await pilot.press("enter")
+        assert not app.session.busy
+        slowed(app, 0.05)
+        await say(pilot, STORY)
+        await say(pilot, "More")
+        assert app.chat.prompt.text == "More"
+        await pilot.press("escape")
+        await ended(app, pilot)
+
+
+async def test_views_help_and_a_chosen_step():
+    async with running() as (app, pilot):
+        await say(pilot, STORY)
+        await ended(app, pilot)
+        for view in ("trace", "clean", "colour"):
+            await pilot.press("f7")
+            assert app.chat.transcript.view == view
+        await pilot.press("escape")
+        assert app.focused is app.chat.transcript
+        await pilot.press("comma")
+        await pilot.pause(0.1)
+        assert "(chosen)" in screen_text(app)
+        await pilot.press("f1")
+        await pilot.pause(0.1)
+        assert "drafted and accepted" in screen_text(app)
+        await pilot.press("escape")
+
+
+async def test_without_colour_nothing_is_coloured(monkeypatch):
+    monkeypatch.setenv("NO_COLOR", "1")
+    async with running() as (app, pilot):
+        await say(pilot, "Hello!")
+        await ended(app, pilot)
+        await pilot.pause(0.1)
+        assert app.theme == "spectui-ansi"
+        for strip in app.screen._compositor.render_strips():
+            for segment in strip.apply_filter(app._filters[0], None) if app._filters else strip:
+                style = segment.style
+                for colour in (style.color, style.bgcolor) if style else ():
+                    assert colour is None or colour.is_default, (segment.text, colour)
+
+
+async def test_a_key_that_two_actions_want_is_told(monkeypatch):
+    settings = Settings(keys={"chat.rerun": "ctrl+n"})
+    async with running(settings, ready=False) as (app, pilot):
+        await pilot.pause(0.1)
+        assert any("takes the key" in str(note.message) for note in app._notifications)

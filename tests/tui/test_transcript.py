@@ -1,0 +1,407 @@
+"""The transcript on a terminal: looks, moving, choosing, copying, growing."""
+
+import pytest
+from textual.events import MouseScrollDown, MouseScrollUp
+from textual.geometry import Offset
+from textual.selection import Selection
+
+from spectui.models.sanitise import sanitise
+from spectui.tui.tokens import LOOKS
+from spectui.tui.widgets.transcript import Transcript
+from tests.hostile import FORBIDDEN, HOSTILE
+
+from .records import chain, end, first, random_steps, step, text_of
+from .stage import look_of, on_stage, rows, segments
+
+GOLDEN = {
+    "spectui-dark": {
+        "target": "#d8d8d8",
+        "accepted": "#56b4e9",
+        "rejected": "#e8702a strike",
+        "correction": "#d8d8d8 bold",
+        "bonus": "#d8d8d8 bold underline2",
+        "unreached": "{muted}",
+        "cut": "{muted} strike",
+        "seam": "#e0c070",
+    },
+    "spectui-light": {
+        "target": "#1e1e1e",
+        "accepted": "#005a91",
+        "rejected": "#9a4400 strike",
+        "correction": "#1e1e1e bold",
+        "bonus": "#1e1e1e bold underline2",
+        "unreached": "{muted}",
+        "cut": "{muted} strike",
+        "seam": "#7a5c00",
+    },
+    "spectui-ansi": {
+        "target": "default",
+        "accepted": "color(12) underline",
+        "rejected": "color(9) strike",
+        "correction": "default bold",
+        "bonus": "default bold underline2",
+        "unreached": "default dim",
+        "cut": "default dim strike",
+        "seam": "default reverse",
+    },
+    "NO_COLOR": {
+        "target": "default",
+        "accepted": "default underline",
+        "rejected": "default strike",
+        "correction": "default bold",
+        "bonus": "default bold underline2",
+        "unreached": "default dim",
+        "cut": "default dim strike",
+        "seam": "default reverse",
+    },
+}
+
+
+def one_of_each(transcript: Transcript) -> None:
+    """Each kind of token, its text the name of the kind."""
+    transcript.begin_answer("Draft model")
+    transcript.add_step(step(0, [], [("target", "target")]))
+    drafted = [("accepted", -1, "accepted"), ("rejected", 0, "rejected"), ("unreached", 1, "unreached")]
+    transcript.add_step(step(1, drafted, [("accepted", "accepted"), ("correction", "correction")]))
+    transcript.add_step(step(2, [(" ", -1, "accepted")], [(" ", "accepted"), ("bonus", "bonus")]))
+    transcript.seam("seam")
+    transcript.add_step(step(3, [("cut", -1, "cut")]))
+
+
+def conversation(transcript: Transcript, steps: int = 40) -> None:
+    transcript.begin_question("Why?")
+    transcript.begin_answer("Draft model")
+    transcript.add_first(first("Well"))
+    for record in random_steps(steps):
+        transcript.add_step(record)
+
+
+@pytest.mark.parametrize("theme", GOLDEN)
+async def test_each_kind_of_token_looks_as_it_should(theme, monkeypatch):
+    plain = theme == "NO_COLOR"
+    if plain:
+        monkeypatch.setenv("NO_COLOR", "1")
+    transcript = Transcript()
+    name = "spectui-ansi" if plain else theme
+    async with on_stage(transcript, (120, 6), name, ansi_color=plain or None) as pilot:
+        transcript.view = "trace"
+        one_of_each(transcript)
+        await pilot.pause()
+        muted = pilot.app.theme_variables["token-muted"].lower()
+        looks = {kind: look_of(transcript, kind) for kind in GOLDEN[theme]}
+        assert looks == {kind: look.format(muted=muted) for kind, look in GOLDEN[theme].items()}
+
+
+async def test_no_colour_reaches_the_terminal_under_no_color(monkeypatch):
+    monkeypatch.setenv("NO_COLOR", "1")
+    transcript = Transcript()
+    async with on_stage(transcript, (60, 12), "spectui-ansi", ansi_color=True) as pilot:
+        transcript.view = "trace"
+        conversation(transcript)
+        await pilot.pause()
+        styles = [segment.style for segment in segments(transcript) if segment.style]
+        assert styles
+        assert all(style.color is None or style.color.is_default for style in styles)
+        assert all(style.bgcolor is None or style.bgcolor.is_default for style in styles)
+
+
+async def test_the_clean_view_shows_all_tokens_alike():
+    transcript = Transcript()
+    async with on_stage(transcript, (80, 6)) as pilot:
+        one_of_each(transcript)
+        transcript.view = "clean"
+        await pilot.pause()
+        assert rows(transcript)[:2] == ["● Draft model", "  targetacceptedcorrection bonus"]
+        assert look_of(transcript, "targetaccepted") == "#d8d8d8"
+
+
+async def test_rows_of_a_conversation():
+    transcript = Transcript()
+    async with on_stage(transcript, (34, 16)) as pilot:
+        transcript.begin_question("Explain entropy,\nplease, with an example.")
+        transcript.begin_answer("Draft model", "seed 7")
+        transcript.add_step(chain(0, [" Entropy", " measures"], [" how"], " disorder:\n\n"))
+        transcript.seam("Autoregressive")
+        transcript.add_step(step(1, [], [("it is the mean of the log.", "target")]))
+        transcript.end_answer(end("stopped"), "31 tokens · stopped")
+        transcript.error("out of memory")
+        await pilot.pause()
+        assert rows(transcript) == [
+            "❯ Explain entropy,",
+            "  please, with an example.",
+            "",
+            "● Draft model  seed 7",
+            "   Entropy measures disorder:",
+            "",
+            "   ⇢ Autoregressive it is the",
+            "  mean of the log.",
+            "  31 tokens · stopped",
+            "  accepted  rejected  correction",
+            "  bonus  unreached",
+            "! out of memory",
+            "",
+            "",
+            "",
+            "",
+        ]
+
+
+@pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
+@pytest.mark.parametrize("view", ["colour", "trace"])
+async def test_hostile_text_reaches_the_terminal_as_text_only(text, view):
+    clean = sanitise(text)
+    transcript = Transcript()
+    async with on_stage(transcript, (30, 40)) as pilot:
+        transcript.view = view
+        transcript.begin_question(clean)
+        transcript.begin_answer("Draft model", clean.replace("\n", " "))
+        transcript.add_step(chain(0, [clean], [clean, clean], clean))
+        transcript.seam(clean.replace("\n", " ").replace("\t", " "))
+        transcript.end_answer(end("error", clean, clean), "")
+        await pilot.pause()
+        sent = "".join(segment.text for segment in segments(transcript))
+        assert not FORBIDDEN & set(sent)
+        assert not {"\n", "\t"} & set(sent)
+        assert transcript.answer_text() == clean * 3
+
+
+@pytest.mark.parametrize("size", [(1, 1), (2, 3), (3, 1), (5, 20), (17, 4), (300, 80)])
+async def test_any_size_will_do(size):
+    transcript = Transcript()
+    async with on_stage(transcript, size) as pilot:
+        conversation(transcript)
+        transcript.add_step(step(99, [], [("漢字👍", "target")]))
+        await pilot.pause()
+        strips = [transcript.render_line(y) for y in range(size[1])]
+        assert all(strip.cell_length == size[0] for strip in strips)
+
+
+async def test_steps_that_come_are_shown_and_followed():
+    transcript = Transcript()
+    async with on_stage(transcript, (30, 8)) as pilot:
+        transcript.begin_answer("Draft model")
+        for record in random_steps(60):
+            transcript.add_step(record)
+            await pilot.pause()
+        transcript.add_step(step(60, [], [(" the very last", "target")]))
+        await pilot.pause()
+        assert "last" in " ".join(rows(transcript)[-2:])
+        painted = [strip.text.rstrip() for strip in transcript.render_lines(transcript.size.region)]
+        assert painted == rows(transcript)
+        assert transcript.answer_text() == text_of(random_steps(60)) + " the very last"
+
+
+async def test_what_is_on_the_screen_is_always_what_would_be_painted_anew():
+    transcript = Transcript()
+    async with on_stage(transcript, (30, 8)) as pilot:
+        transcript.begin_answer("Draft model")
+        for index, record in enumerate(random_steps(40, seed=3)):
+            transcript.add_step(record)
+            if index == 25:
+                transcript.action_scroll_by(-4)
+            await pilot.pause()
+            painted = [strip.text for strip in transcript.render_lines(transcript.size.region)]
+            assert painted == [transcript.render_line(y).text for y in range(8)]
+
+
+async def test_keys_move_and_release_and_take_up_following():
+    transcript = Transcript()
+    async with on_stage(transcript, (30, 8)) as pilot:
+        conversation(transcript)
+        transcript.focus()
+        await pilot.pause()
+        bottom = rows(transcript)
+        await pilot.press("k", "up", "k", "k")
+        assert not transcript.follow
+        assert rows(transcript)[-1].endswith("↓")
+        await pilot.press("g")
+        assert rows(transcript)[0].startswith("❯ Why?")
+        await pilot.press("pagedown", "pageup")
+        assert rows(transcript)[0].startswith("❯ Why?")
+        await pilot.press("j")
+        assert not rows(transcript)[0].startswith("❯ Why?")
+        await pilot.press("G")
+        assert transcript.follow
+        assert rows(transcript) == bottom
+        states = [(m.follow, m.paused) for m in pilot.app.heard if isinstance(m, Transcript.FollowChanged)]
+        assert states == [(False, False), (True, False)]
+
+
+async def test_the_wheel_scrolls():
+    transcript = Transcript()
+    async with on_stage(transcript, (30, 8)) as pilot:
+        conversation(transcript)
+        await pilot.pause()
+        bottom = rows(transcript)
+        transcript.post_message(MouseScrollUp(transcript, 2, 2, 0, -1, 0, False, False, False))
+        await pilot.pause()
+        assert [row[:-1] for row in rows(transcript)[3:7]] == [row[:-1] for row in bottom[:4]]
+        assert not transcript.follow
+        transcript.post_message(MouseScrollDown(transcript, 2, 2, 0, 1, 0, False, False, False))
+        await pilot.pause()
+        assert rows(transcript) == bottom
+
+
+async def test_a_pause_holds_the_display_and_loses_nothing():
+    transcript = Transcript()
+    async with on_stage(transcript, (30, 8)) as pilot:
+        conversation(transcript, 20)
+        transcript.focus()
+        await pilot.press("space")
+        held = [strip.text for strip in transcript.render_lines(transcript.size.region)]
+        assert held[-1].endswith("‖")
+        transcript.add_step(chain(20, [" more"] * 40, [], " end"))
+        await pilot.pause()
+        assert [strip.text for strip in transcript.render_lines(transcript.size.region)] == held
+        await pilot.press("space")
+        await pilot.pause()
+        assert "end" in rows(transcript)[-1]
+
+
+async def test_resizing_while_text_comes_shows_the_end():
+    transcript = Transcript()
+    async with on_stage(transcript, (60, 12)) as pilot:
+        transcript.begin_answer("Draft model")
+        for index, record in enumerate(random_steps(60)):
+            transcript.add_step(record)
+            if index % 5 == 0:
+                await pilot.resize_terminal(20 + index, 4 + index % 7)
+        transcript.add_step(step(60, [], [(" end", "target")]))
+        await pilot.pause()
+        assert "end" in rows(transcript)[-1]
+        assert transcript.answer_text() == text_of(random_steps(60)) + " end"
+
+
+async def test_a_click_chooses_the_step_of_its_token():
+    transcript = Transcript()
+    async with on_stage(transcript, (40, 6)) as pilot:
+        transcript.begin_answer("Draft model")
+        transcript.add_first(first("One"))
+        transcript.add_step(chain(0, [" two"], [], " three"))
+        transcript.add_step(chain(1, [], [" x"], " four"))
+        await pilot.pause()
+        await pilot.click(transcript, offset=(9, 1))
+        assert transcript.selected == (0, 0)
+        await pilot.click(transcript, offset=(17, 1))
+        assert transcript.selected == (0, 1)
+        await pilot.click(transcript, offset=(3, 1))
+        await pilot.click(transcript, offset=(30, 1))
+        await pilot.click(transcript, offset=(3, 0))
+        assert transcript.selected == (0, 1)
+        chosen = [(m.answer, m.step) for m in pilot.app.heard if isinstance(m, Transcript.StepSelected)]
+        assert chosen == [(0, 0), (0, 1)]
+        ground = {s.text: s.style.bgcolor.name for s in segments(transcript) if s.style and s.style.bgcolor}
+        assert ground[" four"] != ground[" two"] == ground["One"]
+
+
+async def test_keys_choose_the_neighbouring_step_and_show_it():
+    transcript = Transcript()
+    async with on_stage(transcript, (30, 8)) as pilot:
+        conversation(transcript, 60)
+        transcript.focus()
+        await pilot.press("comma")
+        assert transcript.selected == (0, 59)
+        await pilot.press(*["comma"] * 50)
+        assert transcript.selected == (0, 9)
+        place = transcript._viewport.place_of(0, 9)
+        assert place in transcript._viewport.rows()
+        await pilot.press("full_stop")
+        assert transcript.selected == (0, 10)
+
+
+async def test_stepping_without_an_answer_does_nothing():
+    transcript = Transcript()
+    async with on_stage(transcript) as pilot:
+        transcript.focus()
+        await pilot.press("comma", "full_stop")
+        transcript.begin_answer("Draft model")
+        await pilot.press("comma")
+        assert transcript.selected is None
+
+
+async def test_dragging_the_mouse_selects_text_across_rows():
+    transcript = Transcript()
+    async with on_stage(transcript, (22, 8)) as pilot:
+        transcript.begin_answer("Draft model")
+        transcript.add_step(step(0, [], [("one two three four five\nsix\n\nseven", "target")]))
+        await pilot.pause()
+        assert rows(transcript)[:6] == ["● Draft model", "  one two three four", "  five", "  six", "", "  seven"]
+        await pilot.mouse_down(transcript, offset=(6, 1))
+        await pilot.hover(transcript, offset=(4, 5))
+        await pilot.mouse_up(transcript, offset=(4, 5))
+        assert transcript.selected_text() == "two three four five\nsix\n\nsev"
+        assert pilot.app.screen.get_selected_text() == transcript.selected_text()
+        transcript.action_copy()
+        assert pilot.app.clipboard == transcript.selected_text()
+
+
+async def test_dragging_from_the_margin_selects_from_the_row_s_first_character():
+    transcript = Transcript()
+    async with on_stage(transcript, (22, 8)) as pilot:
+        transcript.begin_answer("Draft model")
+        transcript.add_step(step(0, [], [("one two three four five\nsix", "target")]))
+        await pilot.pause()
+        await pilot.mouse_down(transcript, offset=(0, 2))
+        await pilot.hover(transcript, offset=(18, 3))
+        await pilot.mouse_up(transcript, offset=(18, 3))
+        assert transcript.selected_text() == "five\nsix"
+
+
+async def test_a_selection_is_visible_and_goes_away():
+    transcript = Transcript()
+    async with on_stage(transcript, (40, 4)) as pilot:
+        transcript.begin_answer("Draft model")
+        transcript.add_step(step(0, [], [("one two three", "target")]))
+        await pilot.pause()
+        before = segments(transcript)
+        pilot.app.screen.selections = {transcript: Selection(Offset(4, 1), Offset(7, 1))}
+        await pilot.pause()
+        lit = next(s.style for s in segments(transcript) if s.text == "two")
+        assert lit != next(s.style for s in before if "two" in s.text)
+        pilot.app.screen.clear_selection()
+        await pilot.pause()
+        assert segments(transcript) == before
+
+
+async def test_copying_without_a_selection_takes_the_last_answer():
+    transcript = Transcript()
+    async with on_stage(transcript) as pilot:
+        transcript.action_copy()
+        assert pilot.app.clipboard == ""
+        conversation(transcript, 5)
+        transcript.action_copy()
+        assert pilot.app.clipboard == "Well" + text_of(random_steps(5))
+
+
+async def test_another_theme_repaints_everything():
+    transcript = Transcript()
+    async with on_stage(transcript, (80, 6)) as pilot:
+        one_of_each(transcript)
+        await pilot.pause()
+        assert look_of(transcript, "accepted") == "#56b4e9"
+        pilot.app.theme = "spectui-light"
+        await pilot.pause()
+        assert look_of(transcript, "accepted") == "#005a91"
+
+
+async def test_dropping_and_clearing():
+    transcript = Transcript()
+    async with on_stage(transcript, (30, 8)) as pilot:
+        conversation(transcript, 40)
+        transcript.action_scroll_by(-5)
+        await pilot.pause()
+        transcript.drop_answer()
+        await pilot.pause()
+        assert rows(transcript) == ["❯ Why?", *[""] * 7]
+        transcript.begin_answer("Draft model")
+        transcript.add_step(step(0, [], [("again", "target")]))
+        await pilot.pause()
+        assert rows(transcript)[:4] == ["❯ Why?", "", "● Draft model", "  again"]
+        transcript.clear()
+        await pilot.pause()
+        assert rows(transcript) == [""] * 8
+        assert transcript.follow
+
+
+def test_every_look_has_a_component_class():
+    assert {f"token--{kind}" for kind in LOOKS} <= Transcript.COMPONENT_CLASSES
