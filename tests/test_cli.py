@@ -38,7 +38,7 @@ def test_an_answer_in_a_pipe_is_the_text_and_nothing_else():
 
 def test_standard_input_json_and_a_record_are_the_same_trace(tmp_path):
     file = tmp_path / "t.jsonl"
-    done = spectui("run", "-", "--json", "--record", str(file), stdin="Hello!\n".encode())
+    done = spectui("run", "-", "--json", "--record", str(file), stdin=b"Hello!\n")
     assert done.returncode == 0
     lines = [json.loads(line) for line in done.stdout.decode().splitlines()]
     assert [line["type"] for line in lines[:3]] == ["header", "turn", "prefill"]

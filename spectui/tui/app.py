@@ -71,12 +71,19 @@ class SpectuiApp(App[int]):
             self.notify(f"there is no theme {wanted!r}; using {self.theme}", severity="warning", markup=False)
         self.set_keymap(dict(self.settings.keys))
         self.push_screen(self.chat)
+        self.call_after_refresh(self._warn_of_clashes)
         self.set_interval(1.0, self._reload_themes)
 
-    def handle_bindings_clash(self, clashed_bindings: set[Binding], node: Any) -> None:
-        """Two settings want the same key: say so."""
-        names = ", ".join(sorted(binding.id or binding.action for binding in clashed_bindings))
-        self.notify(f"[keys] takes the key of {names}", severity="warning", markup=False)
+    def _warn_of_clashes(self) -> None:
+        """A key from the settings that another action has already: say whose it takes."""
+        known = {name: keys.split(", ") for keys, _, name in self._key_list()}
+        for name, keys in self.settings.keys.items():
+            if name not in known:
+                self.notify(f"[keys] {name}: there is no such binding", severity="warning", markup=False)
+            for key in keys.split(","):
+                losers = sorted(n for n, own in known.items() if key in own and n not in (name, *self.settings.keys))
+                if losers:
+                    self.notify(f"[keys] {key} takes the key of {', '.join(losers)}", severity="warning", markup=False)
 
     # -- records
 

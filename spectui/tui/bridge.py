@@ -69,3 +69,4 @@ class Saver:
         if self._writer is not None:
             self.flush()
             self._writer.close()
+            self._writer = None

@@ -10,7 +10,7 @@ from transformers import BertConfig, LlamaConfig, LlamaForCausalLM, T5Config, T5
 from spectui.engine.errors import UserError
 from spectui.models.choice import ModelChoice
 from spectui.models.loading import load_pair
-from spectui.models.registry import demo_folder, examples, known_models
+from spectui.models.registry import examples, known_models
 from spectui.models.resolve import resolve
 from spectui.models.stops import StopStrings
 from spectui.models.template import prompt_ids

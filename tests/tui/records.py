@@ -53,7 +53,9 @@ def chain(index: int, accepted: list[str], refused: list[str], last: str) -> Ste
     return step(index, drafted, [*((text, "accepted") for text in accepted), (last, kind)])
 
 
-def random_steps(count: int, seed: int = 0, words: str = "the sum of all log terms is called entropy") -> list[StepText]:
+def random_steps(
+    count: int, seed: int = 0, words: str = "the sum of all log terms is called entropy"
+) -> list[StepText]:
     """Steps of every kind, with line breaks."""
     random = Random(seed)
 

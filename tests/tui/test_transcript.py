@@ -235,7 +235,7 @@ async def test_the_wheel_scrolls():
         bottom = rows(transcript)
         transcript.post_message(MouseScrollUp(transcript, 2, 2, 0, -1, 0, False, False, False))
         await pilot.pause()
-        assert [row[:-1] for row in rows(transcript)[3:7]] == [row[:-1] for row in bottom[:4]]
+        assert [row[:29].rstrip() for row in rows(transcript)[3:7]] == [row[:29].rstrip() for row in bottom[:4]]
         assert not transcript.follow
         transcript.post_message(MouseScrollDown(transcript, 2, 2, 0, 1, 0, False, False, False))
         await pilot.pause()
@@ -301,7 +301,9 @@ async def test_keys_choose_the_neighbouring_step_and_show_it():
         transcript.focus()
         await pilot.press("comma")
         assert transcript.selected == (0, 59)
-        await pilot.press(*["comma"] * 50)
+        transcript.action_step(-49)
+        assert transcript.selected == (0, 10)
+        await pilot.press("comma")
         assert transcript.selected == (0, 9)
         place = transcript._viewport.place_of(0, 9)
         assert place in transcript._viewport.rows()

@@ -23,8 +23,8 @@ class Flow:
         """All characters that the view shows."""
         self.starts = [0]
         """Index in ``text`` where each row begins."""
-        self.strips: list[Strip | None] = [None]
-        """The rows as painted, where they have been."""
+        self.strips: list[dict[str, Strip] | None] = [None]
+        """The rows as painted, where they have been, for each position mark."""
         self._pieces: list[Piece] = []
         self._offsets: list[int] = []
         self._taken = 0

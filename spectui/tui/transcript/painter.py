@@ -30,34 +30,59 @@ class Palette:
     """Of the position mark."""
 
 
+@dataclass(frozen=True, slots=True)
+class Overlay:
+    """What is laid over a row for a while."""
+
+    selected: Span | None = None
+    """Indices in the paragraph's shown text; an end of -1 is its end."""
+    chosen: int | None = None
+    """Number of a step."""
+
+
 class Painter:
-    """Paints rows; those without overlays are painted once and kept with their paragraph."""
+    """Paints rows of ``width`` cells, a position mark last; rows without overlay are painted once and kept."""
 
     def __init__(self, palette: Palette, width: int, indent: int) -> None:
         self._palette, self._width, self._indent = palette, width, indent
 
-    def row(
-        self, paragraph: Paragraph, flow: Flow, at: Position, selected: Span | None = None, chosen: int | None = None
-    ) -> Strip:
-        """One row, ``width`` cells wide.
-
-        ``selected`` are indices in the paragraph's shown text, an end of -1 its end; ``chosen`` is a step number.
-        """
+    def row(self, paragraph: Paragraph, flow: Flow, at: Position, mark: str, overlay: Overlay) -> Strip:
+        """One row, with a position mark of one cell or none."""
         start, end = flow.span(at.row)
-        lit = _within(selected, start, end)
-        marked = chosen is not None and any(p.step == chosen for p, _, _ in flow.pieces(start, end))
+        lit, chosen = _within(overlay.selected, start, end), overlay.chosen
+        if chosen is not None and all(piece.step != chosen for piece, _, _ in flow.pieces(start, end)):
+            chosen = None
+        if lit or chosen is not None:
+            return self._paint(paragraph, flow, at, mark, lit, chosen)
         kept = flow.strips[at.row]
-        if kept is not None and not lit and not marked:
-            return kept
-        segments = self._segments(flow, start, end, lit, chosen if marked else None)
-        strip = self._finish(paragraph, flow, at, segments)
-        if not lit and not marked:
-            flow.strips[at.row] = strip
-        return strip
+        if kept is None:
+            kept = flow.strips[at.row] = {}
+        if mark not in kept:
+            kept[mark] = self._paint(paragraph, flow, at, mark, None, None)
+        return kept[mark]
 
-    def blank(self, at: tuple[int, int]) -> Strip:
+    def blank(self, at: tuple[int, int], mark: str) -> Strip:
         """A row below the document, whose end has the offset ``at``."""
-        return Strip([self._space(self._width, at)], self._width)
+        return self._strip([self._space(self._width - len(mark), at)], mark)
+
+    def _paint(
+        self, paragraph: Paragraph, flow: Flow, at: Position, mark: str, lit: Span | None, chosen: int | None
+    ) -> Strip:
+        """Put the sign before the text, the offsets that mouse selection needs into it, and fill it up."""
+        start, end = flow.span(at.row)
+        room = self._width - self._indent - len(mark)
+        text = Strip(self._segments(flow, start, end, lit, chosen)).apply_offsets(start, at.paragraph)
+        if text.cell_length > room:
+            text = text.crop(0, room)
+        # Without an offset the fill counts as the row's end; an empty row has nothing else to carry one.
+        fill = Segment(" " * (room - text.cell_length), self._palette.base)
+        if start == end:
+            fill = self._space(room, (start, at.paragraph))
+        return self._strip([*self._left(paragraph, at, start), *text, fill], mark)
+
+    def _strip(self, segments: list[Segment], mark: str) -> Strip:
+        segments.append(Segment(mark, self._palette.mark))
+        return Strip([segment for segment in segments if segment.text], self._width)
 
     def _segments(self, flow: Flow, start: int, end: int, lit: Span | None, chosen: int | None) -> list[Segment]:
         """Runs of one style between two indices."""
@@ -76,20 +101,6 @@ class Painter:
                         runs.append((text, full))
             index += last - first
         return [Segment(text, style) for text, style in runs]
-
-    def _finish(self, paragraph: Paragraph, flow: Flow, at: Position, segments: list[Segment]) -> Strip:
-        """Put the sign before the row, the offsets that mouse selection needs into it, and fill it up."""
-        start, end = flow.span(at.row)
-        left = self._left(paragraph, at, start)
-        text = Strip(segments).apply_offsets(start, at.paragraph)
-        room = self._width - self._indent
-        if text.cell_length > room:
-            text = text.crop(0, room)
-        # Without an offset the fill counts as the row's end; an empty row has nothing else to carry one.
-        fill = Segment(" " * (room - text.cell_length), self._palette.base)
-        if start == end:
-            fill = self._space(room, (start, at.paragraph))
-        return Strip([*left, *text, fill] if fill.text else [*left, *text], self._width)
 
     def _left(self, paragraph: Paragraph, at: Position, start: int) -> list[Segment]:
         """The sign, cell by cell, so that a click on any of them means the row's first character."""

@@ -2,7 +2,6 @@
 
 from typing import Any, ClassVar, Literal
 
-from rich.segment import Segment
 from textual import events
 from textual.binding import Binding, BindingType
 from textual.geometry import Region
@@ -14,7 +13,8 @@ from textual.widget import Widget
 
 from ...record.events import EndText, PrefillText, StepText
 from ..transcript.document import CLEAN, Document
-from ..transcript.painter import Painter, Palette, index_at
+from ..transcript.flow import Flow
+from ..transcript.painter import Overlay, Painter, Palette, index_at
 from ..transcript.position_mark import PositionMark, position_mark
 from ..transcript.selection import selected_source
 from ..transcript.viewport import Position, Viewport
@@ -23,6 +23,7 @@ from .transcript_style import TRANSCRIPT_CLASSES, TRANSCRIPT_CSS, palette
 View = Literal["clean", "colour", "trace"]
 VIEWS: tuple[View, ...] = ("clean", "colour", "trace")
 WHEEL_ROWS = 3
+NOTHING = Overlay()
 
 
 class Transcript(Widget, can_focus=True):
@@ -258,24 +259,44 @@ class Transcript(Widget, can_focus=True):
 
     def render_line(self, y: int) -> Strip:
         """One row of the viewport."""
+        return self._paint(range(y, y + 1))[0]
+
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """The rows as they go to the terminal; kept rows skip Textual's own cache, which would copy them."""
+        if self.styles.gutter or self.opacity < 1:
+            return super().render_lines(crop)
+        console, (_, background) = self.app.console, self.background_colors
+        strips = self._paint(range(*crop.line_span))
+        for line_filter in self.get_line_filters():
+            strips = [strip.apply_filter(line_filter, background) for strip in strips]
+        for strip in strips:
+            strip.render(console)  # remembered by the strip
+        if crop.column_span != (0, self.size.width):
+            return [strip.crop(*crop.column_span) for strip in strips]
+        return strips
+
+    def _paint(self, rows: range) -> list[Strip]:
         self._shape_up()
-        painter = self._brush()
-        if y < len(self._rows):
-            at = self._rows[y]
-            paragraph = self.document.paragraphs[at.paragraph]
-            selection = self.text_selection
-            strip = painter.row(
-                paragraph,
-                self._viewport.flow(at.paragraph),
-                at,
-                selection.get_span(at.paragraph) if selection is not None else None,
-                self.selected[1] if self.selected and self.selected[0] == paragraph.answer else None,
-            )
-        else:
-            last = len(self.document.paragraphs) - 1
-            end = (len(self._viewport.flow(last).text), last) if last >= 0 else (0, 0)
-            strip = painter.blank(end)
-        return Strip.join([strip, self._mark(y)]) if self._has_mark else strip
+        painter, selection = self._brush(), self.text_selection
+        return [self._paint_row(painter, y, selection) for y in rows]
+
+    def _paint_row(self, painter: Painter, y: int, selection: Selection | None) -> Strip:
+        mark = self._position.sign(y) if self._has_mark else ""
+        paragraphs = self.document.paragraphs
+        if y >= len(self._rows):
+            last = len(paragraphs) - 1
+            return painter.blank((len(self._flow(last).text), last) if paragraphs else (0, 0), mark)
+        at = self._rows[y]
+        paragraph, flow = paragraphs[at.paragraph], self._flow(at.paragraph)
+        selected = selection.get_span(at.paragraph) if selection is not None else None
+        chosen = self.selected[1] if self.selected and self.selected[0] == paragraph.answer else None
+        overlay = Overlay(selected, chosen) if selected or chosen is not None else NOTHING
+        return painter.row(paragraph, flow, at, mark, overlay)
+
+    def _flow(self, index: int) -> Flow:
+        """A paragraph's layout; while the display is held still, the one that it had before."""
+        kept = self.document.paragraphs[index].flow if self.paused else None
+        return kept or self._viewport.flow(index)
 
     def notify_style_update(self) -> None:
         """Colours have changed."""
@@ -297,13 +318,8 @@ class Transcript(Widget, can_focus=True):
             self._painter = None
             self._viewport.forget_strips()
         if self._painter is None:
-            self._painter = Painter(self._palette, self._viewport.width, self._viewport.indent)
+            self._painter = Painter(self._palette, self.size.width, self._viewport.indent)
         return self._painter
-
-    def _mark(self, y: int) -> Strip:
-        """The rightmost cell of a row: where the view stands in the whole, and whether more lies below."""
-        assert self._palette is not None
-        return Strip([Segment(self._position.sign(y), self._palette.mark)], 1)
 
     # -- keeping what is shown and what there is together
 

@@ -1,0 +1,225 @@
+"""What the screen costs: a fake engine at 1,000 tokens a second, and the real pair with and without the screen.
+
+    python -m benchmarks.ui_throughput [--seconds 10] [--pairs 10]
+
+Runs the real app in a pseudo-terminal whose output is read and thrown away, so that every byte is rendered.
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import pty
+import select
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from queue import SimpleQueue
+from statistics import median, quantiles
+from time import perf_counter, process_time
+
+from rich.console import Console
+from rich.table import Table
+
+PROMPTS = [
+    "Tell me a story about a shy dragon who wants to find a friend.",
+    "What is speculative decoding?",
+    "Tell me a story about a brave fox who wants to win a race.",
+    "Write a Python function that returns the largest number in a list.",
+]
+
+
+def percentile(values: list[float], share: int) -> float:
+    """The ``share``-th percentile, 0 of nothing."""
+    return quantiles(values, n=100)[share - 1] if len(values) > 1 else 0.0
+
+
+def fake_child(seconds: float, size: int) -> dict[str, float]:
+    """The app with a fake engine, in this process's terminal."""
+    from benchmarks.fake_session import FakeSession
+    from spectui.settings import Settings
+    from spectui.tui.app import SpectuiApp
+
+    app = SpectuiApp(
+        Settings().with_flags("ui", save_conversations=False),
+        lambda sink: FakeSession(sink, 1000.0, size),  # type: ignore[arg-type, return-value]
+    )
+    drains: list[float] = []
+    paints: list[float] = []
+    late: list[float] = []
+
+    def timed(function, into):
+        def run(*args, **kwargs):
+            start = perf_counter()
+            try:
+                return function(*args, **kwargs)
+            finally:
+                into.append((perf_counter() - start) * 1e3)
+
+        return run
+
+    async def probe() -> None:
+        while True:
+            start = perf_counter()
+            await asyncio.sleep(0.01)
+            late.append((perf_counter() - start - 0.01) * 1e3)
+
+    cpu: list[float] = []
+
+    async def pilot(_: object) -> None:
+        while app.chat.ready is None:
+            await asyncio.sleep(0.05)
+        task = asyncio.create_task(probe())
+        app._display = timed(app._display, paints)  # type: ignore[method-assign]
+        app.chat.apply = timed(app.chat.apply, drains)  # type: ignore[method-assign]
+        begin, used = perf_counter(), process_time()
+        app.chat._send("go")
+        while app.session.busy and perf_counter() - begin < seconds + 5:
+            await asyncio.sleep(0.05)
+        cpu.append((process_time() - used) / (perf_counter() - begin))
+        task.cancel()
+        app.exit(0)
+
+    app.run(auto_pilot=pilot)
+    session: FakeSession = app.session  # type: ignore[assignment]
+    return {
+        "tokens/s asked": 1000.0,
+        "tokens/s got": session.produced / session.elapsed,
+        "producer µs/token": session.producer_seconds / session.produced * 1e6,
+        "drain p50 ms": median(drains),
+        "drain p99 ms": percentile(drains, 99),
+        "paint p50 ms": median(paints),
+        "paint p99 ms": percentile(paints, 99),
+        "loop late p99 ms": percentile(late, 99),
+        "CPU % of a core": 100 * cpu[0],
+        "lines shown": float(len(app.chat.transcript.document.paragraphs)),
+    }
+
+
+def real_child(with_screen: bool, mode: str) -> dict[str, float]:
+    """Tokens a second of the demo pair, with or without the screen, over a few prompts after a warm-up."""
+    from spectui.metrics import Meter
+    from spectui.record.events import EndText, Failed, Ready, Record
+    from spectui.session import Session
+    from spectui.settings import Settings
+    from spectui.tui.app import SpectuiApp
+
+    settings = Settings().with_flags("decoding", mode=mode)
+    sys.setswitchinterval(0.001)
+    meter, totals = Meter(), []
+    ended: SimpleQueue[Record] = SimpleQueue()
+
+    def watch(record: Record) -> None:
+        meter.feed(record)
+        if isinstance(record, EndText):
+            totals.append((meter.numbers.emitted - 1, meter.numbers.decode_ms))
+        if isinstance(record, EndText | Ready | Failed):
+            ended.put(record)
+
+    def make(sink):
+        def both(record: Record) -> None:
+            sink(record)
+            watch(record)
+
+        return Session(settings.choice(), settings.options(), mode, both)
+
+    if with_screen:
+        app = SpectuiApp(settings, make)
+
+        async def pilot(_: object) -> None:
+            await asyncio.to_thread(ended.get)
+            for prompt in (PROMPTS[0], *PROMPTS):
+                while app.session.busy or app.chat._answering:
+                    await asyncio.sleep(0.01)
+                app.chat.action_new()
+                app.chat._send(prompt)
+                await asyncio.to_thread(ended.get)
+            app.exit(0)
+
+        app.run(auto_pilot=pilot)
+        app.close()
+    else:
+        session = make(lambda record: None)
+        session.load()
+        ended.get()
+        for prompt in (PROMPTS[0], *PROMPTS):
+            session.clear()
+            session.ask(prompt)
+            ended.get()
+        session.close()
+    tokens = sum(count for count, _ in totals[1:])
+    return {"tokens/s": tokens / sum(ms for _, ms in totals[1:]) * 1e3, "tokens": float(tokens)}
+
+
+def child(*words: str) -> dict[str, float]:
+    """Run this file in a pseudo-terminal of 160 x 40 and read its result."""
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder) / "result.json"
+        main, side = pty.openpty()
+        subprocess.run(["stty", "rows", "40", "cols", "160"], stdin=side, check=True)
+        env = {**os.environ, "TERM": "xterm-256color", "SPECTUI_HOME": folder, "COLORTERM": "truecolor"}
+        command = [sys.executable, "-m", "benchmarks.ui_throughput", "--child", *words, "--out", str(out)]
+        process = subprocess.Popen(command, stdin=side, stdout=side, stderr=side, env=env)
+        os.close(side)
+        while process.poll() is None:
+            if select.select([main], [], [], 0.1)[0]:
+                try:
+                    os.read(main, 1 << 16)
+                except OSError:
+                    break
+        process.wait(30)
+        os.close(main)
+        return dict(json.loads(out.read_text()))
+
+
+def report(seconds: float, pairs: int) -> None:
+    """Run everything and print the tables."""
+    table = Table("fake engine, 160x40", "measured", "budget")
+    budgets = {
+        "tokens/s got": "1000",
+        "producer µs/token": "20",
+        "drain p50 ms": "with paint 5",
+        "paint p50 ms": "with drain 5",
+        "paint p99 ms": "16",
+        "CPU % of a core": "10 at a model's pace",
+    }
+    short = child("fake", str(seconds), "600")
+    long = child("fake", str(3 * seconds), str(int(2000 * seconds)))
+    for name, value in short.items():
+        table.add_row(
+            name, f"{value:.2f} (600 tokens)   {long[name]:.2f} ({int(2000 * seconds)} tokens)", budgets.get(name, "")
+        )
+    Console().print(table)
+    rows = Table("real pair, median of interleaved pairs", "headless tok/s", "with the screen", "ratio", "budget")
+    for mode in ("ar", "draft"):
+        ratios, without, within = [], [], []
+        for number in range(pairs):
+            order = (True, False) if number % 2 else (False, True)
+            rate = {screen: child("real", str(int(screen)), mode)["tokens/s"] for screen in order}
+            ratios.append(rate[True] / rate[False])
+            without.append(rate[False])
+            within.append(rate[True])
+        spread = f"{median(ratios):.3f} ({min(ratios):.3f} to {max(ratios):.3f})"
+        rows.add_row(mode, f"{median(without):.0f}", f"{median(within):.0f}", spread, "0.95")
+    Console().print(rows)
+
+
+def main() -> None:
+    """Parse and run."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=float, default=10.0)
+    parser.add_argument("--pairs", type=int, default=10)
+    parser.add_argument("--child", nargs=3)
+    parser.add_argument("--out", type=Path)
+    args = parser.parse_args()
+    if not args.child:
+        report(args.seconds, args.pairs)
+        return
+    kind, first, second = args.child
+    made = fake_child(float(first), int(second)) if kind == "fake" else real_child(first == "1", second)
+    args.out.write_text(json.dumps(made))
+
+
+if __name__ == "__main__":
+    main()
