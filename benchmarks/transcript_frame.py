@@ -33,7 +33,26 @@ from spectui.tui.widgets.transcript import Transcript
 
 RATE, HERTZ, SIZE = 1000, 20, (160, 40)
 TOKENS_A_STEP = 4
-WORDS = ["the", "sum", "of", "all", "log", "terms", "is", "what", "Shannon", "called", "the", "entropy", "of", "a", "source", "measured", "in", "bits"]
+WORDS = [
+    "the",
+    "sum",
+    "of",
+    "all",
+    "log",
+    "terms",
+    "is",
+    "what",
+    "Shannon",
+    "called",
+    "the",
+    "entropy",
+    "of",
+    "a",
+    "source",
+    "measured",
+    "in",
+    "bits",
+]
 
 
 def steps(count: int, seed: int = 0) -> list[StepText]:

@@ -58,7 +58,7 @@ async def test_the_latest_step_is_in_the_last_row():
         for record in [chain(0, [" a"], [], " b"), chain(1, [" c"], [], " d")]:
             tape.show(record)
         await pilot.pause()
-        assert rows(tape) == ["", "tape  + a  * b", "tape  + c  * d"]
+        assert rows(tape) == ["", "      + a  * b", "tape  + c  * d"]
         for record in random_steps(5):
             tape.show(record)
         tape.show(chain(9, [" e"], [], " f"))

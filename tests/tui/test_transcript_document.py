@@ -120,7 +120,7 @@ def test_each_view_shows_what_it_should():
     assert last == {
         CLEAN: "so the log",
         COLOUR: "so ⇢ Draft model  the log",
-        TRACE: "so ⇢ Draft model  the sum↵( of all) log",
+        TRACE: "so ⇢ Draft model  the sum↵ (of all) log",
     }
 
 
@@ -129,7 +129,7 @@ def test_the_trace_counts_refused_tokens_that_are_too_many():
     document = Document()
     document.begin_answer("Draft model")
     document.add_step(step(0, drafted, [(" z", "correction")]))
-    assert shown(viewport(document, level=TRACE))[-1] == " a b c +3  z"
+    assert shown(viewport(document, level=TRACE))[-1] == " a b c +3 z"
 
 
 def test_tabs_go_to_the_next_stop_and_are_copied_as_tabs():
@@ -162,7 +162,7 @@ def test_a_selection_leaves_out_what_is_not_text():
     document.add_step(chain(1, [" the"], [" sum", " of"], " log"))
     made = viewport(document, level=TRACE)
     line = len(document.paragraphs) - 1
-    assert shown(made)[-1] == "so the sum( of) log"
+    assert shown(made)[-1] == "so the sum (of) log"
     assert selected_source(made, Selection(Offset(1, line), Offset(18, line))) == "o the lo"
     assert selected_source(made, Selection(Offset(8, line), Offset(13, line))) == ""
     assert selected_source(made, Selection(Offset(5, 2), Offset(2, line))) == " model\nso"

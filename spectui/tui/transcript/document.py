@@ -232,18 +232,21 @@ class Document:
 
     def _ghost(self, display: str, look: str, step: int, level: int) -> None:
         """Add what some views show and copying leaves out."""
-        if self.paragraphs:
+        if display and self.paragraphs:
             self.paragraphs[-1].add(Piece(display, "", look, step, level))
 
     def _refuse(self, refused: tuple[Refused, ...], record: StepText) -> None:
         step = record.step.index
         for one in refused[:MOST_REFUSED]:
-            self._ghost(shown(record.nodes[one.node]), "rejected", step, TRACE)
+            text = shown(record.nodes[one.node])
+            word = text.lstrip(" ") or text
+            self._ghost(text[: len(text) - len(word)], "target", step, TRACE)
+            self._ghost(word, "rejected", step, TRACE)
             if one.below:
                 below = "".join(shown(record.nodes[node]) for node in one.below)
-                self._ghost(f"({below})", "unreached", step, TRACE)
+                self._ghost(f" ({below.strip(' ')})", "unreached", step, TRACE)
         if len(refused) > MOST_REFUSED:
-            self._ghost(f" +{len(refused) - MOST_REFUSED} ", "unreached", step, TRACE)
+            self._ghost(f" +{len(refused) - MOST_REFUSED}", "unreached", step, TRACE)
 
     def _legend(self) -> None:
         self._open(NOTE, self.answers - 1, COLOUR)

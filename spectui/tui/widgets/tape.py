@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Sequence
+from itertools import chain
 from typing import Any, ClassVar
 
 from rich.cells import cell_len
@@ -17,7 +18,7 @@ from .token_styles import TOKEN_CLASSES, token_css, token_styles
 
 Cell = tuple[str, TokenKind]
 """A piece of the tape and the token kind that it looks like."""
-LABEL: Cell = ("tape", "unreached")
+MUTED: TokenKind = "unreached"
 GAP = "  "
 MOST_ROWS = 3
 MOST_BELOW = 4
@@ -50,7 +51,7 @@ class Tape(Widget):
             return Strip.blank(width, base)
         if self._styles is None:
             self._styles = token_styles(self)
-        cells = fit(tape_cells(self._steps[-back]), width)
+        cells = fit(tape_cells(self._steps[-back]), width, "tape" if back == 1 else "    ")
         segments = [Segment(text, self._styles[kind]) for text, kind in cells]
         return Strip(segments).adjust_cell_length(width, base)
 
@@ -64,26 +65,24 @@ def tape_cells(record: StepText) -> list[Cell]:
     """A step as tape: tokens with their marks, in the order of the text."""
     cells: list[Cell] = []
     if not record.nodes and record.step.why_no_draft:
-        cells.append((f"nothing drafted: {record.step.why_no_draft}", "unreached"))
+        cells.append((f"nothing drafted: {record.step.why_no_draft}", MUTED))
     for slot in read_step(record):
         cells += _slot(slot, record)
     return cells
 
 
-def fit(cells: Sequence[Cell], width: int) -> list[Cell]:
+def fit(cells: Sequence[Cell], width: int, label: str = "tape") -> list[Cell]:
     """The label and as many cells as a row of ``width`` holds; the last ones matter most."""
-    parts = [cell for one in cells for cell in ((GAP, LABEL[1]), one)]
-    room = width - cell_len(LABEL[0])
-    if sum(cell_len(text) for text, _ in parts) <= room:
-        return [LABEL, *parts]
-    room -= cell_len(GAP) + 1
-    kept: list[Cell] = []
-    for index in range(len(cells) - 1, -1, -1):
-        room -= cell_len(cells[index][0]) + cell_len(GAP)
-        if room < 0 and kept:
-            break
-        kept = [(GAP, LABEL[1]), cells[index], *kept]
-    return [LABEL, (f"{GAP}…", LABEL[1]), *kept]
+    spaced = [((GAP, MUTED), cell) for cell in cells]
+    room = width - len(label)
+    if sum(len(GAP) + cell_len(text) for text, _ in cells) <= room:
+        return [(label, MUTED), *chain.from_iterable(spaced)]
+    room -= len(GAP) + 1
+    first = len(cells)
+    while first > 0 and (room := room - len(GAP) - cell_len(cells[first - 1][0])) >= 0:
+        first -= 1
+    first = min(first, len(cells) - 1)
+    return [(label, MUTED), (f"{GAP}…", MUTED), *chain.from_iterable(spaced[first:])]
 
 
 def _slot(slot: Slot, record: StepText) -> list[Cell]:
@@ -91,12 +90,12 @@ def _slot(slot: Slot, record: StepText) -> list[Cell]:
     if slot.kind in ("accepted", "cut"):
         cells.append(_cell(slot.kind, slot.text))
         if slot.refused:
-            cells.append((f"(x{len(slot.refused)})", "unreached"))
+            cells.append((f"(x{len(slot.refused)})", MUTED))
         return cells
     if slot.refused:
         cells += _refused(slot.refused[0], record)
     if len(slot.refused) > 1:
-        cells.append((f"(x{len(slot.refused) - 1} more)", "unreached"))
+        cells.append((f"(x{len(slot.refused) - 1} more)", MUTED))
     if slot.kind:
         arrow = "→ " if slot.refused else ""
         cells.append((arrow + _cell(slot.kind, slot.text)[0], slot.kind))
@@ -107,7 +106,7 @@ def _refused(refused: Refused, record: StepText) -> list[Cell]:
     cells = [_cell("rejected", record.nodes[refused.node])]
     cells += [_cell("unreached", record.nodes[node]) for node in refused.below[:MOST_BELOW]]
     if len(refused.below) > MOST_BELOW:
-        cells.append((f"(.{len(refused.below) - MOST_BELOW} more)", "unreached"))
+        cells.append((f"(.{len(refused.below) - MOST_BELOW} more)", MUTED))
     return cells
 
 

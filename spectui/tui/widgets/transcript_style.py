@@ -20,7 +20,7 @@ Transcript .transcript--heading-sign { color: $primary; }
 Transcript .transcript--note { color: $token-muted; }
 Transcript .transcript--error { color: $error; }
 Transcript .transcript--error-sign { color: $error; text-style: bold; }
-Transcript .transcript--chosen { background: $primary 30%; }
+Transcript .transcript--chosen { background: $primary 25%; }
 Transcript .transcript--mark { color: $token-muted; }
 Transcript:ansi .transcript--chosen, Transcript:nocolor .transcript--chosen { text-style: reverse; }
 Transcript:ansi .transcript--note, Transcript:nocolor .transcript--note { text-style: dim; }
@@ -38,5 +38,6 @@ def palette(widget: Widget, clean: bool) -> Palette:
     selection = widget.screen.get_component_rich_style("screen--selection")
     if widget.app.no_color:
         selection += Style(reverse=True)
-    chosen = widget.get_component_rich_style("transcript--chosen", partial=True)
+    ground = widget.get_component_rich_style("transcript--chosen")
+    chosen = Style(bgcolor=ground.bgcolor, reverse=ground.reverse)
     return Palette(base, {**bare, **styles, **tokens}, chosen, selection, styles["mark"])
