@@ -10,7 +10,27 @@ from spectui.engine.options import Options
 from spectui.engine.step import Emitted, Node, Source, Step, Times
 from spectui.record.events import EndText, PrefillText, Ready, Record, StepText, SwitchText, TurnText
 
-WORDS = ["", "the", "quick", "brown", "fox", "jumps", "over", "a", "lazy", "dog", "while", "nobody", "looks", "at", "its", "long", "red", "tail", "."][1:]
+WORDS = [
+    "",
+    "the",
+    "quick",
+    "brown",
+    "fox",
+    "jumps",
+    "over",
+    "a",
+    "lazy",
+    "dog",
+    "while",
+    "nobody",
+    "looks",
+    "at",
+    "its",
+    "long",
+    "red",
+    "tail",
+    ".",
+][1:]
 
 
 class FakeSession:

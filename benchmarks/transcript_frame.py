@@ -11,10 +11,12 @@ import argparse
 import asyncio
 import threading
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 from time import perf_counter, sleep, thread_time
+from typing import Any
 
 import numpy as np
 from rich.console import Console, RenderableType
@@ -80,7 +82,7 @@ class Stopwatch:
         self.frames: list[float] = []
         self._sum = 0.0
 
-    def time(self, work, *args: object) -> None:
+    def time(self, work: Callable[..., object], *args: object) -> None:
         """Do some of a frame's work."""
         start = perf_counter()
         work(*args)
@@ -97,14 +99,14 @@ class TimedTranscript(Transcript):
     """A transcript whose layout is timed."""
 
     def _settle(self) -> None:
-        self.app.watch.time(super()._settle)  # type: ignore[attr-defined]
+        self.app.stopwatch.time(super()._settle)  # type: ignore[attr-defined]
 
 
-class TimedScreen(Screen):
+class TimedScreen(Screen[None]):
     """A screen whose painting is timed."""
 
     def _on_timer_update(self) -> None:
-        self.app.watch.time(super()._on_timer_update)  # type: ignore[attr-defined]
+        self.app.stopwatch.time(super()._on_timer_update)  # type: ignore[attr-defined]
 
 
 @dataclass
@@ -130,7 +132,7 @@ class FrameApp(App[None]):
 
     def __init__(self, load: Load) -> None:
         super().__init__()
-        self.watch, self.load = Stopwatch(), load
+        self.stopwatch, self.load = Stopwatch(), load
         self.queue: deque[tuple[int, StepText]] = deque()
         self.bytes = 0
         for theme in load_themes(Path(__file__).parents[1] / "themes")[0]:
@@ -140,7 +142,7 @@ class FrameApp(App[None]):
     def get_theme_variable_defaults(self) -> dict[str, str]:
         return token_variable_defaults()
 
-    def get_default_screen(self) -> Screen:
+    def get_default_screen(self) -> Screen[None]:
         return TimedScreen()
 
     def compose(self) -> ComposeResult:
@@ -158,15 +160,15 @@ class FrameApp(App[None]):
         self.set_interval(1 / HERTZ, self._tick)
 
     def _tick(self) -> None:
-        self.watch.next()
-        self.watch.time(self._drain)
+        self.stopwatch.next()
+        self.stopwatch.time(self._drain)
 
     def _drain(self) -> None:
         while self.queue:
             pane, record = self.queue.popleft()
             self.panes[pane].add_step(record)
 
-    def _display(self, screen: Screen, renderable: RenderableType | None) -> None:
+    def _display(self, screen: Screen[Any], renderable: RenderableType | None) -> None:
         if isinstance(renderable, CompositorUpdate) and not self._batch_count:
             self.bytes += len(renderable.render_segments(self.console))
 
@@ -190,11 +192,11 @@ async def measure(load: Load) -> Load:
         producer = threading.Thread(target=produce, args=(app, stop))
         producer.start()
         await asyncio.sleep(1.0)
-        app.watch.frames.clear()
+        app.stopwatch.frames.clear()
         wall, busy = perf_counter(), thread_time()
         await asyncio.sleep(load.seconds)
         load.share = (thread_time() - busy) / (perf_counter() - wall)
-        load.frames = list(app.watch.frames)
+        load.frames = list(app.stopwatch.frames)
         stop.set()
         producer.join()
     return load
