@@ -8,8 +8,8 @@ from time import perf_counter
 
 import torch
 
-from .engine.cache import AnyCache
 from .engine.answer import Limits
+from .engine.cache import AnyCache
 from .engine.cost import CostModel, measure
 from .engine.decoder import Decoder
 from .engine.drafters.drafter import Resources

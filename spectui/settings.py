@@ -114,8 +114,10 @@ class Settings:
 
 def draft_tokens(text: str) -> DraftTokens:
     """``auto``, ``schedule`` or a number."""
-    if text == "auto" or text == "schedule":
-        return text
+    if text == "auto":
+        return "auto"
+    if text == "schedule":
+        return "schedule"
     try:
         return int(text)
     except ValueError:

@@ -165,4 +165,4 @@ def _context(target: Any, draft: Any | None) -> int:
         for model in (target, draft)
         if model is not None
     ]
-    return min([size for size in sizes if size] or [4096])
+    return min([int(size) for size in sizes if size] or [4096])

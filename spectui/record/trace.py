@@ -1,7 +1,7 @@
 """The trace file: one JSON object a line, everything that a replay needs."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -153,7 +153,7 @@ def _end(line: Mapping[str, Any]) -> EndText:
     return EndText(_text(line["lane"]), End(line["reason"], message), _text(line["tail"]))
 
 
-_BUILDERS = {
+_BUILDERS: dict[str, Callable[[Mapping[str, Any]], Record]] = {
     "header": _header,
     "turn": _turn,
     "prefill": _prefill,

@@ -46,8 +46,8 @@ MODE_KEYS: list[BindingType] = [
 class ChatScreen(Screen[None]):
     """One conversation on one screen."""
 
-    HORIZONTAL_BREAKPOINTS: ClassVar[list[tuple[int, str]]] = [(0, "-narrow"), (60, "-normal"), (100, "-wide")]
-    VERTICAL_BREAKPOINTS: ClassVar[list[tuple[int, str]]] = [(0, "-short"), (14, "-tall")]
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (60, "-normal"), (100, "-wide")]
+    VERTICAL_BREAKPOINTS = [(0, "-short"), (14, "-tall")]
     BINDINGS: ClassVar[list[BindingType]] = [
         *MODE_KEYS,
         Binding("escape", "stop", "Stop", id="chat.stop"),
