@@ -14,6 +14,7 @@ from rich.text import Text
 from .metrics import Meter, Numbers
 from .record.events import EndText, Failed, PrefillText, Ready, Record, StepText
 from .record.trace import TraceWriter, to_json
+from .tui.reading import read_step
 from .tui.tokens import FATE_HUES, LOOKS, TokenKind, legend
 
 
@@ -125,15 +126,15 @@ class JsonPrinter:
 
 
 def told(record: StepText) -> list[tuple[TokenKind, str]]:
-    """A step as a reader follows it: what was accepted, what was refused there, what the target said instead."""
-    step = record.step
-    pairs = list(zip(step.emitted, record.emitted, strict=True))
-    refused = [
-        (node.fate, text) for node, text in zip(step.nodes, record.nodes, strict=True) if node.fate != "accepted"
-    ]
-    accepted: list[tuple[TokenKind, str]] = [(t.kind, text) for t, text in pairs if t.kind == "accepted"]
-    own: list[tuple[TokenKind, str]] = [(t.kind, text) for t, text in pairs if t.kind != "accepted"]
-    return [*accepted, *refused, *own]
+    """A step as a reader follows it: at each position what was refused there, then what stands."""
+    nodes = record.step.nodes
+    tokens: list[tuple[TokenKind, str]] = []
+    for slot in read_step(record):
+        for refused in slot.refused:
+            tokens += [(nodes[index].fate, record.nodes[index]) for index in (refused.node, *refused.below)]
+        if slot.kind is not None:
+            tokens.append((slot.kind, slot.text))
+    return tokens
 
 
 def summary(numbers: Numbers) -> str:

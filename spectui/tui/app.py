@@ -22,7 +22,7 @@ from ..settings import Settings
 from .bridge import Bridge, Saver
 from .screens.chat import ChatScreen
 from .screens.help import HelpScreen
-from .theme import load_themes, token_variable_defaults
+from .theme import ThemeWatch, load_themes, token_variable_defaults
 from .widgets.transcript import Transcript
 
 log = logging.getLogger(__name__)
@@ -48,7 +48,7 @@ class SpectuiApp(App[int]):
         self.settings = settings
         self._savers: list[Saver] = [Saver(record)] if record else []
         self._header: Ready | None = None
-        self._stamps: dict[Path, float] = {}
+        self._watch_themes = ThemeWatch(user_themes())
         self.bridge = Bridge(self._apply)
         self.session = make_session(self._sink)
         self.chat = ChatScreen(settings, self.session, self.bridge)
@@ -58,7 +58,7 @@ class SpectuiApp(App[int]):
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """Colours of tokens, for themes that have none."""
-        return token_variable_defaults()
+        return token_variable_defaults(self.current_theme.dark)
 
     def on_mount(self) -> None:
         """Themes, keys, the chat."""
@@ -125,14 +125,9 @@ class SpectuiApp(App[int]):
 
     def _reload_themes(self) -> None:
         """Load a person's themes again when a file has changed."""
-        stamps = {file: file.stat().st_mtime for file in user_themes().glob("*.toml")}
-        if stamps != self._stamps:
-            first = not self._stamps
-            self._stamps = stamps
-            if not first or stamps:
-                self._load_themes()
-                self._invalidate_css()
-                self.refresh_css(animate=False)
+        if self._watch_themes.changed():
+            self._load_themes()
+            self.refresh_css(animate=False)
 
     # -- actions
 

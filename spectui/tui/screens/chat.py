@@ -30,8 +30,9 @@ from ...settings import VIEWS, Settings
 from ..bridge import TICK, Bridge
 from ..ledger import Ledger
 from ..widgets.examples import Examples
-from ..widgets.panes import MetricBar, ModeBar, Pill, StepPane, Tape
+from ..widgets.panes import MetricBar, ModeBar, Pill, StepPane
 from ..widgets.prompt import History, Prompt
+from ..widgets.tape import Tape
 from ..widgets.transcript import Transcript
 
 if TYPE_CHECKING:
@@ -46,8 +47,8 @@ MODE_KEYS: list[BindingType] = [
 class ChatScreen(Screen[None]):
     """One conversation on one screen."""
 
-    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (60, "-normal"), (100, "-wide")]
-    VERTICAL_BREAKPOINTS = [(0, "-short"), (14, "-tall")]
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (60, "-normal"), (100, "-wide")]  # noqa: RUF012 (Textual types it so)
+    VERTICAL_BREAKPOINTS = [(0, "-short"), (14, "-tall")]  # noqa: RUF012
     BINDINGS: ClassVar[list[BindingType]] = [
         *MODE_KEYS,
         Binding("escape", "stop", "Stop", id="chat.stop"),
@@ -94,7 +95,7 @@ class ChatScreen(Screen[None]):
                 yield Examples(id="examples")
                 yield Transcript(id="transcript")
             yield StepPane(id="side", markup=False)
-        yield Tape(id="tape", markup=False)
+        yield Tape(id="tape")
         yield MetricBar(id="metrics")
         yield Prompt(History(state_folder() / "prompts.jsonl"), id="prompt")
         yield Footer(compact=True, show_command_palette=False)
@@ -230,7 +231,7 @@ class ChatScreen(Screen[None]):
     @on(Prompt.Sent)
     def _sent(self, event: Prompt.Sent) -> None:
         if self._send(event.text):
-            self.prompt.take()
+            self.prompt.take(event.text)
 
     @on(Examples.Chosen)
     def _example(self, event: Examples.Chosen) -> None:

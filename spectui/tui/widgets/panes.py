@@ -13,7 +13,6 @@ from textual.widgets import Static
 from ...engine.drafters.registry import Mode
 from ...metrics import Numbers
 from ...record.events import StepText
-from ...run import told
 from ..story import quoted, sentence, source_words
 from ..tokens import LOOKS
 
@@ -75,24 +74,6 @@ class ModeBar(Horizontal):
         for pill in self._pills:
             name = pill.mode.name
             pill.show(name == current, waiting and name == current, self.unavailable.get(name))
-
-
-class Tape(Static):
-    """One row: the latest step as marks and tokens, what was refused included."""
-
-    def show(self, record: StepText | None) -> None:
-        """Draw a step; None is an empty tape."""
-        if record is None:
-            self.update(Content(""), layout=False)
-            return
-        parts: list[Any] = [("tape ", "$token-muted")]
-        if not record.step.nodes:
-            parts.append(
-                (f"nothing drafted: {record.step.why_no_draft} " if record.step.why_no_draft else "", "$token-muted")
-            )
-        for kind, text in told(record):
-            parts.append((f" {LOOKS[kind].mark}{quoted(text)[1:-1] or '∅'}", look(kind)))
-        self.update(Content.assemble(*parts), layout=False)
 
 
 class StepPane(Static):

@@ -51,8 +51,8 @@ class Prompt(TextArea):
     """The input; what is pasted is sanitised before it is shown."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "send", "Send", id="prompt.send", priority=True),
-        Binding("ctrl+j,shift+enter", "newline", "New line", id="prompt.newline", priority=True, show=False),
+        Binding("enter", "send", "Send", id="prompt.send"),
+        Binding("ctrl+j,shift+enter", "newline", "New line", id="prompt.newline", show=False),
     ]
 
     class Sent(Message):
@@ -73,30 +73,44 @@ class Prompt(TextArea):
         """Send what was typed."""
         self.post_message(self.Sent(self.text))
 
-    def take(self) -> None:
-        """The prompt was accepted: remember and empty it."""
-        self.past.add(self.text)
-        self.text = ""
+    def take(self, sent: str) -> None:
+        """The prompt was accepted: remember it, keep what was typed since."""
+        self.past.add(sent)
+        self.text = self.text.removeprefix(sent)
 
     def action_newline(self) -> None:
         """Break the line."""
         self.insert("\n")
 
+    async def _on_key(self, event: events.Key) -> None:
+        """Enter keeps its place behind the keys typed before it, which a priority binding would overtake."""
+        name = {"prompt.send": "enter", "prompt.newline": "ctrl+j,shift+enter"}
+        keys = {key: name for name, default in name.items() for key in self._keys(name, default)}
+        if event.key in keys:
+            event.prevent_default().stop()
+            (self.action_send if keys[event.key] == "prompt.send" else self.action_newline)()
+        elif not self._recall(event):
+            await super()._on_key(event)
+
+    def _keys(self, name: str, default: str) -> list[str]:
+        """The keys of a binding, by the settings."""
+        return str(self.app._keymap.get(name, default)).split(",")
+
     async def _on_paste(self, event: events.Paste) -> None:
         event.text = sanitise(event.text.replace("\r\n", "\n").replace("\r", "\n"))
         await super()._on_paste(event)
 
-    def on_key(self, event: events.Key) -> None:
-        """Up in the first row and down in the last one walk through the history."""
+    def _recall(self, event: events.Key) -> bool:
+        """Up in the first row and down in the last one walk through the history; whether they did."""
         row, last = self.cursor_location[0], self.document.line_count - 1
         by = -1 if event.key == "up" and row == 0 else 1 if event.key == "down" and row == last else 0
-        if not by:
-            return
-        text = self.past.move(by)
+        text = self.past.move(by) if by else None
         if text is not None:
             self.text = text
             self.move_cursor(self.document.end)
-            event.prevent_default().stop()
         elif by == 1 and not self.text:
             self.post_message(self.Edge())
-            event.prevent_default().stop()
+        else:
+            return False
+        event.prevent_default().stop()
+        return True
