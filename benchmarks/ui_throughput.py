@@ -128,7 +128,7 @@ def real_child(with_screen: bool, mode: str) -> dict[str, float]:
 
         async def pilot(_: object) -> None:
             await asyncio.to_thread(ended.get)
-            for prompt in (PROMPTS[0], *PROMPTS):
+            for prompt in (PROMPTS[0], *PROMPTS, *PROMPTS, *PROMPTS):
                 while app.session.busy or app.chat._answering:
                     await asyncio.sleep(0.01)
                 app.chat.action_new()
@@ -142,7 +142,7 @@ def real_child(with_screen: bool, mode: str) -> dict[str, float]:
         session = make(lambda record: None)
         session.load()
         ended.get()
-        for prompt in (PROMPTS[0], *PROMPTS):
+        for prompt in (PROMPTS[0], *PROMPTS, *PROMPTS, *PROMPTS):
             session.clear()
             session.ask(prompt)
             ended.get()
