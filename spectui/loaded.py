@@ -19,6 +19,7 @@ from .engine.step import Source
 from .engine.target import Target
 from .engine.tree import DraftTree
 from .models.loading import Pair
+from .models.sanitise import sanitise_line
 from .models.stops import stop_cut
 from .models.template import prompt_ids
 from .record.events import Ready
@@ -72,15 +73,15 @@ def prepare(pair: Pair, progress: Progress, begun: float) -> Loaded:
         mode.name: why for mode in MODES.values() if (why := _why_not(mode, target, resources, why_no_draft))
     }
     ready = Ready(
-        model=pair.name,
-        draft=pair.draft_name,
+        model=sanitise_line(pair.name),
+        draft=sanitise_line(pair.draft_name) if pair.draft_name is not None else None,
         device=str(pair.device),
         dtype=str(pair.dtype).removeprefix("torch."),
         seconds=perf_counter() - begun,
         context=limits.context,
         modes=tuple(name for name in MODES if name not in unavailable),
         unavailable=unavailable,
-        notes=pair.notes,
+        notes=tuple(map(sanitise_line, pair.notes)),
         versions={name: version(name) for name in ("spectui", "torch", "transformers")},
     )
     return Loaded(pair, target, resources, limits, cost, ready)

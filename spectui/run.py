@@ -166,6 +166,8 @@ def run_once(
             try:
                 item = records.get()
             except KeyboardInterrupt:
+                if code:
+                    return code
                 session.stop()
                 code = 130
                 continue

@@ -22,6 +22,7 @@ class Ledger:
         self._meter, self._reference = Meter(), Meter()
         self._turn: TurnText | None = None
         self._measured: TurnText | None = None
+        self._pending: TurnText | None = None
         self._tokens: list[int] = []
         self._reference_tokens: list[int] = []
         self._answer = -1
@@ -57,6 +58,8 @@ class Ledger:
                 self._steps[self._answer, step.index] = record
                 if len(self._steps) > MOST_STEPS:
                     del self._steps[next(iter(self._steps))]
+            case EndText(end=end):
+                self.can_measure = self.can_measure and end.reason != "error"
 
     def feed_baseline(self, record: Record) -> str | None:
         """Take in a record of the baseline's lane; at its end, what it showed in one line."""

@@ -4,6 +4,7 @@ import asyncio
 from time import perf_counter
 
 import pytest
+from textual.events import Key
 
 from spectui.locations import conversations
 from spectui.record.trace import read_trace
@@ -216,6 +217,22 @@ async def test_new_begins_afresh():
         assert "Greta" not in answer(app)
 
 
+async def test_new_during_an_answer_leaves_nothing_of_it():
+    async with running() as (app, pilot):
+        await pilot.press("f2")
+        slowed(app, 0.05)
+        await say(pilot, STORY)
+        await wait_until(pilot, lambda: len(answer(app)) > 10)
+        await pilot.press("ctrl+n")
+        await wait_until(pilot, lambda: not app.session.busy and not app.chat._discarding)
+        await pilot.pause(0.2)
+        assert not app.chat.transcript.document.paragraphs
+        assert app.chat.has_class("-empty")
+        await say(pilot, "Hello!")
+        await ended(app, pilot)
+        assert answer(app).startswith("Hello!")
+
+
 async def test_an_empty_prompt_and_a_second_question_are_gently_refused():
     async with running() as (app, pilot):
         await pilot.press("enter")
@@ -245,6 +262,17 @@ async def test_views_help_and_a_chosen_step():
         await pilot.pause(0.1)
         assert "drafted and accepted" in screen_text(app)
         await pilot.press("escape")
+
+
+async def test_keys_typed_just_before_enter_are_part_of_the_question():
+    async with running() as (app, pilot):
+        for character in "abcdefgh":
+            app.post_message(Key(character, character))
+        app.post_message(Key("enter", "\r"))
+        app.post_message(Key("x", "x"))
+        await wait_until(pilot, lambda: app.chat.prompt.past.entries == ["abcdefgh"])
+        await wait_until(pilot, lambda: app.chat.prompt.text == "x")
+        await ended(app, pilot)
 
 
 async def test_without_colour_nothing_is_coloured(monkeypatch):

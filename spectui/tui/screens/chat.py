@@ -85,6 +85,8 @@ class ChatScreen(Screen[None]):
         self._ticks = 0
         self._news: StepText | None = None
         self._chosen = False
+        self._discarding = False
+        """Whether the records of an answer that a new conversation has cut off still come."""
 
     def compose(self) -> ComposeResult:
         """Header, modes, transcript and steps, tape, numbers, prompt, keys."""
@@ -136,6 +138,9 @@ class ChatScreen(Screen[None]):
                 self._chat(record)
 
     def _chat(self, record: Record) -> None:
+        if self._discarding and isinstance(record, TurnText | PrefillText | StepText | EndText):
+            self._discarding = not isinstance(record, EndText)
+            return
         self.ledger.feed(record)
         match record:
             case StepText():
@@ -270,7 +275,10 @@ class ChatScreen(Screen[None]):
 
     def action_mode(self, name: str) -> None:
         """Switch to a mode, also in mid-answer."""
-        why_not = self.ready.unavailable.get(name) if self.ready else None
+        if self.ready is None:
+            self.notify("still loading", timeout=2)
+            return
+        why_not = self.ready.unavailable.get(name)
         if why_not:
             self.notify(f"{MODES[name].title}: {why_not}", severity="warning", markup=False)
             return
@@ -313,8 +321,9 @@ class ChatScreen(Screen[None]):
 
     def action_new(self) -> None:
         """Begin a new conversation."""
-        self.session.clear()
         self.bridge.drain()
+        self._discarding = self._answering
+        self.session.clear()
         self.transcript.clear()
         self.ledger = Ledger()
         self._answering = False
