@@ -105,7 +105,7 @@ def real_child(with_screen: bool, mode: str) -> dict[str, float]:
     from spectui.tui.app import SpectuiApp
 
     settings = Settings().with_flags("decoding", mode=mode)
-    sys.setswitchinterval(0.001)
+    sys.setswitchinterval(float(os.environ.get("SWITCH_INTERVAL", "0.001")))
     meter, totals = Meter(), []
     ended: SimpleQueue[Record] = SimpleQueue()
 

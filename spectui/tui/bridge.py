@@ -8,7 +8,7 @@ from time import perf_counter
 from ..record.events import EndText, Record
 from ..record.trace import TraceWriter
 
-TICK = 1 / 20
+TICK = 1 / 10
 SAVE_EVERY = 2.0
 
 

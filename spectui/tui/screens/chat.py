@@ -38,6 +38,9 @@ from ..widgets.transcript import Transcript
 if TYPE_CHECKING:
     from ...session import Session
 
+READ_OUT_TICKS = 3
+"""Tape, step pane and numbers change three times a second while an answer streams: nobody reads faster."""
+
 MODE_KEYS: list[BindingType] = [
     Binding(f"f{number}", f"mode('{mode.name}')", mode.title, id=f"mode.{mode.name}", priority=True, show=False)
     for number, mode in enumerate(MODES.values(), 2)
@@ -121,7 +124,7 @@ class ChatScreen(Screen[None]):
     def _tick(self) -> None:
         self.bridge.drain()
         self._ticks += 1
-        if self._news is not None and self._ticks % 2 == 0:
+        if self._news is not None and (self._ticks % READ_OUT_TICKS == 0 or not self._answering):
             if not self._chosen:
                 self.tape.show(self._news)
                 if self.step_pane.display:
