@@ -26,6 +26,11 @@ class CostModel:
         """T(rows), interpolated between the measured sizes and extrapolated by the last slope; 0 if unmeasured."""
         return self._curve(rows) * self._drift
 
+    def plain_ms(self, rows: int, ms: float) -> float:
+        """What a pass over one token would have taken when one over ``rows`` took ``ms``: both are slow alike."""
+        expected = self._curve(rows)
+        return ms * self._curve(1) / expected if expected > 0.0 else 0.0
+
     def note(self, rows: int, ms: float) -> None:
         """Take in a pass that really happened."""
         expected = self._curve(rows)
@@ -126,7 +131,7 @@ class Gate:
     IGNORED, WARM_UP, PROBE, FIRST_PAUSE, LAST_PAUSE = 2, 10, 5, 32, 256
 
     def __init__(self) -> None:
-        self._tokens = self._ms = 0.0
+        self._tokens = self._ms = self._steps = self._plain_ms = 0.0
         self._ignore = self.IGNORED
         self._due = self.WARM_UP
         self._closed_for = 0
@@ -153,9 +158,11 @@ class Gate:
             return
         self._tokens = 0.9 * self._tokens + tokens
         self._ms = 0.9 * self._ms + ms
+        self._steps = 0.9 * self._steps + 1.0
+        self._plain_ms = 0.9 * self._plain_ms + plain_ms
         self._due = max(0, self._due - 1)
         if self._due == 0 and plain_ms > 0.0:
-            self._decide(worth=self._tokens / self._ms >= 0.98 / plain_ms)
+            self._decide(worth=self._tokens / self._ms >= 0.98 * self._steps / self._plain_ms)
 
     def _decide(self, worth: bool) -> None:
         if worth:
@@ -163,4 +170,4 @@ class Gate:
             return
         self._closed_for = self._pause
         self._pause = min(self.LAST_PAUSE, 2 * self._pause)
-        self._tokens = self._ms = 0.0
+        self._tokens = self._ms = self._steps = self._plain_ms = 0.0

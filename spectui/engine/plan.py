@@ -52,5 +52,5 @@ class Plan:
         """Take in what a step of this mode showed."""
         self.cost.note(len(step.nodes) + 1, step.ms.verify)
         self.calibration.learn(step)
-        plain = self.cost.verify_ms(1) + step.ms.commit + step.ms.other
+        plain = self.cost.plain_ms(len(step.nodes) + 1, step.ms.verify) + step.ms.commit + step.ms.other
         self.gate.note(len(step.emitted), step.ms.wall, plain if self.cost else 0.0)
