@@ -211,7 +211,7 @@ async def test_new_begins_afresh():
         await say(pilot, "My name is Greta.")
         await ended(app, pilot)
         await pilot.press("ctrl+n")
-        await wait_until(pilot, lambda: app.chat.has_class("-empty"))
+        await wait_until(pilot, lambda: app.chat.empty)
         await say(pilot, "What is my name?")
         await ended(app, pilot)
         assert "Greta" not in answer(app)
@@ -227,7 +227,7 @@ async def test_new_during_an_answer_leaves_nothing_of_it():
         await wait_until(pilot, lambda: not app.session.busy and not app.chat._discarding)
         await pilot.pause(0.2)
         assert not app.chat.transcript.document.paragraphs
-        assert app.chat.has_class("-empty")
+        assert app.chat.empty
         await say(pilot, "Hello!")
         await ended(app, pilot)
         assert answer(app).startswith("Hello!")

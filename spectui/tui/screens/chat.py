@@ -83,6 +83,8 @@ class ChatScreen(Screen[None]):
         self.ledger = Ledger()
         self.ready: Ready | None = None
         self.failed = False
+        self.empty = True
+        """Whether nothing was asked yet, so that examples are shown."""
         self._stage = "starting"
         self._answering = False
         self._ticks = 0
@@ -110,7 +112,7 @@ class ChatScreen(Screen[None]):
         self.transcript.view = self.settings.ui.view  # type: ignore[assignment]
         self.set_class(not self.settings.ui.side_pane, "-no-side")
         self.examples.show(self.settings.model.model)
-        self.add_class("-empty")
+        self._set_empty(True)
         self.mode_bar.show(self.session.mode)
         self.step_pane.show(None)
         self.prompt.focus()
@@ -118,6 +120,11 @@ class ChatScreen(Screen[None]):
         self._show_numbers()
         self.set_interval(TICK, self._tick)
         self.call_after_refresh(self.session.load)
+
+    def _set_empty(self, empty: bool) -> None:
+        """Show the examples or the conversation; a class on the screen would style every widget anew."""
+        self.empty = empty
+        self.examples.display, self.transcript.display = empty, not empty
 
     # -- what comes from the decode thread
 
@@ -192,7 +199,7 @@ class ChatScreen(Screen[None]):
     def _fail(self, message: str) -> None:
         self.failed = True
         self._stage = "failed"
-        self.remove_class("-empty")
+        self._set_empty(False)
         self.transcript.error(f"{message}\nctrl+q leaves")
         self._show_header()
 
@@ -249,7 +256,7 @@ class ChatScreen(Screen[None]):
 
     @on(Prompt.Edge)
     def _edge(self) -> None:
-        if self.has_class("-empty"):
+        if self.empty:
             self.examples.focus()
 
     def _send(self, text: str) -> bool:
@@ -260,7 +267,7 @@ class ChatScreen(Screen[None]):
         elif self.session.busy:
             self.notify("still answering; esc stops", timeout=3)
         else:
-            self.remove_class("-empty")
+            self._set_empty(False)
             self.transcript.follow = True
             self.transcript.begin_question(sanitise(text.strip()))
             self.session.ask(text.strip())
@@ -272,7 +279,7 @@ class ChatScreen(Screen[None]):
         if self.session.busy:
             self.session.stop()
         elif self.focused is self.prompt:
-            (self.examples if self.has_class("-empty") else self.transcript).focus()
+            (self.examples if self.empty else self.transcript).focus()
         else:
             self.prompt.focus()
 
@@ -330,7 +337,7 @@ class ChatScreen(Screen[None]):
         self.transcript.clear()
         self.ledger = Ledger()
         self._answering = False
-        self.add_class("-empty")
+        self._set_empty(True)
         self.tape.show(None)
         self.step_pane.show(None)
         self._show_numbers()
