@@ -147,7 +147,10 @@ class Gate:
         self._ignore = self.IGNORED
 
     def note(self, tokens: int, ms: float, plain_ms: float) -> None:
-        """Take in a step: tokens emitted, its wall time, and what a step without a draft would take."""
+        """Take in a step: tokens emitted, its wall time, and what a step without a draft would take.
+
+        A single step that took very long (another program, the garbage collector) says little and counts less.
+        """
         if not self.open:
             self._closed_for -= 1
             self._due = self.PROBE
@@ -156,6 +159,8 @@ class Gate:
         if self._ignore:
             self._ignore -= 1
             return
+        if self._steps:
+            ms = min(ms, 4.0 * self._ms / self._steps)
         self._tokens = 0.9 * self._tokens + tokens
         self._ms = 0.9 * self._ms + ms
         self._steps = 0.9 * self._steps + 1.0
