@@ -49,8 +49,9 @@ class KVCache:
 
     def write(self, layer: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
         """Put a pass's keys and values [1, heads, rows, dimension] behind the scratch rows; return all so far."""
-        if self.keys is None or self.values is None:
-            self.keys, self.values = self._made(keys), self._made(values)
+        self.buffers(keys.shape[1], keys.shape[3], keys)
+        assert self.keys is not None
+        assert self.values is not None
         if keys.shape[1] != self.keys.shape[2] or keys.shape[3] != self.keys.shape[4]:
             raise UnsupportedModel("this model's layers have key/value heads of different shapes; use another model")
         start = self.length + self.scratch
@@ -59,9 +60,13 @@ class KVCache:
         self.values[layer, :, :, start:end] = values
         return self.keys[layer, :, :, :end], self.values[layer, :, :, :end]
 
-    def _made(self, like: Tensor) -> Tensor:
-        _, heads, _, dimension = like.shape
-        return torch.zeros((self.layers, 1, heads, self.capacity, dimension), dtype=like.dtype, device=like.device)
+    def buffers(self, heads: int, dimension: int, like: Tensor) -> tuple[Tensor, Tensor]:
+        """All keys and values, allocated on first use with the type and device of ``like``."""
+        if self.keys is None or self.values is None:
+            shape = (self.layers, 1, heads, self.capacity, dimension)
+            self.keys = torch.zeros(shape, dtype=like.dtype, device=like.device)
+            self.values = torch.zeros_like(self.keys)
+        return self.keys, self.values
 
     @torch.inference_mode()
     def commit(self, rows: Sequence[int]) -> None:

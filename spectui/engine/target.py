@@ -12,6 +12,7 @@ from torch import Tensor
 from . import attention
 from .cache import CHUNK, AnyCache, KVCache, NativeCache
 from .capability import Capability, capability, layer_types, reach, rope_switch, text_config
+from .lean import lean_forward
 from .tree import DraftTree, visibility
 
 PREFILL_CHUNK = 512
@@ -34,7 +35,7 @@ class Target:
     too. Only one thread may call it at a time.
     """
 
-    def __init__(self, model: Any) -> None:
+    def __init__(self, model: Any, lean: bool = True) -> None:
         self.model = model
         self.config = text_config(model)
         self.device: torch.device = next(model.parameters()).device
@@ -45,6 +46,7 @@ class Target:
         accepted = signature(model.forward).parameters
         self._cache_name = "past_key_values" if "past_key_values" in accepted else "cache_params"
         self._masks = self._prepare() if self.capability.trees else None
+        self._lean = lean_forward(model) if lean and self._masks is not None else None
 
     def _prepare(self) -> attention.Masks:
         attention.register()
@@ -61,6 +63,11 @@ class Target:
         names = sorted(set(self.capability.layer_types))
         kinds = [attention.LayerKind(name, reach(self.config, name)) for name in names]
         return attention.Masks(kinds, self.dtype, self.device, group)
+
+    @property
+    def is_lean(self) -> bool:
+        """Whether the forward is ours instead of transformers'."""
+        return self._lean is not None
 
     def new_cache(self, capacity: int = CHUNK) -> AnyCache:
         """An empty cache for one sequence."""
@@ -114,24 +121,33 @@ class Target:
         rows that are there already.
         """
         cache.reserve(cache.length + cache.scratch + len(ids))
-        kwargs: dict[str, Any] = {"logits_to_keep": 1} if last else {}
-        if hidden:
-            kwargs["output_hidden_states"] = list(hidden)
+        inputs = torch.tensor(ids, device=self.device)
         if isinstance(cache, KVCache):
             positions = torch.tensor([cache.length + depth for depth in depths])
-            kwargs["position_ids"] = positions[None].to(self.device)
-            kwargs["attention_mask"] = self._mask(cache, visible, positions, scratch_depths)
-        out = self.model(
-            input_ids=torch.tensor([list(ids)], device=self.device),
-            use_cache=True,
-            **{self._cache_name: cache.adapter},
-            **kwargs,
-        )
+            mask = self._mask(cache, visible, positions, scratch_depths)
+            if self._lean is not None:
+                assert isinstance(mask, Tensor)
+                logits, states = self._lean(cache, inputs, positions, mask, last, hidden)
+            else:
+                kwargs = {"position_ids": positions[None].to(self.device), "attention_mask": mask}
+                logits, states = self._theirs(cache, inputs, kwargs, last, hidden)
+        else:
+            logits, states = self._theirs(cache, inputs, {}, last, hidden)
         cache.scratch += len(ids)
-        logits = out.logits[0]
         logits = logits if logits.dtype == torch.float64 else logits.float()
-        states = torch.stack([out.hidden_states[layer][0] for layer in hidden]) if hidden else None
-        return Output(logits, states)
+        return Output(logits, torch.stack(states) if hidden else None)
+
+    def _theirs(
+        self, cache: AnyCache, inputs: Tensor, kwargs: dict[str, Any], last: bool, hidden: Sequence[int]
+    ) -> tuple[Tensor, list[Tensor]]:
+        """The same by transformers' own forward."""
+        if last:
+            kwargs["logits_to_keep"] = 1
+        if hidden:
+            kwargs["output_hidden_states"] = list(hidden)
+        kwargs[self._cache_name] = cache.adapter
+        out = self.model(input_ids=inputs[None], use_cache=True, **kwargs)
+        return out.logits[0], [out.hidden_states[layer][0] for layer in hidden]
 
     def _mask(
         self, cache: KVCache, visible: Tensor | None, positions: Tensor, scratch_depths: Sequence[int]

@@ -1,0 +1,246 @@
+"""A leaner forward for the Llama family: fused projections, no Python between the operations."""
+
+import logging
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from .cache import KVCache
+from .capability import layer_types, rope_switch, text_config
+
+log = logging.getLogger(__name__)
+
+FAMILY = ("llama", "mistral", "qwen2", "qwen3")
+
+
+class Layer(NamedTuple):
+    """The weights of one decoder layer; projections that read the same input are one matrix."""
+
+    before_attention: Tensor
+    qkv: Tensor
+    qkv_bias: Tensor | None
+    query_norm: Tensor | None
+    key_norm: Tensor | None
+    out: Tensor
+    out_bias: Tensor | None
+    before_mlp: Tensor
+    gate_up: Tensor
+    down: Tensor
+
+
+class Shape(NamedTuple):
+    """Head counts and constants."""
+
+    heads: int
+    key_heads: int
+    dimension: int
+    eps: float
+    scale: float
+    group: int
+
+
+def norm(x: Tensor, weight: Tensor, eps: float) -> Tensor:
+    """Root mean square norm over the last dimension, with transformers' roundings: the mean is in float32."""
+    if x.dtype == torch.float32:
+        return functional.rms_norm(x, [x.shape[-1]], weight, eps)
+    return weight * functional.rms_norm(x.float(), [x.shape[-1]], None, eps).to(x.dtype)
+
+
+def decoder_layers(
+    x: Tensor,
+    layers: list[Layer],
+    shape: Shape,
+    cos: Tensor,
+    sin: Tensor,
+    mask: Tensor,
+    keys: Tensor,
+    values: Tensor,
+    start: int,
+    wanted: list[int],
+) -> tuple[Tensor, list[Tensor]]:
+    """All layers over ``x`` [rows, width], whose keys and values go into the buffers from row ``start`` on.
+
+    cos and sin are [rows, 1, dimension], the first half of sin negated; keys and values are the cache's buffers
+    [layers, 1, key heads, capacity, dimension]; the mask is additive [1, 1, group * rows, start + rows]. Returns the
+    last state before the final norm, and the states after the layers in ``wanted`` (0 is the embedding).
+    """
+    rows = x.shape[0]
+    end = start + rows
+    half = shape.dimension // 2
+    turned = shape.heads + shape.key_heads
+    states: list[Tensor] = []
+    if 0 in wanted:
+        states.append(x)
+    for index in range(len(layers)):
+        layer = layers[index]
+        h = norm(x, layer.before_attention, shape.eps)
+        qkv = functional.linear(h, layer.qkv, layer.qkv_bias).view(rows, turned + shape.key_heads, shape.dimension)
+        qk = qkv[:, :turned]
+        query_norm, key_norm = layer.query_norm, layer.key_norm
+        if query_norm is not None and key_norm is not None:
+            q = norm(qk[:, : shape.heads], query_norm, shape.eps)
+            k = norm(qk[:, shape.heads :], key_norm, shape.eps)
+            qk = torch.cat([q, k], 1)
+        qk = qk * cos + torch.cat([qk[..., half:], qk[..., :half]], -1) * sin
+        keys[index, 0, :, start:end] = qk[:, shape.heads :].transpose(0, 1)
+        values[index, 0, :, start:end] = qkv[:, turned:].transpose(0, 1)
+        query = qk[:, : shape.heads].transpose(0, 1).reshape(1, shape.key_heads, -1, shape.dimension)
+        mixed = functional.scaled_dot_product_attention(
+            query, keys[index, :, :, :end], values[index, :, :, :end], attn_mask=mask, scale=shape.scale
+        )
+        mixed = mixed.reshape(shape.heads, rows, shape.dimension).transpose(0, 1).reshape(rows, -1)
+        x = x + functional.linear(mixed, layer.out, layer.out_bias)
+        h = norm(x, layer.before_mlp, shape.eps)
+        gate, up = functional.linear(h, layer.gate_up).chunk(2, -1)
+        x = x + functional.linear(functional.silu(gate) * up, layer.down)
+        if index + 1 in wanted:
+            states.append(x)
+    return x, states
+
+
+class LeanForward:
+    """A model's forward over a KVCache; it shares the model's weights, which stay usable by transformers."""
+
+    def __init__(self, model: Any) -> None:
+        config = text_config(model)
+        body = model.model
+        attention = body.layers[0].self_attn
+        heads, dimension = config.num_attention_heads, attention.head_dim
+        key_heads: int = config.num_key_value_heads
+        self.shape = Shape(
+            heads, key_heads, dimension, config.rms_norm_eps, attention.scaling, group=heads // key_heads
+        )
+        self.layers = [_fused(layer) for layer in body.layers]
+        self._embedding: Tensor = body.embed_tokens.weight.detach()
+        self._norm: Tensor = body.norm.weight.detach()
+        self._head: Tensor = model.lm_head.weight.detach()
+        self._rotary = body.rotary_emb
+        self._cos = self._sin = torch.empty((0, 1, dimension))
+        self._run = _compiled()
+
+    def __call__(
+        self, cache: KVCache, ids: Tensor, positions: Tensor, mask: Tensor, last: bool, hidden: Sequence[int]
+    ) -> tuple[Tensor, list[Tensor]]:
+        """Logits [rows or 1, vocabulary] of ``ids`` [rows] at ``positions`` [rows], and the states asked for."""
+        keys, values = cache.buffers(self.shape.key_heads, self.shape.dimension, self._embedding)
+        cos, sin = self._angles(positions)
+        x, states = self._run(
+            functional.embedding(ids, self._embedding),
+            self.layers,
+            self.shape,
+            cos,
+            sin,
+            mask,
+            keys,
+            values,
+            cache.length + cache.scratch,
+            list(hidden),
+        )
+        normed = norm(x[-1:] if last else x, self._norm, self.shape.eps)
+        if len(self.layers) in hidden:
+            states[-1] = norm(x, self._norm, self.shape.eps)
+        return functional.linear(normed, self._head), states
+
+    def _angles(self, positions: Tensor) -> tuple[Tensor, Tensor]:
+        """Rows of the table of turns, which grows with the largest position seen."""
+        needed = int(positions.max()) + 1
+        if len(self._cos) < needed:
+            every = torch.arange(max(2048, 2 * needed), device=self._embedding.device)[None]
+            cos, sin = self._rotary(self._embedding[:1, None], every)
+            half = cos.shape[-1] // 2
+            self._cos = cos[0, :, None]
+            self._sin = torch.cat([-sin[0, :, None, :half], sin[0, :, None, half:]], -1)
+        positions = positions.to(self._cos.device)
+        return self._cos.index_select(0, positions), self._sin.index_select(0, positions)
+
+
+def lean_forward(model: Any) -> LeanForward | None:
+    """The lean forward of a model of the family; None if this one is built otherwise or the logits would differ."""
+    why = _why_not(model)
+    if why is None:
+        lean = LeanForward(model)
+        if _agrees(model, lean):
+            return lean
+        why = "its logits differ from those of the lean forward"
+    log.info("transformers' own forward is used: %s", why)
+    return None
+
+
+@torch.inference_mode()
+def _agrees(model: Any, lean: LeanForward, rows: int = 4) -> bool:
+    """Compare both on a few tokens, to a rounding error of the model's type."""
+    device = next(model.parameters()).device
+    ids = torch.arange(rows, device=device)
+    theirs = model(input_ids=ids[None], use_cache=False).logits[0]
+    bias = torch.full((rows, rows), torch.finfo(theirs.dtype).min, dtype=theirs.dtype, device=device).triu(1)
+    cache = KVCache(len(lean.layers), rows)
+    ours, _ = lean(cache, ids, torch.arange(rows), bias.repeat(lean.shape.group, 1)[None, None], False, ())
+    allowed = 16 * torch.finfo(theirs.dtype).eps ** 0.75 * float(theirs.abs().max())
+    return bool((ours - theirs).abs().max() <= allowed)
+
+
+def _why_not(model: Any) -> str | None:
+    config = text_config(model)
+    if config.model_type not in FAMILY or type(model).__name__.lower() != f"{config.model_type}forcausallm":
+        return f"{type(model).__name__} is not of the Llama family"
+    if len(set(layer_types(config))) > 1:
+        return "its layers are of several kinds"
+    if rope_switch(config) is not None:
+        return "its rotary frequencies depend on the length"
+    if config.hidden_act != "silu" or getattr(config, "mlp_bias", False):
+        return "its MLP has another activation, or biases"
+    if getattr(config, "quantization_config", None) is not None or len({p.device for p in model.parameters()}) > 1:
+        return "its weights are quantised or lie on several devices"
+    return None
+
+
+def _fused(layer: Any) -> Layer:
+    attention, mlp = layer.self_attn, layer.mlp
+    inputs = [attention.q_proj, attention.k_proj, attention.v_proj]
+    return Layer(
+        before_attention=layer.input_layernorm.weight.detach(),
+        qkv=_joined([linear.weight for linear in inputs]),
+        qkv_bias=_joined([linear.bias for linear in inputs]) if inputs[0].bias is not None else None,
+        query_norm=attention.q_norm.weight.detach() if hasattr(attention, "q_norm") else None,
+        key_norm=attention.k_norm.weight.detach() if hasattr(attention, "k_norm") else None,
+        out=attention.o_proj.weight.detach(),
+        out_bias=attention.o_proj.bias.detach() if attention.o_proj.bias is not None else None,
+        before_mlp=layer.post_attention_layernorm.weight.detach(),
+        gate_up=_joined([mlp.gate_proj.weight, mlp.up_proj.weight]),
+        down=mlp.down_proj.weight.detach(),
+    )
+
+
+def _joined(parts: Sequence[Any]) -> Tensor:
+    """The parameters below each other in one tensor, of which they become views: no weight exists twice."""
+    whole = torch.cat([part.detach() for part in parts])
+    row = 0
+    for part in parts:
+        part.data = whole[row : row + len(part)]
+        row += len(part)
+    return whole
+
+
+def _compiled() -> Callable[..., tuple[Tensor, list[Tensor]]]:
+    """The layers as TorchScript, which runs without holding the interpreter's lock; as they are where it is gone.
+
+    An eager pass takes and releases the lock at every operation, so that a busy screen stalls it.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            script = torch.jit.script(decoder_layers)
+    except Exception:
+        log.warning("TorchScript is not available; the forward runs eagerly", exc_info=True)
+        return decoder_layers
+
+    def run(*args: Any) -> Any:
+        # The profiling executor would recompile in the first passes of every shape, a stall of 20 ms and more.
+        with torch.jit.optimized_execution(False):  # type: ignore[attr-defined]
+            return script(*args)
+
+    return run

@@ -1,0 +1,111 @@
+"""The lean forward gives what transformers' own gives, and is only used where it does."""
+
+import random
+
+import pytest
+import torch
+from transformers import GemmaConfig, LlamaConfig, MistralConfig, Phi3Config, Qwen2Config, Qwen3Config
+
+from spectui.engine import lean
+from spectui.engine.options import Options, Sampling
+from spectui.engine.target import Target
+
+from .toys import TINY, VOCABULARY, decoder_of, model_of, random_tree, run, tiny_model
+
+SCALED = {
+    "rope_type": "llama3",
+    "factor": 8.0,
+    "low_freq_factor": 1.0,
+    "high_freq_factor": 4.0,
+    "original_max_position_embeddings": 32,
+    "rope_theta": 10000.0,
+}
+FAMILY = {
+    "llama": LlamaConfig(**TINY),
+    "llama 3, scaled rope": LlamaConfig(**TINY, rope_parameters=SCALED),
+    "llama with biases": LlamaConfig(**TINY, attention_bias=True),
+    "mistral, window 4": MistralConfig(**TINY, sliding_window=4),
+    "qwen2": Qwen2Config(**TINY),
+    "qwen3": Qwen3Config(**TINY, head_dim=8),
+}
+OTHERS = {
+    "gemma": GemmaConfig(**TINY, head_dim=8),
+    "phi3": Phi3Config(**TINY, pad_token_id=0),
+    "llama with MLP biases": LlamaConfig(**TINY, mlp_bias=True),
+    "llama with dynamic rope": LlamaConfig(
+        **TINY, rope_parameters={"rope_type": "dynamic", "factor": 2.0, "rope_theta": 10000.0}
+    ),
+    "qwen2 with mixed layers": Qwen2Config(
+        **TINY, sliding_window=4, layer_types=["sliding_attention", "full_attention"]
+    ),
+}
+
+
+def outputs(target, seed):
+    """Logits and hidden states of a prefill and of some steps over random trees."""
+    rng = random.Random(seed)
+    cache = target.new_cache(8)
+    ids = [rng.randrange(VOCABULARY) for _ in range(11)]
+    yield target.prefill(cache, ids).logits
+    for _ in range(4):
+        tree = random_tree(rng, VOCABULARY)
+        out = target.step(cache, rng.randrange(VOCABULARY), tree, hidden=(0, 1, 2))
+        yield out.logits
+        yield out.hidden
+        cache.commit([0])
+
+
+@pytest.mark.parametrize("eager", [False, True], ids=["script", "eager"])
+@pytest.mark.parametrize("name", FAMILY)
+def test_it_equals_the_forward_of_transformers(name, eager, monkeypatch):
+    if eager:
+        monkeypatch.setattr(torch.jit, "script", None)
+    model = model_of(FAMILY[name])
+    fast, theirs = Target(model), Target(model, lean=False)
+    assert fast.is_lean
+    assert not theirs.is_lean
+    for seed in range(3):
+        for got, expected in zip(outputs(fast, seed), outputs(theirs, seed), strict=True):
+            torch.testing.assert_close(got, expected, atol=1e-12, rtol=1e-12)
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_other_models_keep_their_own_forward(name):
+    assert not Target(model_of(OTHERS[name])).is_lean
+
+
+def other_activation(layer):
+    layer.mlp.act_fn = torch.nn.GELU()
+
+
+def other_scale(layer):
+    layer.self_attn.scaling *= 1.001
+
+
+@pytest.mark.parametrize("change", [other_activation, other_scale])
+def test_a_model_that_it_would_compute_wrongly_keeps_its_own_forward(change):
+    model = tiny_model()
+    assert Target(model).is_lean
+    change(model.model.layers[1])
+    assert not Target(model).is_lean
+
+
+def test_no_weight_exists_twice_and_transformers_can_still_use_them():
+    model = tiny_model()
+    ids = torch.tensor([[1, 2, 3, 4]])
+    with torch.inference_mode():
+        before = model(ids).logits
+        made = lean.lean_forward(model)
+        attention = model.model.layers[0].self_attn
+        assert made.layers[0].qkv.data_ptr() == attention.q_proj.weight.data_ptr()
+        assert made.layers[0].gate_up.data_ptr() == model.model.layers[0].mlp.gate_proj.weight.data_ptr()
+        assert torch.equal(model(ids).logits, before)
+
+
+@pytest.mark.parametrize("temperature", [0.0, 0.8])
+def test_the_text_in_float32_is_the_same_by_both(temperature):
+    model = tiny_model(dtype=torch.float32)
+    options = Options(sampling=Sampling(temperature=temperature), max_new_tokens=60)
+    texts = [run(decoder_of(Target(model, lean=fast), options=options), [1, 2, 3])[0] for fast in (True, False)]
+    assert texts[0] == texts[1]
+    assert len(texts[0]) == 60
