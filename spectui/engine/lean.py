@@ -32,6 +32,15 @@ class Layer(NamedTuple):
     down: Tensor
 
 
+class Weights(NamedTuple):
+    """All weights of a model."""
+
+    embedding: Tensor
+    layers: list[Layer]
+    norm: Tensor
+    head: Tensor
+
+
 class Shape(NamedTuple):
     """Head counts and constants."""
 
@@ -40,7 +49,6 @@ class Shape(NamedTuple):
     dimension: int
     eps: float
     scale: float
-    group: int
 
 
 def norm(x: Tensor, weight: Tensor, eps: float) -> Tensor:
@@ -50,24 +58,28 @@ def norm(x: Tensor, weight: Tensor, eps: float) -> Tensor:
     return weight * functional.rms_norm(x.float(), [x.shape[-1]], None, eps).to(x.dtype)
 
 
-def decoder_layers(
-    x: Tensor,
-    layers: list[Layer],
+def forward(
+    ids: Tensor,
+    positions: Tensor,
+    weights: Weights,
     shape: Shape,
-    cos: Tensor,
-    sin: Tensor,
+    turns: tuple[Tensor, Tensor],
     mask: Tensor,
     keys: Tensor,
     values: Tensor,
     start: int,
+    last: bool,
     wanted: list[int],
 ) -> tuple[Tensor, list[Tensor]]:
-    """All layers over ``x`` [rows, width], whose keys and values go into the buffers from row ``start`` on.
+    """One pass over ``ids`` [rows], whose keys and values go into the buffers from row ``start`` on.
 
-    cos and sin are [rows, 1, dimension], the first half of sin negated; keys and values are the cache's buffers
-    [layers, 1, key heads, capacity, dimension]; the mask is additive [1, 1, group * rows, start + rows]. Returns the
-    last state before the final norm, and the states after the layers in ``wanted`` (0 is the embedding).
+    turns are the tables of cos and sin [positions, 1, dimension], the first half of sin negated; keys and values are
+    the cache's buffers [layers, 1, key heads, capacity, dimension]; the mask is additive [1, 1, group * rows,
+    start + rows]. Returns the logits [rows or, if ``last``, 1, vocabulary] and the states after the layers in
+    ``wanted``, ascending (0 is the embedding; the last is normed).
     """
+    x = functional.embedding(ids, weights.embedding)
+    cos, sin = turns[0].index_select(0, positions), turns[1].index_select(0, positions)
     rows = x.shape[0]
     end = start + rows
     half = shape.dimension // 2
@@ -75,8 +87,8 @@ def decoder_layers(
     states: list[Tensor] = []
     if 0 in wanted:
         states.append(x)
-    for index in range(len(layers)):
-        layer = layers[index]
+    for index in range(len(weights.layers)):
+        layer = weights.layers[index]
         h = norm(x, layer.before_attention, shape.eps)
         qkv = functional.linear(h, layer.qkv, layer.qkv_bias).view(rows, turned + shape.key_heads, shape.dimension)
         qk = qkv[:, :turned]
@@ -97,9 +109,12 @@ def decoder_layers(
         h = norm(x, layer.before_mlp, shape.eps)
         gate, up = functional.linear(h, layer.gate_up).chunk(2, -1)
         x = x + functional.linear(functional.silu(gate) * up, layer.down)
-        if index + 1 in wanted:
+        if index + 1 in wanted and index + 1 < len(weights.layers):
             states.append(x)
-    return x, states
+    x = norm(x, weights.norm, shape.eps)
+    if len(weights.layers) in wanted:
+        states.append(x)
+    return functional.linear(x[-1:] if last else x, weights.head), states
 
 
 class LeanForward:
@@ -109,53 +124,44 @@ class LeanForward:
         config = text_config(model)
         body = model.model
         attention = body.layers[0].self_attn
-        heads, dimension = config.num_attention_heads, attention.head_dim
-        key_heads: int = config.num_key_value_heads
         self.shape = Shape(
-            heads, key_heads, dimension, config.rms_norm_eps, attention.scaling, group=heads // key_heads
+            heads=config.num_attention_heads,
+            key_heads=config.num_key_value_heads,
+            dimension=attention.head_dim,
+            eps=config.rms_norm_eps,
+            scale=attention.scaling,
         )
-        self.layers = [_fused(layer) for layer in body.layers]
-        self._embedding: Tensor = body.embed_tokens.weight.detach()
-        self._norm: Tensor = body.norm.weight.detach()
-        self._head: Tensor = model.lm_head.weight.detach()
+        self.weights = Weights(
+            body.embed_tokens.weight.detach(),
+            [_fused(layer) for layer in body.layers],
+            body.norm.weight.detach(),
+            model.lm_head.weight.detach(),
+        )
         self._rotary = body.rotary_emb
-        self._cos = self._sin = torch.empty((0, 1, dimension))
+        self._turns = self._table(0)
         self._run = _compiled()
 
     def __call__(
         self, cache: KVCache, ids: Tensor, positions: Tensor, mask: Tensor, last: bool, hidden: Sequence[int]
     ) -> tuple[Tensor, list[Tensor]]:
-        """Logits [rows or 1, vocabulary] of ``ids`` [rows] at ``positions`` [rows], and the states asked for."""
-        keys, values = cache.buffers(self.shape.key_heads, self.shape.dimension, self._embedding)
-        cos, sin = self._angles(positions)
-        x, states = self._run(
-            functional.embedding(ids, self._embedding),
-            self.layers,
-            self.shape,
-            cos,
-            sin,
-            mask,
-            keys,
-            values,
-            cache.length + cache.scratch,
-            list(hidden),
-        )
-        normed = norm(x[-1:] if last else x, self._norm, self.shape.eps)
-        if len(self.layers) in hidden:
-            states[-1] = norm(x, self._norm, self.shape.eps)
-        return functional.linear(normed, self._head), states
+        """Logits [rows or 1, vocabulary] of ``ids`` [rows] at ``positions`` [rows], and the states asked for.
 
-    def _angles(self, positions: Tensor) -> tuple[Tensor, Tensor]:
-        """Rows of the table of turns, which grows with the largest position seen."""
-        needed = int(positions.max()) + 1
-        if len(self._cos) < needed:
-            every = torch.arange(max(2048, 2 * needed), device=self._embedding.device)[None]
-            cos, sin = self._rotary(self._embedding[:1, None], every)
-            half = cos.shape[-1] // 2
-            self._cos = cos[0, :, None]
-            self._sin = torch.cat([-sin[0, :, None, :half], sin[0, :, None, half:]], -1)
-        positions = positions.to(self._cos.device)
-        return self._cos.index_select(0, positions), self._sin.index_select(0, positions)
+        The cache has room for the rows, and therefore no position reaches its capacity.
+        """
+        keys, values = cache.buffers(self.shape.key_heads, self.shape.dimension, self.weights.embedding)
+        if len(self._turns[0]) < cache.capacity:
+            self._turns = self._table(cache.capacity)
+        start = cache.length + cache.scratch
+        return self._run(
+            ids, positions, self.weights, self.shape, self._turns, mask, keys, values, start, last, list(hidden)
+        )
+
+    def _table(self, positions: int) -> tuple[Tensor, Tensor]:
+        """The cosines and sines by which keys and queries of the first ``positions`` are turned."""
+        embedding = self.weights.embedding
+        cos, sin = self._rotary(embedding[:1, None], torch.arange(positions, device=embedding.device)[None])
+        half = cos.shape[-1] // 2
+        return cos[0, :, None], torch.cat([-sin[0, :, None, :half], sin[0, :, None, half:]], -1)
 
 
 def lean_forward(model: Any) -> LeanForward | None:
@@ -177,8 +183,9 @@ def _agrees(model: Any, lean: LeanForward, rows: int = 4) -> bool:
     ids = torch.arange(rows, device=device)
     theirs = model(input_ids=ids[None], use_cache=False).logits[0]
     bias = torch.full((rows, rows), torch.finfo(theirs.dtype).min, dtype=theirs.dtype, device=device).triu(1)
-    cache = KVCache(len(lean.layers), rows)
-    ours, _ = lean(cache, ids, torch.arange(rows), bias.repeat(lean.shape.group, 1)[None, None], False, ())
+    group = lean.shape.heads // lean.shape.key_heads
+    cache = KVCache(len(lean.weights.layers), rows)
+    ours, _ = lean(cache, ids, ids, bias.repeat(group, 1)[None, None], False, ())
     allowed = 16 * torch.finfo(theirs.dtype).eps ** 0.75 * float(theirs.abs().max())
     return bool((ours - theirs).abs().max() <= allowed)
 
@@ -233,10 +240,10 @@ def _compiled() -> Callable[..., tuple[Tensor, list[Tensor]]]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            script = torch.jit.script(decoder_layers)
+            script = torch.jit.script(forward)
     except Exception:
         log.warning("TorchScript is not available; the forward runs eagerly", exc_info=True)
-        return decoder_layers
+        return forward
 
     def run(*args: Any) -> Any:
         # The profiling executor would recompile in the first passes of every shape, a stall of 20 ms and more.

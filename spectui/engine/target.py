@@ -127,7 +127,7 @@ class Target:
             mask = self._mask(cache, visible, positions, scratch_depths)
             if self._lean is not None:
                 assert isinstance(mask, Tensor)
-                logits, states = self._lean(cache, inputs, positions, mask, last, hidden)
+                logits, states = self._lean(cache, inputs, positions.to(self.device), mask, last, hidden)
             else:
                 kwargs = {"position_ids": positions[None].to(self.device), "attention_mask": mask}
                 logits, states = self._theirs(cache, inputs, kwargs, last, hidden)

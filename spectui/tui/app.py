@@ -29,6 +29,8 @@ log = logging.getLogger(__name__)
 
 MakeSession = Callable[[Callable[[Record], None]], Session]
 PLAIN_THEME = "spectui-ansi"
+SWITCH_INTERVAL = 1e-4
+"""Seconds that the screen may hold the interpreter while the decode thread waits for it, several times a step."""
 
 
 class SpectuiApp(App[int]):
@@ -195,7 +197,7 @@ def run_chat(settings: Settings, record: Path | None = None) -> int:
     """Open the chat; the exit code is 1 if the model could not be loaded."""
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise UserError("the chat needs a terminal; use `spectui run PROMPT` in a pipe")
-    sys.setswitchinterval(0.001)
+    sys.setswitchinterval(SWITCH_INTERVAL)
     options, choice = settings.options(), settings.choice()
     decoding = settings.decoding
 
