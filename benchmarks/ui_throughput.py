@@ -75,7 +75,7 @@ def fake_child(seconds: float, size: int) -> dict[str, float]:
         app.chat.apply = timed(app.chat.apply, drains)  # type: ignore[method-assign]
         begin, used = perf_counter(), process_time()
         app.chat._send("go")
-        while app.session.busy and perf_counter() - begin < seconds + 5:
+        while app.chat.busy and perf_counter() - begin < seconds + 5:
             await asyncio.sleep(0.05)
         cpu.append((process_time() - used) / (perf_counter() - begin))
         task.cancel()
@@ -128,12 +128,14 @@ def real_child(pairs: int, mode: str) -> dict[str, list[float]]:
 
     async def answer(prompt: str) -> None:
         if shown:
-            while app.session.busy or app.chat._answering:
+            while app.chat.busy or app.chat._answering:
                 await asyncio.sleep(0.01)
             app.chat.action_new()
+            await asyncio.sleep(0.25)
             app.chat._send(prompt)
         else:
             app.session.clear()
+            await asyncio.sleep(0.25)
             app.session.ask(prompt)
         await asyncio.to_thread(ended.get)
 
@@ -148,7 +150,6 @@ def real_child(pairs: int, mode: str) -> dict[str, list[float]]:
             for number, prompt in enumerate(PROMPTS):
                 for shown in (True, False) if (pair + number) % 2 else (False, True):
                     await answer(prompt)
-                    await asyncio.sleep(0.25)
                     sums[shown][0] += meter.numbers.emitted - 1
                     sums[shown][1] += meter.numbers.decode_ms / 1e3
             rates["shown"].append(sums[True][0] / sums[True][1])

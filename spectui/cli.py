@@ -3,6 +3,7 @@
 import logging
 import os
 import sys
+from collections.abc import Collection
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,6 +12,7 @@ import typer
 from . import __version__
 from .engine.drafters.registry import MODES
 from .engine.errors import UserError
+from .flags import with_settings
 from .locations import config_file, log_file
 from .models.sanitise import sanitise_line
 from .settings import Settings, load_settings
@@ -25,42 +27,12 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-_MODES = ", ".join(f"{mode.name} ({mode.summary})" for mode in MODES.values())
+RecordFlag = Annotated[Path | None, typer.Option("--record", help="Write the trace to this file as well.")]
 
-ModelFlag = Annotated[str | None, typer.Option("--model", "-m", help="Name, folder, hub id or random:NAME.")]
-DraftFlag = Annotated[str | None, typer.Option("--draft", help="Draft model; none loads no draft.")]
-DeviceFlag = Annotated[str | None, typer.Option("--device", help="auto, cpu, cuda or cuda:N.")]
-DtypeFlag = Annotated[str | None, typer.Option("--dtype", help="auto, float32, bfloat16, float16 or float64.")]
-TrustFlag = Annotated[bool | None, typer.Option("--trust-remote-code", help="Let the model run code of its own.")]
-ModeFlag = Annotated[str | None, typer.Option("--mode", help=f"Decoding method: {_MODES}.")]
-TemperatureFlag = Annotated[float | None, typer.Option("--temperature", "-t", help="0 takes the likeliest token.")]
-TopPFlag = Annotated[float | None, typer.Option("--top-p", help="Total probability to keep.")]
-TopKFlag = Annotated[int | None, typer.Option("--top-k", help="Tokens to keep; 0 is all.")]
-MinPFlag = Annotated[float | None, typer.Option("--min-p", help="Least share of the likeliest token.")]
-PenaltyFlag = Annotated[float | None, typer.Option("--repetition-penalty", help="1 is off.")]
-SeedFlag = Annotated[int | None, typer.Option("--seed", help="The same seed gives the same text in every mode.")]
-MostFlag = Annotated[int | None, typer.Option("--max-new-tokens", help="Longest answer.")]
-SystemFlag = Annotated[str | None, typer.Option("--system", help="System message.")]
-TokensFlag = Annotated[str | None, typer.Option("--draft-tokens", help="auto, schedule or 1 to 16.")]
-TreeFlag = Annotated[int | None, typer.Option("--draft-tree", help="Nodes of the draft tree; 0 is a chain.")]
-RuleFlag = Annotated[str | None, typer.Option("--rule", help="coupled (same text in every mode) or classic.")]
-
-
-def _settings(**flags: Any) -> Settings:
-    names = ("model", "draft", "device", "dtype", "trust_remote_code")
-    settings = load_settings(config_file())
-    settings = settings.with_flags("model", **{name: flags.pop(name) for name in names})
-    settings = settings.with_flags("decoding", **flags)
-    mode = settings.decoding.mode
-    if mode and mode not in MODES:
-        raise typer.BadParameter(f"unknown mode {mode!r}; choose from {', '.join(MODES)}")
-    if settings.decoding.rule not in ("coupled", "classic"):
-        raise typer.BadParameter(f"unknown rule {settings.decoding.rule!r}; choose coupled or classic")
-    try:
-        settings.options()
-    except UserError as error:
-        raise typer.BadParameter(str(error)) from error
-    return settings
+ModesFlag = Annotated[str | None, typer.Option("--modes", help="Modes, separated by commas; default is all.")]
+OutputFlag = Annotated[Path | None, typer.Option("--output", "-o", help="Write the report to this file.")]
+FormatFlag = Annotated[str, typer.Option("--format", "-f", help="table, json, csv or markdown.")]
+PlotFlag = Annotated[Path | None, typer.Option("--plot", help="Write the plots to this SVG file.")]
 
 
 @app.callback(invoke_without_command=True)
@@ -78,64 +50,24 @@ def _default(
 
 
 @app.command(epilog="Examples: spectui chat --mode ar · spectui chat --model qwen3-8b --temperature 0.8 --seed 7")
-def chat(
-    model: ModelFlag = None,
-    draft: DraftFlag = None,
-    mode: ModeFlag = None,
-    temperature: TemperatureFlag = None,
-    top_p: TopPFlag = None,
-    top_k: TopKFlag = None,
-    min_p: MinPFlag = None,
-    repetition_penalty: PenaltyFlag = None,
-    seed: SeedFlag = None,
-    max_new_tokens: MostFlag = None,
-    system: SystemFlag = None,
-    device: DeviceFlag = None,
-    dtype: DtypeFlag = None,
-    draft_tokens: TokensFlag = None,
-    draft_tree: TreeFlag = None,
-    rule: RuleFlag = None,
-    trust_remote_code: TrustFlag = None,
-    record: Annotated[Path | None, typer.Option("--record", help="Write the trace to this file as well.")] = None,
-) -> None:
+@with_settings()
+def chat(settings: Settings, record: RecordFlag = None) -> None:
     """Chat in the terminal and watch every token's fate."""
-    flags = dict(locals())
-    flags.pop("record")
-    settings = _settings(**flags)
     from .tui.app import run_chat
 
     raise typer.Exit(run_chat(settings, record))
 
 
 @app.command(epilog="Examples: spectui run 'Tell me a story' · spectui run - --json < prompt.txt > trace.jsonl")
+@with_settings()
 def run(
+    settings: Settings,
     prompt: Annotated[str, typer.Argument(help="The prompt, or - to read it from standard input.")],
-    model: ModelFlag = None,
-    draft: DraftFlag = None,
-    mode: ModeFlag = None,
-    temperature: TemperatureFlag = None,
-    top_p: TopPFlag = None,
-    top_k: TopKFlag = None,
-    min_p: MinPFlag = None,
-    repetition_penalty: PenaltyFlag = None,
-    seed: SeedFlag = None,
-    max_new_tokens: MostFlag = None,
-    system: SystemFlag = None,
-    device: DeviceFlag = None,
-    dtype: DtypeFlag = None,
-    draft_tokens: TokensFlag = None,
-    draft_tree: TreeFlag = None,
-    rule: RuleFlag = None,
-    trust_remote_code: TrustFlag = None,
-    record: Annotated[Path | None, typer.Option("--record", help="Write the trace to this file as well.")] = None,
+    record: RecordFlag = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the lines of the trace.")] = False,
     plain: Annotated[bool, typer.Option("--plain", help="Print one line a step, with a mark for every token.")] = False,
 ) -> None:
     """Answer one prompt on standard output: coloured on a terminal, plain text in a pipe."""
-    flags = dict(locals())
-    for name in ("prompt", "record", "as_json", "plain"):
-        flags.pop(name)
-    settings = _settings(**flags)
     text = _prompt(prompt)
     from .run import choose_printer, run_once
     from .session import Session
@@ -146,6 +78,40 @@ def run(
         return Session(choice, options, settings.decoding.mode or None, sink, system_text)
 
     raise typer.Exit(run_once(text, make, choose_printer(sys.stdout, as_json, plain), record))
+
+
+@app.command(
+    epilog="Examples: spectui bench · spectui bench --questions mt_bench.jsonl --limit 20 --peers hf,hf-assisted "
+    "--output result.json --format json --plot result.svg"
+)
+@with_settings(several_modes=True)
+def bench(
+    settings: Settings,
+    questions: Annotated[
+        list[str] | None, typer.Option("--questions", help="A JSONL file or a built-in set (demo); may be repeated.")
+    ] = None,
+    modes: ModesFlag = None,
+    peers: Annotated[
+        str | None, typer.Option("--peers", help="hf, hf-assisted, hf-pld: transformers' own, separated by commas.")
+    ] = None,
+    limit: Annotated[int | None, typer.Option("--limit", min=1, help="Ask so many questions, evenly spread.")] = None,
+    output: OutputFlag = None,
+    form: FormatFlag = "table",
+    plot: PlotFlag = None,
+    skip_bad_lines: Annotated[
+        bool, typer.Option("--skip-bad-lines", help="Go on after a line that is not a question.")
+    ] = False,
+) -> None:
+    """Measure modes and peers on many questions, interleaved, against autoregressive decoding."""
+    chosen = _names(modes, MODES, "mode") or list(MODES)
+    from .bench.command import Request, run_bench
+    from .bench.output import FORMATS, Output
+    from .bench.peers import PEERS
+
+    others = _names(peers, PEERS, "peer")
+    _names(form, FORMATS, "format")
+    request = Request(questions or ["demo"], chosen, others, limit, skip_bad_lines)
+    raise typer.Exit(run_bench(settings, request, Output(form, output, plot)))
 
 
 @app.command(epilog="Example: spectui models")
@@ -162,6 +128,15 @@ def models() -> None:
     for known in known_models().values():
         table.add_row(known.name, known.target, known.draft or "–", known.note)
     Console().print(table)
+
+
+def _names(text: str | None, known: Collection[str], what: str) -> list[str]:
+    """Names separated by commas, each of them known."""
+    names = [name.strip() for name in (text or "").split(",") if name.strip()]
+    for name in names:
+        if name not in known:
+            raise typer.BadParameter(f"unknown {what} {name!r}; choose from {', '.join(known)}")
+    return names
 
 
 def _prompt(argument: str) -> str:

@@ -1,8 +1,12 @@
 """The numbers of an answer, each defined once, computed from its records alone."""
 
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
-from .record.events import EndText, PrefillText, Record, StepText, TurnText
+from .engine.events import Event, Prefill, Turn
+from .engine.step import Step
+from .record.events import PrefillText, Record, StepText, TurnText
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +53,7 @@ class Numbers:
 
 
 class Meter:
-    """Adds up the records of one answer; ``numbers`` is an immutable snapshot."""
+    """Adds up the events of one answer; ``numbers`` is an immutable snapshot."""
 
     def __init__(self) -> None:
         self.numbers = Numbers()
@@ -58,18 +62,22 @@ class Meter:
     def feed(self, record: Record) -> None:
         """Take in one record; a new turn starts from zero."""
         match record:
-            case TurnText():
-                self.__init__()  # type: ignore[misc]
-            case PrefillText(prefill=prefill):
-                self._first_ms = prefill.time_ms
-                self.numbers = Numbers(emitted=1, ttft_ms=prefill.time_ms)
-            case StepText():
-                self.numbers = self._after(record)
-            case EndText() | _:
-                pass
+            case TurnText(turn=event) | PrefillText(prefill=event) | StepText(step=event):
+                self.count(event)
 
-    def _after(self, record: StepText) -> Numbers:
-        n, step = self.numbers, record.step
+    def count(self, event: Event) -> None:
+        """Take in one event of the engine."""
+        match event:
+            case Turn():
+                self.__init__()  # type: ignore[misc]
+            case Prefill(time_ms=time):
+                self._first_ms = time
+                self.numbers = Numbers(emitted=1, ttft_ms=time)
+            case Step():
+                self.numbers = self._after(event)
+
+    def _after(self, step: Step) -> Numbers:
+        n = self.numbers
         fates = [node.fate for node in step.nodes]
         return Numbers(
             emitted=n.emitted + len(step.emitted),
@@ -84,3 +92,45 @@ class Meter:
             draft_ms=n.draft_ms + step.ms.draft,
             verify_ms=n.verify_ms + step.ms.verify,
         )
+
+
+@dataclass(slots=True)
+class Spread:
+    """How accepted drafts spread over the depths of drafts, and emitted tokens over steps; adds up any answers."""
+
+    offered: Counter[int] = field(default_factory=Counter)
+    """Depth (1 is a child of the pending token) -> steps whose draft reached it."""
+    accepted: Counter[int] = field(default_factory=Counter)
+    """Depth -> steps in which a token of that depth was accepted."""
+    emitted: Counter[int] = field(default_factory=Counter)
+    """Number of tokens -> steps that emitted so many."""
+
+    def count(self, step: Step) -> None:
+        """Take in one step."""
+        depths: list[int] = []
+        for node in step.nodes:
+            depths.append(1 if node.parent < 0 else depths[node.parent] + 1)
+        self.offered.update(set(depths))
+        self.accepted.update(d for d, node in zip(depths, step.nodes, strict=True) if node.fate == "accepted")
+        self.emitted[len(step.emitted)] += 1
+
+    def add(self, other: "Spread") -> None:
+        """Take in the steps of another."""
+        self.offered.update(other.offered)
+        self.accepted.update(other.accepted)
+        self.emitted.update(other.emitted)
+
+    @property
+    def acceptance_by_position(self) -> list[float]:
+        """For each depth from 1 on: steps that accepted a token there / steps that drafted one there."""
+        return [self.accepted[depth] / self.offered[depth] for depth in range(1, max(self.offered, default=0) + 1)]
+
+
+LOOPING = 0.3
+"""Below this distinct-3 an answer goes in circles, which flatters methods that copy."""
+
+
+def distinct(tokens: Sequence[int], n: int = 3) -> float | None:
+    """Different n-grams / n-grams of an answer (Li et al., 1510.03055); None if it is shorter than n."""
+    grams = [tuple(tokens[start : start + n]) for start in range(len(tokens) - n + 1)]
+    return len(set(grams)) / len(grams) if grams else None

@@ -1,6 +1,5 @@
 """A conversation with a loaded pair: the one road from commands and text to records."""
 
-import gc
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -145,7 +144,6 @@ class Session:
 
             pair = load_pair(self._choice, self._progress)
             self._loaded = prepare(pair, self._progress, begun)
-            _leave_out_of_collections()
             self._begin(self._loaded)
         except UserError as error:
             self._fail(str(error))
@@ -219,9 +217,3 @@ class Session:
 
     def _crashed(self, error: BaseException) -> None:
         log.error("unexpected failure in the decode thread", exc_info=error)
-
-
-def _leave_out_of_collections() -> None:
-    """Keep what the imports made out of the garbage collector, whose full runs would stall a step for 0.2 s."""
-    gc.collect()
-    gc.freeze()

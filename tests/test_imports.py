@@ -18,6 +18,7 @@ LEVELS = {
     "metrics": 3,
     "locations": 3,
     "settings": 3,
+    "flags": 4,
     "loaded": 4,
     "session": 5,
     "bench": 6,

@@ -99,21 +99,32 @@ class _Watch:
 
 
 def _examine(decoder: Decoder, prompt: Sequence[int], expected: Sequence[int], place: int, watch: _Watch) -> Divergence:
-    tokens = [*prompt, *expected[:place]]
-    cache = decoder.target.new_cache()
-    decoder.target.prefill(cache, tokens[:-1])
-    plain = decoder.target.step(cache, tokens[-1], DraftTree()).logits[0]
-    widths = range(place + 1)
-    rows = (watch.row(expected[place - width : place]) for width in widths)
+    sampling = decoder.options.sampling
+    plain, gap = _plain(decoder.target, decoder.vocabulary, sampling, prompt, expected, place)
+    rows = (watch.row(expected[place - width : place]) for width in range(place + 1))
     mine = next((row for row in rows if row is not None), plain)
-    chooser = Chooser(decoder.options.sampling, min(len(plain), decoder.vocabulary), decoder.target.device)
-    best = chooser.scores(plain[None], [len(tokens)], [tokens])[0].topk(2).values
-    return Divergence(
-        place,
-        float((mine - plain).abs().max()),
-        float(best[0] - best[1]),
-        border_distance(plain[: chooser.vocabulary], decoder.options.sampling),
-    )
+    border = border_distance(plain[: decoder.vocabulary], sampling)
+    return Divergence(place, float((mine - plain).abs().max()), gap, border)
+
+
+def gap_at(
+    target: Target, vocabulary: int, sampling: Sampling, prompt: Sequence[int], expected: Sequence[int], place: int
+) -> float:
+    """How far apart the two highest final scores are, in a plain pass, for the token at ``place`` of the answer."""
+    return _plain(target, vocabulary, sampling, prompt, expected, place)[1]
+
+
+def _plain(
+    target: Target, vocabulary: int, sampling: Sampling, prompt: Sequence[int], expected: Sequence[int], place: int
+) -> tuple[Tensor, float]:
+    """Logits of a plain pass for the token at ``place``, and the gap of the two highest final scores."""
+    tokens = [*prompt, *expected[:place]]
+    cache = target.new_cache()
+    target.prefill(cache, tokens[:-1])
+    logits = target.step(cache, tokens[-1], DraftTree()).logits[0]
+    chooser = Chooser(sampling, min(len(logits), vocabulary), target.device)
+    best = chooser.scores(logits[None], [len(tokens)], [tokens])[0].topk(2).values
+    return logits, float(best[0] - best[1])
 
 
 def border_distance(logits: Tensor, sampling: Sampling) -> float:

@@ -76,12 +76,12 @@ class Masks:
         return made if len(made) > 1 else next(iter(made.values()))
 
     def everything(self, keys: int) -> Tensor | None:
-        """The mask of one row that sees all ``keys`` rows, cut from a standing buffer; None if a layer has a reach."""
+        """The mask of one row that sees everything, ``keys`` wide or wider; None if a layer has a reach."""
         if any(kind.reach is not None for kind in self._kinds.values()):
             return None
         if self._open.shape[-1] < keys:
             self._open = torch.zeros((1, 1, self._group, 2 * keys), dtype=self._dtype, device=self._device)
-        return self._open[..., :keys]
+        return self._open
 
     def _one(self, kind: LayerKind, visible: Tensor, queries: Tensor, keys: Tensor) -> Tensor:
         if kind.name == "sliding_attention" and kind.reach is not None:

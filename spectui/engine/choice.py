@@ -76,7 +76,8 @@ class Chooser:
     def processed(self, logits: Tensor, seen: Sequence[Sequence[int]] | None = None) -> Tensor:
         """Logits after every processor: [rows, model vocabulary] -> [rows, vocabulary]; ruled-out ids are -inf."""
         s = self.sampling
-        logits = logits[:, : self.vocabulary]
+        if logits.shape[-1] > self.vocabulary:
+            logits = logits[:, : self.vocabulary]
         if self.needs_seen and seen is not None:
             logits = penalise(logits, seen, s.repetition_penalty)
         if self.greedy:

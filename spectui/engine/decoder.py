@@ -85,6 +85,11 @@ class Decoder:
         self._cache = self.target.new_cache()
         self.answer = Answer()
 
+    def rewind(self) -> None:
+        """Go back to an empty sequence; the cache keeps its memory, drafters what they have learnt."""
+        self._cache.truncate(0)
+        self.answer = Answer()
+
     @property
     def vocabulary(self) -> int:
         """Ids below it have text."""

@@ -59,8 +59,8 @@ def norm(x: Tensor, weight: Tensor, eps: float) -> Tensor:
 
 
 def forward(
-    ids: Tensor,
-    positions: Tensor,
+    ids: list[int],
+    positions: list[int],
     weights: Weights,
     shape: Shape,
     turns: tuple[Tensor, Tensor],
@@ -75,13 +75,16 @@ def forward(
 
     turns are the tables of cos and sin [positions, 1, dimension], the first half of sin negated; keys and values are
     the cache's buffers [layers, 1, key heads, capacity, dimension]; the mask is additive [1, 1, group * rows,
-    start + rows]. Returns the logits [rows or, if ``last``, 1, vocabulary] and the states after the layers in
+    start + rows or more]. Returns the logits [rows or, if ``last``, 1, vocabulary] and the states after the layers in
     ``wanted``, ascending (0 is the embedding; the last is normed).
     """
-    x = functional.embedding(ids, weights.embedding)
-    cos, sin = turns[0].index_select(0, positions), turns[1].index_select(0, positions)
+    device = weights.embedding.device
+    x = functional.embedding(torch.tensor(ids, device=device), weights.embedding)
+    places = torch.tensor(positions, device=device)
+    cos, sin = turns[0].index_select(0, places), turns[1].index_select(0, places)
     rows = x.shape[0]
     end = start + rows
+    mask = mask[:, :, :, :end]
     half = shape.dimension // 2
     turned = shape.heads + shape.key_heads
     states: list[Tensor] = []
@@ -142,7 +145,13 @@ class LeanForward:
         self._run = _compiled()
 
     def __call__(
-        self, cache: KVCache, ids: Tensor, positions: Tensor, mask: Tensor, last: bool, hidden: Sequence[int]
+        self,
+        cache: KVCache,
+        ids: Sequence[int],
+        positions: Sequence[int],
+        mask: Tensor,
+        last: bool,
+        hidden: Sequence[int],
     ) -> tuple[Tensor, list[Tensor]]:
         """Logits [rows or 1, vocabulary] of ``ids`` [rows] at ``positions`` [rows], and the states asked for.
 
@@ -152,9 +161,8 @@ class LeanForward:
         if len(self._turns[0]) < cache.capacity:
             self._turns = self._table(cache.capacity)
         start = cache.length + cache.scratch
-        return self._run(
-            ids, positions, self.weights, self.shape, self._turns, mask, keys, values, start, last, list(hidden)
-        )
+        sizes = (self.weights, self.shape, self._turns, mask, keys, values, start, last, list(hidden))
+        return self._run(list(ids), list(positions), *sizes)
 
     def _table(self, positions: int) -> tuple[Tensor, Tensor]:
         """The cosines and sines by which keys and queries of the first ``positions`` are turned."""
@@ -180,8 +188,8 @@ def lean_forward(model: Any) -> LeanForward | None:
 def _agrees(model: Any, lean: LeanForward, rows: int = 4) -> bool:
     """Compare both on a few tokens, to a rounding error of the model's type."""
     device = next(model.parameters()).device
-    ids = torch.arange(rows, device=device)
-    theirs = model(input_ids=ids[None], use_cache=False).logits[0]
+    ids = list(range(rows))
+    theirs = model(input_ids=torch.tensor([ids], device=device), use_cache=False).logits[0]
     bias = torch.full((rows, rows), torch.finfo(theirs.dtype).min, dtype=theirs.dtype, device=device).triu(1)
     group = lean.shape.heads // lean.shape.key_heads
     cache = KVCache(len(lean.weights.layers), rows)

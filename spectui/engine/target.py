@@ -121,47 +121,50 @@ class Target:
         rows that are there already.
         """
         cache.reserve(cache.length + cache.scratch + len(ids))
-        inputs = torch.tensor(ids, device=self.device)
         if isinstance(cache, KVCache):
-            positions = torch.tensor([cache.length + depth for depth in depths])
+            positions = [cache.length + depth for depth in depths]
             mask = self._mask(cache, visible, positions, scratch_depths)
             if self._lean is not None:
                 assert isinstance(mask, Tensor)
-                logits, states = self._lean(cache, inputs, positions.to(self.device), mask, last, hidden)
+                logits, states = self._lean(cache, ids, positions, mask, last, hidden)
             else:
-                kwargs = {"position_ids": positions[None].to(self.device), "attention_mask": mask}
-                logits, states = self._theirs(cache, inputs, kwargs, last, hidden)
+                places = torch.tensor([positions], device=self.device)
+                kwargs = {"position_ids": places, "attention_mask": mask}
+                logits, states = self._theirs(cache, ids, kwargs, last, hidden)
         else:
-            logits, states = self._theirs(cache, inputs, {}, last, hidden)
+            logits, states = self._theirs(cache, ids, {}, last, hidden)
         cache.scratch += len(ids)
-        logits = logits if logits.dtype == torch.float64 else logits.float()
+        if logits.dtype not in (torch.float32, torch.float64):
+            logits = logits.float()
         return Output(logits, torch.stack(states) if hidden else None)
 
     def _theirs(
-        self, cache: AnyCache, inputs: Tensor, kwargs: dict[str, Any], last: bool, hidden: Sequence[int]
+        self, cache: AnyCache, ids: Sequence[int], kwargs: dict[str, Any], last: bool, hidden: Sequence[int]
     ) -> tuple[Tensor, list[Tensor]]:
         """The same by transformers' own forward."""
+        inputs = torch.tensor([ids], device=self.device)
         if last:
             kwargs["logits_to_keep"] = 1
         if hidden:
             kwargs["output_hidden_states"] = list(hidden)
         kwargs[self._cache_name] = cache.adapter
-        out = self.model(input_ids=inputs[None], use_cache=True, **kwargs)
+        out = self.model(input_ids=inputs, use_cache=True, **kwargs)
         return out.logits[0], [out.hidden_states[layer][0] for layer in hidden]
 
     def _mask(
-        self, cache: KVCache, visible: Tensor | None, positions: Tensor, scratch_depths: Sequence[int]
+        self, cache: KVCache, visible: Tensor | None, positions: list[int], scratch_depths: Sequence[int]
     ) -> Tensor | dict[str, Tensor]:
         assert self._masks is not None
         before = cache.length + cache.scratch
         if visible is None:
             mask = self._masks.everything(before + 1)
             if mask is not None:
-                return mask
+                return mask if self._lean is not None else mask[..., : before + 1]
             visible = torch.ones((1, before + 1), dtype=torch.bool)
-        scratch = torch.tensor([cache.length + depth for depth in scratch_depths], dtype=positions.dtype)
-        keys = torch.cat([torch.arange(cache.length), scratch, positions])
-        return self._masks.build(visible, positions, keys)
+        queries = torch.tensor(positions)
+        scratch = torch.tensor([cache.length + depth for depth in scratch_depths], dtype=queries.dtype)
+        keys = torch.cat([torch.arange(cache.length), scratch, queries])
+        return self._masks.build(visible, queries, keys)
 
 
 def causal(rows: int, before: int) -> Tensor:

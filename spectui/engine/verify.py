@@ -86,12 +86,15 @@ class Coupled:
         """Choose at root and nodes in one batch, then walk; one transfer from the device."""
         nodes = range(-1, len(made.tree))
         seen = [made.seen(node) for node in nodes] if chooser.needs_seen else None
-        chosen = chooser.choose(made.logits, [made.index(node) for node in nodes], seen)[:, None]
-        packed = chosen if made.extra is None else torch.cat([chosen, made.extra], 1)
-        rows = packed.tolist()
-        path = walk(made.tree, [row[0] for row in rows])
-        last = rows[path[-1] + 1 if path else 0]
-        return Verdict(tuple(path), last[0], tuple(last[1:]))
+        chosen = chooser.choose(made.logits, [made.index(node) for node in nodes], seen)
+        if made.extra is None:
+            choices, extra = chosen.tolist(), []
+        else:
+            packed = torch.cat([chosen[:, None], made.extra], 1).tolist()
+            choices, extra = [row[0] for row in packed], [row[1:] for row in packed]
+        path = walk(made.tree, choices)
+        row = path[-1] + 1 if path else 0
+        return Verdict(tuple(path), choices[row], tuple(extra[row]) if extra else ())
 
 
 _ACCEPT, _RESIDUAL = 1, 2

@@ -8,7 +8,8 @@ from time import perf_counter
 from ..record.events import EndText, Record
 from ..record.trace import TraceWriter
 
-TICK = 1 / 10
+TICK = 1 / 8
+"""Seconds from one look into the queue to the next; every paint costs the decode thread some of its time."""
 SAVE_EVERY = 2.0
 
 

@@ -68,26 +68,31 @@ class DraftCache:
 
     def feed(self, tree: DraftTree, nodes: Sequence[int]) -> Output:
         """One pass over some nodes whose parents were fed before; their rows stay scratch."""
-        before = self._cache.length
         start = self._cache.scratch
-        visible = np.zeros((len(nodes), before + start + len(nodes)), dtype=np.bool_)
-        visible[:, :before] = True
-        for offset, node in enumerate(nodes):
-            row = start + offset
+        for row, node in enumerate(nodes, start):
             parent = tree.parents[node]
             above = [] if parent == ROOT else self._above[self._rows[parent]]
             self._above.append([*above, row])
-            visible[offset, [before + index for index in self._above[row]]] = True
             self._rows[node] = row
             self._next[parent, tree.tokens[node]] = node
         depths = [tree.depths[node] - 1 for node in nodes]
-        single = len(nodes) == 1 and len(self._above[start]) == start + 1
         out = self._target.forward(
             self._cache,
             [tree.tokens[node] for node in nodes],
-            None if single else torch.from_numpy(visible),
+            self._visible(start, len(nodes)),
             depths,
             scratch_depths=self._depths,
         )
         self._depths.extend(depths)
         return out
+
+    def _visible(self, start: int, rows: int) -> Tensor | None:
+        """What the scratch rows from ``start`` on see; None for a single row that sees everything."""
+        if rows == 1 and len(self._above[start]) == start + 1:
+            return None
+        before = self._cache.length
+        visible = np.zeros((rows, before + start + rows), dtype=np.bool_)
+        visible[:, :before] = True
+        for offset in range(rows):
+            visible[offset, [before + index for index in self._above[start + offset]]] = True
+        return torch.from_numpy(visible)

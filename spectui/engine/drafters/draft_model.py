@@ -98,9 +98,8 @@ class DraftModel(Drafter):
         seen = self._seen(context, tree, nodes)
         scores = context.chooser.scores(self._allowed(logits), indices, seen)
         width = min(width, scores.shape[-1])
-        best, ids = scores.topk(width, dim=-1)
-        probabilities = (best - scores.logsumexp(-1, keepdim=True)).exp()
-        for node, row, shares in zip(nodes, ids.tolist(), probabilities.tolist(), strict=True):
+        best, ids = scores.log_softmax(-1).topk(width, dim=-1)
+        for node, row, shares in zip(nodes, ids.tolist(), best.exp().tolist(), strict=True):
             for rank, (token, share) in enumerate(zip(row, shares, strict=True)):
                 tree.add(token, node, Source("draft", rank=rank), share)
 

@@ -90,6 +90,8 @@ class ChatScreen(Screen[None]):
         self._ticks = 0
         self._news: StepText | None = None
         self._chosen = False
+        self._unasked: str | None = None
+        """A question that is being painted; asked when it stands, so that decoding does not share its moment."""
         self._discarding = False
         """Whether the records of an answer that a new conversation has cut off still come."""
 
@@ -161,6 +163,7 @@ class ChatScreen(Screen[None]):
                 self.transcript.add_first(record)
             case TurnText(turn=turn):
                 self._answering, self._chosen = True, False
+                self.prompt.cursor_blink = False
                 self.metric_bar.rates.clear()
                 self.transcript.begin_answer(MODES[turn.mode].title)
             case SwitchText(switch=switch):
@@ -185,6 +188,7 @@ class ChatScreen(Screen[None]):
         else:
             self.transcript.error(record.end.message or "the answer could not begin")
         self._answering = False
+        self.prompt.cursor_blink = True
         self._show_numbers()
 
     def _become_ready(self, ready: Ready) -> None:
@@ -264,19 +268,31 @@ class ChatScreen(Screen[None]):
             self.notify("no model is loaded; ctrl+q leaves", severity="warning")
         elif not text.strip():
             self.notify("type something first", timeout=2)
-        elif self.session.busy:
+        elif self.busy:
             self.notify("still answering; esc stops", timeout=3)
         else:
             self._set_empty(False)
             self.transcript.follow = True
             self.transcript.begin_question(sanitise(text.strip()))
-            self.session.ask(text.strip())
+            self._unasked = text.strip()
+            self.call_after_refresh(self._ask)
             return True
         return False
 
+    def _ask(self) -> None:
+        if self._unasked is not None:
+            self.session.ask(self._unasked)
+            self._unasked = None
+
+    @property
+    def busy(self) -> bool:
+        """Whether a question is being answered or about to be."""
+        return self._unasked is not None or self.session.busy
+
     def action_stop(self) -> None:
         """Stop what runs; with nothing to stop, go between prompt and transcript."""
-        if self.session.busy:
+        if self.busy:
+            self._ask()
             self.session.stop()
         elif self.focused is self.prompt:
             (self.examples if self.empty else self.transcript).focus()
@@ -313,7 +329,7 @@ class ChatScreen(Screen[None]):
 
     def action_baseline(self) -> None:
         """Measure autoregressive decoding of the same prompt."""
-        if self.session.busy or not self.ledger.can_measure:
+        if self.busy or not self.ledger.can_measure:
             self.notify("ask something first, and let the answer end", timeout=3)
             return
         self.ledger.measuring = True
@@ -322,7 +338,7 @@ class ChatScreen(Screen[None]):
 
     def action_rerun(self) -> None:
         """Answer the last question again in the current mode."""
-        if self.session.busy:
+        if self.busy:
             self.notify("still answering; esc stops", timeout=3)
         elif self.ledger.can_measure:
             self.transcript.drop_answer()
@@ -333,6 +349,7 @@ class ChatScreen(Screen[None]):
         """Begin a new conversation."""
         self.bridge.drain()
         self._discarding = self._answering
+        self._unasked = None
         self.session.clear()
         self.transcript.clear()
         self.ledger = Ledger()

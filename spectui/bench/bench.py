@@ -1,0 +1,129 @@
+"""The bench itself: questions x lanes, interleaved, rotated, with a warm-up that is thrown away."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from ..engine.errors import UserError
+from ..engine.options import Options
+from ..loaded import Loaded
+from .lane import Lane
+from .measured import Answered, Place, Run
+from .questions import Question
+from .same_text import first_difference, gap_at
+
+REFERENCE = "ar"
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """A question that was not asked, or not to its end."""
+
+    question_id: str
+    reason: str
+
+
+class Bench:
+    """Asks every lane every question; each turn's prompt is the same for all, with the reference's earlier answers."""
+
+    def __init__(
+        self, loaded: Loaded, lanes: Sequence[Lane], questions: Sequence[Question], options: Options, system: str | None
+    ) -> None:
+        self.lanes, self.questions = list(lanes), list(questions)
+        self.failed: dict[str, str] = {}
+        """Lane -> why it left the bench."""
+        self.texts: list[tuple[list[int], tuple[int, ...]]] = []
+        """Prompt and answer ids of the first lane's turns so far."""
+        self._loaded, self._options = loaded, options
+        self._system = [{"role": "system", "content": system}] if system else []
+
+    @property
+    def total(self) -> int:
+        """Runs if no question is skipped."""
+        return len(self.lanes) * sum(len(question.turns) for question in self.questions)
+
+    def runs(self, done: Mapping[Place, Run], warm_up: bool = True) -> Iterator[Run | Skipped]:
+        """All runs in order; turns that are ``done`` by every lane are not asked again but handed out again."""
+        asked = 0
+        for question in self.questions:
+            messages: list[dict[str, str]] = []
+            for lane in self.lanes:
+                lane.begin()
+            for turn, text in enumerate(question.turns):
+                messages.append({"role": "user", "content": text})
+                prompt = self._prompt(messages)
+                if isinstance(prompt, str):
+                    yield Skipped(question.id, f"turn {turn}: {prompt}")
+                    break
+                places = [Place(lane.name, question.id, turn) for lane in self.lanes]
+                if all(place in done for place in places):
+                    made = [done[place] for place in places]
+                else:
+                    if warm_up and not asked:
+                        self._warm_up(prompt)
+                    made = self._turn(question, turn, prompt, asked)
+                    asked += 1
+                yield from made
+                self.texts.append((prompt, made[0].answered.tokens))
+                answer = self._loaded.text(made[0].answered.tokens)
+                messages.append({"role": "assistant", "content": answer})
+
+    def _prompt(self, messages: Sequence[Mapping[str, str]]) -> list[int] | str:
+        """Ids, or why they cannot be asked."""
+        try:
+            prompt = self._loaded.prompt([*self._system, *messages])
+        except UserError as error:
+            return str(error)
+        context = self._loaded.limits.context
+        return prompt if len(prompt) + 1 < context else f"{len(prompt)} tokens; the model's context holds {context}"
+
+    def _warm_up(self, prompt: Sequence[int]) -> None:
+        for lane in list(self.lanes):
+            self._ask(lane, prompt)
+            lane.begin()
+
+    def _ask(self, lane: Lane, prompt: Sequence[int]) -> Answered | None:
+        """A lane's answer; a lane that fails takes no further part."""
+        try:
+            return lane.answer(prompt)
+        except UserError as error:
+            self.failed[lane.name] = str(error)
+            self.lanes.remove(lane)
+            return None
+
+    def _turn(self, question: Question, turn: int, prompt: Sequence[int], asked: int) -> list[Run]:
+        """Every lane answers, another one first each time; runs in the order of the lanes."""
+        answered: dict[str, Answered] = {}
+        first = asked % len(self.lanes)
+        for lane in [*self.lanes[first:], *self.lanes[:first]]:
+            if (one := self._ask(lane, prompt)) is not None:
+                answered[lane.name] = one
+        made = [
+            Run(
+                Place(lane.name, question.id, turn),
+                lane.mode,
+                lane.peer,
+                question.category,
+                len(prompt),
+                answered[lane.name],
+            )
+            for lane in self.lanes
+            if lane.name in answered
+        ]
+        expected = answered.get(REFERENCE)
+        if expected is None:
+            return made
+        promises = {lane.name: lane.keeps_promise for lane in self.lanes}
+        return [self._checked(run, prompt, expected, promises[run.place.lane]) for run in made]
+
+    def _checked(self, run: Run, prompt: Sequence[int], expected: Answered, promised: bool) -> Run:
+        if run.place.lane == REFERENCE or not (promised or self._options.sampling.temperature == 0.0):
+            return run
+        tokens, reference = run.answered.tokens, expected.tokens
+        place = first_difference(tokens, reference)
+        if place is None and len(tokens) < len(reference):
+            place = len(tokens)
+        if place is None:
+            return replace(run, identical=True)
+        gap = gap_at(self._loaded.target, self._loaded.resources.vocabulary, self._options.sampling, prompt,
+                     reference, place)  # fmt: skip
+        return replace(run, identical=False, divergence=place, gap=gap)

@@ -1,0 +1,74 @@
+"""Where a bench ran: without it no figure means anything."""
+
+import os
+import platform
+import sys
+from datetime import UTC, datetime
+from typing import Any
+
+import torch
+
+from ..engine.options import Options
+from ..loaded import MEASURED_CONTEXT, Loaded
+
+
+def environment(loaded: Loaded, options: Options) -> dict[str, Any]:
+    """Models, machine, versions, settings, and the measured cost of verification."""
+    device = loaded.target.device
+    sampling, speculation = options.sampling, options.speculation
+    return {
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "model": loaded.ready.model,
+        "draft": loaded.ready.draft,
+        "device": str(device),
+        "processor": torch.cuda.get_device_name(device) if device.type == "cuda" else cpu_name(),
+        "cores": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+        "dtype": loaded.ready.dtype,
+        "forward": "lean" if loaded.target.is_lean else "transformers",
+        "python": sys.version.split()[0],
+        "system": platform.system(),
+        "versions": loaded.ready.versions,
+        "settings": {
+            "temperature": sampling.temperature,
+            "top_k": sampling.top_k,
+            "top_p": sampling.top_p,
+            "min_p": sampling.min_p,
+            "repetition_penalty": sampling.repetition_penalty,
+            "seed": sampling.seed,
+            "max_new_tokens": options.max_new_tokens,
+            "draft_tokens": speculation.draft_tokens,
+            "draft_tree": speculation.draft_tree,
+            "rule": speculation.rule,
+        },
+        "verification_ms": {str(rows): ms for rows, ms in loaded.cost.points.items()},
+        "verification_context": MEASURED_CONTEXT,
+    }
+
+
+def cpu_name() -> str:
+    """What the processor calls itself."""
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as file:
+            for line in file:
+                if line.startswith("model name"):
+                    return line.partition(":")[2].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()
+
+
+def describe(block: dict[str, Any]) -> list[str]:
+    """The block in a few lines for people."""
+    settings, versions = block["settings"], block["versions"]
+    curve = "  ".join(f"{rows}: {ms:.2f}" for rows, ms in block["verification_ms"].items())
+    return [
+        f"{block['model']} ← {block['draft'] or 'no draft'}, {block['dtype']} on {block['processor']} "
+        f"({block['device']}, {block['threads']} of {block['cores']} cores, {block['forward']} forward)",
+        f"temperature {settings['temperature']:g}, seed {settings['seed']}, "
+        f"at most {settings['max_new_tokens']} tokens, "
+        f"draft {settings['draft_tokens']}, tree {settings['draft_tree'] or '–'}, "
+        f"{settings['rule']} rule",
+        "python " + block["python"] + "".join(f", {name} {version}" for name, version in versions.items()),
+        f"T(m) in ms behind {block['verification_context']} tokens: {curve or '–'}",
+    ]

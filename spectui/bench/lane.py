@@ -1,0 +1,73 @@
+"""A lane: something that answers prompts and is measured, be it a mode of ours or a peer."""
+
+from collections.abc import Sequence
+from time import perf_counter
+from typing import Protocol
+
+from ..engine.options import Options
+from ..engine.verify import RULES
+from ..loaded import Loaded
+from ..metrics import Meter, Spread
+from .measured import Answered, is_chain
+
+
+class Lane(Protocol):
+    """Answers one prompt after another; knows nothing of the other lanes."""
+
+    @property
+    def name(self) -> str:
+        """What the report calls it."""
+        ...
+
+    @property
+    def mode(self) -> str | None:
+        """Its mode, if it is one of ours."""
+        ...
+
+    @property
+    def peer(self) -> str | None:
+        """Its name among the peers, if it is one."""
+        ...
+
+    @property
+    def keeps_promise(self) -> bool:
+        """Whether its text has to equal the autoregressive lane's."""
+        ...
+
+    def begin(self) -> None:
+        """A new question: nothing of the conversation before is reused."""
+        ...
+
+    def answer(self, prompt: Sequence[int]) -> Answered:
+        """Answer a prompt, which may continue the conversation."""
+        ...
+
+
+class ModeLane:
+    """A mode of ours: one decoder with a cache of its own."""
+
+    peer = None
+
+    def __init__(self, loaded: Loaded, mode: str, options: Options) -> None:
+        self.name = self.mode = mode
+        self.keeps_promise = RULES[options.speculation.rule].same_text
+        self._decoder = loaded.decoder(mode, options)
+
+    def begin(self) -> None:
+        """Start from an empty sequence."""
+        self._decoder.rewind()
+
+    def answer(self, prompt: Sequence[int]) -> Answered:
+        """Decode to the end; raises UserError if the prompt does not fit."""
+        start = perf_counter()
+        meter, spread, chains = Meter(), Spread(), True
+        first = self._decoder.prefill(prompt)
+        assert first is not None
+        meter.count(first)
+        while self._decoder.answer.end is None:
+            step = self._decoder.step()
+            meter.count(step)
+            spread.count(step)
+            chains = chains and is_chain(step)
+        wall = (perf_counter() - start) * 1e3
+        return Answered(tuple(self._decoder.answer.emitted), wall, meter.numbers, spread, chains)

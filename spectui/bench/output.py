@@ -1,0 +1,64 @@
+"""Where a report goes, and how it is written there."""
+
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from io import StringIO
+from pathlib import Path
+
+from rich.console import Console
+
+from ..engine.errors import UserError
+from .partial import write_atomically
+from .plot import svg
+from .report import Report, csv_text, json_text
+from .tables import markdown_text, print_report
+
+
+def table_text(report: Report) -> str:
+    """The tables without colour, 160 cells wide."""
+    out = StringIO()
+    print_report(report, Console(file=out, width=160, color_system=None))
+    return out.getvalue()
+
+
+FORMATS: dict[str, Callable[[Report], str]] = {
+    "table": table_text,
+    "json": json_text,
+    "csv": csv_text,
+    "markdown": markdown_text,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """A format, and the files that were asked for."""
+
+    format: str = "table"
+    path: Path | None = None
+    """None is standard output."""
+    plot: Path | None = None
+
+    def check(self) -> None:
+        """Raise UserError now if a file could not be written later."""
+        for path in (self.path, self.plot):
+            if path is None:
+                continue
+            folder = path.absolute().parent
+            while not folder.exists():
+                folder = folder.parent
+            if path.is_dir() or not os.access(path if path.exists() else folder, os.W_OK) or not folder.is_dir():
+                raise UserError(f"cannot write {path}; choose another output")
+
+    def write(self, report: Report) -> None:
+        """Write the report and its plot; on a terminal the tables are coloured."""
+        if self.plot is not None:
+            title = f"{report.environment['model']}, {report.environment['processor']}"
+            write_atomically(self.plot, svg(title, report.summaries))
+        if self.path is not None:
+            write_atomically(self.path, FORMATS[self.format](report))
+        elif self.format == "table" and sys.stdout.isatty():
+            print_report(report, Console())
+        else:
+            sys.stdout.write(FORMATS[self.format](report))

@@ -1,0 +1,102 @@
+"""What a bench has done so far, on disk line by line, so that it can go on after an interrupt or a crash."""
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ..engine.errors import UserError
+from ..models.sanitise import sanitise_line
+from .measured import Place, Run, from_json
+
+
+class Partial:
+    """The file beside the output: a line that says which bench it is, then a line a run."""
+
+    def __init__(self, output: Path, identity: Mapping[str, Any]) -> None:
+        self.path = output.with_name(output.name + ".partial")
+        self._identity = fingerprint(identity)
+        self.done: dict[Place, Run] = {}
+        """Runs of an earlier start of the same bench."""
+        self._read()
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = self.path.open("a", encoding="utf-8")
+        except OSError as error:
+            reason = sanitise_line(error.strerror or str(error))
+            raise UserError(f"cannot write {output}: {reason}; choose another output") from error
+        if not self._file.tell():
+            self._put({"bench": self._identity})
+
+    def _read(self) -> None:
+        try:
+            lines = self.path.read_text("utf-8").split("\n")
+        except FileNotFoundError:
+            return
+        except (OSError, UnicodeDecodeError) as error:
+            raise UserError(f"cannot read {self.path}: {sanitise_line(str(error))}; remove it") from error
+        if not any(lines):
+            return
+        try:
+            same = json.loads(lines[0]).get("bench") == self._identity
+        except (ValueError, AttributeError):
+            same = False
+        if not same:
+            raise UserError(f"{self.path} belongs to another bench; remove it or choose another output")
+        whole = [line for line in lines[1:-1] if line]
+        if lines[-1]:
+            self._drop_torn_end(lines)
+        for number, line in enumerate(whole, 2):
+            try:
+                run = from_json(json.loads(line))
+            except (ValueError, KeyError, TypeError, AttributeError) as error:
+                raise UserError(f"{self.path}, line {number} is damaged; remove the file") from error
+            self.done[run.place] = run
+
+    def _drop_torn_end(self, lines: list[str]) -> None:
+        """A last line without its end was being written when the program died."""
+        with self.path.open("r+b") as file:
+            file.truncate(len("\n".join(lines[:-1]).encode()) + 1)
+
+    def add(self, run: Run) -> None:
+        """Keep a run; it survives the program."""
+        if run.place not in self.done:
+            self._put(run.to_json())
+
+    def _put(self, value: Mapping[str, Any]) -> None:
+        try:
+            self._file.write(json.dumps(value, ensure_ascii=False) + "\n")
+            self._file.flush()
+        except OSError as error:
+            reason = sanitise_line(error.strerror or str(error))
+            raise UserError(f"cannot write {self.path}: {reason}; what was done before is kept") from error
+
+    def close(self) -> None:
+        """Keep the file for the next start."""
+        self._file.close()
+
+    def remove(self) -> None:
+        """The report is written; nothing is left to resume."""
+        self.close()
+        self.path.unlink(missing_ok=True)
+
+
+def fingerprint(identity: Mapping[str, Any]) -> str:
+    """A short name for everything that two benches must share to be the same."""
+    text = json.dumps(identity, sort_keys=True, ensure_ascii=False, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Write a file so that there is never half of it; raises UserError if it cannot be written."""
+    draft = path.with_name(path.name + ".new")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        draft.write_text(text, "utf-8")
+        os.replace(draft, path)
+    except OSError as error:
+        draft.unlink(missing_ok=True)
+        reason = sanitise_line(error.strerror or str(error))
+        raise UserError(f"cannot write {path}: {reason}; choose another file") from error

@@ -1,0 +1,114 @@
+"""What a user would otherwise run: transformers' own ``generate``, on the same weights in untouched modules."""
+
+import copy
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Any
+
+import torch
+
+from ..engine.errors import UserError
+from ..engine.options import Options, Sampling
+from ..loaded import Loaded
+from ..metrics import Numbers
+from .measured import Answered
+
+LOOKUP_TOKENS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """One way to call ``generate``."""
+
+    name: str
+    summary: str
+    extra: Callable[[Any | None], Mapping[str, Any]]
+    """Draft module -> further arguments."""
+    needs_draft: bool = False
+
+
+PEERS = {
+    peer.name: peer
+    for peer in (
+        Peer("hf", "transformers' generate", lambda draft: {}),
+        Peer("hf-assisted", "the same with assistant_model", lambda draft: {"assistant_model": draft}, True),
+        Peer(
+            "hf-pld",
+            f"the same with prompt_lookup_num_tokens={LOOKUP_TOKENS}",
+            lambda draft: {"prompt_lookup_num_tokens": LOOKUP_TOKENS},
+        ),
+    )
+}
+
+
+class PeerLane:
+    """A peer as a lane; only its whole calls are measured, from ids to ids."""
+
+    mode = None
+    keeps_promise = False
+
+    def __init__(self, loaded: Loaded, peer: Peer, options: Options, modules: "Modules") -> None:
+        self.name = self.peer = peer.name
+        self._options, self._context = options, loaded.limits.context
+        self._target = modules.target
+        self._arguments = {
+            "eos_token_id": sorted(loaded.pair.eos),
+            "pad_token_id": min(loaded.pair.eos, default=0),
+            **_sampling(options.sampling),
+            **peer.extra(modules.draft),
+        }
+
+    def begin(self) -> None:
+        """Nothing: a call knows nothing of the one before."""
+
+    @torch.inference_mode()
+    def answer(self, prompt: Sequence[int]) -> Answered:
+        """One call of ``generate``; raises UserError with the library's reason if it cannot."""
+        start = perf_counter()
+        ids = torch.tensor([list(prompt)], device=self._target.device)
+        torch.manual_seed(self._options.sampling.seed)
+        most = min(self._options.max_new_tokens, self._context - len(prompt))
+        try:
+            out = self._target.generate(
+                ids, attention_mask=torch.ones_like(ids), max_new_tokens=most, **self._arguments
+            )
+        except (RuntimeError, ValueError, TypeError, NotImplementedError) as error:
+            raise UserError(f"peer {self.name} failed: {str(error).splitlines()[0]}; leave it out") from error
+        tokens = tuple(out[0, len(prompt) :].tolist())
+        return Answered(tokens, (perf_counter() - start) * 1e3, Numbers(emitted=len(tokens)))
+
+
+@dataclass(frozen=True, slots=True)
+class Modules:
+    """The models as transformers built them: its forward, its attention, its caches; the weights are shared."""
+
+    target: Any
+    draft: Any | None
+
+
+def untouched(loaded: Loaded) -> Modules:
+    """A second instance of target and draft that shares the weights of the first."""
+    pair = loaded.pair
+    return Modules(_twin(pair.target), _twin(pair.draft) if pair.draft is not None else None)
+
+
+def _twin(model: Any) -> Any:
+    parameters = {id(parameter): parameter for parameter in model.parameters()}
+    twin = copy.deepcopy(model, parameters)
+    twin.set_attn_implementation("sdpa" if getattr(twin, "_supports_sdpa", False) else "eager")
+    return twin
+
+
+def _sampling(sampling: Sampling) -> dict[str, Any]:
+    if sampling.temperature == 0.0:
+        made: dict[str, Any] = {"do_sample": False, "temperature": None, "top_k": None, "top_p": None}
+    else:
+        made = {
+            "do_sample": True,
+            "temperature": sampling.temperature,
+            "top_k": sampling.top_k,
+            "top_p": sampling.top_p,
+            "min_p": sampling.min_p or None,
+        }
+    return made | {"repetition_penalty": sampling.repetition_penalty}

@@ -1,0 +1,72 @@
+"""Question sets: JSON Lines in the format of Spec-Bench, read and never executed."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from ..engine.errors import UserError
+from ..models.sanitise import sanitise, sanitise_line
+
+BUILT_IN = ("demo",)
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One question; several turns are asked one after the other in a growing conversation."""
+
+    id: str
+    category: str
+    turns: tuple[str, ...]
+
+
+def read_questions(name: str, skipped: Callable[[str], None] | None = None) -> list[Question]:
+    """The questions of a built-in set or of a file ``{"question_id", "category", "turns": [...]}`` a line.
+
+    ``skipped`` takes the message about each line that is not a question; without it the first such line raises
+    UserError, as does a file that cannot be read or holds no question.
+    """
+    try:
+        if name in BUILT_IN:
+            text = files("spectui.bench").joinpath(f"{name}.jsonl").read_text("utf-8")
+        else:
+            text = Path(name).read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = sanitise_line(getattr(error, "strerror", None) or str(error))
+        raise UserError(
+            f"cannot read questions from {name}: {reason}; name a JSONL file or one of: {', '.join(BUILT_IN)}"
+        ) from error
+    questions = []
+    for number, line in enumerate(text.split("\n"), 1):
+        if not line.strip():
+            continue
+        try:
+            questions.append(_question(json.loads(line)))
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
+            message = f"{name}, line {number}: not a question ({sanitise_line(_reason(error))[:120]})"
+            if skipped is None:
+                raise UserError(f"{message}; mend the line, or pass --skip-bad-lines") from error
+            skipped(message)
+    if not questions:
+        raise UserError(f"{name} holds no question; a line is "
+                        '{"question_id": 1, "category": "chat", "turns": ["Hello"]}')  # fmt: skip
+    return questions
+
+
+def _question(value: Any) -> Question:
+    if not isinstance(value, dict):
+        raise TypeError("not an object")
+    turns = value["turns"]
+    if not isinstance(turns, list) or not turns or not all(isinstance(turn, str) and turn.strip() for turn in turns):
+        raise TypeError("turns must be a list of texts")
+    category = value.get("category", "")
+    if not isinstance(category, str) or not isinstance(value["question_id"], int | str):
+        raise TypeError("question_id must be a number or a text, category a text")
+    number = sanitise_line(str(value["question_id"]))
+    return Question(number, sanitise_line(category) or "–", tuple(map(sanitise, turns)))
+
+
+def _reason(error: Exception) -> str:
+    return f"{error.args[0]} is missing" if isinstance(error, KeyError) else str(error)

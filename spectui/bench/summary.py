@@ -1,0 +1,193 @@
+"""From runs to the numbers of a report: totals over totals, with intervals over questions."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import mean, median
+from typing import Any
+
+import numpy as np
+
+from ..metrics import LOOPING, Spread
+from .bench import REFERENCE
+from .measured import Run
+
+RESAMPLES = 2000
+HF = "hf"
+
+
+@dataclass(frozen=True, slots=True)
+class Ratio:
+    """A ratio of two lanes over the questions that both have answered."""
+
+    value: float | None = None
+    low: float | None = None
+    high: float | None = None
+    """The 95 % interval, by bootstrap over questions; None below two questions."""
+    questions: int = 0
+
+    def to_json(self) -> list[float] | None:
+        """The interval."""
+        return None if self.low is None or self.high is None else [self.low, self.high]
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """One lane over all questions, or over those of a category."""
+
+    lane: str
+    category: str | None
+    questions: int
+    runs: int
+    tokens_per_second: float | None
+    """Total tokens / total decode time; None for peers, whose decode time is not known."""
+    tokens_per_wall_second: float | None
+    """Total tokens / total time of the whole calls."""
+    speedup_vs_ar: Ratio
+    wall_vs_ar: Ratio
+    wall_vs_hf: Ratio
+    mean_accepted_tokens: float | None
+    acceptance_rate: float | None
+    spread: Spread
+    ttft_ms: float | None
+    """Median."""
+    draft_ms: float | None
+    """Mean of a step."""
+    verify_ms: float | None
+    """Mean of a step."""
+    compared: int
+    identical: int
+    looping: int
+    distinct_3: float | None
+    """Mean over answers."""
+    drafted: int = 0
+    accepted: int = 0
+    rejected: int = 0
+    unreached: int = 0
+
+    def to_json(self) -> dict[str, Any]:
+        """As in a report; unknown is null."""
+        return {
+            "lane": self.lane,
+            "category": self.category,
+            "questions": self.questions,
+            "runs": self.runs,
+            "tokens_per_second": self.tokens_per_second,
+            "tokens_per_wall_second": self.tokens_per_wall_second,
+            "speedup_vs_ar": self.speedup_vs_ar.value,
+            "speedup_ci95": self.speedup_vs_ar.to_json(),
+            "wall_vs_ar": self.wall_vs_ar.value,
+            "wall_vs_ar_ci95": self.wall_vs_ar.to_json(),
+            "wall_vs_hf": self.wall_vs_hf.value,
+            "wall_vs_hf_ci95": self.wall_vs_hf.to_json(),
+            "mean_accepted_tokens": self.mean_accepted_tokens,
+            "acceptance_rate": self.acceptance_rate,
+            "drafted": self.drafted,
+            "accepted": self.accepted,
+            "rejected": self.rejected,
+            "unreached": self.unreached,
+            "acceptance_by_position": self.spread.acceptance_by_position,
+            "tokens_per_step_histogram": {str(size): n for size, n in sorted(self.spread.emitted.items())},
+            "ttft_ms": self.ttft_ms,
+            "draft_ms_per_step": self.draft_ms,
+            "verify_ms_per_step": self.verify_ms,
+            "compared_with_ar": self.compared,
+            "identical_to_ar": self.identical,
+            "looping": self.looping,
+            "distinct_3": self.distinct_3,
+        }
+
+
+def summarise(runs: Sequence[Run]) -> list[Summary]:
+    """A summary for each lane over everything, then one for each category of each lane."""
+    lanes = list(dict.fromkeys(run.place.lane for run in runs))
+    categories = list(dict.fromkeys(run.category for run in runs))
+    parts: list[str | None] = [None, *(categories if len(categories) > 1 else [])]
+    made = []
+    for category in parts:
+        some = [run for run in runs if category in (None, run.category)]
+        made += [_summary(lane, category, some) for lane in lanes if any(run.place.lane == lane for run in some)]
+    return made
+
+
+def _summary(lane: str, category: str | None, runs: Sequence[Run]) -> Summary:
+    mine = [run for run in runs if run.place.lane == lane]
+    numbers = [run.answered.numbers for run in mine]
+    steps, drafted = sum(n.steps for n in numbers), sum(n.drafted for n in numbers)
+    after_first = sum(n.emitted - 1 for n in numbers)
+    decode, wall = sum(n.decode_ms for n in numbers), sum(run.answered.wall_ms for run in mine)
+    spread = Spread()
+    for run in mine:
+        spread.add(run.answered.spread)
+    circling = [value for run in mine if (value := run.distinct_3) is not None]
+    first = [n.ttft_ms for n in numbers if n.ttft_ms is not None]
+    return Summary(
+        lane=lane,
+        category=category,
+        questions=len({run.place.question_id for run in mine}),
+        runs=len(mine),
+        tokens_per_second=after_first / decode * 1e3 if decode else None,
+        tokens_per_wall_second=sum(len(run.answered.tokens) for run in mine) / wall * 1e3 if wall else None,
+        speedup_vs_ar=ratio(runs, lane, REFERENCE, _decode_cost),
+        wall_vs_ar=ratio(runs, lane, REFERENCE, _wall_cost),
+        wall_vs_hf=ratio(runs, lane, HF, _wall_cost),
+        mean_accepted_tokens=after_first / steps if steps else None,
+        acceptance_rate=sum(n.accepted for n in numbers) / drafted if drafted else None,
+        spread=spread,
+        ttft_ms=median(first) if first else None,
+        draft_ms=sum(n.draft_ms for n in numbers) / steps if steps else None,
+        verify_ms=sum(n.verify_ms for n in numbers) / steps if steps else None,
+        compared=sum(run.identical is not None for run in mine),
+        identical=sum(run.identical is True for run in mine),
+        looping=sum(value < LOOPING for value in circling),
+        distinct_3=mean(circling) if circling else None,
+        drafted=drafted,
+        accepted=sum(n.accepted for n in numbers),
+        rejected=sum(n.rejected for n in numbers),
+        unreached=sum(n.unreached for n in numbers),
+    )
+
+
+def _decode_cost(run: Run) -> tuple[float, float]:
+    return run.answered.numbers.emitted - 1, run.answered.numbers.decode_ms
+
+
+def _wall_cost(run: Run) -> tuple[float, float]:
+    return len(run.answered.tokens), run.answered.wall_ms
+
+
+def ratio(runs: Sequence[Run], lane: str, reference: str, cost: Any) -> Ratio:
+    """(tokens / time) of a lane over that of a reference, totals over totals, over questions that both answered."""
+    sums: dict[str, dict[str, np.ndarray[Any, Any]]] = {lane: {}, reference: {}}
+    for run in runs:
+        if run.place.lane in sums:
+            total = sums[run.place.lane].setdefault(run.place.question_id, np.zeros(2))
+            total += cost(run)
+    both = [question for question in sums[lane] if question in sums[reference]]
+    if not both or lane == reference:
+        return Ratio()
+    ours = np.array([sums[lane][question] for question in both])
+    theirs = np.array([sums[reference][question] for question in both])
+    value = _rate(ours.sum(0)) / _rate(theirs.sum(0)) if _usable(ours, theirs) else None
+    if value is None or len(both) < 2:
+        return Ratio(value, questions=len(both))
+    picks = np.random.default_rng(0).integers(0, len(both), (RESAMPLES, len(both)))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        drawn = _rate(ours[picks].sum(1)) / _rate(theirs[picks].sum(1))
+    low, high = np.nanquantile(drawn, [0.025, 0.975])
+    return Ratio(float(value), float(low), float(high), len(both))
+
+
+def _rate(sums: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    made: np.ndarray[Any, Any] = sums[..., 0] / sums[..., 1]
+    return made
+
+
+def _usable(*sums: np.ndarray[Any, Any]) -> bool:
+    return all((total.sum(0) > 0).all() for total in sums)
+
+
+def shares(counts: Counter[int]) -> dict[int, float]:
+    """Each key's part of the whole."""
+    total = sum(counts.values())
+    return {key: counts[key] / total for key in sorted(counts)} if total else {}

@@ -1,0 +1,84 @@
+"""The flags that chat, run, compare and bench have in common, and the settings that they make."""
+
+import functools
+import inspect
+from collections.abc import Callable
+from typing import Annotated, Any
+
+import typer
+
+from .engine.drafters.registry import MODES
+from .engine.errors import UserError
+from .locations import config_file
+from .settings import Settings, load_settings
+
+_METHODS = ", ".join(f"{mode.name} ({mode.summary})" for mode in MODES.values())
+_MODEL = {
+    "model": Annotated[str | None, typer.Option("--model", "-m", help="Name, folder, hub id or random:NAME.")],
+    "draft": Annotated[str | None, typer.Option("--draft", help="Draft model; none loads no draft.")],
+    "device": Annotated[str | None, typer.Option("--device", help="auto, cpu, cuda or cuda:N.")],
+    "dtype": Annotated[str | None, typer.Option("--dtype", help="auto, float32, bfloat16, float16 or float64.")],
+    "trust_remote_code": Annotated[
+        bool | None, typer.Option("--trust-remote-code", help="Let the model run code of its own.")
+    ],
+}
+_DECODING = {
+    "mode": Annotated[str | None, typer.Option("--mode", help=f"Decoding method: {_METHODS}.")],
+    "temperature": Annotated[float | None, typer.Option("--temperature", "-t", help="0 takes the likeliest token.")],
+    "top_p": Annotated[float | None, typer.Option("--top-p", help="Total probability to keep.")],
+    "top_k": Annotated[int | None, typer.Option("--top-k", help="Tokens to keep; 0 is all.")],
+    "min_p": Annotated[float | None, typer.Option("--min-p", help="Least share of the likeliest token.")],
+    "repetition_penalty": Annotated[float | None, typer.Option("--repetition-penalty", help="1 is off.")],
+    "seed": Annotated[int | None, typer.Option("--seed", help="The same seed gives the same text in every mode.")],
+    "max_new_tokens": Annotated[int | None, typer.Option("--max-new-tokens", help="Longest answer.")],
+    "system": Annotated[str | None, typer.Option("--system", help="System message.")],
+    "draft_tokens": Annotated[str | None, typer.Option("--draft-tokens", help="auto, schedule or 1 to 16.")],
+    "draft_tree": Annotated[int | None, typer.Option("--draft-tree", help="Nodes of the draft tree; 0 is a chain.")],
+    "rule": Annotated[str | None, typer.Option("--rule", help="coupled (same text in every mode) or classic.")],
+}
+
+
+def with_settings(several_modes: bool = False) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a command the common flags; it is called with the Settings that they make, and with its own flags.
+
+    With ``several_modes`` the flag is ``--modes``, which the command has itself.
+    """
+    decoding = {name: kind for name, kind in _DECODING.items() if not (several_modes and name == "mode")}
+
+    def wrap(command: Callable[..., None]) -> Callable[..., None]:
+        own = list(inspect.signature(command, eval_str=True).parameters.values())[1:]
+        common = [
+            inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=kind)
+            for name, kind in (_MODEL | decoding).items()
+        ]
+
+        @functools.wraps(command)
+        def run(**flags: Any) -> None:
+            chosen = {section: {name: flags.pop(name) for name in names} for section, names in sections.items()}
+            command(make_settings(chosen["model"], chosen["decoding"]), **flags)
+
+        sections = {"model": _MODEL, "decoding": decoding}
+        own = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in own]
+        arguments = [p for p in own if p.default is inspect.Parameter.empty]
+        options = [p for p in own if p.default is not inspect.Parameter.empty]
+        parameters = [*arguments, *common, *options]
+        run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+        return run
+
+    return wrap
+
+
+def make_settings(model: dict[str, Any], decoding: dict[str, Any]) -> Settings:
+    """File and environment, then the flags; raises BadParameter for what a flag cannot be."""
+    settings = load_settings(config_file()).with_flags("model", **model).with_flags("decoding", **decoding)
+    mode = settings.decoding.mode
+    if mode and mode not in MODES:
+        raise typer.BadParameter(f"unknown mode {mode!r}; choose from {', '.join(MODES)}")
+    if settings.decoding.rule not in ("coupled", "classic"):
+        raise typer.BadParameter(f"unknown rule {settings.decoding.rule!r}; choose coupled or classic")
+    try:
+        settings.options()
+    except UserError as error:
+        raise typer.BadParameter(str(error)) from error
+    return settings
