@@ -17,7 +17,6 @@ from rich.progress import Progress
 from rich.table import Table
 
 from benchmarks.prompts import prompts
-from spectui.bench.same_text import Divergence, compare, reference
 from spectui.engine.decoder import Decoder
 from spectui.engine.drafters.drafter import Context, Drafter, Resources
 from spectui.engine.drafters.registry import MODES
@@ -27,6 +26,7 @@ from spectui.engine.tree import ROOT, DraftTree
 from spectui.loaded import Loaded, prepare
 from spectui.models.choice import ModelChoice
 from spectui.models.loading import load_pair
+from spectui.same_text import Divergence, compare, reference
 
 SAMPLINGS = [Sampling(), Sampling(temperature=0.8, seed=11), Sampling(temperature=1.0, seed=12)]
 CHAIN, TREE, FIXED = Speculation(), Speculation(draft_tree=16), Speculation(draft_tokens=16)

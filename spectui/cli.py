@@ -3,9 +3,9 @@
 import logging
 import os
 import sys
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -16,6 +16,10 @@ from .flags import with_settings
 from .locations import config_file, log_file
 from .models.sanitise import sanitise_line
 from .settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from .record.events import Record
+    from .session import Session
 
 app = typer.Typer(
     help="Watch a language model decode speculatively. Without a command it opens the chat.",
@@ -70,14 +74,42 @@ def run(
     """Answer one prompt on standard output: coloured on a terminal, plain text in a pipe."""
     text = _prompt(prompt)
     from .run import choose_printer, run_once
-    from .session import Session
 
-    options, choice, system_text = settings.options(), settings.choice(), settings.decoding.system or None
+    printer = choose_printer(sys.stdout, as_json, plain)
+    raise typer.Exit(run_once(text, _session_maker(settings), printer, record))
 
-    def make(sink: Any) -> Session:
-        return Session(choice, options, settings.decoding.mode or None, sink, system_text)
 
-    raise typer.Exit(run_once(text, make, choose_printer(sys.stdout, as_json, plain), record))
+@app.command(
+    epilog="Examples: spectui compare · spectui compare 'Tell me a story about a fox' --modes ar,draft · "
+    "spectui compare 'What is a token?' --headless --rounds 5 --format markdown"
+)
+@with_settings(several_modes=True)
+def compare(
+    settings: Settings,
+    prompt: Annotated[str | None, typer.Argument(help="The prompt, or - to read it from standard input.")] = None,
+    modes: ModesFlag = None,
+    headless: Annotated[bool, typer.Option("--headless", help="Print the table instead of showing the race.")] = False,
+    rounds: Annotated[int, typer.Option("--rounds", min=1, max=100, help="Races to measure, with --headless.")] = 3,
+    output: OutputFlag = None,
+    form: FormatFlag = "table",
+    plot: PlotFlag = None,
+    record: RecordFlag = None,
+) -> None:
+    """Let several modes answer the same prompt side by side, on one fair clock."""
+    chosen = _names(modes, MODES, "mode") or list(MODES)
+    text = None if prompt is None else _prompt(prompt)
+    make = _session_maker(settings)
+    if not headless and output is None and plot is None:
+        from .tui.app import run_race
+
+        raise typer.Exit(run_race(settings, make, text, chosen, record))
+    if text is None:
+        raise typer.BadParameter("--headless needs a prompt")
+    from .bench.compare import run_compare
+    from .bench.output import FORMATS, Output
+
+    _names(form, FORMATS, "format")
+    raise typer.Exit(run_compare(make, text, chosen, rounds, Output(form, output, plot), record))
 
 
 @app.command(
@@ -128,6 +160,14 @@ def models() -> None:
     for known in known_models().values():
         table.add_row(known.name, known.target, known.draft or "–", known.note)
     Console().print(table)
+
+
+def _session_maker(settings: Settings) -> "Callable[[Callable[[Record], None]], Session]":
+    from .session import Session
+
+    return lambda sink: Session(
+        settings.choice(), settings.options(), settings.decoding.mode or None, sink, settings.decoding.system or None
+    )
 
 
 def _names(text: str | None, known: Collection[str], what: str) -> list[str]:

@@ -11,6 +11,7 @@ import torch
 
 from .engine.answer import Limits
 from .engine.cache import AnyCache
+from .engine.clock import Clock
 from .engine.cost import CostModel, measure
 from .engine.decoder import Decoder
 from .engine.drafters.drafter import Resources
@@ -41,12 +42,19 @@ class Loaded:
     cost: CostModel
     ready: Ready
 
-    def decoder(self, mode: str, options: Options) -> Decoder:
-        """A decoder with a cache of its own."""
-        made = Decoder(self.target, self.resources, self.limits, CostModel(self.cost.points))
+    def decoder(self, mode: str, options: Options, clock: Clock | None = None) -> Decoder:
+        """A decoder with a cache of its own, on a real clock unless another is given."""
+        made = Decoder(self.target, self.resources, self.limits, CostModel(self.cost.points), clock)
         made.set_options(options)
         made.set_mode(mode)
         return made
+
+    def holds(self, lanes: int, tokens: int) -> bool:
+        """Whether the memory that is free now holds so many caches of so many tokens, with a fifth to spare."""
+        models = [self.target] if self.resources.draft is None else [self.target, self.resources.draft]
+        needed = lanes * tokens * sum(cache_bytes(model) for model in models)
+        free = free_memory(self.target.device)
+        return free is None or needed < 0.8 * free
 
     def prompt(self, messages: Sequence[Mapping[str, str]]) -> list[int]:
         """Ids of a conversation in the model's own chat format, up to where the answer begins."""
@@ -95,6 +103,26 @@ def _leave_out_of_collections() -> None:
     """Keep what the imports made out of the garbage collector, whose full runs would stall a step for 0.2 s."""
     gc.collect()
     gc.freeze()
+
+
+def cache_bytes(target: Target) -> int:
+    """Bytes of the KV cache for one token."""
+    config = target.config
+    heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
+    width = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+    return int(2 * target.layers * heads * width * target.dtype.itemsize)
+
+
+def free_memory(device: torch.device) -> int | None:
+    """Bytes that a device could still hand out; None if it does not say."""
+    if device.type == "cuda":
+        return int(torch.cuda.mem_get_info(device)[0])
+    try:
+        with open("/proc/meminfo", encoding="utf-8") as file:
+            fields = dict(line.split(":", 1) for line in file)
+        return int(fields["MemAvailable"].split()[0]) * 1024
+    except (OSError, KeyError, ValueError):
+        return None
 
 
 def settle_threads(target: Target, vocabulary: int, rounds: int = 9) -> int:

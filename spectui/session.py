@@ -1,10 +1,10 @@
 """A conversation with a loaded pair: the one road from commands and text to records."""
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from time import perf_counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .engine.drafters.registry import MODES, Mode, default_mode
 from .engine.errors import UserError
@@ -13,7 +13,7 @@ from .engine.options import Options
 from .engine.worker import Call, Change, Quit, Stop, SwitchMode, Worker, describe, is_out_of_memory
 from .models.choice import ModelChoice
 from .models.sanitise import sanitise
-from .record.events import EndText, Failed, Loading, Record
+from .record.events import EndText, Failed, Loading, Note, Raced, Record
 
 if TYPE_CHECKING:
     from .loaded import Loaded
@@ -60,6 +60,8 @@ class Session:
         self._messages: list[dict[str, str]] = []
         self._asked: Asked | None = None
         self._running = False
+        self.environment: dict[str, Any] = {}
+        """Where this session runs, for reports; empty until the models are loaded."""
 
     @property
     def mode(self) -> str:
@@ -94,6 +96,13 @@ class Session:
     def baseline(self) -> None:
         """Run the last question autoregressively, same ids, settings and length, on a lane of its own."""
         self._run(self._measure)
+
+    def race(self, modes: Sequence[str], text: str | None = None) -> None:
+        """Let several modes answer ``text``, or the last question, side by side, each in a lane named like it.
+
+        Nothing of it enters the conversation. Ends with a Compared record for each lane that has to agree, and Raced.
+        """
+        self._run(lambda: self._race(tuple(modes), text))
 
     def stop(self) -> None:
         """End what runs at the next step; its text is kept."""
@@ -159,6 +168,7 @@ class Session:
         self._worker.submit(Quit())
 
     def _begin(self, loaded: "Loaded") -> None:
+        from .environment import environment
         from .record.transcribe import Transcriber
 
         mode = self._mode or default_mode(has_draft="draft" in loaded.ready.modes)
@@ -167,14 +177,14 @@ class Session:
         self._transcribers = {lane: Transcriber(loaded.pair.tokenizer, lane) for lane in (CHAT, BASELINE)}
         self._mode = mode
         self._worker.lanes[CHAT] = loaded.decoder(mode, self._options)
+        self.environment = environment(loaded, self._options)
         self._sink(loaded.ready)
 
     def _answer(self, text: str) -> None:
         if self._loaded is None:
             return
-        messages = [*self._messages, {"role": "user", "content": text}]
         try:
-            prompt = tuple(self._loaded.prompt([*self._system, *messages]))
+            prompt = self._prompt(text)
         except UserError as error:
             self._sink(EndText(CHAT, End("error", sanitise(str(error)))))
             return
@@ -183,7 +193,15 @@ class Session:
             return
         emitted = self._worker.lanes[CHAT].answer.emitted
         self._asked = Asked(text, prompt, len(emitted))
-        self._messages = [*messages, {"role": "assistant", "content": self._loaded.text(emitted)}]
+        self._messages += [
+            {"role": "user", "content": text},
+            {"role": "assistant", "content": self._loaded.text(emitted)},
+        ]
+
+    def _prompt(self, text: str) -> tuple[int, ...]:
+        """Ids of the conversation with ``text`` as its next message."""
+        assert self._loaded is not None
+        return tuple(self._loaded.prompt([*self._system, *self._messages, {"role": "user", "content": text}]))
 
     def _again(self) -> None:
         if len(self._messages) >= 2:
@@ -201,6 +219,21 @@ class Session:
         finally:
             del self._worker.lanes[BASELINE]
 
+    def _race(self, modes: tuple[str, ...], text: str | None) -> None:
+        loaded, asked = self._loaded, self._asked
+        if loaded is None or (text is None and asked is None):
+            return
+        from .racing import race
+
+        try:
+            prompt = asked.prompt if text is None and asked else self._prompt(text or "")
+            question = asked.question if text is None and asked else text or ""
+            race(loaded, self._worker, self._transcribers, self._sink, modes, self._options, prompt, question)
+        except UserError as error:
+            self._sink(Note(sanitise(str(error))))
+        self._running = False
+        self._sink(Raced())
+
     def _decode(self, lane: str, question: str, prompt: tuple[int, ...], mode: str) -> End:
         turn = Turn(prompt, mode, self._worker.lanes[lane].options)
         self._sink(self._transcribers[lane].turn(turn, question))
@@ -208,7 +241,8 @@ class Session:
 
     def _emit(self, lane: str, event: Event) -> None:
         record = self._transcribers[lane](event)
-        self._running = self._running and not isinstance(event, End)
+        if lane in (CHAT, BASELINE) and isinstance(event, End):
+            self._running = False
         self._sink(record)
 
     def _forget(self) -> None:

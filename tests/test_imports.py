@@ -20,13 +20,16 @@ LEVELS = {
     "settings": 3,
     "flags": 4,
     "loaded": 4,
-    "session": 5,
-    "bench": 6,
-    "run": 7,
-    "tui": 7,
-    "cli": 8,
-    "__main__": 9,
-    "__init__": 9,
+    "environment": 5,
+    "same_text": 5,
+    "racing": 6,
+    "session": 7,
+    "bench": 8,
+    "run": 9,
+    "tui": 9,
+    "cli": 10,
+    "__main__": 11,
+    "__init__": 11,
 }
 HEAVY_ALLOWED = {"target.py", "cache.py", "attention.py", "graphs.py", "llama.py"}
 

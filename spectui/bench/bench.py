@@ -1,25 +1,15 @@
 """The bench itself: questions x lanes, interleaved, rotated, with a warm-up that is thrown away."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from ..engine.errors import UserError
 from ..engine.options import Options
 from ..loaded import Loaded
+from ..same_text import difference, gap_at
 from .lane import Lane
-from .measured import Answered, Place, Run
+from .measured import REFERENCE, Answered, Place, Run, Skipped
 from .questions import Question
-from .same_text import first_difference, gap_at
-
-REFERENCE = "ar"
-
-
-@dataclass(frozen=True, slots=True)
-class Skipped:
-    """A question that was not asked, or not to its end."""
-
-    question_id: str
-    reason: str
 
 
 class Bench:
@@ -119,9 +109,7 @@ class Bench:
         if run.place.lane == REFERENCE or not (promised or self._options.sampling.temperature == 0.0):
             return run
         tokens, reference = run.answered.tokens, expected.tokens
-        place = first_difference(tokens, reference)
-        if place is None and len(tokens) < len(reference):
-            place = len(tokens)
+        place = difference(tokens, reference)
         if place is None:
             return replace(run, identical=True)
         gap = gap_at(self._loaded.target, self._loaded.resources.vocabulary, self._options.sampling, prompt,

@@ -11,14 +11,14 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 
 from ..engine.drafters.registry import MODES
 from ..engine.errors import UserError
+from ..environment import environment
 from ..loaded import Loaded, prepare
 from ..models.loading import load_pair
 from ..settings import Settings
 from .alpha import Alpha, measure_alpha
-from .bench import REFERENCE, Bench, Skipped
-from .environment import environment
+from .bench import Bench
 from .lane import Lane, ModeLane
-from .measured import Run
+from .measured import REFERENCE, Run, Skipped
 from .output import Output
 from .partial import Partial, fingerprint
 from .peers import PEERS, PeerLane, untouched

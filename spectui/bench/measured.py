@@ -6,6 +6,17 @@ from typing import Any
 from ..engine.step import Step
 from ..metrics import LOOPING, Numbers, Spread, distinct
 
+REFERENCE = "ar"
+"""The lane that every other is compared with."""
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """A question that was not asked, or not to its end."""
+
+    question_id: str
+    reason: str
+
 
 @dataclass(frozen=True, slots=True)
 class Answered:

@@ -5,12 +5,13 @@ import io
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from .alpha import Alpha
-from .bench import Skipped
-from .measured import Run
+from .measured import Run, Skipped
 from .summary import Summary, summarise
+
+if TYPE_CHECKING:
+    from .alpha import Alpha
 
 FORMAT = "spectui.bench/1"
 
@@ -24,7 +25,7 @@ class Report:
     skipped: Sequence[Skipped] = ()
     left_out: dict[str, str] = field(default_factory=dict)
     """Mode or peer -> why it could not take part."""
-    alpha: Alpha | None = None
+    alpha: "Alpha | None" = None
     finished: bool = True
     """Whether every question was asked."""
 

@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..metrics import LOOPING, Spread
-from .bench import REFERENCE
-from .measured import Run
+from .measured import REFERENCE, Run
 
 RESAMPLES = 2000
 HF = "hf"

@@ -2,12 +2,12 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
 from ..metrics import LOOPING
-from .environment import describe
 from .picture import bars, histogram
 from .report import Report
 from .summary import Ratio, Summary
@@ -135,6 +135,22 @@ def remarks(report: Report) -> list[str]:
             f"{report.alpha.top_1:.1%}, over {report.alpha.tokens} tokens"
         )
     return made
+
+
+def describe(block: dict[str, Any]) -> list[str]:
+    """The block in a few lines for people."""
+    settings, versions = block["settings"], block["versions"]
+    curve = "  ".join(f"{rows}: {ms:.2f}" for rows, ms in block["verification_ms"].items())
+    return [
+        f"{block['model']} ← {block['draft'] or 'no draft'}, {block['dtype']} on {block['processor']} "
+        f"({block['device']}, {block['threads']} of {block['cores']} cores, {block['forward']} forward)",
+        f"temperature {settings['temperature']:g}, seed {settings['seed']}, "
+        f"at most {settings['max_new_tokens']} tokens, "
+        f"draft {settings['draft_tokens']}, tree {settings['draft_tree'] or '–'}, "
+        f"{settings['rule']} rule",
+        "python " + block["python"] + "".join(f", {name} {version}" for name, version in versions.items()),
+        f"T(m) in ms behind {block['verification_context']} tokens: {curve or '–'}",
+    ]
 
 
 def print_report(report: Report, console: Console) -> None:

@@ -1,5 +1,8 @@
 """The KV cache: one buffer for all layers, with rows that a step may keep or drop."""
 
+from __future__ import annotations
+
+import copy
 from collections.abc import Sequence
 from typing import Any
 
@@ -85,6 +88,21 @@ class KVCache:
         self.scratch = 0
         return self.length
 
+    @torch.inference_mode()
+    def copy(self, other: AnyCache) -> None:
+        """Hold what another cache of the same target has committed, in memory of its own."""
+        assert isinstance(other, KVCache)
+        self.truncate(0)
+        self.reserve(other.length)
+        self.length = other.length
+        if other.keys is None or other.values is None:
+            return
+        like = other.keys[0]
+        for mine, theirs in zip(
+            self.buffers(like.shape[1], like.shape[3], like), (other.keys, other.values), strict=True
+        ):
+            mine[..., : self.length, :] = theirs[..., : self.length, :]
+
     @property
     def bytes(self) -> int:
         """Memory that the buffers hold now."""
@@ -153,6 +171,12 @@ class NativeCache:
             self.adapter = DynamicCache(config=self._config)
             self.length = self.scratch = 0
         return self.length
+
+    def copy(self, other: AnyCache) -> None:
+        """Hold what another cache has committed."""
+        assert isinstance(other, NativeCache)
+        self.adapter = copy.deepcopy(other.adapter)
+        self.length, self.scratch = other.length, 0
 
     @property
     def bytes(self) -> int:

@@ -1,7 +1,7 @@
 """The one loop: propose, verify, choose, walk, commit, observe."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -123,14 +123,29 @@ class Decoder:
             return None
         self.answer.tokens = list(prompt)
         verdict = self._judge(DraftTree(), out, position=len(prompt) - 1, step=-1)
-        self._known = Known(verdict.extra)
         _, self.answer.end = cut(self.answer, [verdict.token], self.limits, self.options.max_new_tokens)
         self.answer.tokens.append(verdict.token)
+        self._begin(Known(verdict.extra))
+        return Prefill(watch.now(), reused, verdict.token, self.clock.stamp(watch.now()))
+
+    def take_prefill(self, other: "Decoder", made: Prefill) -> Prefill:
+        """Start the answer that another decoder of the same target and sampling has just started, without a pass.
+
+        Its rows are copied; the clock is credited with the time that they took.
+        """
+        self._cache.copy(other._cache)
+        self.answer = Answer(list(other.answer.tokens), other.answer.prompt_length, other.answer.end)
+        self._begin(Known(other._known.top_ids))
+        self.clock.start()
+        return replace(made, time_ms=self.clock.stamp(made.ms))
+
+    def _begin(self, known: Known) -> None:
+        """The first token is chosen; drafters meet the sequence anew."""
+        self._known = known
         self._index = 0
         for name, drafter in self._drafters.items():
             drafter.begin(self.answer.tokens)
             self._plans[name].gate.begin()
-        return Prefill(watch.now(), reused, verdict.token, self.clock.stamp(watch.now()))
 
     def _check(self, prompt: Sequence[int]) -> None:
         if not prompt:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from .errors import UserError
 from .events import Changed, End, Event, Reason, Switch
 from .options import Options
+from .race import Race
 
 if TYPE_CHECKING:
     from .decoder import Decoder
@@ -95,15 +96,35 @@ class Worker:
         decoder = self.lanes[lane]
         try:
             end = End(self._decode(lane, decoder, prompt))
-        except UserError as error:
-            end = End("error", str(error))
         except Exception as error:
-            if not is_out_of_memory(error):
-                self._crashed(error)
-            decoder.forget()
-            end = End("error", OUT_OF_MEMORY if is_out_of_memory(error) else describe(error))
+            if not isinstance(error, UserError):
+                decoder.forget()
+            end = self._failure(error)
         self._emit(lane, end)
         return end
+
+    def race(self, lanes: Sequence[str], prompt: Sequence[int], together: bool = True) -> dict[str, list[int]]:
+        """Let some lanes, which have LaneClocks, answer one prompt in turns; ids of those that came to an end.
+
+        Call it only from a function that was submitted with ``Call``; what goes wrong ends all of them.
+        """
+        self._stop = False
+        race = Race({lane: self.lanes[lane] for lane in lanes}, self._emit, self._stopped)
+        try:
+            race.run(prompt, together)
+        except Exception as error:
+            for lane in race.clocks or lanes:
+                self._emit(lane, self._failure(error))
+        return race.answers
+
+    def _failure(self, error: Exception) -> End:
+        """How an answer ends that could not go on; what nobody expected is reported as well."""
+        if isinstance(error, UserError):
+            return End("error", str(error))
+        if is_out_of_memory(error):
+            return End("error", OUT_OF_MEMORY)
+        self._crashed(error)
+        return End("error", describe(error))
 
     def _decode(self, lane: str, decoder: "Decoder", prompt: Sequence[int]) -> Reason:
         first = decoder.prefill(prompt, self._stopped)

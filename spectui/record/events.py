@@ -105,4 +105,40 @@ class EndText:
     tail: str = ""
 
 
-Record = Loading | Ready | Failed | TurnText | PrefillText | StepText | SwitchText | ChangedText | EndText
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """A lane's answer was held against the autoregressive one."""
+
+    lane: str
+    place: int | None = None
+    """Index in the answer of the first token that differs; None is the same text."""
+    gap: float | None = None
+    """Between the two highest scores of the target for that token."""
+
+
+@dataclass(frozen=True, slots=True)
+class Raced:
+    """A race is over: every lane has ended, and those that came to their own end were compared."""
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Something that a person should know now, in one line."""
+
+    message: str
+
+
+Record = (
+    Loading
+    | Ready
+    | Failed
+    | TurnText
+    | PrefillText
+    | StepText
+    | SwitchText
+    | ChangedText
+    | EndText
+    | Compared
+    | Raced
+    | Note
+)

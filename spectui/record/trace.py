@@ -12,7 +12,7 @@ from ..engine.options import Options, Sampling, Speculation
 from ..engine.step import Emitted, Node, Source, Span, Step, Times
 from ..metrics import Meter
 from ..models.sanitise import sanitise, sanitise_line
-from .events import ChangedText, EndText, PrefillText, Ready, Record, StepText, SwitchText, TurnText
+from .events import ChangedText, Compared, EndText, PrefillText, Ready, Record, StepText, SwitchText, TurnText
 
 FORMAT = "spectui.trace/1"
 Json = dict[str, Any]
@@ -38,6 +38,8 @@ def to_json(record: Record) -> Json | None:
             return {"type": "settings", "lane": lane, "index": changed.index, "settings": asdict(changed.options)}
         case EndText(lane, end, tail):
             return {"type": "end", "lane": lane, **asdict(end), "tail": tail}
+        case Compared():
+            return {"type": "compared", **asdict(record)}
     return None
 
 
@@ -161,6 +163,7 @@ _BUILDERS: dict[str, Callable[[Mapping[str, Any]], Record]] = {
     "switch": lambda line: SwitchText(_text(line["lane"]), Switch(_text(line["mode"]), int(line["index"]))),
     "settings": lambda line: ChangedText(_text(line["lane"]), Changed(_options(line["settings"]), int(line["index"]))),
     "end": _end,
+    "compared": lambda line: Compared(_text(line["lane"]), _whole(line["place"]), _maybe(line["gap"])),
 }
 
 
@@ -176,6 +179,10 @@ def _texts(values: list[object]) -> tuple[str, ...]:
 
 def _maybe(value: object) -> float | None:
     return None if value is None else float(value)  # type: ignore[arg-type]
+
+
+def _whole(value: object) -> int | None:
+    return None if value is None else int(value)  # type: ignore[call-overload]
 
 
 def _parent(value: int, index: int) -> int:

@@ -1,4 +1,4 @@
-"""Where a bench ran: without it no figure means anything."""
+"""Where something was measured: without it no figure means anything."""
 
 import os
 import platform
@@ -8,8 +8,8 @@ from typing import Any
 
 import torch
 
-from ..engine.options import Options
-from ..loaded import MEASURED_CONTEXT, Loaded
+from .engine.options import Options
+from .loaded import MEASURED_CONTEXT, Loaded
 
 
 def environment(loaded: Loaded, options: Options) -> dict[str, Any]:
@@ -56,19 +56,3 @@ def cpu_name() -> str:
     except OSError:
         pass
     return platform.processor() or platform.machine()
-
-
-def describe(block: dict[str, Any]) -> list[str]:
-    """The block in a few lines for people."""
-    settings, versions = block["settings"], block["versions"]
-    curve = "  ".join(f"{rows}: {ms:.2f}" for rows, ms in block["verification_ms"].items())
-    return [
-        f"{block['model']} ← {block['draft'] or 'no draft'}, {block['dtype']} on {block['processor']} "
-        f"({block['device']}, {block['threads']} of {block['cores']} cores, {block['forward']} forward)",
-        f"temperature {settings['temperature']:g}, seed {settings['seed']}, "
-        f"at most {settings['max_new_tokens']} tokens, "
-        f"draft {settings['draft_tokens']}, tree {settings['draft_tree'] or '–'}, "
-        f"{settings['rule']} rule",
-        "python " + block["python"] + "".join(f", {name} {version}" for name, version in versions.items()),
-        f"T(m) in ms behind {block['verification_context']} tokens: {curve or '–'}",
-    ]

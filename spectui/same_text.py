@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..engine.choice import Chooser
-from ..engine.decoder import Decoder
-from ..engine.options import Sampling
-from ..engine.target import Target
-from ..engine.tree import DraftTree
+from .engine.choice import Chooser
+from .engine.decoder import Decoder
+from .engine.options import Sampling
+from .engine.target import Target
+from .engine.tree import DraftTree
 
 LOGITS, GAP, BORDER = 1e-4, 1e-4, 1e-5
 
@@ -69,6 +69,12 @@ def first_difference(a: Sequence[int], b: Sequence[int]) -> int | None:
         if one != other:
             return index
     return len(b) if len(a) > len(b) else None
+
+
+def difference(tokens: Sequence[int], expected: Sequence[int]) -> int | None:
+    """Where a finished answer differs from the finished reference, by a token or by its length."""
+    place = first_difference(tokens, expected)
+    return len(tokens) if place is None and len(tokens) < len(expected) else place
 
 
 class _Watch:

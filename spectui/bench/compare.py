@@ -1,0 +1,154 @@
+"""``spectui compare --headless``: the race without a screen."""
+
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Any, Protocol
+
+from rich.console import Console
+from rich.table import Table
+
+from ..engine.errors import UserError
+from ..engine.race import MOST_LANES
+from ..record.events import EndText, Failed, Loading, Note, Raced, Ready, Record
+from ..record.trace import TraceWriter
+from .measured import REFERENCE
+from .output import Output
+from .race_book import RaceBook
+from .race_table import race_grid
+from .report import Report
+from .tables import describe
+
+
+class Races(Protocol):
+    """The part of a session that a race needs."""
+
+    environment: dict[str, Any]
+
+    def load(self) -> None:
+        """Start loading."""
+
+    def race(self, modes: Sequence[str], text: str | None = None) -> None:
+        """Race."""
+
+    def stop(self) -> None:
+        """Stop the race."""
+
+    def close(self, timeout: float = 1.0) -> bool:
+        """End."""
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """Who takes part, and who cannot, with the reason."""
+
+    lanes: tuple[str, ...]
+    left_out: dict[str, str]
+
+
+def field_of(wanted: Sequence[str], ready: Ready) -> Field:
+    """The reference first, then the wanted modes that this pair can run; raises UserError below 2 and above 5."""
+    names = dict.fromkeys([REFERENCE, *wanted])
+    left_out = {name: ready.unavailable.get(name, "there is no such mode") for name in names if name not in ready.modes}
+    lanes = tuple(name for name in names if name not in left_out)
+    if not 2 <= len(lanes) <= MOST_LANES:
+        why = "".join(f"; {name}: {reason}" for name, reason in left_out.items())
+        raise UserError(f"a race takes 2 to {MOST_LANES} lanes, not {len(lanes)}; choose with --modes{why}")
+    return Field(lanes, left_out)
+
+
+def run_compare(
+    make: Callable[[Callable[[Record], None]], Races],
+    prompt: str,
+    modes: Sequence[str],
+    rounds: int,
+    output: Output,
+    record: Path | None,
+) -> int:
+    """Race ``rounds`` times after a warm-up and report; 0, 1 if it failed, 130 if it was interrupted."""
+    output.check()
+    records: SimpleQueue[Record] = SimpleQueue()
+    session = make(records.put)
+    writer = TraceWriter(record) if record else None
+    console = Console(stderr=True, highlight=False)
+    try:
+        session.load()
+        with console.status("loading") as status:
+            ready = _wait_ready(records, status.update)
+        field = field_of(modes, ready)
+        if writer:
+            writer.write(ready)
+        book = RaceBook()
+        interrupted = _rounds(session, records, book, field.lanes, prompt, rounds, writer, console)
+        failed = [lane for lane in book.lanes.values() if lane.end == "error"]
+        report = Report(session.environment, book.runs(), (), field.left_out, finished=not interrupted)
+        if output.format == "table" and output.path is None:
+            show(book, report, Console(width=None if sys.stdout.isatty() else 160))
+        if output.format != "table" or output.path is not None or output.plot is not None:
+            output.write(report)
+        return 130 if interrupted else int(bool(failed))
+    finally:
+        if writer:
+            writer.close()
+        session.close(2.0)
+
+
+def _wait_ready(records: "SimpleQueue[Record]", show_stage: Callable[[str], None]) -> Ready:
+    while True:
+        match records.get():
+            case Loading(stage=stage):
+                show_stage(stage)
+            case Failed(message=message):
+                raise UserError(message)
+            case Ready() as ready:
+                return ready
+
+
+def _rounds(
+    session: Races,
+    records: "SimpleQueue[Record]",
+    book: RaceBook,
+    lanes: Sequence[str],
+    prompt: str,
+    rounds: int,
+    writer: TraceWriter | None,
+    console: Console,
+) -> bool:
+    """The warm-up and the rounds; whether they were interrupted."""
+    for number in range(rounds + 1):
+        session.race(lanes, prompt)
+        while True:
+            try:
+                record = records.get()
+            except KeyboardInterrupt:
+                session.stop()
+                return True
+            if isinstance(record, Raced):
+                break
+            if isinstance(record, Note):
+                console.print(record.message, markup=False)
+            if isinstance(record, EndText) and record.end.message:
+                raise UserError(record.end.message)
+            if number:
+                book.feed(record)
+                if writer:
+                    writer.write(record)
+    return False
+
+
+def show(book: RaceBook, report: Report, console: Console) -> None:
+    """The table of a race on a terminal."""
+    for line in describe(report.environment):
+        console.print(line, style="dim", markup=False, highlight=False)
+    grid = race_grid(book)
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for index, column in enumerate(grid.columns):
+        table.add_column(column, justify="left" if index in (0, len(grid.columns) - 1) else "right")
+    for row in grid.rows:
+        table.add_row(*row)
+    console.print()
+    console.print(table)
+    for name, why in report.left_out.items():
+        console.print(f"{name} left out: {why}", style="dim", markup=False, highlight=False)
