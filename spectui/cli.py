@@ -48,18 +48,19 @@ def _default(
         print(f"spectui {__version__}")
         raise typer.Exit
     if context.invoked_subcommand is None:
-        from .tui.app import run_chat
+        from .tui.app import run_app
 
-        raise typer.Exit(run_chat(load_settings(config_file())))
+        settings = load_settings(config_file())
+        raise typer.Exit(run_app(settings, _session_maker(settings)))
 
 
 @app.command(epilog="Examples: spectui chat --mode ar · spectui chat --model qwen3-8b --temperature 0.8 --seed 7")
 @with_settings()
 def chat(settings: Settings, record: RecordFlag = None) -> None:
     """Chat in the terminal and watch every token's fate."""
-    from .tui.app import run_chat
+    from .tui.app import run_app
 
-    raise typer.Exit(run_chat(settings, record))
+    raise typer.Exit(run_app(settings, _session_maker(settings), record))
 
 
 @app.command(epilog="Examples: spectui run 'Tell me a story' · spectui run - --json < prompt.txt > trace.jsonl")
@@ -100,9 +101,9 @@ def compare(
     text = None if prompt is None else _prompt(prompt)
     make = _session_maker(settings)
     if not headless and output is None and plot is None:
-        from .tui.app import run_race
+        from .tui.app import RacePlan, run_app
 
-        raise typer.Exit(run_race(settings, make, text, chosen, record))
+        raise typer.Exit(run_app(settings, make, record, RacePlan(chosen, text)))
     if text is None:
         raise typer.BadParameter("--headless needs a prompt")
     from .bench.compare import run_compare

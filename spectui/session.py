@@ -78,6 +78,11 @@ class Session:
         """Whether an answer or a baseline runs or waits to run."""
         return self._running
 
+    @property
+    def has_question(self) -> bool:
+        """Whether there is a last question to run again or to race."""
+        return self._asked is not None
+
     # -- commands, from the user's thread
 
     def load(self) -> None:

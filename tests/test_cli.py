@@ -125,3 +125,49 @@ def test_chat_without_a_terminal_is_one_line():
     done = spectui("chat", stdin=b"")
     assert done.returncode == 1
     assert "needs a terminal" in one_line(done)
+
+
+def test_compare_prints_a_table_with_the_promise(tmp_path):
+    file = tmp_path / "race.jsonl"
+    done = spectui("compare", "Hello!", "--headless", "--rounds", "2", "--record", str(file))
+    assert done.returncode == 0
+    text = done.stdout.decode()
+    assert "same as AR ✓" in text
+    assert "T(m) in ms" in text
+    lanes = [record.lane for record in read_trace(file) if hasattr(record, "turn")]
+    assert lanes == ["ar", "draft"] * 2, "the warm-up is not recorded"
+
+
+def test_bench_writes_a_report_and_a_plot(tmp_path):
+    questions = tmp_path / "q.jsonl"
+    questions.write_text('{"question_id": 1, "category": "chat", "turns": ["Hello!"]}\nnonsense\n')
+    report, plot = tmp_path / "r.json", tmp_path / "p.svg"
+    words = ("bench", "--questions", str(questions), "--format", "json", "-o", str(report), "--plot", str(plot))
+    bad = spectui(*words)
+    assert bad.returncode == 1
+    assert "q.jsonl, line 2: not a question" in one_line(bad)
+    done = spectui(*words, "--skip-bad-lines", "--max-new-tokens", "20")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(report.read_text())["summary"][1]["identical_to_ar"] == 1
+    assert plot.read_text().startswith("<svg")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["p.svg", "q.jsonl", "r.json"]
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "what"),
+    [
+        (("bench", "--modes", "ar,magic"), 2, "unknown mode 'magic'"),
+        (("bench", "--peers", "vllm"), 2, "unknown peer 'vllm'; choose from hf, hf-assisted, hf-pld"),
+        (("bench", "--format", "xml"), 2, "unknown format 'xml'"),
+        (("bench", "--questions", "nowhere.jsonl"), 1, "cannot read questions from nowhere.jsonl"),
+        (("bench", "--questions", os.devnull), 1, "holds no question"),
+        (("bench", "-o", "/dev/null/x.json"), 1, "cannot write /dev/null/x.json"),
+        (("compare", "--headless"), 2, "--headless needs a prompt"),
+        (("compare", "Hello!", "--headless", "--draft", "none"), 1, "a race takes 2 to 5 lanes"),
+        (("compare", "Hello!"), 1, "needs a terminal"),
+    ],
+)
+def test_what_cannot_be_measured_is_one_line(words, code, what):
+    done = spectui(*words)
+    assert done.returncode == code
+    assert what in one_line(done)

@@ -8,7 +8,6 @@ from queue import SimpleQueue
 from typing import Any, Protocol
 
 from rich.console import Console
-from rich.table import Table
 
 from ..engine.errors import UserError
 from ..engine.race import MOST_LANES
@@ -19,7 +18,7 @@ from .output import Output
 from .race_book import RaceBook
 from .race_table import race_grid
 from .report import Report
-from .tables import describe
+from .tables import describe, rich_table
 
 
 class Races(Protocol):
@@ -142,13 +141,7 @@ def show(book: RaceBook, report: Report, console: Console) -> None:
     """The table of a race on a terminal."""
     for line in describe(report.environment):
         console.print(line, style="dim", markup=False, highlight=False)
-    grid = race_grid(book)
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for index, column in enumerate(grid.columns):
-        table.add_column(column, justify="left" if index in (0, len(grid.columns) - 1) else "right")
-    for row in grid.rows:
-        table.add_row(*row)
     console.print()
-    console.print(table)
+    console.print(rich_table(race_grid(book)))
     for name, why in report.left_out.items():
         console.print(f"{name} left out: {why}", style="dim", markup=False, highlight=False)

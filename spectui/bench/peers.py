@@ -1,6 +1,7 @@
 """What a user would otherwise run: transformers' own ``generate``, on the same weights in untouched modules."""
 
 import copy
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from time import perf_counter
@@ -12,7 +13,10 @@ from ..engine.errors import UserError
 from ..engine.options import Options, Sampling
 from ..loaded import Loaded
 from ..metrics import Numbers
+from ..models.sanitise import sanitise_line
 from .measured import Answered
+
+log = logging.getLogger(__name__)
 
 LOOKUP_TOKENS = 10
 
@@ -73,8 +77,10 @@ class PeerLane:
             out = self._target.generate(
                 ids, attention_mask=torch.ones_like(ids), max_new_tokens=most, **self._arguments
             )
-        except (RuntimeError, ValueError, TypeError, NotImplementedError) as error:
-            raise UserError(f"peer {self.name} failed: {str(error).splitlines()[0]}; leave it out") from error
+        except Exception as error:
+            log.warning("peer %s failed", self.name, exc_info=True)
+            reason = next(iter(str(error).splitlines()), type(error).__name__)
+            raise UserError(f"peer {self.name} failed: {sanitise_line(reason)}; leave it out") from error
         tokens = tuple(out[0, len(prompt) :].tolist())
         return Answered(tokens, (perf_counter() - start) * 1e3, Numbers(emitted=len(tokens)))
 

@@ -9,7 +9,10 @@ WORDS = {None: "running", "stopped": "stopped", "error": "failed", "length": "cu
 
 
 def race_grid(book: RaceBook) -> Grid:
-    """A line for each lane of the latest round; rates and speed-ups are medians over all finished rounds."""
+    """A line for each lane of the latest round.
+
+    Rates and speed-ups are medians over all finished rounds, with the least and the most in brackets.
+    """
     places = book.places()
     rows = []
     for name, lane in sorted(book.lanes.items(), key=lambda item: places.get(item[0], 99)):
@@ -28,8 +31,8 @@ def race_grid(book: RaceBook) -> Grid:
                 verdict(lane),
             ]
         )
-    columns = ("lane", "place", "TTFT ms", "tok/s median [least, most]", "tok/step", "accepted", "rejected",
-               "unreached", "draft ms", "verify ms", "× AR median (n)", "text")  # fmt: skip
+    columns = ("lane", "place", "TTFT ms", "tok/s", "tok/step", "accepted", "rejected",
+               "unreached", "draft ms", "verify ms", "× AR (n)", "text")  # fmt: skip
     return Grid("the race", columns, rows)
 
 
@@ -58,9 +61,9 @@ def verdict(lane: LaneBook) -> str:
     """What became of the promise."""
     if lane.compared is not None:
         if lane.compared.place is None:
-            return "same text as AR ✓"
+            return "same as AR ✓"
         gap = f", gap {lane.compared.gap:.2g}" if lane.compared.gap is not None else ""
-        return f"differs at token {lane.compared.place}{gap}"
+        return f"differs at {lane.compared.place}{gap}"
     if lane.end in WORDS:
         return WORDS[lane.end]
-    return "the reference" if lane.mode == REFERENCE else "not compared"
+    return "reference" if lane.mode == REFERENCE else "not compared"

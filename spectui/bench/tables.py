@@ -6,6 +6,7 @@ from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from ..metrics import LOOPING
 from .picture import bars, histogram
@@ -153,18 +154,25 @@ def describe(block: dict[str, Any]) -> list[str]:
     ]
 
 
+def rich_table(grid: Grid) -> Table:
+    """A grid for a terminal; names to the left, numbers to the right."""
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for index, column in enumerate(grid.columns):
+        words = index == 0 or column in ("text", "same as AR")
+        table.add_column(Text(column), justify="left" if words else "right", no_wrap=True)
+    for row in grid.rows:
+        table.add_row(*map(Text, row))
+    return table
+
+
 def print_report(report: Report, console: Console) -> None:
     """Environment, tables, pictures and remarks on a terminal."""
     for line in describe(report.environment):
         console.print(line, style="dim", markup=False, highlight=False)
     for grid in grids(report):
-        table = Table(title=grid.title, title_justify="left", box=None, header_style="bold", pad_edge=False)
-        for index, column in enumerate(grid.columns):
-            table.add_column(column, justify="left" if index == 0 else "right", no_wrap=True)
-        for row in grid.rows:
-            table.add_row(*row)
         console.print()
-        console.print(table)
+        console.print(Text(grid.title, "italic"))
+        console.print(rich_table(grid))
     for picture in (bars(report.summaries), histogram(report.summaries)):
         if picture.plain:
             console.print()

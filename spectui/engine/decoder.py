@@ -126,7 +126,8 @@ class Decoder:
         _, self.answer.end = cut(self.answer, [verdict.token], self.limits, self.options.max_new_tokens)
         self.answer.tokens.append(verdict.token)
         self._begin(Known(verdict.extra))
-        return Prefill(watch.now(), reused, verdict.token, self.clock.stamp(watch.now()))
+        ms = watch.now()
+        return Prefill(ms, reused, verdict.token, self.clock.stamp(ms))
 
     def take_prefill(self, other: "Decoder", made: Prefill) -> Prefill:
         """Start the answer that another decoder of the same target and sampling has just started, without a pass.

@@ -3,7 +3,8 @@
 import logging
 import os
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, ClassVar
@@ -16,12 +17,13 @@ from ..engine.drafters.registry import MODES
 from ..engine.errors import UserError
 from ..locations import conversations, log_file, shipped_themes, user_themes
 from ..models.sanitise import sanitise_line
-from ..record.events import Ready, Record
-from ..session import Session
+from ..record.events import Raced, Ready, Record
+from ..session import BASELINE, CHAT, Session
 from ..settings import Settings
 from .bridge import Bridge, Saver
 from .screens.chat import ChatScreen
 from .screens.help import HelpScreen
+from .screens.race import RaceScreen
 from .theme import ThemeWatch, load_themes, token_variable_defaults
 from .widgets.transcript import Transcript
 
@@ -31,6 +33,14 @@ MakeSession = Callable[[Callable[[Record], None]], Session]
 PLAIN_THEME = "spectui-ansi"
 SWITCH_INTERVAL = 1e-4
 """Seconds that the screen may hold the interpreter while the decode thread waits for it, several times a step."""
+
+
+@dataclass(frozen=True, slots=True)
+class RacePlan:
+    """Which modes to race, and on what; without a text the screen asks for it."""
+
+    modes: Sequence[str]
+    text: str | None = None
 
 
 class SpectuiApp(App[int]):
@@ -44,7 +54,9 @@ class SpectuiApp(App[int]):
         Binding("ctrl+c", "help_quit", show=False, id="app.interrupt"),
     ]
 
-    def __init__(self, settings: Settings, make_session: MakeSession, record: Path | None = None) -> None:
+    def __init__(
+        self, settings: Settings, make_session: MakeSession, record: Path | None = None, race: RacePlan | None = None
+    ) -> None:
         self.no_colour = bool(os.environ.get("NO_COLOR"))
         super().__init__(ansi_color=self.no_colour)
         self.settings = settings
@@ -54,6 +66,7 @@ class SpectuiApp(App[int]):
         self.bridge = Bridge(self._apply)
         self.session = make_session(self._sink)
         self.chat = ChatScreen(settings, self.session, self.bridge)
+        self.race = RaceScreen(self.session, race.modes, race.text) if race else None
         self._keep = settings.ui.save_conversations
         if self._keep:
             self._savers.append(Saver(_new_file()))
@@ -73,6 +86,8 @@ class SpectuiApp(App[int]):
             self.notify(f"there is no theme {wanted!r}; using {self.theme}", severity="warning", markup=False)
         self.set_keymap(dict(self.settings.keys))
         self.push_screen(self.chat)
+        if self.race is not None:
+            self.push_screen(self.race)
         self.call_after_refresh(self._warn_of_clashes)
         self.set_interval(1.0, self._reload_themes)
 
@@ -103,7 +118,18 @@ class SpectuiApp(App[int]):
 
     def _apply(self, records: list[Record]) -> None:
         with self.batch_update():
-            self.chat.apply(records)
+            self.chat.apply([record for record in records if not of_race(record)])
+            raced = [record for record in records if of_race(record)]
+            if raced and self.race is not None:
+                self.race.apply(raced)
+        ready = next((record for record in records if isinstance(record, Ready)), None)
+        if ready is not None and self.race is not None:
+            self.call_later(self.race.begin, ready)
+
+    def open_race(self, ready: Ready) -> None:
+        """Let all modes answer the last question of the chat side by side."""
+        self.race = RaceScreen(self.session, ready.modes, ready=ready)
+        self.push_screen(self.race)
 
     def new_conversation(self) -> None:
         """Keep what comes in another file."""
@@ -189,22 +215,22 @@ class SpectuiApp(App[int]):
         self.exit(1, return_code=1, message=f"spectui: {line} (details in {log_file()})")
 
 
+def of_race(record: Record) -> bool:
+    """Whether a record belongs to a race and not to the chat."""
+    return isinstance(record, Raced) or getattr(record, "lane", CHAT) not in (CHAT, BASELINE)
+
+
 def _new_file() -> Path:
     return conversations() / f"{datetime.now():%Y-%m-%d_%H%M%S_%f}.jsonl"
 
 
-def run_chat(settings: Settings, record: Path | None = None) -> int:
-    """Open the chat; the exit code is 1 if the model could not be loaded."""
+def run_app(settings: Settings, make: MakeSession, record: Path | None = None, race: RacePlan | None = None) -> int:
+    """Open the chat, or the race over it; the exit code is 1 if the model could not be loaded."""
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
-        raise UserError("the chat needs a terminal; use `spectui run PROMPT` in a pipe")
+        instead = "compare PROMPT --headless" if race else "run PROMPT"
+        raise UserError(f"this needs a terminal; use `spectui {instead}` in a pipe")
     sys.setswitchinterval(SWITCH_INTERVAL)
-    options, choice = settings.options(), settings.choice()
-    decoding = settings.decoding
-
-    def make(sink: Callable[[Record], None]) -> Session:
-        return Session(choice, options, decoding.mode or None, sink, decoding.system or None)
-
-    app = SpectuiApp(settings, make, record)
+    app = SpectuiApp(settings, make, record, race)
     try:
         code = app.run()
     finally:

@@ -19,6 +19,7 @@ from ...record.events import (
     EndText,
     Failed,
     Loading,
+    Note,
     PrefillText,
     Ready,
     Record,
@@ -58,6 +59,7 @@ class ChatScreen(Screen[None]):
         Binding("ctrl+t", "next_mode", "Mode", id="chat.next_mode", priority=True),
         Binding("f7", "view", "View", id="chat.view", priority=True),
         Binding("f9", "baseline", "Measure AR", id="chat.baseline"),
+        Binding("ctrl+g", "race", "Race", id="chat.race"),
         Binding("ctrl+r", "rerun", "Rerun", id="chat.rerun"),
         Binding("ctrl+n", "new", "New", id="chat.new"),
         Binding("ctrl+b", "side", "Steps", id="chat.side", show=False),
@@ -181,6 +183,8 @@ class ChatScreen(Screen[None]):
                 self._become_ready(record)
             case Failed(message):
                 self._fail(message)
+            case Note(message):
+                self.notify(message, markup=False)
 
     def _end(self, record: EndText) -> None:
         if self._answering:
@@ -335,6 +339,13 @@ class ChatScreen(Screen[None]):
         self.ledger.measuring = True
         self.session.baseline()
         self._show_numbers()
+
+    def action_race(self) -> None:
+        """Let all modes answer the last question side by side."""
+        if self.busy or self.ready is None:
+            self.notify("still answering; esc stops" if self.ready else "still loading", timeout=3)
+        else:
+            self.app.open_race(self.ready)  # type: ignore[attr-defined]
 
     def action_rerun(self) -> None:
         """Answer the last question again in the current mode."""

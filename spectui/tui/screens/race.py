@@ -1,0 +1,291 @@
+"""The race: several modes answer the same prompt side by side, on one fair clock."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from time import perf_counter
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from textual import getters, on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Container
+from textual.content import Content
+from textual.screen import Screen
+from textual.widgets import Footer, Static
+
+from ...bench.compare import field_of
+from ...bench.race_book import RaceBook
+from ...bench.race_table import race_grid
+from ...bench.tables import Grid, rich_table
+from ...engine.errors import UserError
+from ...engine.race import MOST_LANES
+from ...locations import conversations, state_folder
+from ...models.sanitise import sanitise, sanitise_line
+from ...record.events import Note, Raced, Ready, Record, TurnText
+from ...record.replay import Replay
+from ..bridge import TICK
+from ..widgets.lane import LanePane
+from ..widgets.prompt import History, Prompt
+
+if TYPE_CHECKING:
+    from ...session import Session
+
+NARROW = ("lane", "place", "tok/s", "tok/step", "× AR (n)", "text")
+LONGEST_SHOWN = 0.95
+"""Bars are drawn to this quantile of all step times, so that one slow step does not flatten the others."""
+
+
+class RaceScreen(Screen[None]):
+    """Lanes side by side, live or replayed; below them the table."""
+
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]  # noqa: RUF012 (Textual types it so)
+    VERTICAL_BREAKPOINTS = [(0, "-short"), (20, "-tall")]  # noqa: RUF012
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "stop", "Stop, back", id="race.stop"),
+        Binding("ctrl+r", "again", "Race again", id="race.again", priority=True),
+        Binding("f3", "replay(1.0)", "Replay", id="race.replay"),
+        Binding("f4", "replay(0.25)", "Slowly", id="race.slowly"),
+        Binding("f6", "step", "By steps", id="race.step", priority=True),
+        Binding("f7", "view", "View", id="race.view", priority=True),
+        Binding("ctrl+s", "export", "Export", id="race.export"),
+        Binding("f8", "screenshot", "Screenshot", id="race.screenshot", show=False),
+    ]
+
+    head = getters.query_one("#race-head", Static)
+    table = getters.query_one("#race-table", Static)
+    prompt = getters.query_one(Prompt)
+
+    def __init__(
+        self, session: "Session", modes: Sequence[str], text: str | None = None, ready: Ready | None = None
+    ) -> None:
+        super().__init__()
+        self.session = session
+        self.book = RaceBook()
+        """All rounds, for the table."""
+        self.shown = RaceBook()
+        """What the lanes show: the running round, or a replay of it."""
+        self._modes, self._text, self._ready = list(modes), text, ready
+        self._panes: dict[str, LanePane] = {}
+        self._records: list[Record] = []
+        self._replay: Replay | None = None
+        self._speed, self._tick_at = 0.0, 0.0
+        self._racing = False
+        self._left_out: dict[str, str] = {}
+
+    def compose(self) -> ComposeResult:
+        """Head, lanes, table, prompt, keys."""
+        yield Static(id="race-head", markup=False)
+        yield Container(id="lanes")
+        yield Static(id="race-table")
+        yield Prompt(History(state_folder() / "prompts.jsonl"), id="prompt")
+        yield Footer(compact=True, show_command_palette=False)
+
+    async def on_mount(self) -> None:
+        """Wait for the models, or begin at once."""
+        self.table.display = False
+        self.prompt.focus()
+        self._show_head()
+        self.set_interval(TICK, self._tick)
+        if self._ready is not None:
+            await self.begin(self._ready)
+
+    async def begin(self, ready: Ready) -> None:
+        """The models are there: line up the lanes and, if there is a question, race."""
+        try:
+            field = field_of(self._modes[:MOST_LANES], ready)
+        except UserError as error:
+            self.notify(str(error), severity="error", markup=False, timeout=10)
+            return
+        self._left_out = field.left_out
+        for name, why in field.left_out.items():
+            self.notify(f"{name} left out: {why}", markup=False)
+        self._panes = {lane: LanePane(lane) for lane in field.lanes}
+        await self.query_one("#lanes").mount(*self._panes.values())
+        self._read_out()
+        if self._text is not None or self.session.has_question:
+            self._start()
+
+    # -- racing
+
+    def _start(self) -> None:
+        if self.session.busy or not self._panes:
+            self.notify("still racing; esc stops" if self._panes else "no model is loaded yet", timeout=3)
+            return
+        self._replay, self._records, self._racing = None, [], True
+        self.shown = RaceBook()
+        self.table.display = False
+        self.call_after_refresh(self.session.race, tuple(self._panes), self._text)
+        self._show_head()
+
+    def apply(self, records: Sequence[Record]) -> None:
+        """Take in records of the race, in order."""
+        for record in records:
+            match record:
+                case Raced():
+                    self._racing = False
+                    self._finish()
+                case Note(message=message):
+                    self.notify(message, markup=False)
+                case _:
+                    self._records.append(record)
+                    self.book.feed(record)
+                    if self._replay is None:
+                        self._show(record)
+        self._read_out()
+
+    def _show(self, record: Record) -> None:
+        self.shown.feed(record)
+        pane = self._panes.get(getattr(record, "lane", ""))
+        if pane is not None:
+            pane.feed(record)
+
+    def _finish(self) -> None:
+        self.table.display = bool(self.book.runs())
+        self._show_head()
+
+    # -- replay
+
+    def load(self, records: Sequence[Record]) -> None:
+        """Take the records of one round from elsewhere, to be replayed."""
+        self._records = list(records)
+
+    def replay_to(self, clock: float) -> None:
+        """Show the lanes as they stood at ``clock`` milliseconds."""
+        self._rewind()
+        assert self._replay is not None
+        for record in self._replay.until(clock):
+            self._show(record)
+        self._read_out()
+
+    def _rewind(self) -> None:
+        self._replay, self._speed = Replay(self._records), 0.0
+        self.shown = RaceBook()
+        for pane in self._panes.values():
+            pane.transcript.clear()
+
+    def _tick(self) -> None:
+        now = perf_counter()
+        passed, self._tick_at = (now - self._tick_at) * 1e3, now
+        if self._replay is None or not self._speed or self._replay.done:
+            return
+        for record in self._replay.until(self._replay.clock + passed * self._speed):
+            self._show(record)
+        if self._replay.done:
+            self._speed = 0.0
+        self._read_out()
+
+    def action_replay(self, speed: float) -> None:
+        """Play the last race once more, on one clock for all lanes."""
+        if self._racing or not self._records:
+            self.notify("race first; then it can be replayed", timeout=3)
+            return
+        self._rewind()
+        self._speed = speed
+        self._read_out()
+
+    def action_step(self) -> None:
+        """Replay by single steps, in the order in which they happened."""
+        if self._racing or not self._records:
+            self.notify("race first; then it can be replayed", timeout=3)
+            return
+        if self._replay is None or self._replay.done:
+            self._rewind()
+        assert self._replay is not None
+        self._speed = 0.0
+        for record in self._replay.step():
+            self._show(record)
+        self._read_out()
+
+    # -- read-outs
+
+    def _read_out(self) -> None:
+        places = self.shown.places()
+        times = sorted(ms for lane in self.shown.lanes.values() for ms in lane.step_ms)
+        longest = times[int(LONGEST_SHOWN * (len(times) - 1))] if times else 0.0
+        for name, pane in self._panes.items():
+            pane.read_out(self.shown.lanes.get(name), places.get(name), longest)
+        if self.table.display:
+            grid = race_grid(self.book)
+            self.table.update(rich_table(grid if self.size.width >= 110 else only(grid, NARROW)))
+        self._show_head()
+
+    def _show_head(self) -> None:
+        if self._replay is not None:
+            pace = f"×{self._speed:g}" if self._speed else "by steps"
+            state = "replay over" if self._replay.done else f"replay {pace}"
+            state += f", {self._replay.clock:.0f} of {self._replay.length:.0f} ms"
+        else:
+            state = "racing" if self._racing else "f3 replays, ctrl+r races again" if self._records else "ask something"
+        question = next((r.question for r in self._records if isinstance(r, TurnText)), self._text or "")
+        count = f", {len(self.book.rounds)} races" if len(self.book.rounds) > 1 else ""
+        parts: list[Any] = [
+            (" race ", "bold $primary"),
+            (f" {state}{count}   ", "$token-muted"),
+            sanitise_line(question),
+        ]
+        self.head.update(Content.assemble(*parts), layout=False)
+
+    def on_resize(self) -> None:
+        """The table has other columns where there is little room."""
+        if self.is_mounted:
+            self._read_out()
+
+    # -- what a person does
+
+    @on(Prompt.Sent)
+    def _sent(self, event: Prompt.Sent) -> None:
+        if not event.text.strip():
+            self.notify("type something first", timeout=2)
+        elif not self.session.busy and self._panes:
+            self.prompt.take(event.text)
+            self._text = sanitise(event.text.strip())
+            self.book = RaceBook()
+            self._start()
+        else:
+            self.notify("still racing; esc stops" if self._panes else "still loading", timeout=3)
+
+    def action_stop(self) -> None:
+        """Stop the race, or go back to the chat."""
+        if self._racing:
+            self.session.stop()
+        else:
+            self.app.pop_screen()
+
+    def action_again(self) -> None:
+        """Race once more; the table shows the median of all rounds."""
+        if self._text is None and not self.session.has_question:
+            self.notify("ask something first", timeout=2)
+        else:
+            self._start()
+
+    def action_view(self) -> None:
+        """Clean, colour, trace, in all lanes."""
+        views = ("clean", "colour", "trace")
+        for pane in self._panes.values():
+            now = views.index(pane.transcript.view)
+            pane.transcript.view = views[(now + 1) % len(views)]  # type: ignore[assignment]
+
+    def action_export(self) -> None:
+        """Write the races as a report, in the JSON of ``spectui bench``."""
+        from ...bench.output import Output
+        from ...bench.report import Report
+
+        if not self.book.runs():
+            self.notify("race first", timeout=2)
+            return
+        file = conversations().parent / "exports" / f"race_{datetime.now():%Y-%m-%d_%H%M%S}.json"
+        try:
+            Output("json", file).write(Report(self.session.environment, self.book.runs(), (), self._left_out))
+            self.notify(f"written to {file}", markup=False)
+        except UserError as error:
+            self.notify(str(error), severity="error", markup=False)
+
+    def action_screenshot(self) -> None:
+        """Save the screen as SVG."""
+        self.app.deliver_screenshot()
+
+
+def only(grid: Grid, columns: Sequence[str]) -> Grid:
+    """Some columns of a grid."""
+    kept = [index for index, name in enumerate(grid.columns) if name in columns]
+    return Grid(grid.title, [grid.columns[i] for i in kept], [[row[i] for i in kept] for row in grid.rows])

@@ -1,0 +1,77 @@
+"""One lane of a race: its text, its numbers, the time of its steps."""
+
+from typing import Any
+
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.content import Content
+from textual.widgets import Static
+
+from ...bench.race_book import LaneBook
+from ...engine.drafters.registry import MODES
+from ...record.events import EndText, PrefillText, Record, StepText, TurnText
+from .panes import BLOCKS
+from .transcript import Transcript
+
+ORDINALS = {1: "1st", 2: "2nd", 3: "3rd", 4: "4th", 5: "5th"}
+
+
+class LanePane(Vertical):
+    """A lane; fed with its own records, in order."""
+
+    def __init__(self, mode: str) -> None:
+        super().__init__(classes="lane")
+        self.mode = mode
+        self.transcript = Transcript()
+        self._title, self._numbers, self._bars = (
+            Static(markup=False, classes=name) for name in ("title", "line", "bars")
+        )
+
+    def compose(self) -> ComposeResult:
+        """Title, text, numbers, bars."""
+        yield self._title
+        yield self.transcript
+        yield self._numbers
+        yield self._bars
+
+    def feed(self, record: Record) -> None:
+        """Show what a record adds to the text."""
+        match record:
+            case TurnText():
+                self.transcript.clear()
+                self.transcript.begin_answer(MODES[self.mode].title if self.mode in MODES else self.mode)
+            case PrefillText():
+                self.transcript.add_first(record)
+            case StepText():
+                self.transcript.add_step(record)
+            case EndText():
+                self.transcript.end_answer(record, "")
+
+    def read_out(self, book: LaneBook | None, place: int | None, longest_ms: float) -> None:
+        """Show the lane's numbers; bars of step times are drawn to the scale of ``longest_ms``."""
+        title = MODES[self.mode].title if self.mode in MODES else self.mode
+        state = ORDINALS.get(place or 0, "") if book is None or book.end is None or place else book.end
+        parts: list[Any] = [(f" {title} ", "bold"), (f" {state}", "$token-accepted bold" if place else "$token-muted")]
+        if book is not None:
+            parts.append((f"  {book.clock:.0f} ms", "$token-muted"))
+        self._title.update(Content.assemble(*parts), layout=False)
+        self._numbers.update(Content(numbers_line(book)), layout=False)
+        width = max(1, self._bars.size.width)
+        self._bars.update(Content.styled(step_bars(book, width, longest_ms), "$token-muted"), layout=False)
+
+
+def numbers_line(book: LaneBook | None) -> str:
+    """tok/s, tokens per pass, acceptance; unknown is –."""
+    if book is None:
+        return "– tok/s"
+    n = book.numbers
+    rate, per, share = n.tokens_per_second, n.tokens_per_step, n.acceptance_rate
+    accepted = f"{n.accepted}/{n.drafted} {share:.0%}" if share is not None else "–"
+    return f"{f'{rate:.0f}' if rate else '–'} tok/s  {f'{per:.2f}' if per else '–'} tok/pass  acc {accepted}"
+
+
+def step_bars(book: LaneBook | None, width: int, longest_ms: float) -> str:
+    """The wall time of the last ``width`` steps, as blocks."""
+    if book is None or longest_ms <= 0.0:
+        return ""
+    return "".join(BLOCKS[max(1, min(8, round(8 * ms / longest_ms)))] for ms in book.step_ms[-width:])

@@ -1,0 +1,213 @@
+"""The bench on the real demo pair: reports, peers, interrupts, resuming."""
+
+import csv
+import io
+import json
+from importlib.resources import files
+from time import perf_counter
+
+import jsonschema
+import pytest
+
+from spectui.bench.alpha import measure_alpha
+from spectui.bench.bench import Bench
+from spectui.bench.command import Request, gather, make_lanes
+from spectui.bench.measured import Run, Skipped
+from spectui.bench.output import Output
+from spectui.bench.partial import Partial, write_atomically
+from spectui.bench.peers import PEERS, PeerLane, untouched
+from spectui.bench.questions import Question
+from spectui.bench.report import Report, csv_text, json_text
+from spectui.bench.tables import markdown_text, print_report
+from spectui.engine.errors import UserError
+from spectui.environment import environment
+from spectui.loaded import prepare
+from spectui.models.choice import ModelChoice
+from spectui.models.loading import load_pair
+from spectui.settings import Settings
+
+SCHEMA = json.loads(files("spectui.bench").joinpath("schema.json").read_text("utf-8"))
+SETTINGS = Settings().with_flags("decoding", max_new_tokens=40)
+QUESTIONS = [
+    Question("1", "chat", ("Hello!", "What can you do?")),
+    Question("2", "copy", ("Copy this text.\n\nOtto is a pilot from Lyon.",)),
+]
+
+
+@pytest.fixture(scope="module")
+def loaded():
+    return prepare(load_pair(ModelChoice(), lambda *_: None), lambda *_: None, perf_counter())
+
+
+def bench_of(loaded, questions=QUESTIONS, peers=(), settings=SETTINGS):
+    lanes, left_out = make_lanes(loaded, Request((), ("draft",), peers), settings)
+    return Bench(loaded, lanes, questions, settings.options(), None), left_out
+
+
+@pytest.fixture(scope="module")
+def report(loaded):
+    bench, left_out = bench_of(loaded, peers=tuple(PEERS))
+    runs = list(bench.runs({}))
+    draft = loaded.resources.draft
+    alpha = measure_alpha(loaded.target, draft, loaded.resources.vocabulary, 0.0, bench.texts)
+    return Report(environment(loaded, SETTINGS.options()), runs, (), left_out, alpha)
+
+
+def test_every_lane_answers_every_turn_with_the_same_text(report):
+    assert len(report.runs) == 5 * 3
+    texts = {}
+    for run in report.runs:
+        texts.setdefault((run.place.question_id, run.place.turn), set()).add(run.answered.tokens)
+    assert all(len(own) == 1 for own in texts.values()), "greedy text, ours and that of transformers' generate"
+    for run in report.runs:
+        assert run.identical is (None if run.place.lane == "ar" else True)
+
+
+def test_the_second_turn_sees_the_first(report, loaded):
+    lengths = [run.prompt_tokens for run in report.runs if run.place.lane == "ar"]
+    assert lengths[1] > lengths[0] + len(loaded.pair.tokenizer("What can you do?").input_ids)
+
+
+def test_the_json_is_what_the_schema_says(report):
+    value = json.loads(json_text(report))
+    jsonschema.validate(value, SCHEMA)
+    assert {one["lane"] for one in value["summary"]} == {"ar", "draft", *PEERS}
+    assert value["environment"]["verification_ms"]
+
+
+def test_the_schema_refuses_what_is_not_a_report(report):
+    value = json.loads(json_text(report))
+    del value["runs"][0]["tokens_per_second"]
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(value, SCHEMA)
+
+
+def test_csv_markdown_and_table_say_the_same(report):
+    rows = list(csv.DictReader(io.StringIO(csv_text(report))))
+    assert len(rows) == len(report.runs)
+    assert {row["identical_to_ar"] for row in rows if row["lane"] == "draft"} == {"True"}
+    text = markdown_text(report)
+    assert "| draft |" in text
+    assert "3/3 ✓" in text
+    from rich.console import Console
+
+    out = io.StringIO()
+    print_report(report, Console(file=out, width=200))
+    assert "3/3 ✓" in out.getvalue()
+    assert "tokens per step, draft" in out.getvalue()
+
+
+def test_alpha_is_one_for_a_model_against_itself(loaded):
+    prompt = loaded.prompt([{"role": "user", "content": "Hello!"}])
+    texts = [(prompt, [5, 6, 7, 8])]
+    same = measure_alpha(loaded.target, loaded.target, loaded.resources.vocabulary, 1.0, texts)
+    assert same.overlap == pytest.approx(1.0, abs=1e-5)
+    assert same.top_1 == 1.0
+    assert same.tokens == 4
+
+
+def test_alpha_is_the_shared_probability(loaded, report):
+    import torch
+
+    draft, n = loaded.resources.draft, loaded.resources.vocabulary
+    ids = loaded.prompt([{"role": "user", "content": "Hello!"}])
+    answer = [40, 50]
+    found = measure_alpha(loaded.target, draft, n, 1.0, [(ids, answer)])
+    with torch.inference_mode():
+        inputs = torch.tensor([[*ids, answer[0]]])
+        p, q = (m(input_ids=inputs).logits[0, -2:, :n].softmax(-1) for m in (loaded.pair.target, loaded.pair.draft))
+    assert found.overlap == pytest.approx(float(torch.minimum(p, q).sum(-1).mean()), abs=1e-4)
+    assert 0.5 < report.alpha.overlap < 1.0
+
+
+def test_peers_are_untouched_modules_on_the_same_weights(loaded):
+    modules = untouched(loaded)
+    assert modules.target is not loaded.pair.target
+    assert modules.target.config._attn_implementation == "sdpa"
+    assert loaded.pair.target.config._attn_implementation != "sdpa"
+    pairs = zip(modules.target.parameters(), loaded.pair.target.parameters(), strict=True)
+    assert all(a.data_ptr() == b.data_ptr() for a, b in pairs)
+
+
+def test_a_peer_that_fails_leaves_the_bench_with_its_reason(loaded):
+    bench, _ = bench_of(loaded, peers=("hf",))
+    broken = next(lane for lane in bench.lanes if isinstance(lane, PeerLane))
+    broken._arguments["num_beams"] = 0
+    runs = list(bench.runs({}))
+    assert {run.place.lane for run in runs} == {"ar", "draft"}
+    assert "peer hf failed" in bench.failed["hf"]
+
+
+def test_questions_that_do_not_fit_are_skipped_and_counted(loaded):
+    long = Question("9", "long", ("word " * 3000,))
+    bench, _ = bench_of(loaded, [long, *QUESTIONS])
+    made = list(bench.runs({}))
+    assert [one for one in made if isinstance(one, Skipped)] == [made[0]]
+    assert "2048" in made[0].reason
+    assert len([one for one in made if isinstance(one, Run)]) == 6
+
+
+def test_a_mode_that_needs_a_draft_is_left_out_with_the_reason():
+    pair = load_pair(ModelChoice(draft="none"), lambda *_: None)
+    alone = prepare(pair, lambda *_: None, perf_counter())
+    lanes, left_out = make_lanes(alone, Request((), ("draft",), ("hf-assisted",)), SETTINGS)
+    assert [lane.name for lane in lanes] == ["ar"]
+    assert "--draft" in left_out["draft"]
+    assert "--draft" in left_out["hf-assisted"]
+
+
+def test_a_bench_goes_on_where_it_was_interrupted(loaded, tmp_path):
+    output, identity = tmp_path / "out.json", {"a": 1}
+    bench, _ = bench_of(loaded)
+    partial = Partial(output, identity)
+    made = []
+    for run in bench.runs(partial.done):
+        made.append(run)
+        partial.add(run)
+        if len(made) == 3:
+            break
+    partial.close()
+    with partial.path.open("a") as file:
+        file.write('{"lane": "torn')
+    again = Partial(output, identity)
+    assert list(again.done.values()) == made
+    bench, _ = bench_of(loaded)
+    asked = []
+    for lane in bench.lanes:
+        answer = lane.answer
+        lane.answer = lambda prompt, answer=answer: asked.append(1) or answer(prompt)
+    runs = list(bench.runs(again.done, warm_up=False))
+    for run in runs:
+        again.add(run)
+    assert runs[:2] == made[:2], "the first turn was whole and is not asked again"
+    assert len(runs) == 6
+    assert len(asked) == 4
+    again.close()
+    assert len(Partial(output, identity).done) == 6
+    with pytest.raises(UserError, match="belongs to another bench"):
+        Partial(output, {"a": 2})
+    again.remove()
+    assert not again.path.exists()
+
+
+def test_questions_are_spread_over_the_sets_and_keep_apart(tmp_path):
+    for name in ("one", "two"):
+        lines = [json.dumps({"question_id": i, "turns": ["x"]}) for i in range(10)]
+        (tmp_path / f"{name}.jsonl").write_text("\n".join(lines))
+    names = [str(tmp_path / "one.jsonl"), str(tmp_path / "two.jsonl")]
+    found = gather(Request(names, (), limit=4), print)
+    assert [question.id for question in found] == ["one:0", "one:5", "two:0", "two:5"]
+    with pytest.raises(UserError, match="occurs twice"):
+        gather(Request([names[0], names[0]], ()), print)
+
+
+def test_files_are_whole_or_not_there(tmp_path):
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    with pytest.raises(UserError, match="cannot write"):
+        Output("json", folder).check()
+    with pytest.raises(UserError, match="cannot write"):
+        write_atomically(folder, "x")
+    assert list(tmp_path.iterdir()) == [folder]
+    write_atomically(tmp_path / "new" / "file", "x")
+    assert (tmp_path / "new" / "file").read_text() == "x"

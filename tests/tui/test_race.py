@@ -1,0 +1,187 @@
+"""The race on the real app with the real demo pair, and its replay."""
+
+import asyncio
+import json
+from contextlib import asynccontextmanager
+
+import jsonschema
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from spectui.bench.race_book import RaceBook
+from spectui.record.events import EndText, PrefillText, Raced, Ready, StepText
+from spectui.record.replay import Replay, times
+from spectui.record.trace import read_trace
+from spectui.settings import Settings
+from spectui.tui.app import RacePlan, SpectuiApp, of_race
+from spectui.tui.screens.race import RaceScreen
+
+from ..bench.test_bench import SCHEMA
+from .helpers import real_session, running, say, wait_until
+
+STORY = "Tell me a story about a shy dragon who wants to find a friend."
+
+
+@asynccontextmanager
+async def racing(text=STORY, size=(120, 36), record=None):
+    settings = Settings().with_flags("decoding", max_new_tokens=60)
+    app = SpectuiApp(settings, real_session(settings), record, RacePlan(("ar", "draft"), text))
+    try:
+        async with app.run_test(size=size) as pilot:
+            yield app, pilot
+    finally:
+        app.close()
+
+
+async def over(app, pilot, rounds=1):
+    await wait_until(pilot, lambda: len(app.race.book.rounds) == rounds and not app.race._racing)
+    await wait_until(pilot, lambda: app.race.book.finished)
+
+
+def picture(race):
+    """Everything that the lanes show."""
+    shown = []
+    for name, pane in race._panes.items():
+        blocks = [(block.kind, block.text) for block in pane.transcript.document.blocks]
+        statics = [str(widget.render()) for widget in (pane._title, pane._numbers, pane._bars)]
+        shown.append((name, blocks, statics))
+    return shown
+
+
+async def test_two_modes_race_and_end_in_a_table():
+    async with racing() as (app, pilot):
+        await over(app, pilot)
+        race = app.race
+        texts = {pane.transcript.answer_text() for pane in race._panes.values()}
+        assert len(texts) == 1
+        assert texts.pop().startswith("Once upon a time")
+        assert set(race.book.places().values()) == {1, 2}
+        assert race.book.lanes["draft"].compared.place is None
+        await pilot.pause(0.2)
+        text = "\n".join("".join(s.text for s in strip) for strip in app.screen._compositor.render_strips())
+        assert "same as AR ✓" in text
+        assert "1st" in text
+
+
+async def test_the_table_counts_the_rounds():
+    async with racing("Hello!") as (app, pilot):
+        await over(app, pilot)
+        await pilot.press("ctrl+r")
+        await over(app, pilot, 2)
+        assert len(app.race.book.rates("draft")) == 2
+        assert len(app.race.book.speedups("draft", "ar")) == 2
+
+
+async def test_the_picture_replays_identically_from_its_trace(tmp_path):
+    file = tmp_path / "race.jsonl"
+    async with racing(record=file) as (app, pilot):
+        await over(app, pilot)
+        race = app.race
+        live = picture(race)
+        end = Replay(race._records).length
+        pictures = []
+        for share in (0.0, 0.1, 0.35, 0.5, 0.8, 1.0):
+            race.replay_to(share * end)
+            pictures.append(picture(race))
+        assert pictures[-1] == live
+        assert len({str(one) for one in pictures}) == len(pictures)
+        for saver in app._savers:
+            saver.flush()
+        race.load([record for record in read_trace(file) if of_race(record)])
+        for share, expected in zip((0.0, 0.1, 0.35, 0.5, 0.8, 1.0), pictures, strict=True):
+            race.replay_to(share * end)
+            assert picture(race) == expected
+
+
+async def test_it_replays_by_steps_and_at_its_own_pace():
+    async with racing() as (app, pilot):
+        await over(app, pilot)
+        await pilot.press("f6")
+        first = sum(len(lane.step_ms) for lane in app.race.shown.lanes.values())
+        await pilot.press("f6")
+        assert (first, sum(len(lane.step_ms) for lane in app.race.shown.lanes.values())) == (1, 2)
+        await pilot.press("f3")
+        await wait_until(pilot, lambda: app.race._replay.done)
+        assert app.race.shown.places() == app.race.book.places()
+
+
+async def test_the_chat_races_its_own_last_question():
+    async with running() as (app, pilot):
+        await say(pilot, "Hello!")
+        await wait_until(pilot, lambda: app.chat.ledger.numbers.emitted > 0 and not app.chat._answering)
+        answer = app.chat.transcript.answer_text()
+        await pilot.press("ctrl+g")
+        await wait_until(pilot, lambda: isinstance(app.screen, RaceScreen))
+        await over(app, pilot)
+        assert {pane.transcript.answer_text() for pane in app.race._panes.values()} == {answer}
+        await pilot.press("escape")
+        await wait_until(pilot, lambda: app.screen is app.chat)
+        assert app.chat.transcript.answer_text() == answer, "a race is no part of the conversation"
+        await say(pilot, "Who are you?")
+        await wait_until(pilot, lambda: "demo model" in app.chat.transcript.answer_text())
+
+
+async def test_a_stop_keeps_the_text_and_a_second_escape_leaves():
+    async with racing() as (app, pilot):
+        race = app.race
+        await wait_until(
+            pilot, lambda: any(len(lane.step_ms) > 2 for lane in race.shown.lanes.values()) or race.book.finished
+        )
+        await pilot.press("escape")
+        await wait_until(pilot, lambda: not app.session.busy and race.book.finished)
+        assert all(pane.transcript.answer_text() for pane in race._panes.values())
+
+
+async def test_without_a_question_it_asks_for_one():
+    async with racing(text=None, size=(60, 16)) as (app, pilot):
+        await wait_until(pilot, lambda: app.race._panes)
+        await say(pilot, "Hello!")
+        await over(app, pilot)
+        assert all("help you" in pane.transcript.answer_text() for pane in app.race._panes.values())
+
+
+async def test_a_race_is_exported_as_a_report(tmp_path, monkeypatch):
+    monkeypatch.setenv("SPECTUI_HOME", str(tmp_path))
+    async with racing("Hello!") as (app, pilot):
+        await over(app, pilot)
+        await pilot.press("ctrl+s")
+        await wait_until(pilot, lambda: list(tmp_path.rglob("race_*.json")))
+        (file,) = tmp_path.rglob("race_*.json")
+        await asyncio.sleep(0.1)
+        jsonschema.validate(json.loads(file.read_text()), SCHEMA)
+
+
+@given(st.lists(st.floats(0.1, 9.0), min_size=1, max_size=20), st.lists(st.floats(0.0, 1.0), max_size=6))
+def test_a_replay_hands_out_everything_once_and_in_order(walls, stops):
+    from .records import end, first, random_steps
+
+    records = [first("a"), *random_steps(len(walls)), end(), Raced()]
+    replay = Replay(records)
+    made = []
+    for share in sorted(stops):
+        made += replay.until(share * replay.length)
+        clocks = [r.step.time_ms for r in made if isinstance(r, StepText)]
+        assert all(clock <= share * replay.length for clock in clocks)
+    made += replay.until(replay.length)
+    assert replay.done
+    assert sorted(map(id, made)) == sorted(map(id, records))
+    assert [type(r) for r in made if not isinstance(r, StepText)] == [PrefillText, EndText, Raced]
+    assert len(times(records)) == len(records)
+
+
+def test_a_book_of_nothing_is_empty():
+    book = RaceBook()
+    assert (book.lanes, book.places(), book.runs(), book.finished) == ({}, {}, [], False)
+
+
+@pytest.mark.parametrize("modes", [(), ("ar",)])
+def test_a_race_needs_two_lanes(modes):
+    from spectui.bench.compare import field_of
+    from spectui.engine.errors import UserError
+
+    ready = Ready("m", None, "cpu", "float32", 1.0, 99, ("ar",), {"draft": "no draft model is loaded"})
+    with pytest.raises(UserError, match="2 to 5 lanes"):
+        field_of(modes, ready)
+    with pytest.raises(UserError, match="draft: no draft model is loaded"):
+        field_of((*modes, "draft"), ready)
