@@ -1,7 +1,6 @@
 """A leaner forward for the Llama family: fused projections, no Python between the operations."""
 
 import logging
-import warnings
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -11,6 +10,7 @@ from torch.nn import functional
 
 from .cache import KVCache
 from .capability import layer_types, rope_switch, text_config
+from .script import scripted
 
 log = logging.getLogger(__name__)
 
@@ -142,7 +142,7 @@ class LeanForward:
         )
         self._rotary = body.rotary_emb
         self._turns = self._table(0)
-        self._run = _compiled()
+        self._run: Callable[..., tuple[Tensor, list[Tensor]]] = scripted(forward)
 
     def __call__(
         self,
@@ -238,24 +238,3 @@ def _joined(parts: Sequence[Any]) -> Tensor:
         part.data = whole[row : row + len(part)]
         row += len(part)
     return whole
-
-
-def _compiled() -> Callable[..., tuple[Tensor, list[Tensor]]]:
-    """The layers as TorchScript, which runs without holding the interpreter's lock; as they are where it is gone.
-
-    An eager pass takes and releases the lock at every operation, so that a busy screen stalls it.
-    """
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            script = torch.jit.script(forward)
-    except Exception:
-        log.warning("TorchScript is not available; the forward runs eagerly", exc_info=True)
-        return forward
-
-    def run(*args: Any) -> Any:
-        # The profiling executor would recompile in the first passes of every shape, a stall of 20 ms and more.
-        with torch.jit.optimized_execution(False):  # type: ignore[attr-defined]
-            return script(*args)
-
-    return run

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from ..noise import gumbel, key
+from ..script import scripted
 from ..step import Source, Step
 from ..target import Output, Target
 from ..tree import ROOT, DraftTree
@@ -15,6 +16,12 @@ from .drafter import Context, Drafter, Resources
 
 MOST = 16
 _DRAW = 3
+
+
+def likeliest(scores: Tensor, width: int) -> tuple[Tensor, Tensor]:
+    """Ids and probabilities [rows, width] of the highest scores [rows, vocabulary]."""
+    best, ids = scores.log_softmax(-1).topk(width, -1)
+    return ids, best.exp()
 
 
 class DraftModel(Drafter):
@@ -30,6 +37,7 @@ class DraftModel(Drafter):
         self._target: Target = resources.draft
         self._cache = DraftCache(self._target)
         self._never = torch.tensor(sorted(resources.never), dtype=torch.long, device=self._target.device)
+        self._likeliest = scripted(likeliest)
         self._scheduled = 5
         self._token_ms = 0.0
 
@@ -98,8 +106,8 @@ class DraftModel(Drafter):
         seen = self._seen(context, tree, nodes)
         scores = context.chooser.scores(self._allowed(logits), indices, seen)
         width = min(width, scores.shape[-1])
-        best, ids = scores.log_softmax(-1).topk(width, dim=-1)
-        for node, row, shares in zip(nodes, ids.tolist(), best.exp().tolist(), strict=True):
+        ids, probabilities = self._likeliest(scores, width)
+        for node, row, shares in zip(nodes, ids.tolist(), probabilities.tolist(), strict=True):
             for rank, (token, share) in enumerate(zip(row, shares, strict=True)):
                 tree.add(token, node, Source("draft", rank=rank), share)
 

@@ -188,7 +188,9 @@ class ChatScreen(Screen[None]):
 
     def _end(self, record: EndText) -> None:
         if self._answering:
-            self.transcript.end_answer(record, self.ledger.summary(record.end.reason))
+            roomy = not self.has_class("-short")
+            words = self.ledger.summary(record.end.reason) if roomy else ""
+            self.transcript.end_answer(record, words, legend=roomy)
         else:
             self.transcript.error(record.end.message or "the answer could not begin")
         self._answering = False

@@ -155,15 +155,15 @@ class Document:
         step = self._steps[-1] if self._steps else -1
         self._ghost(f" ⇢ {title} ", "seam", step, COLOUR)
 
-    def end_answer(self, record: EndText, summary: str) -> None:
-        """The answer is over; an error it ended with is shown below it."""
+    def end_answer(self, record: EndText, summary: str, legend: bool = True) -> None:
+        """The answer is over; an error it ended with is shown below it, and once, what the colours mean."""
         self._put(record.tail, "target", self._steps[-1] - 1 if self._steps else -1)
         if record.end.message:
             self.error(record.end.message)
         if summary:
             self._open(NOTE, self.answers - 1)
             self._put_line(summary, "note")
-        if self._drafted and not self._explained:
+        if legend and self._drafted and not self._explained:
             self._explained = True
             self._legend()
 

@@ -108,9 +108,9 @@ class Transcript(Widget, can_focus=True):
         self.document.seam(title)
         self._grown()
 
-    def end_answer(self, record: EndText, summary: str) -> None:
+    def end_answer(self, record: EndText, summary: str, legend: bool = True) -> None:
         """The answer is over; an error that ended it is shown before the summary."""
-        self.document.end_answer(record, summary)
+        self.document.end_answer(record, summary, legend)
         self._grown()
 
     def error(self, text: str) -> None:

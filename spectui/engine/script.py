@@ -1,0 +1,31 @@
+"""Functions as TorchScript, which run without holding the interpreter's lock."""
+
+import logging
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+log = logging.getLogger(__name__)
+
+
+def scripted(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function as TorchScript; as it is where that is gone.
+
+    An eager function takes and releases the lock at every operation, so that a busy screen stalls it.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            script = torch.jit.script(function)
+    except Exception:
+        log.warning("TorchScript is not available; %s runs eagerly", function.__name__, exc_info=True)
+        return function
+
+    def run(*args: Any) -> Any:
+        # The profiling executor would recompile in the first calls of every shape, a stall of 20 ms and more.
+        with torch.jit.optimized_execution(False):  # type: ignore[attr-defined]
+            return script(*args)
+
+    return run
