@@ -34,6 +34,16 @@ _DECODING = {
     "system": Annotated[str | None, typer.Option("--system", help="System message.")],
     "draft_tokens": Annotated[str | None, typer.Option("--draft-tokens", help="auto, schedule or 1 to 16.")],
     "draft_tree": Annotated[int | None, typer.Option("--draft-tree", help="Nodes of the draft tree; 0 is a chain.")],
+    "max_ngram_size": Annotated[int | None, typer.Option("--max-ngram-size", help="Longest n-gram to look up.")],
+    "num_pred_tokens": Annotated[
+        int | None, typer.Option("--num-pred-tokens", help="Most tokens that logitspec copies behind an n-gram.")
+    ],
+    "draft_tree_capacity": Annotated[
+        int | None, typer.Option("--draft-tree-capacity", help="Tokens of logitspec's tree, root included.")
+    ],
+    "full_tree": Annotated[
+        bool | None, typer.Option("--full-tree", help="Verify all that is proposed, as published; for comparisons.")
+    ],
     "rule": Annotated[str | None, typer.Option("--rule", help="coupled (same text in every mode) or classic.")],
 }
 

@@ -126,7 +126,7 @@ def free_memory(device: torch.device) -> int | None:
 
 
 def settle_threads(target: Target, vocabulary: int, rounds: int = 9) -> int:
-    """On a CPU, leave one core to the screen if the target is not slower by more than 5 % without it.
+    """On a CPU, leave one core to the screen if the target is not slower by more than 10 % without it.
 
     Compares medians of interleaved passes over 1 and 8 tokens; returns the threads that torch uses from now on.
     """
@@ -144,7 +144,7 @@ def settle_threads(target: Target, vocabulary: int, rounds: int = 9) -> int:
                 _pass(target, cache, rows, vocabulary)
             taken.append(perf_counter() - start)
     fewer, all_ = (median(taken) for taken in times.values())
-    chosen = most - 1 if fewer <= 1.05 * all_ else most
+    chosen = most - 1 if fewer <= 1.1 * all_ else most
     torch.set_num_threads(chosen)
     return chosen
 

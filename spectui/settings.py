@@ -57,6 +57,14 @@ class Decoding:
     """auto (measured cost decides), schedule, or a fixed number from 1 to 16."""
     draft_tree: int = 0
     """Nodes of the draft model's tree; 0 drafts a chain."""
+    max_ngram_size: int = 3
+    """The longest n-gram that pld and logitspec look up."""
+    num_pred_tokens: int = 20
+    """The most tokens that logitspec copies behind one n-gram."""
+    draft_tree_capacity: int = 64
+    """Tokens of logitspec's tree, the pending one included."""
+    full_tree: bool = False
+    """Verify everything that a method proposes, whatever it costs, as its paper does."""
     rule: str = "coupled"
     """coupled (same text in every mode) or classic (speculative sampling)."""
     system: str = ""
@@ -100,7 +108,10 @@ class Settings:
         d = self.decoding
         try:
             sampling = Sampling(d.temperature, d.top_k, d.top_p, d.min_p, d.repetition_penalty, d.seed)
-            speculation = Speculation(draft_tokens(d.draft_tokens), d.draft_tree, d.rule)
+            speculation = Speculation(
+                draft_tokens(d.draft_tokens), d.draft_tree, d.rule,
+                d.max_ngram_size, d.num_pred_tokens, d.draft_tree_capacity, d.full_tree,
+            )  # fmt: skip
             return Options(sampling, speculation, d.max_new_tokens)
         except ValueError as error:
             raise UserError(str(error)) from error

@@ -1,15 +1,13 @@
 """How well a draft fits its target, before any speed: the share of their distributions that they have in common."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor
 
-from ..engine.target import Target, causal
-
-CHUNK = 256
+from ..engine.target import Target
+from .teacher import Text, answer_rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,29 +31,15 @@ def measure_alpha(
     draft: Target,
     vocabulary: int,
     temperature: float,
-    texts: Iterable[tuple[Sequence[int], Sequence[int]]],
+    texts: Iterable[Text],
 ) -> Alpha | None:
-    """Compare the two at each token of (prompt, answer) ids; at temperature 0 the overlap is taken at 1."""
+    """Compare the two at each token of the answers; at temperature 0 the overlap is taken at 1."""
     overlap = same = 0.0
     tokens = 0
-    for prompt, answer in texts:
-        ids = [*prompt, *answer[:-1]]
-        p, q = (_answer_rows(model, ids, len(answer))[:, :vocabulary] for model in (target, draft))
+    for text in texts:
+        p, q = (answer_rows(model, text)[:, :vocabulary] for model in (target, draft))
         heat = temperature or 1.0
         overlap += float(torch.minimum((p / heat).softmax(-1), (q / heat).softmax(-1)).sum())
         same += float((p.argmax(-1) == q.argmax(-1)).sum())
-        tokens += len(answer)
+        tokens += len(text.answer)
     return Alpha(overlap / tokens, same / tokens, tokens) if tokens else None
-
-
-def _answer_rows(model: Target, ids: Sequence[int], count: int) -> Tensor:
-    """Logits of the last ``count`` rows of a pass over ``ids``, in chunks; float32 on the CPU."""
-    cache = model.new_cache(len(ids))
-    rows = []
-    for start in range(0, len(ids), CHUNK):
-        chunk = ids[start : start + CHUNK]
-        out = model.forward(cache, chunk, causal(len(chunk), cache.length), range(len(chunk)))
-        cache.commit(range(len(chunk)))
-        if start + len(chunk) > len(ids) - count:
-            rows.append(out.logits.cpu())
-    return torch.cat(rows)[-count:]

@@ -10,6 +10,7 @@ from ..same_text import difference, gap_at
 from .lane import Lane
 from .measured import REFERENCE, Answered, Place, Run, Skipped
 from .questions import Question
+from .teacher import Text
 
 
 class Bench:
@@ -21,8 +22,8 @@ class Bench:
         self.lanes, self.questions = list(lanes), list(questions)
         self.failed: dict[str, str] = {}
         """Lane -> why it left the bench."""
-        self.texts: list[tuple[list[int], tuple[int, ...]]] = []
-        """Prompt and answer ids of the first lane's turns so far."""
+        self.texts: list[Text] = []
+        """The first lane's answers so far."""
         self._loaded, self._options = loaded, options
         self._system = [{"role": "system", "content": system}] if system else []
 
@@ -53,7 +54,7 @@ class Bench:
                     made = self._turn(question, turn, prompt, asked)
                     asked += 1
                 yield from made
-                self.texts.append((prompt, made[0].answered.tokens))
+                self.texts.append(Text(question.category, prompt, made[0].answered.tokens))
                 answer = self._loaded.text(made[0].answered.tokens)
                 messages.append({"role": "assistant", "content": answer})
 

@@ -22,6 +22,7 @@ from .measured import REFERENCE, Run, Skipped
 from .output import Output
 from .partial import Partial, fingerprint
 from .peers import PEERS, PeerLane, untouched
+from .premise import measure_premise
 from .questions import Question, read_questions
 from .report import Report
 
@@ -59,7 +60,9 @@ def run_bench(settings: Settings, request: Request, output: Output) -> int:
     }
     partial = Partial(output.path, identity) if output.path else None
     runs, skipped, finished = _ask(bench, partial, console)
-    report = Report(where, runs, skipped, left_out | bench.failed, _alpha(loaded, bench, settings), finished)
+    premise = measure_premise(loaded.target, loaded.resources.vocabulary, bench.texts) if finished else []
+    alpha = _alpha(loaded, bench, settings)
+    report = Report(where, runs, skipped, left_out | bench.failed, alpha, finished, premise)
     output.write(report)
     if partial is None:
         return 0 if finished else 130

@@ -12,6 +12,7 @@ from .summary import Summary, summarise
 
 if TYPE_CHECKING:
     from .alpha import Alpha
+    from .premise import Premise
 
 FORMAT = "spectui.bench/1"
 
@@ -28,6 +29,7 @@ class Report:
     alpha: "Alpha | None" = None
     finished: bool = True
     """Whether every question was asked."""
+    premise: "Sequence[Premise]" = ()
 
     @property
     def summaries(self) -> list[Summary]:
@@ -43,6 +45,7 @@ class Report:
             "left_out": self.left_out,
             "skipped": [{"question_id": one.question_id, "reason": one.reason} for one in self.skipped],
             "pair": self.alpha.to_json() if self.alpha else None,
+            "next_next": [one.to_json() for one in self.premise],
             "runs": [run.to_json() for run in self.runs],
             "summary": [summary.to_json() for summary in self.summaries],
         }

@@ -63,6 +63,11 @@ def grids(report: Report) -> list[Grid]:
         columns = ["lane", *map(str, range(1, depth + 1))]
         padded = [row + ["–"] * (len(columns) - len(row)) for row in rows]
         made.append(Grid("acceptance by draft position", columns, padded))
+    if report.premise:
+        tops = [int(name.removeprefix("top_")) for name in report.premise[0].to_json() if name.startswith("top_")]
+        rows = [[one.category, *(f"{one.share(top):.0%}" for top in tops), str(one.tokens)] for one in report.premise]
+        title = "the token after the next one is among the k highest of the last logits"
+        made.append(Grid(title, ["category", *(f"k = {top}" for top in tops), "tokens"], rows))
     return made
 
 

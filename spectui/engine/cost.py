@@ -1,10 +1,11 @@
 """The cost model: what verification takes on this device, and what is therefore worth drafting."""
 
+from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from statistics import median
 from time import perf_counter
 
-from .step import Step
+from .step import Source, Step
 
 SIZES = (1, 2, 4, 8, 16, 32, 64)
 
@@ -37,6 +38,12 @@ class CostModel:
         if expected > 0.0:
             ratio = min(4.0, max(0.25, ms / expected))
             self._drift += 0.05 * (ratio - self._drift)
+
+    def worth(self) -> float:
+        """The least probability of acceptance that pays for one more node in a tree of middle size; 0 if unmeasured."""
+        if not self.points:
+            return 0.0
+        return 0.5 * (self._curve(17) - self._curve(9)) / 8.0 / self._curve(9)
 
     def best_size(self, scores: Sequence[float], last: int | None = None) -> int:
         """How many of the nodes to verify: the m that maximises (1 + the m highest scores) / T(m + 1).
@@ -93,22 +100,33 @@ def measure(run: Callable[[int], None], seconds: float = 1.5, rounds: int = 7) -
     return CostModel({size: median(values) for size, values in times.items()})
 
 
+Group = tuple[str, int, int, int]
+RANKS = (0, 1, 3, 8, 32)
+"""Ranks are learnt apart up to each of these."""
+
+
+def group_of(source: Source, depth: int) -> Group:
+    """What is learnt together: a source of one kind, n-gram length and rank, at one depth."""
+    rank = 0 if source.rank is None else bisect_left(RANKS, source.rank)
+    return source.kind, source.n or 0, rank, min(depth, 8)
+
+
 class Calibration:
-    """Turns a source's own estimates into frequencies of acceptance, learnt per source and depth."""
+    """Turns a source's own estimates into frequencies of acceptance, learnt per source, rank, match and depth."""
 
     def __init__(self) -> None:
-        self._sums: dict[tuple[str, int], tuple[float, float, float]] = {}
+        self._sums: dict[Group, tuple[float, float, float]] = {}
 
-    def estimate(self, kind: str, depth: int, probability: float | None) -> float:
+    def estimate(self, source: Source, depth: int, probability: float | None) -> float:
         """Calibrated probability that a node of this source and depth is accepted once its parent is."""
         if probability is None:
-            return self.usual(kind)
-        _, predicted, accepted = self._sums.get((kind, min(depth, 8)), (0.0, 0.0, 0.0))
+            return self.usual(source.kind)
+        _, predicted, accepted = self._sums.get(group_of(source, depth), (0.0, 0.0, 0.0))
         return min(0.995, probability * (accepted + 4.0) / (predicted + 4.0))
 
     def usual(self, kind: str) -> float:
         """How often a node of this source is accepted once its parent is, at whatever depth; 0.8 before any was."""
-        sums = [values for (source, _), values in self._sums.items() if source == kind]
+        sums = [values for group, values in self._sums.items() if group[0] == kind]
         return (sum(s[2] for s in sums) + 3.2) / (sum(s[0] for s in sums) + 4.0)
 
     def learn(self, step: Step) -> None:
@@ -118,11 +136,11 @@ class Calibration:
             depths.append(1 if node.parent < 0 else depths[node.parent] + 1)
             if node.fate not in ("accepted", "rejected"):
                 continue
-            key = (node.source.kind, min(depths[-1], 8))
-            offered, predicted, accepted = (0.98 * value for value in self._sums.get(key, (0.0, 0.0, 0.0)))
+            group = group_of(node.source, depths[-1])
+            offered, predicted, accepted = (0.98 * value for value in self._sums.get(group, (0.0, 0.0, 0.0)))
             hit = float(node.fate == "accepted")
             probability = 0.5 if node.probability is None else node.probability
-            self._sums[key] = (offered + 1.0, predicted + probability, accepted + hit)
+            self._sums[group] = (offered + 1.0, predicted + probability, accepted + hit)
 
 
 class Gate:

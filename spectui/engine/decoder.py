@@ -125,7 +125,7 @@ class Decoder:
         verdict = self._judge(DraftTree(), out, position=len(prompt) - 1, step=-1)
         _, self.answer.end = cut(self.answer, [verdict.token], self.limits, self.options.max_new_tokens)
         self.answer.tokens.append(verdict.token)
-        self._begin(Known(verdict.extra))
+        self._begin(Known(verdict.top_ids))
         ms = watch.now()
         return Prefill(ms, reused, verdict.token, self.clock.stamp(ms))
 
@@ -180,7 +180,7 @@ class Decoder:
         step = self._record(tree, verdict, tokens[:kept], limit, out, watch)
         self.answer.tokens.extend(tokens[:kept])
         self.answer.end = end
-        self._known = Known(verdict.extra, None if out.hidden is None else out.hidden[:, verdict.row])
+        self._known = Known(verdict.top_ids, None if out.hidden is None else out.hidden[:, verdict.row])
         self._index += 1
         plan.learn(step)
         for name, other in self._drafters.items():
@@ -217,11 +217,16 @@ class Decoder:
         return plan.prune(tree, self.options.speculation) if rule.prunable else tree
 
     def _judge(self, tree: DraftTree, out: Output, position: int, step: int) -> Verdict:
-        needs = self._drafters[self.mode].needs
-        top = min(needs.top_ids, self._resources.vocabulary)
-        extra = out.logits[:, : self._resources.vocabulary].topk(top, -1).indices if top else None
         tokens = self.answer.tokens
-        made = Pass(tree, out.logits, position, step, lambda node: [*tokens, *tree.path_tokens(node)], extra)
+        made = Pass(
+            tree,
+            out.logits,
+            position,
+            step,
+            lambda node: [*tokens, *tree.path_tokens(node)],
+            self._drafters[self.mode].needs.top_ids,
+            self._resources.vocabulary,
+        )
         return RULES[self.options.speculation.rule].judge(made, self._chooser)
 
     def _record(

@@ -36,6 +36,14 @@ class Speculation:
     draft_tree: int = 0
     """Nodes of the draft model's tree; 0 drafts a chain."""
     rule: str = "coupled"
+    max_ngram_size: int = 3
+    """The longest n-gram that retrieval looks up."""
+    num_pred_tokens: int = 20
+    """The most tokens that LogitSpec copies behind one n-gram."""
+    draft_tree_capacity: int = 64
+    """Tokens of LogitSpec's tree, the pending one included, and how many guesses it considers."""
+    full_tree: bool = False
+    """Whether all that a method proposes is verified, whatever it costs, as published; for comparisons."""
 
     def __post_init__(self) -> None:
         fixed = self.draft_tokens not in ("auto", "schedule")
@@ -43,6 +51,9 @@ class Speculation:
             good = isinstance(self.draft_tokens, int) and 1 <= self.draft_tokens <= 16
             _check(good, "draft tokens", "auto, schedule or 1 to 16", self.draft_tokens)
         _check(0 <= self.draft_tree <= 64, "draft tree", "from 0 (a chain) to 64 nodes", self.draft_tree)
+        _check(1 <= self.max_ngram_size <= 8, "max n-gram size", "from 1 to 8", self.max_ngram_size)
+        _check(1 <= self.num_pred_tokens <= 64, "num pred tokens", "from 1 to 64", self.num_pred_tokens)
+        _check(1 <= self.draft_tree_capacity <= 64, "draft tree capacity", "from 1 to 64", self.draft_tree_capacity)
 
 
 @dataclass(frozen=True, slots=True)

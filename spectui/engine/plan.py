@@ -25,13 +25,13 @@ class Plan:
         """The most nodes to propose when ``room`` tokens may follow the root, and why it is none."""
         if room <= 0:
             return 0, "only the target's own token still fits"
-        if speculation.draft_tokens == "auto" and not speculation.draft_tree and not self.gate.open:
+        if _adaptive(speculation) and not self.gate.open:
             return 0, CLOSED
         return MOST_NODES, None
 
     def prune(self, tree: DraftTree, speculation: Speculation) -> DraftTree:
         """The nodes worth verifying at their measured cost; everything where a fixed size was asked for."""
-        if not len(tree) or speculation.draft_tokens != "auto" or speculation.draft_tree or not self.cost:
+        if not len(tree) or not _adaptive(speculation) or not self.cost:
             return tree
         scores = self._calibrated(tree)
         self._last = self.cost.best_size(scores, self._last)
@@ -44,8 +44,8 @@ class Plan:
         scores: list[float] = []
         for node, parent in enumerate(tree.parents):
             above = 1.0 if parent < 0 else scores[parent]
-            kind, depth = tree.sources[node].kind, tree.depths[node]
-            scores.append(above * self.calibration.estimate(kind, depth, tree.probabilities[node]))
+            estimate = self.calibration.estimate(tree.sources[node], tree.depths[node], tree.probabilities[node])
+            scores.append(above * estimate)
         return scores
 
     def learn(self, step: Step) -> None:
@@ -54,3 +54,8 @@ class Plan:
         self.calibration.learn(step)
         plain = self.cost.plain_ms(len(step.nodes) + 1, step.ms.verify) + step.ms.commit + step.ms.other
         self.gate.note(len(step.emitted), step.ms.wall, plain if self.cost else 0.0)
+
+
+def _adaptive(speculation: Speculation) -> bool:
+    """Whether the measured cost decides, because nobody has asked for a fixed size."""
+    return speculation.draft_tokens == "auto" and not speculation.draft_tree and not speculation.full_tree

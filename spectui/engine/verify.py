@@ -18,8 +18,8 @@ class Verdict:
 
     path: tuple[int, ...]
     token: int
-    extra: tuple[int, ...] = ()
-    """The extra integers asked for at the last node of the path."""
+    top_ids: tuple[int, ...] = ()
+    """The ids of the highest logits at the last node of the path, best first, as many as were asked for."""
 
     @property
     def row(self) -> int:
@@ -40,8 +40,15 @@ class Pass:
     """Number of the step, for noise that must be fresh each step."""
     seen: Callable[[int], Sequence[int]]
     """Node -> token ids of the sequence and of the node's path."""
-    extra: Tensor | None = None
-    """Integers [nodes + 1, k] to bring back for the last accepted node, in the same transfer."""
+    top_ids: int = 0
+    """How many ids of the highest logits to bring back for the last accepted node."""
+    vocabulary: int | None = None
+    """Ids from here on have no text and are not among them."""
+
+    def top(self, rows: slice) -> Tensor:
+        """Ids of the highest logits of some rows, best first, int64 [rows, up to top_ids]."""
+        logits = self.logits[rows, : self.vocabulary]
+        return logits.topk(min(self.top_ids, logits.shape[-1]), -1).indices
 
     def index(self, node: int) -> int:
         """Sequence index of the token that is chosen after ``node``."""
@@ -83,18 +90,21 @@ class Coupled:
     prunable = True
 
     def judge(self, made: Pass, chooser: Chooser) -> Verdict:
-        """Choose at root and nodes in one batch, then walk; one transfer from the device."""
+        """Choose at root and nodes in one batch, then walk; one transfer from a device that is not the CPU."""
         nodes = range(-1, len(made.tree))
         seen = [made.seen(node) for node in nodes] if chooser.needs_seen else None
         chosen = chooser.choose(made.logits, [made.index(node) for node in nodes], seen)
-        if made.extra is None:
-            choices, extra = chosen.tolist(), []
+        if made.top_ids and chosen.device.type != "cpu":
+            packed = torch.cat([chosen[:, None], made.top(slice(None))], 1).tolist()
+            choices = [row[0] for row in packed]
         else:
-            packed = torch.cat([chosen[:, None], made.extra], 1).tolist()
-            choices, extra = [row[0] for row in packed], [row[1:] for row in packed]
+            packed, choices = [], chosen.tolist()
         path = walk(made.tree, choices)
         row = path[-1] + 1 if path else 0
-        return Verdict(tuple(path), choices[row], tuple(extra[row]) if extra else ())
+        if packed:
+            return Verdict(tuple(path), choices[row], tuple(packed[row][1:]))
+        top = made.top(slice(row, row + 1))[0].tolist() if made.top_ids else ()
+        return Verdict(tuple(path), choices[row], tuple(top))
 
 
 _ACCEPT, _RESIDUAL = 1, 2
@@ -121,8 +131,8 @@ class Classic:
             child, p = self._try(made.tree, node, p, uniforms(key(*word, _ACCEPT), 64).tolist())
             if child is None:
                 token = int((p.log() + gumbel(key(*word, _RESIDUAL), len(p), p.device)).argmax())
-                extra = () if made.extra is None else tuple(made.extra[node + 1].tolist())
-                return Verdict(tuple(path), token, extra)
+                top = made.top(slice(node + 1, node + 2))[0].tolist() if made.top_ids else ()
+                return Verdict(tuple(path), token, tuple(top))
             path.append(child)
             node = child
 

@@ -14,13 +14,29 @@ def quoted(text: str) -> str:
 def source_words(source: Source) -> str:
     """Where a token came from, in a few words."""
     words = source.kind
-    if source.n is not None:
-        words += f" {source.n}-gram"
     if source.rank:
         words += f" #{source.rank + 1}"
+    if source.n is not None:
+        words += f"{' +' if source.rank is not None else ''} {source.n}-gram"
     if source.count is not None:
         words += f" ×{source.count}"
     return words
+
+
+def origin(record: StepText) -> str:
+    """How the accepted tokens of a method without a draft model came about: guessed, copied; empty for others."""
+    parts: list[tuple[str, str, str]] = []
+    for node, text in zip(record.step.nodes, record.nodes, strict=True):
+        if node.fate != "accepted":
+            continue
+        if node.source.n is not None:
+            if parts and parts[-1][0] == "copied":
+                parts[-1] = ("copied", parts[-1][1] + text, parts[-1][2])
+            else:
+                parts.append(("copied", text, " from the text before"))
+        elif node.source.kind == "guess":
+            parts.append(("guessed", text, f" (rank {node.source.rank})"))
+    return ", then ".join(f"{verb} {quoted(text)}{rest}" for verb, text, rest in parts)
 
 
 def sentence(record: StepText) -> str:
@@ -29,7 +45,8 @@ def sentence(record: StepText) -> str:
     last = quoted(record.emitted[-1]) if record.emitted else "∅"
     kind = step.emitted[-1].kind if step.emitted else "target"
     count = step.accepted
-    words = f"{count} drafted token{'s' if count != 1 else ''} stood"
+    how = origin(record)
+    words = f"{count} drafted token{'s' if count != 1 else ''}{f' ({how})' if how else ''} stood"
     if kind == "target":
         return f"Nothing was drafted{f' ({step.why_no_draft})' if step.why_no_draft else ''}; the target said {last}."
     if kind == "bonus":

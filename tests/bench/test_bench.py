@@ -16,9 +16,11 @@ from spectui.bench.measured import Run, Skipped
 from spectui.bench.output import Output
 from spectui.bench.partial import Partial, write_atomically
 from spectui.bench.peers import PEERS, PeerLane, untouched
+from spectui.bench.premise import measure_premise
 from spectui.bench.questions import Question
 from spectui.bench.report import Report, csv_text, json_text
 from spectui.bench.tables import markdown_text, print_report
+from spectui.bench.teacher import Text
 from spectui.engine.errors import UserError
 from spectui.environment import environment
 from spectui.loaded import prepare
@@ -50,7 +52,8 @@ def report(loaded):
     runs = list(bench.runs({}))
     draft = loaded.resources.draft
     alpha = measure_alpha(loaded.target, draft, loaded.resources.vocabulary, 0.0, bench.texts)
-    return Report(environment(loaded, SETTINGS.options()), runs, (), left_out, alpha)
+    premise = measure_premise(loaded.target, loaded.resources.vocabulary, bench.texts)
+    return Report(environment(loaded, SETTINGS.options()), runs, (), left_out, alpha, premise=premise)
 
 
 def test_every_lane_answers_every_turn_with_the_same_text(report):
@@ -99,7 +102,7 @@ def test_csv_markdown_and_table_say_the_same(report):
 
 def test_alpha_is_one_for_a_model_against_itself(loaded):
     prompt = loaded.prompt([{"role": "user", "content": "Hello!"}])
-    texts = [(prompt, [5, 6, 7, 8])]
+    texts = [Text("", prompt, [5, 6, 7, 8])]
     same = measure_alpha(loaded.target, loaded.target, loaded.resources.vocabulary, 1.0, texts)
     assert same.overlap == pytest.approx(1.0, abs=1e-5)
     assert same.top_1 == 1.0
@@ -112,12 +115,29 @@ def test_alpha_is_the_shared_probability(loaded, report):
     draft, n = loaded.resources.draft, loaded.resources.vocabulary
     ids = loaded.prompt([{"role": "user", "content": "Hello!"}])
     answer = [40, 50]
-    found = measure_alpha(loaded.target, draft, n, 1.0, [(ids, answer)])
+    found = measure_alpha(loaded.target, draft, n, 1.0, [Text("", ids, answer)])
     with torch.inference_mode():
         inputs = torch.tensor([[*ids, answer[0]]])
         p, q = (m(input_ids=inputs).logits[0, -2:, :n].softmax(-1) for m in (loaded.pair.target, loaded.pair.draft))
     assert found.overlap == pytest.approx(float(torch.minimum(p, q).sum(-1).mean()), abs=1e-4)
     assert 0.5 < report.alpha.overlap < 1.0
+
+
+def test_the_premise_is_counted_from_the_logits_one_step_earlier(loaded):
+    import torch
+
+    ids = loaded.prompt([{"role": "user", "content": "Hello!"}])
+    answer = [40, 50, 50, 60]
+    (found,) = measure_premise(loaded.target, loaded.resources.vocabulary, [Text("x", ids, answer)])
+    with torch.inference_mode():
+        logits = loaded.pair.target(input_ids=torch.tensor([[*ids, *answer[:-1]]])).logits[0, len(ids) - 1 :]
+    for top in (1, 8, 32, 60):
+        hits = 0
+        for row, chosen, following in zip(logits, answer, answer[1:], strict=False):
+            order = [token for token in row.argsort(descending=True).tolist() if token != chosen]
+            hits += following in order[:top]
+        assert found.within[top] == hits
+    assert found.tokens == 3
 
 
 def test_peers_are_untouched_modules_on_the_same_weights(loaded):

@@ -69,9 +69,9 @@ def test_calibration_turns_overconfidence_into_frequencies():
     calibration = Calibration()
     for index in range(200):
         calibration.learn(step_of("accepted" if index % 2 else "rejected"))
-    assert calibration.estimate("s", 1, 0.9) == pytest.approx(0.5, abs=0.06)
-    assert calibration.estimate("s", 1, None) == pytest.approx(0.5, abs=0.06)
-    assert calibration.estimate("unheard of", 1, 0.9) == pytest.approx(0.9)
+    assert calibration.estimate(Source("s"), 1, 0.9) == pytest.approx(0.5, abs=0.06)
+    assert calibration.estimate(Source("s"), 1, None) == pytest.approx(0.5, abs=0.06)
+    assert calibration.estimate(Source("unheard of"), 1, 0.9) == pytest.approx(0.9)
 
 
 def gate_after(tokens, ms, plain, steps):

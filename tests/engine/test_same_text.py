@@ -23,6 +23,7 @@ SPECULATIONS = [
     Speculation(draft_tokens=4),
     Speculation(draft_tokens="schedule"),
     Speculation(draft_tree=16),
+    Speculation(full_tree=True),
 ]
 
 
@@ -65,14 +66,17 @@ def test_a_random_switch_at_every_step_gives_the_text_of_ar(models, sampling, se
     decoder = decoder_of(*models, "ar", Options(sampling, max_new_tokens=80))
     install(decoder, RandomTrees(decoder._resources, seed, truth=PROMPT + expected))
     used = set()
+    every = [*MODES, "toy"]
+    first = rng.sample(every, len(every))
 
     def switch(decoder):
-        if rng.random() < 0.25:
-            decoder.mode = "toy"
+        mode = first.pop() if first else rng.choice(every)
+        if mode == "toy":
+            decoder.mode = mode
         else:
-            decoder.set_mode(rng.choice(list(MODES)))
+            decoder.set_mode(mode)
             decoder.set_options(Options(sampling, rng.choice(SPECULATIONS), 80))
-        used.add(decoder.mode)
+        used.add(mode)
 
     tokens, _ = run(decoder, PROMPT, switch)
     assert tokens == expected

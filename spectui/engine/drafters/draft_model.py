@@ -15,6 +15,7 @@ from .draft_cache import DraftCache
 from .drafter import Context, Drafter, Resources
 
 MOST = 16
+CHAIN = Source("draft", rank=0)
 _DRAW = 3
 
 
@@ -116,7 +117,7 @@ class DraftModel(Drafter):
         count = len(tree)
         gain, path = 1.0, 1.0
         for depth, probability in enumerate(tree.probabilities, 1):
-            path *= context.calibration.estimate("draft", depth, probability)
+            path *= context.calibration.estimate(CHAIN, depth, probability)
             gain += path
         more = path * context.calibration.usual("draft")
         now = context.cost.verify_ms(count + 1) + count * self._token_ms

@@ -44,6 +44,8 @@ MODES: dict[str, Mode] = {
             drafts=False,
         ),
         Mode("draft", "Draft model", "a small model guesses ahead", "draft_model:DraftModel", needs_draft=True),
+        Mode("logitspec", "LogitSpec", "the last logits guess, retrieval continues", "logitspec:LogitSpec"),
+        Mode("pld", "Prompt look-up", "copies what followed the same tokens before", "prompt_lookup:PromptLookup"),
     )
 }
 

@@ -39,8 +39,11 @@ from ..widgets.transcript import Transcript
 if TYPE_CHECKING:
     from ...session import Session
 
-READ_OUT_TICKS = 3
-"""Tape, step pane and numbers change three times a second while an answer streams: nobody reads faster."""
+READ_OUT_TICKS = 6
+"""Half ticks from one change of tape, step pane and numbers to the next while an answer streams: nobody reads faster.
+
+Text and read-outs change in different half ticks, because a paint redraws everything that lies between its changes.
+"""
 
 MODE_KEYS: list[BindingType] = [
     Binding(f"f{number}", f"mode('{mode.name}')", mode.title, id=f"mode.{mode.name}", priority=True, show=False)
@@ -122,7 +125,7 @@ class ChatScreen(Screen[None]):
         self.prompt.focus()
         self._show_header()
         self._show_numbers()
-        self.set_interval(TICK, self._tick)
+        self.set_interval(TICK / 2, self._tick)
         self.call_after_refresh(self.session.load)
 
     def _set_empty(self, empty: bool) -> None:
@@ -133,9 +136,10 @@ class ChatScreen(Screen[None]):
     # -- what comes from the decode thread
 
     def _tick(self) -> None:
-        self.bridge.drain()
         self._ticks += 1
-        if self._news is not None and (self._ticks % READ_OUT_TICKS == 0 or not self._answering):
+        if self._ticks % 2:
+            self.bridge.drain()
+        elif self._news is not None and (self._ticks % READ_OUT_TICKS == 0 or not self._answering):
             if not self._chosen:
                 self.tape.show(self._news)
                 if self.step_pane.display:
@@ -165,7 +169,6 @@ class ChatScreen(Screen[None]):
                 self.transcript.add_first(record)
             case TurnText(turn=turn):
                 self._answering, self._chosen = True, False
-                self.prompt.cursor_blink = False
                 self.metric_bar.rates.clear()
                 self.transcript.begin_answer(MODES[turn.mode].title)
             case SwitchText(switch=switch):
@@ -280,6 +283,7 @@ class ChatScreen(Screen[None]):
             self._set_empty(False)
             self.transcript.follow = True
             self.transcript.begin_question(sanitise(text.strip()))
+            self.prompt.cursor_blink = False
             self._unasked = text.strip()
             self.call_after_refresh(self._ask)
             return True

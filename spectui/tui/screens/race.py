@@ -206,7 +206,7 @@ class RaceScreen(Screen[None]):
             pane.read_out(self.shown.lanes.get(name), places.get(name), longest)
         if self.table.display:
             grid = race_grid(self.book)
-            self.table.update(rich_table(grid if self.size.width >= 110 else only(grid, NARROW)))
+            self.table.update(rich_table(grid if self.size.width >= 132 else only(grid, NARROW)))
         self._show_head()
 
     def _show_head(self) -> None:

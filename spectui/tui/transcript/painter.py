@@ -45,6 +45,8 @@ class Painter:
 
     def __init__(self, palette: Palette, width: int, indent: int) -> None:
         self._palette, self._width, self._indent = palette, width, indent
+        self._blanks: dict[tuple[tuple[int, int], str], Strip] = {}
+        """The latest blank row: its place changes whenever the document grows."""
 
     def row(self, paragraph: Paragraph, flow: Flow, at: Position, mark: str, overlay: Overlay) -> Strip:
         """One row, with a position mark of one cell or none."""
@@ -63,7 +65,9 @@ class Painter:
 
     def blank(self, at: tuple[int, int], mark: str) -> Strip:
         """A row below the document, whose end has the offset ``at``."""
-        return self._strip([self._space(self._width - len(mark), at)], mark)
+        if (at, mark) not in self._blanks:
+            self._blanks = {(at, mark): self._strip([self._space(self._width - len(mark), at)], mark)}
+        return self._blanks[at, mark]
 
     def _paint(
         self, paragraph: Paragraph, flow: Flow, at: Position, mark: str, lit: Span | None, chosen: int | None

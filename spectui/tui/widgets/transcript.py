@@ -343,7 +343,7 @@ class Transcript(Widget, can_focus=True):
     def _settle(self) -> None:
         """Repaint what growth has changed: the last rows, or everything if the view had to move."""
         self._pending = False
-        top, position, edge = self._viewport.top, self._position, self._edge
+        top, position, edge, rows = self._viewport.top, self._position, self._edge, len(self._rows)
         if self._shape_up():
             self.refresh(self._all)
         elif not self.paused:
@@ -352,14 +352,15 @@ class Transcript(Widget, can_focus=True):
             if self._viewport.top != top:
                 self.refresh(self._all)
             else:
-                self._refresh_from(next((y for y, at in enumerate(self._rows) if at >= edge), self.size.height))
+                first = next((y for y, at in enumerate(self._rows) if at >= edge), self.size.height)
+                self._refresh_rows(first, max(rows, len(self._rows)))
                 if self._position != position:
                     self.refresh(Region(self.size.width - 1, 0, 1, self.size.height))
         self._tell()
 
-    def _refresh_from(self, y: int) -> None:
-        if y < self.size.height:
-            self.refresh(Region(0, y, self.size.width, self.size.height - y))
+    def _refresh_rows(self, first: int, end: int) -> None:
+        if first < end:
+            self.refresh(Region(0, first, self.size.width, end - first))
 
     def _moved(self) -> None:
         """Show another part."""

@@ -1,0 +1,1 @@
+"""Finding continuations in tokens that are known already."""

@@ -1,0 +1,36 @@
+"""What the step pane says about methods that guess and copy."""
+
+from spectui.engine.step import Emitted, Node, Source, Step, Times
+from spectui.record.events import StepText
+from spectui.tui.story import origin, sentence, source_words
+
+
+def record(*nodes, last="!", kind="correction"):
+    made = tuple(Node(1, index - 1, source, 0.5, fate) for index, (_, source, fate) in enumerate(nodes))
+    accepted = sum(node.fate == "accepted" for node in made)
+    emitted = (*(Emitted(1, "accepted") for _ in range(accepted)), Emitted(2, kind))
+    step = Step("m", 3, 9, 1.0, made, accepted, emitted, Times(0, 1, 0, 0, 1), (), 64)
+    texts = tuple(text for text, _, _ in nodes)
+    return StepText("chat", step, texts, (*texts[:accepted], last))
+
+
+GUESS, COPY = Source("guess", rank=4), Source("guess", rank=4, n=2, at=57)
+
+
+def test_a_guess_and_what_was_copied_behind_it():
+    told = record((" model", GUESS, "accepted"), (" of", COPY, "accepted"), (" the", COPY, "accepted"))
+    assert origin(told) == 'guessed " model" (rank 4), then copied " of the" from the text before'
+    assert origin(told) in sentence(told)
+
+
+def test_a_draft_model_needs_no_origin():
+    told = record((" a", Source("draft", rank=0), "accepted"), (" b", Source("draft", rank=0), "rejected"))
+    assert origin(told) == ""
+    assert "(" not in sentence(told)
+
+
+def test_sources_in_words():
+    assert source_words(Source("next", n=3, at=1)) == "next 3-gram"
+    assert source_words(GUESS) == "guess #5"
+    assert source_words(COPY) == "guess #5 + 2-gram"
+    assert source_words(Source("prompt", n=2)) == "prompt 2-gram"
