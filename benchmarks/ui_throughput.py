@@ -23,11 +23,18 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.prompts import FAMILIES
+from benchmarks.prompts import CITIES, FAMILIES, NAMES
 from spectui.tui.app import SWITCH_INTERVAL
 
-PROMPTS = FAMILIES["story"]
-"""The family with the longest answers, about 100 tokens each."""
+PROMPTS = {
+    "100 tokens": FAMILIES["story"][:10],
+    "512 tokens": [
+        "Turn this text into a bullet list.\n\n"
+        + " ".join(f"{name} is a pilot from {city}. {name} has a cat called Luna." for name in NAMES[:6])
+        for city in CITIES[:4]
+    ],
+}
+"""By the usual length of the answer; the long ones go in circles, which is as good for measuring a screen."""
 
 
 def percentile(values: list[float], share: int) -> float:
@@ -96,8 +103,10 @@ def fake_child(seconds: float, size: int) -> dict[str, float]:
     }
 
 
-def real_child(pairs: int, mode: str) -> dict[str, list[float]]:
-    """Tokens a second of the demo pair, answer by answer, shown on the screen and not, in turn.
+def real_child(pairs: int, mode: str) -> dict[str, list[list[float]]]:
+    """Tokens and seconds of the demo pair by length of answer, [tokens shown, seconds, tokens not shown, seconds] a pair.
+
+    Answer by answer shown on the screen and not, in turn.
 
     Both in one process, whose speed depends on where its memory came to lie. An answer that is not shown leaves the
     app idle: its records are dropped in the decode thread, as in a program without a screen.
@@ -139,27 +148,27 @@ def real_child(pairs: int, mode: str) -> dict[str, list[float]]:
             app.session.ask(prompt)
         await asyncio.to_thread(ended.get)
 
-    rates: dict[str, list[float]] = {"shown": [], "hidden": []}
+    sums: dict[str, list[list[float]]] = {length: [] for length in PROMPTS}
 
     async def pilot(_: object) -> None:
         nonlocal shown
         await asyncio.to_thread(ended.get)
-        await answer(PROMPTS[0])
+        await answer(next(iter(PROMPTS.values()))[0])
         for pair in range(pairs):
-            sums = {True: [0, 0.0], False: [0, 0.0]}
-            for number, prompt in enumerate(PROMPTS):
-                for shown in (True, False) if (pair + number) % 2 else (False, True):
-                    await answer(prompt)
-                    sums[shown][0] += meter.numbers.emitted - 1
-                    sums[shown][1] += meter.numbers.decode_ms / 1e3
-            rates["shown"].append(sums[True][0] / sums[True][1])
-            rates["hidden"].append(sums[False][0] / sums[False][1])
+            for length, prompts in PROMPTS.items():
+                made = [0.0, 0.0, 0.0, 0.0]
+                for number, prompt in enumerate(prompts):
+                    for shown in (True, False) if (pair + number) % 2 else (False, True):
+                        await answer(prompt)
+                        made[0 if shown else 2] += meter.numbers.emitted - 1
+                        made[1 if shown else 3] += meter.numbers.decode_ms / 1e3
+                sums[length].append(made)
         shown = True
         app.exit(0)
 
     app.run(auto_pilot=pilot)
     app.close()
-    return rates
+    return sums
 
 
 def child(*words: str) -> Any:
@@ -206,11 +215,17 @@ def report(seconds: float, pairs: int) -> None:
     Console().print(table)
     rows = Table("real pair, median of interleaved pairs", "not shown, tok/s", "shown, tok/s", "ratio", "budget")
     for mode in ("ar", "draft"):
-        rates = child("real", str(pairs), mode)
-        ratios = [shown / hidden for shown, hidden in zip(rates["shown"], rates["hidden"], strict=True)]
-        spread = f"{median(ratios):.3f} ({min(ratios):.3f} to {max(ratios):.3f})"
-        rows.add_row(mode, f"{median(rates['hidden']):.0f}", f"{median(rates['shown']):.0f}", spread, "0.95")
-    Console().print(rows)
+        sums = child("real", str(pairs), mode)
+        together = [[sum(column) for column in zip(*parts, strict=True)] for parts in zip(*sums.values(), strict=True)]
+        for length, made in {**sums, "all": together}.items():
+            shown, hidden = [one[0] / one[1] for one in made], [one[2] / one[3] for one in made]
+            ratios = [a / b for a, b in zip(shown, hidden, strict=True)]
+            spread = f"{median(ratios):.3f} ({min(ratios):.3f} to {max(ratios):.3f})"
+            name = f"{mode}, {length}" if length != "all" else f"{mode}, all answers"
+            rows.add_row(
+                name, f"{median(hidden):.0f}", f"{median(shown):.0f}", spread, "0.95" if length == "all" else ""
+            )
+    Console(width=100).print(rows)
 
 
 def main() -> None:
