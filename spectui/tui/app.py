@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 
 MakeSession = Callable[[Callable[[Record], None]], Session]
 PLAIN_THEME = "spectui-ansi"
-SWITCH_INTERVAL = 1e-4
+SWITCH_INTERVAL = 2e-5
 """Seconds that the screen may hold the interpreter while the decode thread waits for it, several times a step."""
 
 

@@ -1,26 +1,25 @@
 """LogitSpec: the last logits guess the token after the next one, and retrieval continues from each guess."""
 
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 
-from ..retrieval.ngram_pool import NgramPool
-from ..step import Source
+from ..cost import RANKS
+from ..retrieval.copying import Copying
+from ..retrieval.frequency import Frequency
+from ..step import Source, Step
 from ..tree import ROOT, DraftTree
 from .drafter import Context, Drafter, Needs, Resources
-from .prompt_lookup import add_copied
 
-FIRST_GUESS, FALL = 0.3, 0.9
-"""A guess of rank r is right with probability FIRST_GUESS / (r + 1) ** FALL, before anything was learnt."""
+GUESSED = dict(enumerate((0.06, 0.04, 0.06, 0.08, 0.12, 0.1)))
+"""Group of ranks -> how likely the next token is among its guesses, before anything was learnt about this model."""
+MEMBERS = (1, 1, 2, 5, 24, 31)
+"""How many ranks each group has."""
 NOTHING = "nothing to copy, and the target's other candidates are unlikely to come next"
 
 
 def branch_length(rank: int) -> int:
     """Tokens of a guess's branch, the guess included: 4 up to rank 8, 3 up to rank 32, else 1 (2507.01449)."""
     return 4 if rank <= 8 else 3 if rank <= 32 else 1
-
-
-def guess_prior(rank: int) -> float:
-    """How likely the guess of this rank is the next token."""
-    return float(FIRST_GUESS / (rank + 1) ** FALL)
 
 
 class LogitSpec(Drafter):
@@ -32,10 +31,12 @@ class LogitSpec(Drafter):
 
     def __init__(self, resources: Resources) -> None:
         super().__init__(resources)
-        self._pool = NgramPool(3, 20)
+        self._copying = Copying(3, 20)
         self._capacity = 64
-        self._doubtful = True
-        self._ends: frozenset[int] = resources.ends
+        self._ends = resources.ends
+        self._guessed = Frequency(GUESSED)
+        self._top: tuple[int, Sequence[int]] = (-1, ())
+        """(index of the pending token, the candidates for the next one), to learn from."""
 
     @property
     def needs(self) -> Needs:  # type: ignore[override]
@@ -44,36 +45,53 @@ class LogitSpec(Drafter):
 
     def begin(self, tokens: Sequence[int]) -> None:
         """The sequence may have changed anywhere."""
-        self._doubtful = True
+        self._copying.doubt()
+
+    def observe(self, step: Step, mine: bool) -> None:
+        """Learn how often copies and guesses are right, verified or not."""
+        self._copying.observe(step)
+        position, top = self._top
+        if position == step.position and step.emitted and top:
+            token = step.emitted[0].token
+            hit = bisect_left(RANKS, top.index(token)) if token in top else -1
+            for group in GUESSED:
+                self._guessed.note(group, group == hit)
+        self._top = (-1, ())
 
     def propose(self, context: Context, limit: int) -> DraftTree:
         """The branch of the next token, then the branches of the guesses, best first."""
-        wanted = context.speculation
-        if (self._pool.longest, self._pool.span) != (wanted.max_ngram_size, wanted.num_pred_tokens):
-            self._pool, self._doubtful = NgramPool(wanted.max_ngram_size, wanted.num_pred_tokens), True
-        self._capacity = wanted.draft_tree_capacity
-        self._pool.follow(context.tokens, self._doubtful)
-        self._doubtful = False
+        self._adopt(context)
+        self._copying.follow(context.tokens)
         most = min(limit, self._capacity - 1)
-        tree = DraftTree(merge=not wanted.full_tree)
-        floor = 0.0 if wanted.full_tree else context.cost.worth()
-        self._ends = frozenset() if wanted.full_tree else self.resources.ends
-        self._next(context, tree, min(most, context.remaining))
+        full = context.speculation.full_tree
+        floor = 0.0 if full else context.cost.worth()
+        tree = DraftTree(merge=not full)
+        match = self._copying.next(context.tokens)
+        if match is not None:
+            source = Source("next", n=match.n, at=match.at)
+            self._copying.add(tree, ROOT, match, min(most, context.remaining), source, self._ends)
         for rank, guess in self._guesses(context):
-            source = Source("guess", rank=rank)
-            if len(tree) >= most or context.calibration.estimate(source, 1, guess_prior(rank)) < floor:
+            likely = self._likely(rank)
+            if len(tree) >= most or context.calibration.estimate(Source("guess", rank=rank), 1, likely) < floor:
                 break
-            self._guess(context, tree, rank, guess, most)
+            self._guess(context, tree, rank, guess, likely, most)
         if not len(tree):
             tree.why = NOTHING
         return tree
 
-    def _next(self, context: Context, tree: DraftTree, most: int) -> None:
-        """What followed the longest n-gram that ends in the pending token."""
-        match = self._pool.find(context.tokens[-self._pool.longest :])
-        if match is not None:
-            source = Source("next", n=match.n, at=match.at)
-            add_copied(tree, ROOT, self._pool.continuation(match, most), match, source, self._ends)
+    def _adopt(self, context: Context) -> None:
+        """Take over the parameters that a person has set."""
+        wanted = context.speculation
+        if (self._copying.pool.longest, self._copying.pool.span) != (wanted.max_ngram_size, wanted.num_pred_tokens):
+            self._copying = Copying(wanted.max_ngram_size, wanted.num_pred_tokens)
+        self._capacity = wanted.draft_tree_capacity
+        self._ends = frozenset() if wanted.full_tree else self.resources.ends
+        self._top = (len(context.tokens) - 1, context.top_ids)
+
+    def _likely(self, rank: int) -> float:
+        """How likely the guess of this rank is the next token."""
+        group = bisect_left(RANKS, rank)
+        return self._guessed.share(group) / MEMBERS[group]
 
     def _guesses(self, context: Context) -> Iterator[tuple[int, int]]:
         """(rank, id) of the target's other candidates for the pending token, best first."""
@@ -82,13 +100,13 @@ class LogitSpec(Drafter):
             if token != pending and token not in self.resources.never:
                 yield rank, token
 
-    def _guess(self, context: Context, tree: DraftTree, rank: int, guess: int, most: int) -> None:
+    def _guess(self, context: Context, tree: DraftTree, rank: int, guess: int, likely: float, most: int) -> None:
         """A guess and what followed the longest n-gram that ends in it."""
-        node = tree.add(guess, ROOT, Source("guess", rank=rank), guess_prior(rank))
+        node = tree.add(guess, ROOT, Source("guess", rank=rank), likely)
         room = min(branch_length(rank), context.remaining, most - len(tree) + 1) - 1
         if room <= 0 or guess in self._ends:
             return
-        match = self._pool.find([*context.tokens[-self._pool.longest :], guess])
+        match = self._copying.pool.find([*context.tokens[-self._copying.pool.longest :], guess])
         if match is not None:
             source = Source("guess", rank=rank, n=match.n, at=match.at)
-            add_copied(tree, node, self._pool.continuation(match, room), match, source, self._ends)
+            self._copying.add(tree, node, match, room, source, self._ends)

@@ -2,14 +2,12 @@
 
 from collections.abc import Sequence
 
-from ..retrieval.ngram_pool import Match, NgramPool
-from ..step import Source
+from ..retrieval.copying import Copying
+from ..step import Source, Step
 from ..tree import ROOT, DraftTree
 from .drafter import Context, Drafter, Resources
 
 COPIED = 10
-TRUST = {1: 0.4, 2: 0.6, 3: 0.75}
-"""n-gram length -> how likely a copied token is right, before anything was learnt about this text."""
 NOTHING = "these tokens have not occurred before"
 
 
@@ -18,32 +16,25 @@ class PromptLookup(Drafter):
 
     def __init__(self, resources: Resources) -> None:
         super().__init__(resources)
-        self._pool = NgramPool(3, COPIED)
-        self._doubtful = True
+        self._copying = Copying(3, COPIED)
 
     def begin(self, tokens: Sequence[int]) -> None:
         """The sequence may have changed anywhere."""
-        self._doubtful = True
+        self._copying.doubt()
+
+    def observe(self, step: Step, mine: bool) -> None:
+        """Learn how far copying can be trusted."""
+        self._copying.observe(step)
 
     def propose(self, context: Context, limit: int) -> DraftTree:
         """One chain, or nothing."""
-        self._pool.follow(context.tokens, self._doubtful)
-        self._doubtful = False
-        match = self._pool.find(context.tokens[-self._pool.longest :])
+        if self._copying.pool.longest != context.speculation.max_ngram_size:
+            self._copying = Copying(context.speculation.max_ngram_size, COPIED)
+        self._copying.follow(context.tokens)
+        match = self._copying.next(context.tokens)
         if match is None:
             return DraftTree(why=NOTHING)
         tree = DraftTree()
-        copied = self._pool.continuation(match, min(limit, context.remaining))
-        add_copied(tree, ROOT, copied, match, Source("prompt", n=match.n, at=match.at), self.resources.ends)
+        source = Source("prompt", n=match.n, at=match.at)
+        self._copying.add(tree, ROOT, match, min(limit, context.remaining), source, self.resources.ends)
         return tree
-
-
-def add_copied(
-    tree: DraftTree, parent: int, tokens: Sequence[int], match: Match, source: Source, ends: frozenset[int]
-) -> int:
-    """Hang a chain of copied tokens below ``parent``, up to one that ends an answer; the last node."""
-    for token in tokens:
-        if parent != ROOT and tree.tokens[parent] in ends:
-            break
-        parent = tree.add(token, parent, source, TRUST.get(match.n, 0.75))
-    return parent
