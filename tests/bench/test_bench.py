@@ -231,3 +231,28 @@ def test_files_are_whole_or_not_there(tmp_path):
     assert list(tmp_path.iterdir()) == [folder]
     write_atomically(tmp_path / "new" / "file", "x")
     assert (tmp_path / "new" / "file").read_text() == "x"
+
+
+def test_the_full_logitspec_tree_on_the_demo_pair_is_the_official_one(loaded):
+    from spectui.engine.options import Options, Speculation
+
+    from ..engine.test_logitspec import pairs, slow_tree
+
+    options = Options(speculation=Speculation(full_tree=True), max_new_tokens=60)
+    decoder = loaded.decoder("logitspec", options)
+    drafter = decoder._drafters["logitspec"]
+    propose, sizes = drafter.propose, []
+
+    def check(context, limit):
+        tree = propose(context, limit)
+        if context.remaining >= 20:
+            assert pairs(tree) == slow_tree(list(context.tokens), list(context.top_ids))
+            sizes.append(len(tree))
+        return tree
+
+    drafter.propose = check
+    decoder.prefill(loaded.prompt([{"role": "user", "content": "Copy this text.\n\nOtto is a pilot. Otto has a cat."}]))
+    while decoder.answer.end is None:
+        decoder.step()
+    assert sizes
+    assert set(sizes) == {63}
