@@ -129,7 +129,9 @@ def test_chat_without_a_terminal_is_one_line():
 
 def test_compare_prints_a_table_with_the_promise(tmp_path):
     file = tmp_path / "race.jsonl"
-    done = spectui("compare", "Hello!", "--headless", "--rounds", "2", "--record", str(file))
+    done = spectui(
+        "compare", "Hello!", "--modes", "draft", "--headless", "--rounds", "2", "--record", str(file)
+    )  # fmt: skip
     assert done.returncode == 0
     text = done.stdout.decode()
     assert "same as AR ✓" in text
@@ -163,7 +165,7 @@ def test_bench_writes_a_report_and_a_plot(tmp_path):
         (("bench", "--questions", os.devnull), 1, "holds no question"),
         (("bench", "-o", "/dev/null/x.json"), 1, "cannot write /dev/null/x.json"),
         (("compare", "--headless"), 2, "--headless needs a prompt"),
-        (("compare", "Hello!", "--headless", "--draft", "none"), 1, "a race takes 2 to 5 lanes"),
+        (("compare", "Hello!", "--headless", "--draft", "none", "--modes", "draft"), 1, "a race takes 2 to 5 lanes"),
         (("compare", "Hello!"), 1, "needs a terminal"),
     ],
 )

@@ -1,10 +1,10 @@
 """A conversation with the real pair, without a screen."""
 
-import json
 from queue import Queue
 
 import pytest
 
+from spectui.engine.drafters.registry import MODES
 from spectui.engine.options import Options, Sampling
 from spectui.metrics import Meter
 from spectui.models.choice import ModelChoice
@@ -161,8 +161,9 @@ def test_what_cannot_be_loaded_fails_with_one_line(choice, mode, words):
 def test_without_a_draft_the_mode_is_autoregressive_and_the_reason_is_told():
     made = Talk(ModelChoice(draft="none"))
     ready = made.until(Ready)
-    assert ready.modes == ("ar",)
-    assert json.dumps(ready.unavailable)
+    assert ready.modes == tuple(mode.name for mode in MODES.values() if not mode.needs_draft)
+    assert "--draft" in ready.unavailable["draft"]
+    assert made.session.mode == "ar"
     made.session.ask("Hello!")
     assert made.answer()[0].startswith("Hello")
     assert made.session.close(5)
