@@ -5,7 +5,8 @@ from collections.abc import Callable, Sequence
 from statistics import median
 from time import perf_counter
 
-from .step import Source, Step
+from .step import Source
+from .tree import ROOT, DraftTree
 
 SIZES = (1, 2, 4, 8, 16, 32, 64)
 
@@ -129,18 +130,27 @@ class Calibration:
         sums = [values for group, values in self._sums.items() if group[0] == kind]
         return (sum(s[2] for s in sums) + 3.2) / (sum(s[0] for s in sums) + 4.0)
 
-    def learn(self, step: Step) -> None:
-        """Take in the fates of a step's nodes whose parents were walked."""
-        depths: list[int] = []
-        for node in step.nodes:
-            depths.append(1 if node.parent < 0 else depths[node.parent] + 1)
-            if node.fate not in ("accepted", "rejected"):
+    def learn(self, tree: DraftTree, emitted: Sequence[int]) -> None:
+        """Take in what really came where a tree was proposed, verified or not.
+
+        A node says something if its parent came true and the token after the parent is known.
+        """
+        true = {ROOT}
+        for node, parent in enumerate(tree.parents):
+            depth = tree.depths[node]
+            if parent not in true or depth > len(emitted):
                 continue
-            group = group_of(node.source, depths[-1])
+            hit = tree.tokens[node] == emitted[depth - 1]
+            if hit:
+                true.add(node)
+            group = group_of(tree.sources[node], depth)
             offered, predicted, accepted = (0.98 * value for value in self._sums.get(group, (0.0, 0.0, 0.0)))
-            hit = float(node.fate == "accepted")
-            probability = 0.5 if node.probability is None else node.probability
-            self._sums[group] = (offered + 1.0, predicted + probability, accepted + hit)
+            probability = tree.probabilities[node]
+            self._sums[group] = (
+                offered + 1.0,
+                predicted + (0.5 if probability is None else probability),
+                accepted + hit,
+            )
 
 
 class Gate:

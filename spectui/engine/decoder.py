@@ -209,12 +209,13 @@ class Decoder:
             rule_is_coupled=rule.same_text,
             cost=self.cost,
             calibration=plan.calibration,
+            prompt=self.answer.prompt_length,
             step=self._index,
             top_ids=self._known.top_ids,
             hidden=self._known.hidden,
         )
         tree = drafter.propose(context, limit).shallow(room)
-        return plan.prune(tree, self.options.speculation) if rule.prunable else tree
+        return plan.prune(tree, self.options.speculation, rule.prunable)
 
     def _judge(self, tree: DraftTree, out: Output, position: int, step: int) -> Verdict:
         tokens = self.answer.tokens

@@ -20,6 +20,8 @@ class Plan:
     calibration: Calibration = field(default_factory=Calibration)
     gate: Gate = field(default_factory=Gate)
     _last: int | None = None
+    _proposed: DraftTree = field(default_factory=DraftTree)
+    """What was proposed for the running step, before anything was dropped."""
 
     def limit(self, speculation: Speculation, room: int) -> tuple[int, str | None]:
         """The most nodes to propose when ``room`` tokens may follow the root, and why it is none."""
@@ -29,9 +31,13 @@ class Plan:
             return 0, CLOSED
         return MOST_NODES, None
 
-    def prune(self, tree: DraftTree, speculation: Speculation) -> DraftTree:
-        """The nodes worth verifying at their measured cost; everything where a fixed size was asked for."""
-        if not len(tree) or not _adaptive(speculation) or not self.cost:
+    def prune(self, tree: DraftTree, speculation: Speculation, allowed: bool = True) -> DraftTree:
+        """The nodes worth verifying at their measured cost; all of them where a fixed size was asked for.
+
+        ``allowed`` tells whether the rule lets nodes be dropped by their scores.
+        """
+        self._proposed = tree
+        if not len(tree) or not allowed or not _adaptive(speculation) or not self.cost:
             return tree
         scores = self._calibrated(tree)
         self._last = self.cost.best_size(scores, self._last)
@@ -51,7 +57,8 @@ class Plan:
     def learn(self, step: Step) -> None:
         """Take in what a step of this mode showed."""
         self.cost.note(len(step.nodes) + 1, step.ms.verify)
-        self.calibration.learn(step)
+        self.calibration.learn(self._proposed, [emitted.token for emitted in step.emitted])
+        self._proposed = DraftTree()
         plain = self.cost.plain_ms(len(step.nodes) + 1, step.ms.verify) + step.ms.commit + step.ms.other
         self.gate.note(len(step.emitted), step.ms.wall, plain if self.cost else 0.0)
 

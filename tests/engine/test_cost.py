@@ -68,7 +68,9 @@ def step_of(fate, probability=0.9, emitted=1, wall=5.0):
 def test_calibration_turns_overconfidence_into_frequencies():
     calibration = Calibration()
     for index in range(200):
-        calibration.learn(step_of("accepted" if index % 2 else "rejected"))
+        tree = DraftTree()
+        tree.add(1, ROOT, Source("s"), 0.9)
+        calibration.learn(tree, [1 if index % 2 else 2])
     assert calibration.estimate(Source("s"), 1, 0.9) == pytest.approx(0.5, abs=0.06)
     assert calibration.estimate(Source("s"), 1, None) == pytest.approx(0.5, abs=0.06)
     assert calibration.estimate(Source("unheard of"), 1, 0.9) == pytest.approx(0.9)

@@ -13,6 +13,7 @@ from ..tree import DraftTree
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from ..retrieval.snapshot import Reader
     from ..target import Target
 
 
@@ -38,6 +39,8 @@ class Resources:
     """Ids that must not be drafted, because draft and target disagree about them."""
     ends: frozenset[int] = field(default_factory=frozenset)
     """Ids that end an answer: nothing is worth drafting below them."""
+    datastore: "Reader | None" = None
+    """Texts to look up in, if there are any."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +58,9 @@ class Context:
     """Whether drafts may share the target's noise and be dropped by score."""
     cost: CostModel
     calibration: Calibration
-    step: int
+    prompt: int = 0
+    """How many of the tokens were asked; the others were answered."""
+    step: int = 0
     """Number of the step, for draws that must be fresh each step."""
     top_ids: Sequence[int] = ()
     """Ids of the target's highest logits at the pending token, best first; empty if unknown."""

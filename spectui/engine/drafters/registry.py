@@ -44,6 +44,7 @@ MODES: dict[str, Mode] = {
             drafts=False,
         ),
         Mode("draft", "Draft model", "a small model guesses ahead", "draft_model:DraftModel", needs_draft=True),
+        Mode("sssd", "SSSD", "retrieval from the conversation and a datastore that learns", "sssd:Sssd"),
         Mode("logitspec", "LogitSpec", "the last logits guess, retrieval continues", "logitspec:LogitSpec"),
         Mode("pld", "Prompt look-up", "copies what followed the same tokens before", "prompt_lookup:PromptLookup"),
     )
@@ -51,5 +52,5 @@ MODES: dict[str, Mode] = {
 
 
 def default_mode(has_draft: bool) -> str:
-    """The mode of a new conversation: the draft model's if there is one, else autoregressive."""
-    return "draft" if has_draft else "ar"
+    """The mode of a new conversation: the draft model's if there is one, else SSSD, which needs nothing."""
+    return "draft" if has_draft else "sssd"

@@ -1,0 +1,79 @@
+"""What followed a match, token by token: the same question put to the conversation's trie and to a datastore."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from ..step import Source
+from .snapshot import Found
+from .trie import TrieNode
+
+
+@dataclass(frozen=True, slots=True)
+class Follower:
+    """A token that followed."""
+
+    token: int
+    share: float
+    """How likely it is, given what it follows."""
+    source: Source
+    node: Any
+    """What its own followers are asked with."""
+
+
+class Followers(Protocol):
+    """A place where the end of the sequence was found."""
+
+    @property
+    def root(self) -> Any:
+        """What the first followers are asked with."""
+        ...
+
+    def of(self, node: Any, depth: int, least: float) -> Iterator[Follower]:
+        """The tokens behind a node of the given depth (root 0) whose share is at least ``least``."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class InConversation:
+    """A match of ``n`` tokens in the trie.
+
+    The first token weighs 0.6, each level below another 0.6 + 0.1 n (SSSD, 2411.05894). The official shares count
+    occurrences that nothing follows yet; otherwise they are left out.
+    """
+
+    root: TrieNode
+    n: int
+    prompt: int
+    """Length of the prompt: what stands before it was asked, the rest answered."""
+    official: bool
+
+    def of(self, node: TrieNode, depth: int, least: float) -> Iterator[Follower]:
+        """The children of a trie's node."""
+        children = node.children or {}
+        total = node.count if self.official else sum(child.count for child in children.values())
+        weight = (0.6 + 0.1 * self.n if depth else 0.6) / total if total else 0.0
+        for token, child in children.items():
+            share = weight * child.count
+            if share >= least:
+                kind = "prompt" if child.at < self.prompt else "output"
+                yield Follower(token, share, Source(kind, n=self.n, count=child.count, at=child.at), child)
+
+
+@dataclass(frozen=True, slots=True)
+class InDatastore:
+    """Continuations of the query, by how many of them go on alike; no discount."""
+
+    root: Sequence[Found]
+
+    def of(self, node: Sequence[Found], depth: int, least: float) -> Iterator[Follower]:
+        """What stands at ``depth`` in the continuations of a node."""
+        groups: dict[int, list[Found]] = defaultdict(list)
+        for found in node:
+            if len(found.row) > depth:
+                groups[found.row[depth]].append(found)
+        for token, group in groups.items():
+            share = len(group) / len(node)
+            if share >= least:
+                yield Follower(token, share, Source("datastore", n=group[0].n, count=len(group)), group)

@@ -1,0 +1,92 @@
+"""What a drafter may look up in a datastore: sub-indexes that stay as they are, and texts that it must not see."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+from struct import Struct
+
+from .suffix_index import SuffixIndex, pack
+
+ENTRIES = 100
+"""Continuations that a look-up takes in all (SSSD, 2411.05894)."""
+LEAST = 10
+"""Continuations that even a small sub-index may give beside a large one."""
+ENOUGH = 50
+"""Fewer continuations than this, and the query is shortened by a token and looked up again."""
+
+Row = tuple[int, ...]
+
+
+def prompt_key(prompt: Sequence[int]) -> str:
+    """What an answer to ``prompt`` is filed under, so that it can be kept from those who answer it again."""
+    return blake2b(pack(prompt, 4), digest_size=12).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A continuation that stands in the datastore."""
+
+    row: Row
+    """Tokens, cut at the end of the text."""
+    n: int
+    """Length of the query that it follows."""
+
+
+class Snapshot:
+    """Some sub-indexes, without the answers to one prompt."""
+
+    def __init__(self, indexes: Sequence[SuffixIndex], hidden: str = "") -> None:
+        self.indexes = tuple(indexes)
+        self._hidden = [
+            [(answer.start, answer.stop) for answer in index.answers if answer.key == hidden] if hidden else []
+            for index in self.indexes
+        ]
+        sizes = [len(index) for index in self.indexes]
+        self._shares = [max(LEAST, ENTRIES * size // max(1, sum(sizes))) for size in sizes]
+
+    def __len__(self) -> int:
+        return sum(len(index) for index in self.indexes)
+
+    def look_up(self, query: Sequence[int], count: int, enough: int = ENOUGH) -> list[Found]:
+        """Up to ``count`` tokens behind each place where ``query`` stands, and then behind its shorter ends.
+
+        The query loses a token at its front until at least ``enough`` continuations were found.
+        """
+        found: list[Found] = []
+        for n in range(len(query), 0, -1):
+            part = query[len(query) - n :]
+            for index, share, hidden in zip(self.indexes, self._shares, self._hidden, strict=True):
+                found += [Found(row, n) for row in _rows(index, part, count, share, hidden)]
+            if len(found) >= enough:
+                break
+        return found
+
+
+def _rows(
+    index: SuffixIndex, query: Sequence[int], count: int, most: int, hidden: Sequence[tuple[int, int]]
+) -> Iterator[Row]:
+    """Continuations of a query in one sub-index: all of them, or ``most`` at even distances in sorted order."""
+    first, stop = index.find(pack(query, index.width))
+    unpack = Struct(f">{count}{'H' if index.width == 2 else 'I'}").unpack
+    end, size = 256**index.width - 1, count * index.width
+    total = stop - first
+    for pick in range(min(most, total)):
+        place = index.order[first + (pick * total // most if total > most else pick)]
+        if any(start <= place < until for start, until in hidden):
+            continue
+        row: Row = unpack(index.after(place + len(query), count).ljust(size, b"\xff"))
+        yield row[: row.index(end)] if end in row else row
+
+
+@dataclass(slots=True)
+class Reader:
+    """A drafter's way to a datastore that may grow meanwhile."""
+
+    indexes: Callable[[], Sequence[SuffixIndex]]
+    """The sub-indexes as they are now."""
+    hides: bool = False
+    """Whether answers to the very prompt that is answered are kept away: a comparison must not feed itself."""
+
+    def snapshot(self, prompt: Sequence[int]) -> Snapshot:
+        """What may be looked up while ``prompt`` is answered."""
+        return Snapshot(self.indexes(), prompt_key(prompt) if self.hides else "")
