@@ -134,6 +134,9 @@ def bench(
     skip_bad_lines: Annotated[
         bool, typer.Option("--skip-bad-lines", help="Go on after a line that is not a question.")
     ] = False,
+    learning: Annotated[
+        bool, typer.Option("--learning", help="Let each lane look up its own answers to earlier questions (sssd).")
+    ] = False,
 ) -> None:
     """Measure modes and peers on many questions, interleaved, against autoregressive decoding."""
     chosen = _names(modes, MODES, "mode") or list(MODES)
@@ -143,7 +146,7 @@ def bench(
 
     others = _names(peers, PEERS, "peer")
     _names(form, FORMATS, "format")
-    request = Request(questions or ["demo"], chosen, others, limit, skip_bad_lines)
+    request = Request(questions or ["demo"], chosen, others, limit, skip_bad_lines, learning)
     raise typer.Exit(run_bench(settings, request, Output(form, output, plot)))
 
 
@@ -167,7 +170,12 @@ def _session_maker(settings: Settings) -> "Callable[[Callable[[Record], None]], 
     from .session import Session
 
     return lambda sink: Session(
-        settings.choice(), settings.options(), settings.decoding.mode or None, sink, settings.decoding.system or None
+        settings.choice(),
+        settings.options(),
+        settings.decoding.mode or None,
+        sink,
+        settings.decoding.system or None,
+        settings.store(),
     )
 
 

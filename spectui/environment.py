@@ -41,6 +41,7 @@ def environment(loaded: Loaded, options: Options) -> dict[str, Any]:
             "draft_tree": speculation.draft_tree,
             "rule": speculation.rule,
         },
+        "datastore_tokens": sum(map(len, loaded.store.indexes)) if loaded.store else 0,
         "verification_ms": {str(rows): ms for rows, ms in loaded.cost.points.items()},
         "verification_context": MEASURED_CONTEXT,
     }

@@ -39,7 +39,7 @@ _DECODING = {
         int | None, typer.Option("--num-pred-tokens", help="Most tokens that logitspec copies behind an n-gram.")
     ],
     "draft_tree_capacity": Annotated[
-        int | None, typer.Option("--draft-tree-capacity", help="Tokens of logitspec's tree, root included.")
+        int | None, typer.Option("--draft-tree-capacity", help="Tokens of the trees of logitspec and sssd, with root.")
     ],
     "full_tree": Annotated[
         bool | None, typer.Option("--full-tree", help="Verify all that is proposed, as published; for comparisons.")
@@ -48,26 +48,33 @@ _DECODING = {
 }
 
 
+_DATASTORE = {
+    "use": Annotated[bool | None, typer.Option("--datastore/--no-datastore", help="Look up in earlier texts (sssd).")],
+    "learn": Annotated[bool | None, typer.Option("--learn/--no-learn", help="Add finished answers to them.")],
+}
+
+
 def with_settings(several_modes: bool = False) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Give a command the common flags; it is called with the Settings that they make, and with its own flags.
 
-    With ``several_modes`` the flag is ``--modes``, which the command has itself.
+    With ``several_modes`` the flag is ``--modes``, which the command has itself, and nothing is learnt.
     """
     decoding = {name: kind for name, kind in _DECODING.items() if not (several_modes and name == "mode")}
+    datastore = {name: kind for name, kind in _DATASTORE.items() if not (several_modes and name == "learn")}
 
     def wrap(command: Callable[..., None]) -> Callable[..., None]:
         own = list(inspect.signature(command, eval_str=True).parameters.values())[1:]
         common = [
             inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=kind)
-            for name, kind in (_MODEL | decoding).items()
+            for name, kind in (_MODEL | decoding | datastore).items()
         ]
 
         @functools.wraps(command)
         def run(**flags: Any) -> None:
             chosen = {section: {name: flags.pop(name) for name in names} for section, names in sections.items()}
-            command(make_settings(chosen["model"], chosen["decoding"]), **flags)
+            command(make_settings(chosen), **flags)
 
-        sections = {"model": _MODEL, "decoding": decoding}
+        sections = {"model": _MODEL, "decoding": decoding, "datastore": datastore}
         own = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in own]
         arguments = [p for p in own if p.default is inspect.Parameter.empty]
         options = [p for p in own if p.default is not inspect.Parameter.empty]
@@ -79,9 +86,11 @@ def with_settings(several_modes: bool = False) -> Callable[[Callable[..., None]]
     return wrap
 
 
-def make_settings(model: dict[str, Any], decoding: dict[str, Any]) -> Settings:
-    """File and environment, then the flags; raises BadParameter for what a flag cannot be."""
-    settings = load_settings(config_file()).with_flags("model", **model).with_flags("decoding", **decoding)
+def make_settings(chosen: dict[str, dict[str, Any]]) -> Settings:
+    """File and environment, then the flags of each section; raises BadParameter for what a flag cannot be."""
+    settings = load_settings(config_file())
+    for section, flags in chosen.items():
+        settings = settings.with_flags(section, **flags)
     mode = settings.decoding.mode
     if mode and mode not in MODES:
         raise typer.BadParameter(f"unknown mode {mode!r}; choose from {', '.join(MODES)}")

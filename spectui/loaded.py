@@ -1,9 +1,11 @@
 """From a loaded pair to the engine's parts: target, draft, measured cost, and which modes they allow."""
 
 import gc
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from importlib.metadata import version
+from pathlib import Path
 from statistics import median
 from time import perf_counter
 
@@ -16,10 +18,16 @@ from .engine.cost import CostModel, measure
 from .engine.decoder import Decoder
 from .engine.drafters.drafter import Resources
 from .engine.drafters.registry import MODES, Mode
+from .engine.errors import UserError
 from .engine.options import Options
+from .engine.retrieval.datastore import Datastore
+from .engine.retrieval.live import LiveStore
+from .engine.retrieval.snapshot import Reader
 from .engine.step import Source
 from .engine.target import Target
 from .engine.tree import DraftTree
+from .models.choice import StoreChoice
+from .models.fingerprint import fingerprint
 from .models.loading import Pair
 from .models.sanitise import sanitise_line
 from .models.stops import stop_cut
@@ -41,13 +49,33 @@ class Loaded:
     limits: Limits
     cost: CostModel
     ready: Ready
+    store: LiveStore | None = None
+    """The datastore, if one is used."""
 
-    def decoder(self, mode: str, options: Options, clock: Clock | None = None) -> Decoder:
-        """A decoder with a cache of its own, on a real clock unless another is given."""
-        made = Decoder(self.target, self.resources, self.limits, CostModel(self.cost.points), clock)
+    def decoder(self, mode: str, options: Options, clock: Clock | None = None, reader: Reader | None = None) -> Decoder:
+        """A decoder with a cache of its own, on a real clock unless another is given.
+
+        Without a ``reader`` it looks up in the datastore as it is now, less the answers to its own prompt, as
+        comparisons must.
+        """
+        if reader is None and self.store is not None:
+            reader = self.store.frozen()
+        resources = replace(self.resources, datastore=reader)
+        made = Decoder(self.target, resources, self.limits, CostModel(self.cost.points), clock)
         made.set_options(options)
         made.set_mode(mode)
         return made
+
+    @contextmanager
+    def undisturbed(self) -> Iterator[None]:
+        """While something is measured nothing is learnt beside it."""
+        if self.store is not None:
+            self.store.pause()
+        try:
+            yield
+        finally:
+            if self.store is not None:
+                self.store.resume()
 
     def holds(self, lanes: int, tokens: int) -> bool:
         """Whether the memory that is free now holds so many caches of so many tokens, with a fifth to spare."""
@@ -65,8 +93,11 @@ class Loaded:
         return str(self.pair.tokenizer.decode(list(ids), skip_special_tokens=True))
 
 
-def prepare(pair: Pair, progress: Progress, begun: float) -> Loaded:
-    """Wrap a pair for the engine and measure what verification costs; ``begun`` is when loading began."""
+def prepare(pair: Pair, progress: Progress, begun: float, choice: StoreChoice | None = None) -> Loaded:
+    """Wrap a pair for the engine and measure what verification costs; ``begun`` is when loading began.
+
+    A datastore that cannot be used is left out, with a note that says why.
+    """
     limits = Limits(pair.context, pair.eos, stop_cut(pair.tokenizer))
     target = Target(pair.target)
     draft = Target(pair.draft) if pair.draft is not None else None
@@ -83,6 +114,7 @@ def prepare(pair: Pair, progress: Progress, begun: float) -> Loaded:
     unavailable = {
         mode.name: why for mode in MODES.values() if (why := _why_not(mode, target, resources, why_no_draft))
     }
+    store, store_note = open_store(pair, choice)
     ready = Ready(
         model=sanitise_line(pair.name),
         draft=sanitise_line(pair.draft_name) if pair.draft_name is not None else None,
@@ -92,11 +124,28 @@ def prepare(pair: Pair, progress: Progress, begun: float) -> Loaded:
         context=limits.context,
         modes=tuple(name for name in MODES if name not in unavailable),
         unavailable=unavailable,
-        notes=tuple(map(sanitise_line, pair.notes)),
+        notes=tuple(map(sanitise_line, (*pair.notes, *store_note))),
         versions={name: version(name) for name in ("spectui", "torch", "transformers")},
     )
     _leave_out_of_collections()
-    return Loaded(pair, target, resources, limits, cost, ready)
+    return Loaded(pair, target, resources, limits, cost, ready, store)
+
+
+def store_of(pair: Pair, folder: Path) -> Datastore:
+    """The datastore of a pair's tokenizer, which need not exist yet."""
+    mark = fingerprint(pair.tokenizer)
+    return Datastore(folder / mark, mark, pair.vocabulary, pair.name)
+
+
+def open_store(pair: Pair, choice: StoreChoice | None) -> tuple[LiveStore | None, tuple[str, ...]]:
+    """The datastore that was chosen, or why it is not used."""
+    if choice is None:
+        return None, ()
+    try:
+        return LiveStore(store_of(pair, choice.folder), choice.learns), ()
+    except (OSError, UserError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        return None, (f"the datastore is not used: {reason}; spectui datastore clear begins a new one",)
 
 
 def _leave_out_of_collections() -> None:

@@ -34,6 +34,11 @@ def conversations() -> Path:
     return (_below_home("data") or _DIRS.user_data_path) / "conversations"
 
 
+def datastores() -> Path:
+    """Datastores, one folder for each tokenizer."""
+    return (_below_home("data") or _DIRS.user_data_path) / "datastores"
+
+
 def state_folder() -> Path:
     """The log, and the history of prompts."""
     return _below_home("state") or _DIRS.user_state_path

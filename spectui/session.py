@@ -11,11 +11,12 @@ from .engine.errors import UserError
 from .engine.events import End, Event, Turn
 from .engine.options import Options
 from .engine.worker import Call, Change, Quit, Stop, SwitchMode, Worker, describe, is_out_of_memory
-from .models.choice import ModelChoice
+from .models.choice import ModelChoice, StoreChoice
 from .models.sanitise import sanitise
 from .record.events import EndText, Failed, Loading, Note, Raced, Record
 
 if TYPE_CHECKING:
+    from .engine.retrieval.snapshot import Reader
     from .loaded import Loaded
     from .record.transcribe import Transcriber
 
@@ -49,9 +50,11 @@ class Session:
         mode: str | None,
         sink: Sink,
         system: str | None = None,
+        store: StoreChoice | None = None,
     ) -> None:
         self.modes: Mapping[str, Mode] = MODES
         self._choice, self._options, self._mode = choice, options, mode
+        self._store = store
         self._sink = sink
         self._worker = Worker(self._emit, self._crashed)
         self._loaded: Loaded | None = None
@@ -59,6 +62,7 @@ class Session:
         self._system = [{"role": "system", "content": system}] if system else []
         self._messages: list[dict[str, str]] = []
         self._asked: Asked | None = None
+        self._reader: Reader | None = None
         self._running = False
         self.environment: dict[str, Any] = {}
         """Where this session runs, for reports; empty until the models are loaded."""
@@ -131,8 +135,13 @@ class Session:
         self._worker.submit(Call(self._forget))
 
     def close(self, timeout: float = 1.0) -> bool:
-        """Stop whatever runs and end the decode thread; whether it ended within ``timeout`` seconds."""
-        return self._worker.close(timeout)
+        """Stop whatever runs and end the threads; whether they ended within about ``timeout`` seconds.
+
+        Answers that wait to be learnt are learnt first.
+        """
+        ended = self._worker.close(timeout)
+        store = self._loaded.store if self._loaded is not None else None
+        return (store is None or store.close(timeout)) and ended
 
     def _run(self, function: Callable[[], None]) -> None:
         if self._running:
@@ -157,7 +166,7 @@ class Session:
             from .models.loading import load_pair
 
             pair = load_pair(self._choice, self._progress)
-            self._loaded = prepare(pair, self._progress, begun)
+            self._loaded = prepare(pair, self._progress, begun, self._store)
             self._begin(self._loaded)
         except UserError as error:
             self._fail(str(error))
@@ -181,13 +190,18 @@ class Session:
             raise UserError(f"mode {mode!r} cannot run: {loaded.ready.unavailable.get(mode, 'there is no such mode')}")
         self._transcribers = {lane: Transcriber(loaded.pair.tokenizer, lane) for lane in (CHAT, BASELINE)}
         self._mode = mode
-        self._worker.lanes[CHAT] = loaded.decoder(mode, self._options)
+        if loaded.store is not None:
+            loaded.store.failed = self._learns_no_more
+            self._reader = loaded.store.reader()
+        self._worker.lanes[CHAT] = loaded.decoder(mode, self._options, reader=self._reader)
         self.environment = environment(loaded, self._options)
         self._sink(loaded.ready)
 
-    def _answer(self, text: str) -> None:
+    def _answer(self, text: str, again: bool = False) -> None:
         if self._loaded is None:
             return
+        if self._reader is not None:
+            self._reader.hides = again
         try:
             prompt = self._prompt(text)
         except UserError as error:
@@ -197,6 +211,8 @@ class Session:
         if end.reason == "error":
             return
         emitted = self._worker.lanes[CHAT].answer.emitted
+        if self._loaded.store is not None and end.reason != "stopped" and not again:
+            self._loaded.store.learn(prompt, emitted)
         self._asked = Asked(text, prompt, len(emitted))
         self._messages += [
             {"role": "user", "content": text},
@@ -212,7 +228,7 @@ class Session:
         if len(self._messages) >= 2:
             question = self._messages[-2]["content"]
             del self._messages[-2:]
-            self._answer(question)
+            self._answer(question, again=True)
 
     def _measure(self) -> None:
         if self._loaded is None or self._asked is None or not self._asked.emitted:
@@ -220,7 +236,8 @@ class Session:
         options = replace(self._options, max_new_tokens=self._asked.emitted)
         self._worker.lanes[BASELINE] = self._loaded.decoder("ar", options)
         try:
-            self._decode(BASELINE, self._asked.question, self._asked.prompt, "ar")
+            with self._loaded.undisturbed():
+                self._decode(BASELINE, self._asked.question, self._asked.prompt, "ar")
         finally:
             del self._worker.lanes[BASELINE]
 
@@ -233,7 +250,8 @@ class Session:
         try:
             prompt = asked.prompt if text is None and asked else self._prompt(text or "")
             question = asked.question if text is None and asked else text or ""
-            race(loaded, self._worker, self._transcribers, self._sink, modes, self._options, prompt, question)
+            with loaded.undisturbed():
+                race(loaded, self._worker, self._transcribers, self._sink, modes, self._options, prompt, question)
         except UserError as error:
             self._sink(Note(sanitise(str(error))))
         self._running = False
@@ -253,6 +271,11 @@ class Session:
     def _forget(self) -> None:
         self._messages = []
         self._asked = None
+
+    def _learns_no_more(self, message: str) -> None:
+        """Called in the thread that learns; records are told in the decode thread."""
+        log.warning(message)
+        self._worker.submit(Call(lambda: self._sink(Note(sanitise(message)))))
 
     def _crashed(self, error: BaseException) -> None:
         log.error("unexpected failure in the decode thread", exc_info=error)

@@ -10,7 +10,8 @@ from typing import Any
 
 from .engine.errors import UserError
 from .engine.options import DraftTokens, Options, Sampling, Speculation
-from .models.choice import ModelChoice
+from .locations import datastores
+from .models.choice import ModelChoice, StoreChoice
 from .models.sanitise import sanitise_line
 
 PREFIX = "SPECTUI_"
@@ -38,7 +39,7 @@ class Decoding:
     """How answers are decoded."""
 
     mode: str = ""
-    """The decoding method; empty takes the draft model's if there is one."""
+    """The decoding method; empty takes the draft model's if there is one, else sssd."""
     temperature: float = 0.0
     """0 always takes the likeliest token; 1 samples from the model's own distribution."""
     top_p: float = 1.0
@@ -62,13 +63,23 @@ class Decoding:
     num_pred_tokens: int = 20
     """The most tokens that logitspec copies behind one n-gram."""
     draft_tree_capacity: int = 64
-    """Tokens of logitspec's tree, the pending one included."""
+    """Tokens of the trees of logitspec and sssd, the pending one included."""
     full_tree: bool = False
     """Verify everything that a method proposes, whatever it costs, as its paper does."""
     rule: str = "coupled"
     """coupled (same text in every mode) or classic (speculative sampling)."""
     system: str = ""
     """A system message for every conversation."""
+
+
+@dataclass(frozen=True, slots=True)
+class Datastore:
+    """Whether earlier texts help to draft."""
+
+    use: bool = True
+    """Look up in the datastore of the model's tokenizer (sssd)."""
+    learn: bool = True
+    """Add finished answers of chat and run to it; off keeps nothing of what is said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +104,8 @@ class Settings:
     """What is loaded."""
     decoding: Decoding = field(default_factory=Decoding)
     """How answers are decoded."""
+    datastore: Datastore = field(default_factory=Datastore)
+    """Whether earlier texts help to draft."""
     ui: Ui = field(default_factory=Ui)
     """How the chat looks."""
     keys: Mapping[str, str] = field(default_factory=dict)
@@ -102,6 +115,10 @@ class Settings:
         """What to load."""
         m = self.model
         return ModelChoice(m.model, m.draft or None, m.device, m.dtype, m.trust_remote_code)
+
+    def store(self) -> StoreChoice | None:
+        """The datastore to use; None for none."""
+        return StoreChoice(datastores(), self.datastore.learn) if self.datastore.use else None
 
     def options(self) -> Options:
         """What the engine decodes with; raises UserError for values out of range."""
@@ -151,7 +168,7 @@ def load_settings(file: Path, environment: Mapping[str, str] | None = None) -> S
         settings = _section(settings, section, values, str(file))
     for name, value in sorted((os.environ if environment is None else environment).items()):
         section, _, key = name.removeprefix(PREFIX).lower().partition("__")
-        if name.startswith(PREFIX) and key and section in ("model", "decoding", "ui"):
+        if name.startswith(PREFIX) and key and section in ("model", "decoding", "datastore", "ui"):
             settings = _section(settings, section, {key: value}, f"environment variable {name}", text=True)
     return settings
 

@@ -16,7 +16,7 @@ LEVELS = {
     "models": 1,
     "record": 2,
     "metrics": 3,
-    "locations": 3,
+    "locations": 2,
     "settings": 3,
     "flags": 4,
     "loaded": 4,

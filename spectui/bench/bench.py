@@ -7,7 +7,7 @@ from ..engine.errors import UserError
 from ..engine.options import Options
 from ..loaded import Loaded
 from ..same_text import difference, gap_at
-from .lane import Lane
+from .lane import Lane, Turn
 from .measured import REFERENCE, Answered, Place, Run, Skipped
 from .questions import Question
 from .teacher import Text
@@ -37,6 +37,7 @@ class Bench:
         asked = 0
         for question in self.questions:
             messages: list[dict[str, str]] = []
+            answers: dict[str, list[Turn]] = {}
             for lane in self.lanes:
                 lane.begin()
             for turn, text in enumerate(question.turns):
@@ -54,9 +55,13 @@ class Bench:
                     made = self._turn(question, turn, prompt, asked)
                     asked += 1
                 yield from made
+                for run in made:
+                    answers.setdefault(run.place.lane, []).append((prompt, run.answered.tokens))
                 self.texts.append(Text(question.category, prompt, made[0].answered.tokens))
                 answer = self._loaded.text(made[0].answered.tokens)
                 messages.append({"role": "assistant", "content": answer})
+            for lane in self.lanes:
+                lane.learn(answers.get(lane.name, ()))
 
     def _prompt(self, messages: Sequence[Mapping[str, str]]) -> list[int] | str:
         """Ids, or why they cannot be asked."""

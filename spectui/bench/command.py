@@ -39,6 +39,8 @@ class Request:
     peers: Sequence[str] = ()
     limit: int | None = None
     skip_bad_lines: bool = False
+    learning: bool = False
+    """Whether every lane of ours may look up its own answers to earlier questions."""
 
 
 def run_bench(settings: Settings, request: Request, output: Output) -> int:
@@ -50,12 +52,13 @@ def run_bench(settings: Settings, request: Request, output: Output) -> int:
     options = settings.options()
     lanes, left_out = make_lanes(loaded, request, settings)
     bench = Bench(loaded, lanes, questions, options, settings.decoding.system or None)
-    where = environment(loaded, options)
+    where = environment(loaded, options) | {"learning": request.learning}
     identity = {
         "model": asdict(settings.model),
         "decoding": asdict(replace(settings.decoding, mode="")),
         "machine": [where["processor"], where["threads"], where["versions"]],
         "lanes": [lane.name for lane in lanes],
+        "datastore": [where["datastore_tokens"], request.learning],
         "questions": fingerprint({question.id: [question.category, *question.turns] for question in questions}),
     }
     partial = Partial(output.path, identity) if output.path else None
@@ -96,7 +99,7 @@ def load(settings: Settings, console: Console) -> Loaded:
         def show(stage: str, fraction: float | None = None) -> None:
             status.update(stage)
 
-        return prepare(load_pair(settings.choice(), show), show, begun)
+        return prepare(load_pair(settings.choice(), show), show, begun, settings.store())
 
 
 def make_lanes(loaded: Loaded, request: Request, settings: Settings) -> tuple[list[Lane], dict[str, str]]:
@@ -106,7 +109,7 @@ def make_lanes(loaded: Loaded, request: Request, settings: Settings) -> tuple[li
     lanes: list[Lane] = []
     for name in dict.fromkeys([REFERENCE, *request.modes]):
         if name in loaded.ready.modes:
-            lanes.append(ModeLane(loaded, MODES[name].name, options))
+            lanes.append(ModeLane(loaded, MODES[name].name, options, request.learning))
         else:
             left_out[name] = loaded.ready.unavailable[name]
     modules = untouched(loaded) if request.peers else None

@@ -5,10 +5,15 @@ from time import perf_counter
 from typing import Protocol
 
 from ..engine.options import Options
+from ..engine.retrieval.private import PrivateStore
+from ..engine.retrieval.snapshot import Reader
 from ..engine.verify import RULES
 from ..loaded import Loaded
 from ..metrics import Meter, Spread
 from .measured import Answered, is_chain
+
+Turn = tuple[Sequence[int], Sequence[int]]
+"""A prompt and the lane's answer to it."""
 
 
 class Lane(Protocol):
@@ -42,20 +47,32 @@ class Lane(Protocol):
         """Answer a prompt, which may continue the conversation."""
         ...
 
+    def learn(self, turns: Sequence[Turn]) -> None:
+        """A question is over; a lane that learns may use its answers from the next question on."""
+        ...
+
 
 class ModeLane:
     """A mode of ours: one decoder with a cache of its own."""
 
     peer = None
 
-    def __init__(self, loaded: Loaded, mode: str, options: Options) -> None:
+    def __init__(self, loaded: Loaded, mode: str, options: Options, learns: bool = False) -> None:
         self.name = self.mode = mode
         self.keeps_promise = RULES[options.speculation.rule].same_text
-        self._decoder = loaded.decoder(mode, options)
+        self._private = PrivateStore(loaded.store.indexes if loaded.store else (), loaded.pair.vocabulary)
+        self._learns = learns
+        reader = Reader(lambda: self._private.indexes, hides=True)
+        self._decoder = loaded.decoder(mode, options, reader=reader)
 
     def begin(self) -> None:
         """Start from an empty sequence."""
         self._decoder.rewind()
+
+    def learn(self, turns: Sequence[Turn]) -> None:
+        """Keep the answers for this lane alone, if it was told to learn."""
+        if self._learns:
+            self._private.learn(turns)
 
     def answer(self, prompt: Sequence[int]) -> Answered:
         """Decode to the end; raises UserError if the prompt does not fit."""

@@ -14,6 +14,7 @@ from ..engine.options import Options, Sampling
 from ..loaded import Loaded
 from ..metrics import Numbers
 from ..models.sanitise import sanitise_line
+from .lane import Turn
 from .measured import Answered
 
 log = logging.getLogger(__name__)
@@ -65,6 +66,9 @@ class PeerLane:
 
     def begin(self) -> None:
         """Nothing: a call knows nothing of the one before."""
+
+    def learn(self, turns: Sequence[Turn]) -> None:
+        """Nothing: a peer has no memory."""
 
     @torch.inference_mode()
     def answer(self, prompt: Sequence[int]) -> Answered:

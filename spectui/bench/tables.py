@@ -155,6 +155,8 @@ def describe(block: dict[str, Any]) -> list[str]:
         f"draft {settings['draft_tokens']}, tree {settings['draft_tree'] or '–'}, "
         f"{settings['rule']} rule",
         "python " + block["python"] + "".join(f", {name} {version}" for name, version in versions.items()),
+        f"datastore: {block['datastore_tokens']} tokens"
+        + (", and each lane's own answers to earlier questions" if block.get("learning") else ""),
         f"T(m) in ms behind {block['verification_context']} tokens: {curve or '–'}",
     ]
 

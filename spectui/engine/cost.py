@@ -1,7 +1,7 @@
 """The cost model: what verification takes on this device, and what is therefore worth drafting."""
 
 from bisect import bisect_left
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from statistics import median
 from time import perf_counter
 
@@ -9,6 +9,9 @@ from .step import Source
 from .tree import ROOT, DraftTree
 
 SIZES = (1, 2, 4, 8, 16, 32, 64)
+MOST_ROWS = 128
+NODE_MS = 0.02
+"""What a node costs besides its verification: to find, record and show it."""
 
 
 class CostModel:
@@ -19,13 +22,14 @@ class CostModel:
 
     def __init__(self, points: dict[int, float] | None = None) -> None:
         self.points = _monotone(points or {})
+        self._table = [_interpolated(self.points, rows) for rows in range(MOST_ROWS + 1)] if self.points else []
         self._drift = 1.0
 
     def __bool__(self) -> bool:
         return bool(self.points)
 
     def verify_ms(self, rows: int) -> float:
-        """T(rows), interpolated between the measured sizes and extrapolated by the last slope; 0 if unmeasured."""
+        """T(rows) for up to 128 rows, interpolated between the measured sizes; 0 if unmeasured."""
         return self._curve(rows) * self._drift
 
     def plain_ms(self, rows: int, ms: float) -> float:
@@ -40,11 +44,16 @@ class CostModel:
             ratio = min(4.0, max(0.25, ms / expected))
             self._drift += 0.05 * (ratio - self._drift)
 
-    def worth(self) -> float:
-        """The least probability of acceptance that pays for one more node in a tree of middle size; 0 if unmeasured."""
+    def worth(self, gain: float = 1.0, rows: int = 9) -> float:
+        """The least probability of acceptance that pays for finding one more node; 0 if unmeasured.
+
+        ``gain`` is how many tokens a pass over ``rows`` is expected to yield so far. Half of what verifying the node
+        costs, because estimates are rough and verification decides by itself (``best_size``).
+        """
         if not self.points:
             return 0.0
-        return 0.5 * (self._curve(17) - self._curve(9)) / 8.0 / self._curve(9)
+        slope = (self._curve(rows + 8) - self._curve(rows)) / 8.0
+        return gain * (0.5 * slope + NODE_MS) / self._curve(rows)
 
     def best_size(self, scores: Sequence[float], last: int | None = None) -> int:
         """How many of the nodes to verify: the m that maximises (1 + the m highest scores) / T(m + 1).
@@ -65,15 +74,18 @@ class CostModel:
         return best
 
     def _curve(self, rows: int) -> float:
-        sizes = list(self.points)
-        if not sizes:
-            return 0.0
-        if len(sizes) == 1:
-            return self.points[sizes[0]]
-        above = next((index for index, size in enumerate(sizes) if size >= rows), len(sizes) - 1)
-        low, high = sizes[max(0, above - 1)], sizes[max(1, above)]
-        share = (rows - low) / (high - low)
-        return max(self.points[low] + share * (self.points[high] - self.points[low]), self.points[sizes[0]])
+        return self._table[min(rows, MOST_ROWS)] if self._table else 0.0
+
+
+def _interpolated(points: Mapping[int, float], rows: int) -> float:
+    """Between the points linear, beyond them by the last slope, never below the first."""
+    sizes = list(points)
+    if len(sizes) == 1:
+        return points[sizes[0]]
+    above = next((index for index, size in enumerate(sizes) if size >= rows), len(sizes) - 1)
+    low, high = sizes[max(0, above - 1)], sizes[max(1, above)]
+    share = (rows - low) / (high - low)
+    return max(points[low] + share * (points[high] - points[low]), points[sizes[0]])
 
 
 def _monotone(points: dict[int, float]) -> dict[int, float]:

@@ -41,7 +41,7 @@ class Speculation:
     num_pred_tokens: int = 20
     """The most tokens that LogitSpec copies behind one n-gram."""
     draft_tree_capacity: int = 64
-    """Tokens of LogitSpec's tree, the pending one included, and how many guesses it considers."""
+    """Tokens of a retrieved tree, the pending one included, and how many guesses logitspec considers."""
     full_tree: bool = False
     """Whether all that a method proposes is verified, whatever it costs, as published; for comparisons."""
 

@@ -1,6 +1,7 @@
 """What a person asks to be loaded."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,3 +15,13 @@ class ModelChoice:
     device: str = "auto"
     dtype: str = "auto"
     trust_remote_code: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class StoreChoice:
+    """Whether there is a datastore to look up in."""
+
+    folder: Path
+    """Below it every tokenizer has a datastore of its own."""
+    learns: bool = True
+    """Whether finished answers go into it."""

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from heapq import heappop, heappush
 
 from ..retrieval.followers import Follower, Followers, InConversation, InDatastore
-from ..retrieval.snapshot import Snapshot
+from ..retrieval.snapshot import ENOUGH, Snapshot
 from ..retrieval.trie import BRANCH, OfficialTrie, Trie
 from ..tree import ROOT, DraftTree
 from .drafter import Context, Drafter, Resources
@@ -15,6 +15,8 @@ QUERY = 4
 """Tokens that are looked up in the datastore, at most."""
 ALWAYS = 4
 """Nodes that are proposed however unlikely they are, because what is proposed is learnt from."""
+FEW = 8
+"""Continuations that are enough to draft from; the official number would dilute a long match with short ones."""
 NOTHING = "the last tokens occur nowhere before, in the conversation or the datastore"
 
 
@@ -60,10 +62,11 @@ class Sssd(Drafter):
         for n in range(min(LONGEST_MATCH, len(context.tokens)), 0, -1):
             node = self._trie.root.walk(context.tokens[-n:])
             if node is not None:
-                yield InConversation(node, n, context.prompt, self._official)
+                yield InConversation(node, n, context.prompt, self._official, self._trie.root)
         snapshot = self._snapshot(context)
         if snapshot is not None and len(snapshot):
-            yield InDatastore(snapshot.look_up(context.tokens[-QUERY:], length))
+            enough = ENOUGH if self._official else FEW
+            yield InDatastore(snapshot.look_up(context.tokens[-QUERY:], length, enough))
 
     def _snapshot(self, context: Context) -> Snapshot | None:
         if self.resources.datastore is None:
@@ -75,12 +78,13 @@ class Sssd(Drafter):
     def _merge(self, context: Context, sources: Sequence[Followers], most: int) -> DraftTree:
         """Best first by the product along the path; ties go to the earlier source, then to the lower tokens."""
         tree = DraftTree()
-        floor = 0.0 if self._official else context.cost.worth()
+        gain, floor = 1.0, self._floor(context, 1.0, 1)
         nodes: dict[tuple[int, ...], int] = {(): ROOT}
         heap: list[tuple[float, int, tuple[int, ...], Follower]] = []
+        seen: set[tuple[tuple[int, ...], bool]] = set()
 
         def push(order: int, path: tuple[int, ...], above: float, node: object) -> None:
-            for one in sources[order].of(node, len(path), 0.1 * floor / above):
+            for one in sources[order].of(node, path, 0.3 * floor / above):
                 if one.token < self.resources.vocabulary:
                     share = self._share(context, one, len(path) + 1)
                     heappush(heap, (-above * share, order, (*path, one.token), one))
@@ -93,9 +97,25 @@ class Sssd(Drafter):
                 break
             if path not in nodes:
                 nodes[path] = tree.add(one.token, nodes[path[:-1]], one.source, one.share)
-            if len(path) < context.remaining and (self._official or one.token not in self.resources.ends):
+                gain -= score
+                floor = self._floor(context, gain, len(tree) + 1)
+            if len(path) < context.remaining and self._goes_on(one, path, seen):
                 push(order, path, -score, one.node)
         return tree
+
+    def _goes_on(self, one: Follower, path: tuple[int, ...], seen: set[tuple[tuple[int, ...], bool]]) -> bool:
+        """Whether to look behind a path: once for the longest match in the conversation, once for the datastore."""
+        if self._official:
+            return True
+        place = (path, one.source.kind == "datastore")
+        if place in seen or one.token in self.resources.ends:
+            return False
+        seen.add(place)
+        return True
+
+    def _floor(self, context: Context, gain: float, rows: int) -> float:
+        """How likely a node must be to be worth building."""
+        return 0.0 if self._official else context.cost.worth(gain, rows)
 
     def _share(self, context: Context, one: Follower, depth: int) -> float:
         """How likely a token is to be accepted once its parent is, as far as experience tells."""

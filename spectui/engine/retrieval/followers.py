@@ -30,8 +30,8 @@ class Followers(Protocol):
         """What the first followers are asked with."""
         ...
 
-    def of(self, node: Any, depth: int, least: float) -> Iterator[Follower]:
-        """The tokens behind a node of the given depth (root 0) whose share is at least ``least``."""
+    def of(self, node: Any, path: Sequence[int], least: float) -> Iterator[Follower]:
+        """The tokens behind a node, to which ``path`` leads from the root, whose share is at least ``least``."""
         ...
 
 
@@ -48,12 +48,18 @@ class InConversation:
     prompt: int
     """Length of the prompt: what stands before it was asked, the rest answered."""
     official: bool
+    trie: TrieNode
+    """The trie's root, in which a path that has left its window is looked up anew, unless it is the official one."""
 
-    def of(self, node: TrieNode, depth: int, least: float) -> Iterator[Follower]:
+    def of(self, node: TrieNode, path: Sequence[int], least: float) -> Iterator[Follower]:
         """The children of a trie's node."""
-        children = node.children or {}
+        children = node.children
+        if children is None and not self.official:
+            again = self.trie.walk(path[-self.n :])
+            children = again.children if again is not None else None
+        children = children or {}
         total = node.count if self.official else sum(child.count for child in children.values())
-        weight = (0.6 + 0.1 * self.n if depth else 0.6) / total if total else 0.0
+        weight = (0.6 + 0.1 * self.n if path else 0.6) / total if total else 0.0
         for token, child in children.items():
             share = weight * child.count
             if share >= least:
@@ -67,13 +73,14 @@ class InDatastore:
 
     root: Sequence[Found]
 
-    def of(self, node: Sequence[Found], depth: int, least: float) -> Iterator[Follower]:
-        """What stands at ``depth`` in the continuations of a node."""
+    def of(self, node: Sequence[Found], path: Sequence[int], least: float) -> Iterator[Follower]:
+        """What stands behind ``path`` in the continuations of a node."""
+        depth = len(path)
         groups: dict[int, list[Found]] = defaultdict(list)
         for found in node:
-            if len(found.row) > depth:
-                groups[found.row[depth]].append(found)
+            if len(found[0]) > depth:
+                groups[found[0][depth]].append(found)
         for token, group in groups.items():
             share = len(group) / len(node)
             if share >= least:
-                yield Follower(token, share, Source("datastore", n=group[0].n, count=len(group)), group)
+                yield Follower(token, share, Source("datastore", n=group[0][1], count=len(group)), group)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from struct import Struct
 
-from .suffix_index import SuffixIndex, pack
+from .suffix_index import SuffixIndex, Text, pack
 
 ENTRIES = 100
 """Continuations that a look-up takes in all (SSSD, 2411.05894)."""
@@ -14,7 +14,12 @@ LEAST = 10
 ENOUGH = 50
 """Fewer continuations than this, and the query is shortened by a token and looked up again."""
 
+CONTEXT = 3
+"""Tokens of the prompt that an answer is learnt with."""
+
 Row = tuple[int, ...]
+Found = tuple[Row, int]
+"""A continuation that stands in the datastore, and the length of the query that it follows."""
 
 
 def prompt_key(prompt: Sequence[int]) -> str:
@@ -22,14 +27,9 @@ def prompt_key(prompt: Sequence[int]) -> str:
     return blake2b(pack(prompt, 4), digest_size=12).hexdigest()
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
-    """A continuation that stands in the datastore."""
-
-    row: Row
-    """Tokens, cut at the end of the text."""
-    n: int
-    """Length of the query that it follows."""
+def learnt(prompt: Sequence[int], answer: Sequence[int]) -> Text:
+    """An answer as it is stored: behind the prompt's last tokens."""
+    return [*prompt[-CONTEXT:], *answer], prompt_key(prompt)
 
 
 class Snapshot:
@@ -47,7 +47,7 @@ class Snapshot:
     def __len__(self) -> int:
         return sum(len(index) for index in self.indexes)
 
-    def look_up(self, query: Sequence[int], count: int, enough: int = ENOUGH) -> list[Found]:
+    def look_up(self, query: Sequence[int], count: int, enough: int) -> list[Found]:
         """Up to ``count`` tokens behind each place where ``query`` stands, and then behind its shorter ends.
 
         The query loses a token at its front until at least ``enough`` continuations were found.
@@ -56,7 +56,7 @@ class Snapshot:
         for n in range(len(query), 0, -1):
             part = query[len(query) - n :]
             for index, share, hidden in zip(self.indexes, self._shares, self._hidden, strict=True):
-                found += [Found(row, n) for row in _rows(index, part, count, share, hidden)]
+                found += [(row, n) for row in _rows(index, part, count, share, hidden)]
             if len(found) >= enough:
                 break
         return found
@@ -67,14 +67,17 @@ def _rows(
 ) -> Iterator[Row]:
     """Continuations of a query in one sub-index: all of them, or ``most`` at even distances in sorted order."""
     first, stop = index.find(pack(query, index.width))
-    unpack = Struct(f">{count}{'H' if index.width == 2 else 'I'}").unpack
-    end, size = 256**index.width - 1, count * index.width
+    raw, width, order = index.raw, index.width, index.order
+    unpack = Struct(f">{count}{'H' if width == 2 else 'I'}").unpack
+    end, size, skip = 256**width - 1, count * width, len(query)
     total = stop - first
-    for pick in range(min(most, total)):
-        place = index.order[first + (pick * total // most if total > most else pick)]
-        if any(start <= place < until for start, until in hidden):
+    places = range(first, stop) if total <= most else [first + pick * total // most for pick in range(most)]
+    for place in places:
+        at = order[place]
+        if hidden and any(start <= at < until for start, until in hidden):
             continue
-        row: Row = unpack(index.after(place + len(query), count).ljust(size, b"\xff"))
+        begin = (at + skip) * width
+        row: Row = unpack(bytes(raw[begin : begin + size]).ljust(size, b"\xff"))
         yield row[: row.index(end)] if end in row else row
 
 

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 Buffer = bytes | memoryview
 Order = Sequence[int] | memoryview
-Text = tuple[Sequence[int], str]
+Tokens = Sequence[int] | NDArray[np.uint32]
+Text = tuple[Tokens, str]
 """Tokens, and the key of the prompt that they answer; empty for a text that is no answer."""
 
 
@@ -18,14 +19,14 @@ def token_width(vocabulary: int) -> int:
     return 2 if vocabulary < 0xFFFF else 4
 
 
-def pack(tokens: Iterable[int], width: int) -> bytes:
+def pack(tokens: Tokens, width: int) -> bytes:
     """Tokens as they are stored: big-endian, so that comparing bytes compares tokens."""
-    return np.fromiter(tokens, np.int64).astype(f">u{width}").tobytes()
+    return np.asarray(tokens).astype(f">u{width}").tobytes()
 
 
-def unpack(raw: bytes, width: int) -> list[int]:
+def unpack(raw: bytes, width: int) -> NDArray[np.uint32]:
     """Tokens of stored bytes."""
-    return [int(token) for token in np.frombuffer(raw, f">u{width}")]
+    return np.frombuffer(raw, f">u{width}").astype(np.uint32)
 
 
 def end_mark(width: int) -> bytes:
@@ -41,8 +42,11 @@ def suffix_array(raw: bytes, width: int) -> NDArray[np.int32]:
     """
     from pydivsufsort import divsufsort
 
-    starts = divsufsort(np.frombuffer(bytearray(raw), np.uint8)) if raw else np.zeros(0, np.int32)
-    return (starts[starts % width == 0] // width).astype(np.int32)
+    if not raw:
+        return np.zeros(0, np.int32)
+    starts = divsufsort(np.frombuffer(bytearray(raw), np.uint8))
+    order: NDArray[np.int32] = (starts[starts % width == 0] // width).astype(np.int32)
+    return order
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +82,8 @@ class SuffixIndex:
                 answers.append(Learnt(start, stop - 1, key))
             start = stop
         raw = b"".join(parts)
-        return cls(raw, memoryview(suffix_array(raw, width)), width, answers)
+        order: Order = memoryview(suffix_array(raw, width))  # type: ignore[arg-type]
+        return cls(raw, order, width, answers)
 
     def __len__(self) -> int:
         return len(self.raw) // self.width
