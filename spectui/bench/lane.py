@@ -74,6 +74,10 @@ class ModeLane:
         if self._learns:
             self._private.learn(turns)
 
+    def freeze(self) -> None:
+        """Learn no more."""
+        self._learns = False
+
     def answer(self, prompt: Sequence[int]) -> Answered:
         """Decode to the end; raises UserError if the prompt does not fit."""
         start = perf_counter()

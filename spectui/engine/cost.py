@@ -1,7 +1,8 @@
 """The cost model: what verification takes on this device, and what is therefore worth drafting."""
 
 from bisect import bisect_left
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import accumulate
 from statistics import median
 from time import perf_counter
 
@@ -10,39 +11,54 @@ from .tree import ROOT, DraftTree
 
 SIZES = (1, 2, 4, 8, 16, 32, 64)
 MOST_ROWS = 128
-NODE_MS = 0.02
+RATE = 0.05
+"""How fast what is observed replaces what was measured."""
+NODE_MS = 0.03
 """What a node costs besides its verification: to find, record and show it."""
 
 
 class CostModel:
     """T(m): milliseconds of one target pass over m tokens, monotone in m.
 
-    Measured once, then scaled while running, because every pass grows with the context.
+    Measured once, then refined while running: all sizes together, because every pass grows with the context, and each
+    size by itself, because the measurement may have met a busy moment.
     """
 
-    def __init__(self, points: dict[int, float] | None = None) -> None:
-        self.points = _monotone(points or {})
-        self._table = [_interpolated(self.points, rows) for rows in range(MOST_ROWS + 1)] if self.points else []
+    def __init__(self, points: Mapping[int, float] | None = None) -> None:
+        sizes = sorted(points or {})
+        self.points = dict(zip(sizes, _monotone(points[size] for size in sizes), strict=True)) if points else {}
+        """What was measured: size -> milliseconds."""
+        self._now = list(self.points.values())
         self._drift = 1.0
+        self._shape = [1.0] * len(self.points)
+        self._places = [_place(sizes, rows) for rows in range(MOST_ROWS + 1)] if self.points else []
 
     def __bool__(self) -> bool:
         return bool(self.points)
 
     def verify_ms(self, rows: int) -> float:
-        """T(rows) for up to 128 rows, interpolated between the measured sizes; 0 if unmeasured."""
-        return self._curve(rows) * self._drift
+        """T(rows) for up to 128 rows, interpolated between the sizes; 0 if unmeasured."""
+        if not self._now:
+            return 0.0
+        low, high, share = self._places[min(rows, MOST_ROWS)]
+        return self._now[low] + share * (self._now[high] - self._now[low])
 
     def plain_ms(self, rows: int, ms: float) -> float:
         """What a pass over one token would have taken when one over ``rows`` took ``ms``: both are slow alike."""
-        expected = self._curve(rows)
-        return ms * self._curve(1) / expected if expected > 0.0 else 0.0
+        expected = self.verify_ms(rows)
+        return ms * self.verify_ms(1) / expected if expected > 0.0 else 0.0
 
     def note(self, rows: int, ms: float) -> None:
         """Take in a pass that really happened."""
-        expected = self._curve(rows)
-        if expected > 0.0:
-            ratio = min(4.0, max(0.25, ms / expected))
-            self._drift += 0.05 * (ratio - self._drift)
+        if not self.points:
+            return
+        low, high, share = self._places[min(rows, MOST_ROWS)]
+        base = list(self.points.values())
+        ratio = min(4.0, max(0.25, ms / (base[low] + share * (base[high] - base[low]))))
+        self._drift += RATE * (ratio - self._drift)
+        near = high if share > 0.5 else low
+        self._shape[near] += RATE * (ratio / self._drift - self._shape[near])
+        self._now = _monotone(ms * self._drift * shape for ms, shape in zip(base, self._shape, strict=True))
 
     def worth(self, gain: float = 1.0, rows: int = 9) -> float:
         """The least probability of acceptance that pays for finding one more node; 0 if unmeasured.
@@ -52,8 +68,8 @@ class CostModel:
         """
         if not self.points:
             return 0.0
-        slope = (self._curve(rows + 8) - self._curve(rows)) / 8.0
-        return gain * (0.5 * slope + NODE_MS) / self._curve(rows)
+        slope = (self.verify_ms(rows + 8) - self.verify_ms(rows)) / 8.0
+        return gain * (0.5 * slope + NODE_MS) / self.verify_ms(rows)
 
     def best_size(self, scores: Sequence[float], last: int | None = None) -> int:
         """How many of the nodes to verify: the m that maximises (1 + the m highest scores) / T(m + 1).
@@ -73,29 +89,20 @@ class CostModel:
             return min(last, len(scores))
         return best
 
-    def _curve(self, rows: int) -> float:
-        return self._table[min(rows, MOST_ROWS)] if self._table else 0.0
 
-
-def _interpolated(points: Mapping[int, float], rows: int) -> float:
-    """Between the points linear, beyond them by the last slope, never below the first."""
-    sizes = list(points)
+def _place(sizes: Sequence[int], rows: int) -> tuple[int, int, float]:
+    """Between which two sizes ``rows`` lies, and how far; beyond them the last slope goes on."""
     if len(sizes) == 1:
-        return points[sizes[0]]
-    above = next((index for index, size in enumerate(sizes) if size >= rows), len(sizes) - 1)
-    low, high = sizes[max(0, above - 1)], sizes[max(1, above)]
-    share = (rows - low) / (high - low)
-    return max(points[low] + share * (points[high] - points[low]), points[sizes[0]])
+        return 0, 0, 0.0
+    high = min(max(1, bisect_left(sizes, rows)), len(sizes) - 1)
+    return high - 1, high, max(0.0, (rows - sizes[high - 1]) / (sizes[high] - sizes[high - 1]))
 
 
-def _monotone(points: dict[int, float]) -> dict[int, float]:
-    made: dict[int, float] = {}
-    for size in sorted(points):
-        made[size] = max(points[size], max(made.values(), default=0.0))
-    return made
+def _monotone(values: Iterable[float]) -> list[float]:
+    return list(accumulate(values, max))
 
 
-def measure(run: Callable[[int], None], seconds: float = 1.5, rounds: int = 7) -> CostModel:
+def measure(run: Callable[[int], None], seconds: float = 1.5, rounds: int = 25) -> CostModel:
     """Time ``run(m)`` for the standard sizes in interleaved rounds, at most about ``seconds`` in all.
 
     Medians of the rounds after one warm-up; a slow device gets fewer rounds, but never less than one.
@@ -118,10 +125,9 @@ RANKS = (0, 1, 3, 8, 32)
 """Ranks are learnt apart up to each of these."""
 
 
-def group_of(source: Source, depth: int) -> Group:
+def group_of(kind: str, n: int | None, rank: int | None, depth: int) -> Group:
     """What is learnt together: a source of one kind, n-gram length and rank, at one depth."""
-    rank = 0 if source.rank is None else bisect_left(RANKS, source.rank)
-    return source.kind, source.n or 0, rank, min(depth, 8)
+    return kind, n or 0, 0 if rank is None else bisect_left(RANKS, rank), min(depth, 8)
 
 
 class Calibration:
@@ -134,8 +140,12 @@ class Calibration:
         """Calibrated probability that a node of this source and depth is accepted once its parent is."""
         if probability is None:
             return self.usual(source.kind)
-        _, predicted, accepted = self._sums.get(group_of(source, depth), (0.0, 0.0, 0.0))
-        return min(0.995, probability * (accepted + 4.0) / (predicted + 4.0))
+        return min(0.995, probability * self.factor(source.kind, source.n, source.rank, depth))
+
+    def factor(self, kind: str, n: int | None, rank: int | None, depth: int) -> float:
+        """By how much a source's own estimates have to be multiplied."""
+        _, predicted, accepted = self._sums.get(group_of(kind, n, rank, depth), (0.0, 0.0, 0.0))
+        return (accepted + 4.0) / (predicted + 4.0)
 
     def usual(self, kind: str) -> float:
         """How often a node of this source is accepted once its parent is, at whatever depth; 0.8 before any was."""
@@ -155,7 +165,8 @@ class Calibration:
             hit = tree.tokens[node] == emitted[depth - 1]
             if hit:
                 true.add(node)
-            group = group_of(tree.sources[node], depth)
+            source = tree.sources[node]
+            group = group_of(source.kind, source.n, source.rank, depth)
             offered, predicted, accepted = (0.98 * value for value in self._sums.get(group, (0.0, 0.0, 0.0)))
             probability = tree.probabilities[node]
             self._sums[group] = (

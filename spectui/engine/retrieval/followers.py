@@ -3,23 +3,33 @@
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from ..step import Source
 from .snapshot import Found
 from .trie import TrieNode
 
 
-@dataclass(frozen=True, slots=True)
-class Follower:
+class Follower(NamedTuple):
     """A token that followed."""
 
     token: int
     share: float
     """How likely it is, given what it follows."""
-    source: Source
+    kind: str
+    n: int
+    """Length of the match that it stands behind."""
+    times: int
+    """How often it followed."""
+    at: int | None
+    """Index in the sequence, if it stands there."""
     node: Any
     """What its own followers are asked with."""
+
+    @property
+    def source(self) -> Source:
+        """Where it comes from, for the trace."""
+        return Source(self.kind, n=self.n, count=self.times, at=self.at)
 
 
 class Followers(Protocol):
@@ -64,7 +74,7 @@ class InConversation:
             share = weight * child.count
             if share >= least:
                 kind = "prompt" if child.at < self.prompt else "output"
-                yield Follower(token, share, Source(kind, n=self.n, count=child.count, at=child.at), child)
+                yield Follower(token, share, kind, self.n, child.count, child.at, child)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +86,11 @@ class InDatastore:
     def of(self, node: Sequence[Found], path: Sequence[int], least: float) -> Iterator[Follower]:
         """What stands behind ``path`` in the continuations of a node."""
         depth = len(path)
+        if len(node) == 1:
+            row, n = node[0]
+            if len(row) > depth:
+                yield Follower(row[depth], 1.0, "datastore", n, 1, None, node)
+            return
         groups: dict[int, list[Found]] = defaultdict(list)
         for found in node:
             if len(found[0]) > depth:
@@ -83,4 +98,4 @@ class InDatastore:
         for token, group in groups.items():
             share = len(group) / len(node)
             if share >= least:
-                yield Follower(token, share, Source("datastore", n=group[0][1], count=len(group)), group)
+                yield Follower(token, share, "datastore", group[0][1], len(group), None, group)

@@ -9,8 +9,6 @@ from .suffix_index import SuffixIndex, Text, pack
 
 ENTRIES = 100
 """Continuations that a look-up takes in all (SSSD, 2411.05894)."""
-LEAST = 10
-"""Continuations that even a small sub-index may give beside a large one."""
 ENOUGH = 50
 """Fewer continuations than this, and the query is shortened by a token and looked up again."""
 
@@ -41,21 +39,23 @@ class Snapshot:
             [(answer.start, answer.stop) for answer in index.answers if answer.key == hidden] if hidden else []
             for index in self.indexes
         ]
-        sizes = [len(index) for index in self.indexes]
-        self._shares = [max(LEAST, ENTRIES * size // max(1, sum(sizes))) for size in sizes]
+        self._size = sum(len(index) for index in self.indexes)
 
     def __len__(self) -> int:
-        return sum(len(index) for index in self.indexes)
+        return self._size
 
-    def look_up(self, query: Sequence[int], count: int, enough: int) -> list[Found]:
-        """Up to ``count`` tokens behind each place where ``query`` stands, and then behind its shorter ends.
+    def look_up(self, query: Sequence[int], count: int, entries: int = ENTRIES, enough: int = ENOUGH) -> list[Found]:
+        """Up to ``count`` tokens behind each of ``entries`` places where ``query`` stands, and its shorter ends.
 
-        The query loses a token at its front until at least ``enough`` continuations were found.
+        The query loses a token at its front until at least ``enough`` continuations were found. The places are shared
+        among the sub-indexes by their size, but each gives at least a tenth.
         """
+        total = max(1, len(self))
+        shares = [max(entries // 10, entries * len(index) // total) for index in self.indexes]
         found: list[Found] = []
         for n in range(len(query), 0, -1):
             part = query[len(query) - n :]
-            for index, share, hidden in zip(self.indexes, self._shares, self._hidden, strict=True):
+            for index, share, hidden in zip(self.indexes, shares, self._hidden, strict=True):
                 found += [(row, n) for row in _rows(index, part, count, share, hidden)]
             if len(found) >= enough:
                 break
