@@ -4,6 +4,7 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Collection
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,7 +14,7 @@ from . import __version__
 from .engine.drafters.registry import MODES
 from .engine.errors import UserError
 from .flags import with_settings
-from .locations import config_file, log_file
+from .locations import config_file, datastores, log_file
 from .models.sanitise import sanitise_line
 from .settings import Settings, load_settings
 
@@ -31,6 +32,10 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
+store_app = typer.Typer(help="Texts that sssd looks up in: load, show, empty.", no_args_is_help=True)
+app.add_typer(store_app, name="datastore")
+
+ModelFlag = Annotated[str | None, typer.Option("--model", "-m", help="The model whose tokenizer counts.")]
 RecordFlag = Annotated[Path | None, typer.Option("--record", help="Write the trace to this file as well.")]
 
 ModesFlag = Annotated[str | None, typer.Option("--modes", help="Modes, separated by commas; default is all.")]
@@ -150,6 +155,57 @@ def bench(
     raise typer.Exit(run_bench(settings, request, Output(form, output, plot)))
 
 
+@app.command(epilog="Examples: spectui doctor · spectui doctor --model qwen3-8b")
+@with_settings()
+def doctor(settings: Settings) -> None:
+    """Load a model and say what it can do here: modes, speed of verification, datastore, terminal, files."""
+    from .doctor import run_doctor
+
+    raise typer.Exit(run_doctor(settings))
+
+
+@store_app.command(
+    "build",
+    epilog="Examples: spectui datastore build notes.txt src/ · spectui datastore build talks.jsonl --name talks",
+)
+def store_build(
+    paths: Annotated[list[Path], typer.Argument(help="Text files, .jsonl conversations, or folders with them.")],
+    model: ModelFlag = None,
+    name: Annotated[str, typer.Option("--name", help="What info calls it; default is the names of the files.")] = "",
+    skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Leave out what cannot be read.")] = False,
+    trust_remote_code: Annotated[
+        bool, typer.Option("--trust-remote-code", help="Let the tokenizer run code of its own.")
+    ] = False,
+) -> None:
+    """Load texts for sssd to look up in; all of them, or none if it fails or is interrupted."""
+    from .datastore import build
+
+    choice = replace(_settings_with(model).choice(), trust_remote_code=trust_remote_code)
+    raise typer.Exit(build(choice, paths, name, datastores(), skip_bad))
+
+
+@store_app.command("info", epilog="Example: spectui datastore info")
+def store_info() -> None:
+    """Say what the datastores hold, and check every byte."""
+    from .datastore import info
+
+    raise typer.Exit(info(datastores(), load_settings(config_file()).datastore.learn))
+
+
+@store_app.command("clear", epilog="Examples: spectui datastore clear · spectui datastore clear --learnt --yes")
+def store_clear(
+    model: ModelFlag = None,
+    learnt: Annotated[bool, typer.Option("--learnt", help="Forget learnt answers only, keep loaded texts.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+) -> None:
+    """Empty the datastores: all of them, or with --model the one of its tokenizer."""
+    from .datastore import clear
+
+    if not yes:
+        typer.confirm("Forget what was learnt?" if learnt else "Empty the datastore?", abort=True)
+    raise typer.Exit(clear(datastores(), _settings_with(model).choice() if model else None, learnt))
+
+
 @app.command(epilog="Example: spectui models")
 def models() -> None:
     """List the models that have a name, and the draft that fits each."""
@@ -164,6 +220,10 @@ def models() -> None:
     for known in known_models().values():
         table.add_row(known.name, known.target, known.draft or "–", known.note)
     Console().print(table)
+
+
+def _settings_with(model: str | None) -> Settings:
+    return load_settings(config_file()).with_flags("model", model=model)
 
 
 def _session_maker(settings: Settings) -> "Callable[[Callable[[Record], None]], Session]":

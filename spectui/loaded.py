@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from importlib.metadata import version
-from pathlib import Path
 from statistics import median
 from time import perf_counter
 
@@ -18,21 +17,19 @@ from .engine.cost import CostModel, measure
 from .engine.decoder import Decoder
 from .engine.drafters.drafter import Resources
 from .engine.drafters.registry import MODES, Mode
-from .engine.errors import UserError
 from .engine.options import Options
-from .engine.retrieval.datastore import Datastore
 from .engine.retrieval.live import LiveStore
 from .engine.retrieval.snapshot import Reader
 from .engine.step import Source
 from .engine.target import Target
 from .engine.tree import DraftTree
 from .models.choice import StoreChoice
-from .models.fingerprint import fingerprint
 from .models.loading import Pair
 from .models.sanitise import sanitise_line
 from .models.stops import stop_cut
 from .models.template import prompt_ids
 from .record.events import Ready
+from .store import open_store
 
 MEASURED_CONTEXT = 128
 """Tokens in the cache while the cost of verification is measured."""
@@ -114,7 +111,7 @@ def prepare(pair: Pair, progress: Progress, begun: float, choice: StoreChoice | 
     unavailable = {
         mode.name: why for mode in MODES.values() if (why := _why_not(mode, target, resources, why_no_draft))
     }
-    store, store_note = open_store(pair, choice)
+    store, store_note = open_store(pair.tokenizer, pair.vocabulary, pair.name, choice)
     ready = Ready(
         model=sanitise_line(pair.name),
         draft=sanitise_line(pair.draft_name) if pair.draft_name is not None else None,
@@ -129,23 +126,6 @@ def prepare(pair: Pair, progress: Progress, begun: float, choice: StoreChoice | 
     )
     _leave_out_of_collections()
     return Loaded(pair, target, resources, limits, cost, ready, store)
-
-
-def store_of(pair: Pair, folder: Path) -> Datastore:
-    """The datastore of a pair's tokenizer, which need not exist yet."""
-    mark = fingerprint(pair.tokenizer)
-    return Datastore(folder / mark, mark, pair.vocabulary, pair.name)
-
-
-def open_store(pair: Pair, choice: StoreChoice | None) -> tuple[LiveStore | None, tuple[str, ...]]:
-    """The datastore that was chosen, or why it is not used."""
-    if choice is None:
-        return None, ()
-    try:
-        return LiveStore(store_of(pair, choice.folder), choice.learns), ()
-    except (OSError, UserError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        return None, (f"the datastore is not used: {reason}; spectui datastore clear begins a new one",)
 
 
 def _leave_out_of_collections() -> None:

@@ -13,7 +13,7 @@ SIZES = (1, 2, 4, 8, 16, 32, 64)
 MOST_ROWS = 128
 RATE = 0.05
 """How fast what is observed replaces what was measured."""
-NODE_MS = 0.03
+NODE_MS = 0.05
 """What a node costs besides its verification: to find, record and show it."""
 
 

@@ -83,6 +83,13 @@ def load_pair(choice: ModelChoice, progress: Progress) -> Pair:
     )
 
 
+def load_tokenizer(choice: ModelChoice) -> tuple[str, Any]:
+    """The target's title and tokenizer alone, without its weights."""
+    target, _ = resolve(choice)
+    os.environ.update({name: os.environ.get(name, value) for name, value in QUIET.items()})
+    return target.title, _tokenizer(target, choice, lambda *_: None)
+
+
 def _device(wanted: str) -> Any:
     import torch
 

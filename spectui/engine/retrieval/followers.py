@@ -19,12 +19,12 @@ class Follower(NamedTuple):
     kind: str
     n: int
     """Length of the match that it stands behind."""
-    times: int
-    """How often it followed."""
-    at: int | None
-    """Index in the sequence, if it stands there."""
     node: Any
     """What its own followers are asked with."""
+    times: int
+    """How often it followed."""
+    at: int | None = None
+    """Index in the sequence, if it stands there."""
 
     @property
     def source(self) -> Source:
@@ -69,12 +69,12 @@ class InConversation:
             children = again.children if again is not None else None
         children = children or {}
         total = node.count if self.official else sum(child.count for child in children.values())
-        weight = (0.6 + 0.1 * self.n if path else 0.6) / total if total else 0.0
+        weight = 0.6 + 0.1 * self.n if path else 0.6
         for token, child in children.items():
-            share = weight * child.count
+            share = weight * (child.count / total)
             if share >= least:
                 kind = "prompt" if child.at < self.prompt else "output"
-                yield Follower(token, share, kind, self.n, child.count, child.at, child)
+                yield Follower(token, share, kind, self.n, child, child.count, child.at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +89,7 @@ class InDatastore:
         if len(node) == 1:
             row, n = node[0]
             if len(row) > depth:
-                yield Follower(row[depth], 1.0, "datastore", n, 1, None, node)
+                yield Follower(row[depth], 1.0, "datastore", n, node, 1)
             return
         groups: dict[int, list[Found]] = defaultdict(list)
         for found in node:
@@ -98,4 +98,6 @@ class InDatastore:
         for token, group in groups.items():
             share = len(group) / len(node)
             if share >= least:
-                yield Follower(token, share, "datastore", group[0][1], len(group), None, group)
+                longest = group[0][1]
+                times = sum(n == longest for _, n in group)
+                yield Follower(token, share, "datastore", longest, group, times)

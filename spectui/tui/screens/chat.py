@@ -31,7 +31,7 @@ from ...settings import VIEWS, Settings
 from ..bridge import TICK, Bridge
 from ..ledger import Ledger
 from ..widgets.examples import Examples
-from ..widgets.panes import MetricBar, ModeBar, Pill, StepPane
+from ..widgets.panes import MODE_KEYS, MetricBar, ModeBar, Pill, StepPane
 from ..widgets.prompt import History, Prompt
 from ..widgets.tape import Tape
 from ..widgets.transcript import Transcript
@@ -45,9 +45,9 @@ READ_OUT_TICKS = 6
 Text and read-outs change in different half ticks, because a paint redraws everything that lies between its changes.
 """
 
-MODE_KEYS: list[BindingType] = [
-    Binding(f"f{number}", f"mode('{mode.name}')", mode.title, id=f"mode.{mode.name}", priority=True, show=False)
-    for number, mode in enumerate(MODES.values(), 2)
+MODE_BINDINGS: list[BindingType] = [
+    Binding(key, f"mode('{mode.name}')", mode.title, id=f"mode.{mode.name}", priority=True, show=False)
+    for key, mode in zip(MODE_KEYS, MODES.values(), strict=False)
 ]
 
 
@@ -57,7 +57,7 @@ class ChatScreen(Screen[None]):
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (60, "-normal"), (100, "-wide")]  # noqa: RUF012 (Textual types it so)
     VERTICAL_BREAKPOINTS = [(0, "-short"), (14, "-tall")]  # noqa: RUF012
     BINDINGS: ClassVar[list[BindingType]] = [
-        *MODE_KEYS,
+        *MODE_BINDINGS,
         Binding("escape", "stop", "Stop", id="chat.stop"),
         Binding("ctrl+t", "next_mode", "Mode", id="chat.next_mode", priority=True),
         Binding("f7", "view", "View", id="chat.view", priority=True),
@@ -142,6 +142,7 @@ class ChatScreen(Screen[None]):
         elif self._news is not None and (self._ticks % READ_OUT_TICKS == 0 or not self._answering):
             if not self._chosen:
                 self.tape.show(self._news)
+                self.mode_bar.show_idle(None if self._news.nodes else self._news.step.why_no_draft)
                 if self.step_pane.display:
                     self.step_pane.show(self._news)
             self._news = None

@@ -16,6 +16,8 @@ from ...record.events import StepText
 from ..story import quoted, sentence, source_words
 from ..tokens import LOOKS
 
+MODE_KEYS = ("f2", "f3", "f4", "f5", "f6")
+"""Keys of the first modes in the registry's order; the others are reached with ctrl+t."""
 BLOCKS = " ▁▂▃▄▅▆▇█"
 
 
@@ -40,14 +42,14 @@ class Pill(Static):
         super().__init__(markup=False, classes="pill")
         self.mode, self.key = mode, key
 
-    def show(self, current: bool, waiting: bool, why_not: str | None) -> None:
-        """Draw the pill in its state."""
+    def show(self, current: bool, waiting: bool, why_not: str | None, idle: str | None) -> None:
+        """Draw the pill in its state: ``why_not`` says why it cannot run, ``idle`` why it drafted nothing."""
         sign = "●" if current else "×" if why_not else "○"
-        note = " next step" if waiting else ""
-        self.update(Content(f"{self.key} {sign} {self.mode.title}{note}"))
+        note = " next step" if waiting else " idle" if idle else ""
+        self.update(Content(f"{self.key} {sign} {self.mode.title}{note}".strip()))
         self.set_class(current, "-current")
         self.set_class(why_not is not None, "-unavailable")
-        self.tooltip = why_not or self.mode.summary
+        self.tooltip = why_not or (f"nothing was drafted: {idle}" if idle else self.mode.summary)
 
     def on_click(self, event: Click) -> None:
         """Choose."""
@@ -60,8 +62,10 @@ class ModeBar(Horizontal):
 
     def __init__(self, modes: Mapping[str, Mode]) -> None:
         super().__init__()
-        self._pills = [Pill(mode, f"F{number}") for number, mode in enumerate(modes.values(), 2)]
+        keys = dict(zip(modes, MODE_KEYS, strict=False))
+        self._pills = [Pill(mode, keys.get(name, "").upper()) for name, mode in modes.items()]
         self.current, self.waiting = "", False
+        self.idle: str | None = None
         self.unavailable: Mapping[str, str] = {}
 
     def compose(self) -> ComposeResult:
@@ -70,10 +74,20 @@ class ModeBar(Horizontal):
 
     def show(self, current: str, waiting: bool = False) -> None:
         """Mark a mode; ``waiting`` until it takes effect."""
-        self.current, self.waiting = current, waiting
+        self.current, self.waiting, self.idle = current, waiting, None
+        self._draw()
+
+    def show_idle(self, why: str | None) -> None:
+        """Mark the current mode while it drafts nothing, with the reason."""
+        if why != self.idle:
+            self.idle = why
+            self._draw()
+
+    def _draw(self) -> None:
         for pill in self._pills:
             name = pill.mode.name
-            pill.show(name == current, waiting and name == current, self.unavailable.get(name))
+            mine = name == self.current
+            pill.show(mine, mine and self.waiting, self.unavailable.get(name), self.idle if mine else None)
 
 
 class StepPane(Static):
