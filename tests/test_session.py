@@ -15,9 +15,10 @@ from spectui.session import Session
 class Talk:
     """A session and what it said."""
 
-    def __init__(self, choice=None, options=None, mode=None):
+    def __init__(self, choice=None, options=None, mode=None, store=None):
         self.queue, self.seen = Queue(), []
-        self.session = Session(choice or ModelChoice(), options or Options(max_new_tokens=64), mode, self.queue.put)
+        options = options or Options(max_new_tokens=64)
+        self.session = Session(choice or ModelChoice(), options, mode, self.queue.put, store=store)
         self.session.load()
 
     def until(self, kind, timeout=60):
@@ -158,12 +159,12 @@ def test_what_cannot_be_loaded_fails_with_one_line(choice, mode, words):
     assert made.session.close(5)
 
 
-def test_without_a_draft_the_mode_is_autoregressive_and_the_reason_is_told():
+def test_without_a_draft_the_mode_is_sssd_and_the_reason_is_told():
     made = Talk(ModelChoice(draft="none"))
     ready = made.until(Ready)
     assert ready.modes == tuple(mode.name for mode in MODES.values() if not mode.needs_draft)
     assert "--draft" in ready.unavailable["draft"]
-    assert made.session.mode == "ar"
+    assert made.session.mode == "sssd"
     made.session.ask("Hello!")
     assert made.answer()[0].startswith("Hello")
     assert made.session.close(5)

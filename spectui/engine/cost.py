@@ -193,9 +193,16 @@ class Gate:
         """Whether the next step should draft."""
         return self._closed_for == 0
 
-    def begin(self) -> None:
-        """The next steps include catching up with the sequence and say little."""
+    def begin(self, again: bool) -> None:
+        """The next steps include catching up with the sequence and say little.
+
+        ``again`` tells whether trying costs so little that a closed gate opens for a few steps, whatever was learnt
+        from other texts.
+        """
         self._ignore = self.IGNORED
+        if again and not self.open:
+            self._closed_for = 0
+            self._due = self.PROBE
 
     def note(self, tokens: int, ms: float, plain_ms: float) -> None:
         """Take in a step: tokens emitted, its wall time, and what a step without a draft would take.

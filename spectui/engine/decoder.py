@@ -70,7 +70,7 @@ class Decoder:
         if mode not in self._drafters:
             self.add_drafter(mode, MODES[mode].load()(self._resources))
         self._drafters[mode].begin(self.answer.tokens)
-        self._plans[mode].gate.begin()
+        self._plans[mode].begin()
         self.mode = mode
 
     def set_options(self, options: Options) -> None:
@@ -146,7 +146,7 @@ class Decoder:
         self._index = 0
         for name, drafter in self._drafters.items():
             drafter.begin(self.answer.tokens)
-            self._plans[name].gate.begin()
+            self._plans[name].begin()
 
     def _check(self, prompt: Sequence[int]) -> None:
         if not prompt:

@@ -9,6 +9,8 @@ from .step import Step
 from .tree import DraftTree
 
 MOST_NODES = 64
+CHEAP = 0.3
+"""Drafting below this share of a pass is tried anew for every answer."""
 CLOSED = "drafting costs more than it brings here; it is tried again soon"
 
 
@@ -19,9 +21,15 @@ class Plan:
     cost: CostModel
     calibration: Calibration = field(default_factory=Calibration)
     gate: Gate = field(default_factory=Gate)
+    _draft_ms: float = 0.0
+    """What drafting takes lately."""
     _last: int | None = None
     _proposed: DraftTree = field(default_factory=DraftTree)
     """What was proposed for the running step, before anything was dropped."""
+
+    def begin(self) -> None:
+        """Another text begins, or this mode takes over."""
+        self.gate.begin(again=self._draft_ms < CHEAP * self.cost.verify_ms(1))
 
     def limit(self, speculation: Speculation, room: int) -> tuple[int, str | None]:
         """The most nodes to propose when ``room`` tokens may follow the root, and why it is none."""
@@ -56,6 +64,8 @@ class Plan:
 
     def learn(self, step: Step) -> None:
         """Take in what a step of this mode showed."""
+        if len(self._proposed):
+            self._draft_ms += 0.1 * (step.ms.draft - self._draft_ms)
         self.cost.note(len(step.nodes) + 1, step.ms.verify)
         self.calibration.learn(self._proposed, [emitted.token for emitted in step.emitted])
         self._proposed = DraftTree()

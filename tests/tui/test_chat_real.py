@@ -298,3 +298,26 @@ async def test_a_key_that_two_actions_want_is_told(monkeypatch):
         assert "chat.fly: there is no such binding" in said
         await pilot.press("f10")
         assert app.chat.transcript.view == "trace"
+
+
+async def test_sssd_shows_its_sources_and_says_when_it_drafts_nothing():
+    async with running() as (app, pilot):
+        await pilot.press("f4")
+        app.chat.prompt.text = "Copy this text. Clara is a pilot from Lyon. Clara has a cat called Belmina."
+        await pilot.press("enter")
+        await ended(app, pilot)
+        records = app.chat.ledger._steps.values()
+        copied = next(
+            record for record in records if record.step.nodes and record.step.nodes[0].source.kind == "prompt"
+        )
+        app.chat.step_pane.show(copied)
+        assert "-gram" in str(app.chat.step_pane.render())
+        assert "prompt" in str(app.chat.step_pane.render())
+        await wait_until(pilot, lambda: app.chat._news is None)
+        idle = next((record for record in records if record.step.why_no_draft), None)
+        app.chat.mode_bar.show_idle("nothing is known" if idle is None else idle.step.why_no_draft)
+        await wait_until(pilot, lambda: "SSSD idle" in screen_text(app), timeout=5)
+        pill = next(pill for pill in app.chat.mode_bar._pills if pill.mode.name == "sssd")
+        assert str(pill.tooltip).startswith("nothing was drafted: ")
+        app.chat.mode_bar.show_idle(None)
+        await wait_until(pilot, lambda: "SSSD idle" not in screen_text(app), timeout=5)

@@ -43,8 +43,9 @@ class LiveStore:
             return
         self._queue.put(learnt(prompt, answer))
         if self._thread is None:
-            self._thread = Thread(target=self._run, name="learn", daemon=True)
-            self._thread.start()
+            thread = Thread(target=self._run, name="learn", daemon=True)
+            thread.start()
+            self._thread = thread
 
     def pause(self) -> None:
         """Leave the processor alone until ``resume``; what is being indexed is still finished."""
@@ -61,7 +62,10 @@ class LiveStore:
             return True
         self._queue.put(None)
         self._thread.join(timeout)
-        return not self._thread.is_alive()
+        if self._thread.is_alive():
+            return False
+        self._thread = None
+        return True
 
     # -- in the thread
 

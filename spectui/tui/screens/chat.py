@@ -30,8 +30,9 @@ from ...record.events import (
 from ...settings import VIEWS, Settings
 from ..bridge import TICK, Bridge
 from ..ledger import Ledger
+from ..mode_keys import MODE_BINDINGS
 from ..widgets.examples import Examples
-from ..widgets.panes import MODE_KEYS, MetricBar, ModeBar, Pill, StepPane
+from ..widgets.panes import MetricBar, ModeBar, Pill, StepPane
 from ..widgets.prompt import History, Prompt
 from ..widgets.tape import Tape
 from ..widgets.transcript import Transcript
@@ -44,11 +45,6 @@ READ_OUT_TICKS = 6
 
 Text and read-outs change in different half ticks, because a paint redraws everything that lies between its changes.
 """
-
-MODE_BINDINGS: list[BindingType] = [
-    Binding(key, f"mode('{mode.name}')", mode.title, id=f"mode.{mode.name}", priority=True, show=False)
-    for key, mode in zip(MODE_KEYS, MODES.values(), strict=False)
-]
 
 
 class ChatScreen(Screen[None]):
@@ -142,7 +138,7 @@ class ChatScreen(Screen[None]):
         elif self._news is not None and (self._ticks % READ_OUT_TICKS == 0 or not self._answering):
             if not self._chosen:
                 self.tape.show(self._news)
-                self.mode_bar.show_idle(None if self._news.nodes else self._news.step.why_no_draft)
+                self.mode_bar.show_idle(self._news.step.why_no_draft)
                 if self.step_pane.display:
                     self.step_pane.show(self._news)
             self._news = None

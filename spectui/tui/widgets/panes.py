@@ -13,11 +13,10 @@ from textual.widgets import Static
 from ...engine.drafters.registry import Mode
 from ...metrics import Numbers
 from ...record.events import StepText
+from ..mode_keys import MODE_KEYS
 from ..story import quoted, sentence, source_words
 from ..tokens import LOOKS
 
-MODE_KEYS = ("f2", "f3", "f4", "f5", "f6")
-"""Keys of the first modes in the registry's order; the others are reached with ctrl+t."""
 BLOCKS = " ▁▂▃▄▅▆▇█"
 
 
@@ -62,8 +61,7 @@ class ModeBar(Horizontal):
 
     def __init__(self, modes: Mapping[str, Mode]) -> None:
         super().__init__()
-        keys = dict(zip(modes, MODE_KEYS, strict=False))
-        self._pills = [Pill(mode, keys.get(name, "").upper()) for name, mode in modes.items()]
+        self._pills = [Pill(mode, MODE_KEYS.get(name, "").upper()) for name, mode in modes.items()]
         self.current, self.waiting = "", False
         self.idle: str | None = None
         self.unavailable: Mapping[str, str] = {}
