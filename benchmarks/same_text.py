@@ -21,6 +21,8 @@ from spectui.engine.decoder import Decoder
 from spectui.engine.drafters.drafter import Context, Drafter, Resources
 from spectui.engine.drafters.registry import MODES
 from spectui.engine.options import Options, Sampling, Speculation
+from spectui.engine.retrieval.private import PrivateStore
+from spectui.engine.retrieval.snapshot import Reader
 from spectui.engine.step import Source
 from spectui.engine.tree import ROOT, DraftTree
 from spectui.loaded import Loaded, prepare
@@ -50,11 +52,18 @@ class RandomTrees(Drafter):
         return tree.shallow(context.remaining)
 
 
-def ways(loaded: Loaded, options: Callable[[Speculation], Options], ids: list[int], expected: list[int], seed: int):
+def ways(
+    loaded: Loaded,
+    options: Callable[[Speculation], Options],
+    ids: list[int],
+    expected: list[int],
+    seed: int,
+    learnt: Reader,
+):
     """Each way to draft: a name, a decoder, and what to do before each step."""
 
-    def fresh(mode: str, speculation: Speculation) -> Decoder:
-        decoder = loaded.decoder(mode, options(speculation))
+    def fresh(mode: str, speculation: Speculation, reader: Reader | None = None) -> Decoder:
+        decoder = loaded.decoder(mode, options(speculation), reader=reader)
         decoder.add_drafter("random", RandomTrees(loaded.resources, seed, [*ids, *expected]))
         return decoder
 
@@ -70,6 +79,7 @@ def ways(loaded: Loaded, options: Callable[[Speculation], Options], ids: list[in
 
     for name in MODES:
         yield name, fresh(name, CHAIN), nothing
+    yield "sssd that learns", fresh("sssd", CHAIN, learnt), nothing
     yield "draft tree", fresh("draft", TREE), nothing
     trees = fresh("ar", FIXED)
     trees.set_mode("random")
@@ -81,6 +91,8 @@ def check(count: int, tokens: int, report: Callable[[], None] = lambda: None) ->
     """Counts of runs, tokens, explained and unexplained divergences for each way to draft."""
     loaded = prepare(load_pair(ModelChoice(dtype="float32"), lambda *_: None), lambda *_: None, perf_counter())
     results: dict[str, Counter[str]] = {}
+    store = PrivateStore((), loaded.pair.vocabulary)
+    learnt = Reader(lambda: store.indexes)
     for number, (_, text) in enumerate(prompts(count)):
         ids = loaded.prompt([{"role": "user", "content": text}])
         for sampling in SAMPLINGS:
@@ -89,9 +101,10 @@ def check(count: int, tokens: int, report: Callable[[], None] = lambda: None) ->
                 return Options(sampling, speculation, tokens)
 
             expected = reference(loaded.decoder("ar", options(CHAIN)), ids)
-            for name, decoder, before in ways(loaded, options, ids, expected, number):
+            for name, decoder, before in ways(loaded, options, ids, expected, number, learnt):
                 found = compare(decoder, ids, expected, before)
                 tally(results.setdefault(name, Counter()), found, len(expected))
+            store.learn([(ids, expected)])
             report()
     return results
 

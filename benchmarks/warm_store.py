@@ -99,14 +99,16 @@ def different(count: int, seed: int = 0) -> list[tuple[str, str]]:
 
 
 def lanes_of(loaded: Loaded, options: Options, learnt: list[str]) -> list[ModeLane]:
-    """The reference, an empty datastore, and one that has learnt the answers to some prompts."""
-    plain, cold, warm = (ModeLane(loaded, mode, options, learns=True) for mode in ("ar", "sssd", "sssd"))
+    """The reference, an empty datastore, one that has learnt the answers to some prompts, and what it has to beat."""
+    modes = ("ar", "sssd", "sssd", "logitspec", "pld")
+    lanes = [ModeLane(loaded, mode, options, learns=True) for mode in modes]
+    plain, cold, warm = lanes[:3]
     cold.name, warm.name = "sssd, empty", "sssd, learnt"
     for text in learnt:
         prompt = loaded.prompt([{"role": "user", "content": text}])
         plain.begin()
         warm.learn([(prompt, plain.answer(prompt).tokens)])
-    return [plain, cold, warm]
+    return lanes
 
 
 def main() -> None:

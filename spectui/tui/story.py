@@ -30,10 +30,11 @@ def origin(record: StepText) -> str:
         if node.fate != "accepted":
             continue
         if node.source.n is not None:
-            if parts and parts[-1][0] == "copied":
-                parts[-1] = ("copied", parts[-1][1] + text, parts[-1][2])
+            place = " from the datastore" if node.source.kind == "datastore" else " from the text before"
+            if parts and (parts[-1][0], parts[-1][2]) == ("copied", place):
+                parts[-1] = ("copied", parts[-1][1] + text, place)
             else:
-                parts.append(("copied", text, " from the text before"))
+                parts.append(("copied", text, place))
         elif node.source.kind == "guess":
             parts.append(("guessed", text, f" (rank {node.source.rank})"))
     return ", then ".join(f"{verb} {quoted(text)}{rest}" for verb, text, rest in parts)

@@ -23,6 +23,13 @@ def test_a_guess_and_what_was_copied_behind_it():
     assert origin(told) in sentence(told)
 
 
+def test_a_copy_from_the_datastore_is_told_apart():
+    stored, asked = Source("datastore", n=4, count=12), Source("prompt", n=3, count=2, at=5)
+    told = record((" a", asked, "accepted"), (" b", stored, "accepted"), (" c", stored, "accepted"))
+    assert origin(told) == 'copied " a" from the text before, then copied " b c" from the datastore'
+    assert source_words(stored) == "datastore 4-gram ×12"
+
+
 def test_a_draft_model_needs_no_origin():
     told = record((" a", Source("draft", rank=0), "accepted"), (" b", Source("draft", rank=0), "rejected"))
     assert origin(told) == ""

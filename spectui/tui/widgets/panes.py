@@ -6,7 +6,7 @@ from typing import Any
 from textual.app import ComposeResult
 from textual.containers import Horizontal
 from textual.content import Content
-from textual.events import Click
+from textual.events import Click, Resize
 from textual.message import Message
 from textual.widgets import Static
 
@@ -40,12 +40,14 @@ class Pill(Static):
     def __init__(self, mode: Mode, key: str) -> None:
         super().__init__(markup=False, classes="pill")
         self.mode, self.key = mode, key
+        self.short = False
+        """Whether there is only room for the mode's name, not its title."""
 
     def show(self, current: bool, waiting: bool, why_not: str | None, idle: str | None) -> None:
         """Draw the pill in its state: ``why_not`` says why it cannot run, ``idle`` why it drafted nothing."""
         sign = "●" if current else "×" if why_not else "○"
         note = " next step" if waiting else " idle" if idle else ""
-        self.update(Content(f"{self.key} {sign} {self.mode.title}{note}".strip()))
+        self.update(Content(f"{self.key} {sign} {self.mode.name if self.short else self.mode.title}{note}".strip()))
         self.set_class(current, "-current")
         self.set_class(why_not is not None, "-unavailable")
         self.tooltip = why_not or (f"nothing was drafted: {idle}" if idle else self.mode.summary)
@@ -69,6 +71,13 @@ class ModeBar(Horizontal):
     def compose(self) -> ComposeResult:
         """The pills."""
         yield from self._pills
+
+    def on_resize(self, event: Resize) -> None:
+        """Titles where they fit, else names."""
+        needed = sum(len(f" {pill.key} ● {pill.mode.title} ") for pill in self._pills) + len(" next step")
+        for pill in self._pills:
+            pill.short = event.size.width < needed
+        self._draw()
 
     def show(self, current: str, waiting: bool = False) -> None:
         """Mark a mode; ``waiting`` until it takes effect."""
