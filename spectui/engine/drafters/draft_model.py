@@ -15,6 +15,8 @@ from .draft_cache import DraftCache
 from .drafter import Context, Drafter, Resources
 
 MOST = 16
+FORGET = 0.99
+"""What is kept of the time of a pass from step to step: chains of one token need no pass and would never mend it."""
 CHAIN = Source("draft", rank=0)
 _DRAW = 3
 
@@ -72,6 +74,7 @@ class DraftModel(Drafter):
     def _chain(self, context: Context, logits: Tensor, limit: int) -> DraftTree:
         tree = DraftTree()
         limit = min(limit, context.remaining)
+        self._token_ms *= FORGET
         adaptive = context.speculation.draft_tokens == "auto"
         while len(tree) < limit:
             node = len(tree) - 1
@@ -175,5 +178,7 @@ class DraftModel(Drafter):
         start = perf_counter()
         out: Output = self._cache.feed(tree, nodes)
         spent = (perf_counter() - start) * 1e3
-        self._token_ms = spent if not self._token_ms else self._token_ms + 0.1 * (spent - self._token_ms)
+        if not self._token_ms:
+            self._token_ms = spent
+        self._token_ms += 0.1 * (min(spent, 2.0 * self._token_ms) - self._token_ms)
         return out.logits
