@@ -121,6 +121,8 @@ def measure(run: Callable[[int], None], seconds: float = 1.5, rounds: int = 25) 
 
 
 Group = tuple[str, int, int, int]
+SHORT_MEMORY = 0.85
+"""What is kept from step to step of how the present text goes."""
 RANKS = (0, 1, 3, 8, 32)
 """Ranks are learnt apart up to each of these."""
 
@@ -135,6 +137,12 @@ class Calibration:
 
     def __init__(self) -> None:
         self._sums: dict[Group, tuple[float, float, float]] = {}
+        self._expected = self._came = 0.0
+
+    @property
+    def trust(self) -> float:
+        """What came of the first drafted tokens in the last few steps over what was expected: how this text goes."""
+        return min(1.5, max(0.1, (self._came + 1.0) / (self._expected + 1.0)))
 
     def estimate(self, source: Source, depth: int, probability: float | None) -> float:
         """Calibrated probability that a node of this source and depth is accepted once its parent is."""
@@ -158,6 +166,9 @@ class Calibration:
         A node says something if its parent came true and the token after the parent is known.
         """
         true = {ROOT}
+        if len(tree):
+            self._expected *= SHORT_MEMORY
+            self._came *= SHORT_MEMORY
         for node, parent in enumerate(tree.parents):
             depth = tree.depths[node]
             if parent not in true or depth > len(emitted):
@@ -166,9 +177,13 @@ class Calibration:
             if hit:
                 true.add(node)
             source = tree.sources[node]
-            group = group_of(source.kind, source.n, source.rank, depth)
+            place = (source.kind, source.n, source.rank, depth)
+            group = group_of(*place)
             offered, predicted, accepted = (0.98 * value for value in self._sums.get(group, (0.0, 0.0, 0.0)))
             probability = tree.probabilities[node]
+            if depth == 1 and probability is not None:
+                self._expected += min(1.0, probability * self.factor(*place))
+                self._came += hit
             self._sums[group] = (
                 offered + 1.0,
                 predicted + (0.5 if probability is None else probability),
@@ -180,8 +195,11 @@ class Gate:
     """Whether drafting is worth its own time; when it is not, it is tried again every 32 steps, backing off to 256."""
 
     IGNORED, WARM_UP, PROBE, FIRST_PAUSE, LAST_PAUSE = 2, 10, 5, 32, 256
+    CHEAP_IGNORED, CHEAP_PROBE, CHEAP_FIRST_PAUSE, CHEAP_LAST_PAUSE = 0, 3, 8, 32
 
     def __init__(self) -> None:
+        self.cheap = False
+        """Whether trying costs so little that it may happen more often: an answer is short."""
         self._tokens = self._ms = self._steps = self._plain_ms = 0.0
         self._ignore = self.IGNORED
         self._due = self.WARM_UP
@@ -193,16 +211,12 @@ class Gate:
         """Whether the next step should draft."""
         return self._closed_for == 0
 
-    def begin(self, again: bool) -> None:
-        """The next steps include catching up with the sequence and say little.
-
-        ``again`` tells whether trying costs so little that a closed gate opens for a few steps, whatever was learnt
-        from other texts.
-        """
+    def begin(self) -> None:
+        """Another text begins, or catching up with it: the next steps say little, and a cheap try is worth making."""
         self._ignore = self.IGNORED
-        if again and not self.open:
+        if self.cheap and not self.open:
             self._closed_for = 0
-            self._due = self.PROBE
+            self._due = self.CHEAP_PROBE
 
     def note(self, tokens: int, ms: float, plain_ms: float) -> None:
         """Take in a step: tokens emitted, its wall time, and what a step without a draft would take.
@@ -211,8 +225,8 @@ class Gate:
         """
         if not self.open:
             self._closed_for -= 1
-            self._due = self.PROBE
-            self._ignore = self.IGNORED
+            self._due = self.CHEAP_PROBE if self.cheap else self.PROBE
+            self._ignore = self.CHEAP_IGNORED if self.cheap else self.IGNORED
             return
         if self._ignore:
             self._ignore -= 1
@@ -228,9 +242,12 @@ class Gate:
             self._decide(worth=self._tokens / self._ms >= 0.98 * self._steps / self._plain_ms)
 
     def _decide(self, worth: bool) -> None:
+        first, last = (
+            (self.CHEAP_FIRST_PAUSE, self.CHEAP_LAST_PAUSE) if self.cheap else (self.FIRST_PAUSE, self.LAST_PAUSE)
+        )
         if worth:
-            self._pause = self.FIRST_PAUSE
+            self._pause = first
             return
-        self._closed_for = self._pause
-        self._pause = min(self.LAST_PAUSE, 2 * self._pause)
+        self._closed_for = min(last, max(first, self._pause))
+        self._pause = min(last, 2 * self._closed_for)
         self._tokens = self._ms = self._steps = self._plain_ms = 0.0

@@ -10,7 +10,7 @@ from .tree import DraftTree
 
 MOST_NODES = 64
 CHEAP = 0.3
-"""Drafting below this share of a pass is tried anew for every answer."""
+"""Drafting below this share of a pass is tried again more often."""
 CLOSED = "drafting costs more than it brings here; it is tried again soon"
 
 
@@ -29,7 +29,7 @@ class Plan:
 
     def begin(self) -> None:
         """Another text begins, or this mode takes over."""
-        self.gate.begin(again=self._draft_ms < CHEAP * self.cost.verify_ms(1))
+        self.gate.begin()
 
     def limit(self, speculation: Speculation, room: int) -> tuple[int, str | None]:
         """The most nodes to propose when ``room`` tokens may follow the root, and why it is none."""
@@ -57,15 +57,16 @@ class Plan:
     def _calibrated(self, tree: DraftTree) -> Sequence[float]:
         scores: list[float] = []
         for node, parent in enumerate(tree.parents):
-            above = 1.0 if parent < 0 else scores[parent]
+            above = self.calibration.trust if parent < 0 else scores[parent]
             estimate = self.calibration.estimate(tree.sources[node], tree.depths[node], tree.probabilities[node])
-            scores.append(above * estimate)
+            scores.append(min(0.995, above * estimate))
         return scores
 
     def learn(self, step: Step) -> None:
         """Take in what a step of this mode showed."""
         if len(self._proposed):
             self._draft_ms += 0.1 * (step.ms.draft - self._draft_ms)
+            self.gate.cheap = self._draft_ms < CHEAP * self.cost.verify_ms(1)
         self.cost.note(len(step.nodes) + 1, step.ms.verify)
         self.calibration.learn(self._proposed, [emitted.token for emitted in step.emitted])
         self._proposed = DraftTree()
