@@ -11,8 +11,8 @@ from .tree import ROOT, DraftTree
 
 SIZES = (1, 2, 4, 8, 16, 32, 64)
 MOST_ROWS = 128
-RATE = 0.05
-"""How fast what is observed replaces what was measured."""
+RATE, DRIFT_RATE = 0.1, 0.02
+"""How fast what is observed replaces what was measured: for one size, and for all of them together."""
 NODE_MS = 0.05
 """What a node costs besides its verification: to find, record and show it."""
 
@@ -55,7 +55,7 @@ class CostModel:
         low, high, share = self._places[min(rows, MOST_ROWS)]
         base = list(self.points.values())
         ratio = min(4.0, max(0.25, ms / (base[low] + share * (base[high] - base[low]))))
-        self._drift += RATE * (ratio - self._drift)
+        self._drift += DRIFT_RATE * (ratio - self._drift)
         near = high if share > 0.5 else low
         self._shape[near] += RATE * (ratio / self._drift - self._shape[near])
         self._now = _monotone(ms * self._drift * shape for ms, shape in zip(base, self._shape, strict=True))
