@@ -139,6 +139,10 @@ class Calibration:
         self._sums: dict[Group, tuple[float, float, float]] = {}
         self._expected = self._came = 0.0
 
+    def begin(self) -> None:
+        """Another text begins: nothing is known of how it goes, and caution costs less than confidence."""
+        self._expected, self._came = 2.0, 0.0
+
     @property
     def trust(self) -> float:
         """What came of the first drafted tokens in the last few steps over what was expected: how this text goes."""
@@ -195,7 +199,7 @@ class Gate:
     """Whether drafting is worth its own time; when it is not, it is tried again every 32 steps, backing off to 256."""
 
     IGNORED, WARM_UP, PROBE, FIRST_PAUSE, LAST_PAUSE = 2, 10, 5, 32, 256
-    CHEAP_IGNORED, CHEAP_PROBE, CHEAP_FIRST_PAUSE, CHEAP_LAST_PAUSE = 0, 3, 8, 32
+    CHEAP_IGNORED, CHEAP_PROBE, CHEAP_FIRST_PAUSE, CHEAP_LAST_PAUSE = 1, 2, 8, 32
 
     def __init__(self) -> None:
         self.cheap = False
@@ -213,7 +217,7 @@ class Gate:
 
     def begin(self) -> None:
         """Another text begins, or catching up with it: the next steps say little, and a cheap try is worth making."""
-        self._ignore = self.IGNORED
+        self._ignore = self.CHEAP_IGNORED if self.cheap else self.IGNORED
         if self.cheap and not self.open:
             self._closed_for = 0
             self._due = self.CHEAP_PROBE

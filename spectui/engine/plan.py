@@ -30,6 +30,7 @@ class Plan:
     def begin(self) -> None:
         """Another text begins, or this mode takes over."""
         self.gate.begin()
+        self.calibration.begin()
 
     def limit(self, speculation: Speculation, room: int) -> tuple[int, str | None]:
         """The most nodes to propose when ``room`` tokens may follow the root, and why it is none."""

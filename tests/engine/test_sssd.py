@@ -323,7 +323,7 @@ def test_the_cost_keeps_hopeless_nodes_out():
     full = drafter_with().propose(context_of(tokens, cost=CURVE), 64)
     lean = drafter_with().propose(context_of(tokens, speculation=Speculation(), cost=CURVE), 64)
     assert len(full) == 63
-    assert 4 <= len(lean) < 40
+    assert 1 <= len(lean) < 40
 
 
 def test_a_store_that_grows_is_seen_by_the_next_answer_only():

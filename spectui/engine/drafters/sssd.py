@@ -1,6 +1,6 @@
 """SSSD: what followed the last tokens before, in this conversation and in a large datastore, merged in one tree."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from ..retrieval.followers import Followers, InConversation, InDatastore
 from ..retrieval.growth import Adaptive, Official
@@ -43,10 +43,11 @@ class Sssd(Drafter):
         """The likeliest paths of all sources, merged."""
         self._follow(context)
         capacity = context.speculation.draft_tree_capacity
-        sources = list(self._sources(context, 6 if capacity <= 32 else BRANCH))
-        most = min(limit, capacity - 1)
-        grower = (Official if self._official else Adaptive)(context, self.resources)
-        tree = grower.grow(sources, most)
+        sources = self._sources(context, 6 if capacity <= 32 else BRANCH)
+        if not sources:
+            return DraftTree(why=NOTHING)
+        grower = Official if self._official else Adaptive
+        tree = grower(context, self.resources).grow(sources, min(limit, capacity - 1))
         if not len(tree):
             tree.why = NOTHING
         return tree
@@ -58,16 +59,25 @@ class Sssd(Drafter):
         self._trie.follow(context.tokens, context.prompt, self._doubtful)
         self._doubtful = False
 
-    def _sources(self, context: Context, length: int) -> Iterator[Followers]:
-        """Where the end of the sequence was found: the longest match first, the datastore last."""
+    def _sources(self, context: Context, length: int) -> list[Followers]:
+        """Where the end of the sequence was found: the longest match first, the datastore last.
+
+        A single token alone says too little to be worth the time, unless the tree is the official one.
+        """
+        made: list[Followers] = []
         for n in range(min(LONGEST_MATCH, len(context.tokens)), 0, -1):
             node = self._trie.root.walk(context.tokens[-n:])
-            if node is not None:
-                yield InConversation(node, n, context.prompt, self._official, self._trie.root)
+            if node is not None and node.children:
+                made.append(InConversation(node, n, context.prompt, self._official, self._trie.root))
+            if n == 2 and not made and not self._official:
+                break
         snapshot = self._snapshot(context)
         if snapshot is not None and len(snapshot):
-            entries, enough = (ENTRIES, ENOUGH) if self._official else (SOME, FEW)
-            yield InDatastore(snapshot.look_up(context.tokens[-QUERY:], length, entries, enough))
+            entries, enough, shortest = (ENTRIES, ENOUGH, 1) if self._official else (SOME, FEW, 2)
+            found = snapshot.look_up(context.tokens[-QUERY:], length, entries, enough, shortest)
+            if found:
+                made.append(InDatastore(found))
+        return made
 
     def _snapshot(self, context: Context) -> Snapshot | None:
         if self.resources.datastore is None:

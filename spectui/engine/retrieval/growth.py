@@ -10,7 +10,7 @@ from .followers import Follower, Followers
 if TYPE_CHECKING:
     from ..drafters.drafter import Context, Resources
 
-ALWAYS = 4
+ALWAYS = 1
 """Nodes that are proposed however unlikely they are, because what is proposed is learnt from."""
 
 Path = tuple[int, ...]

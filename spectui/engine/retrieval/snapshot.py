@@ -44,16 +44,18 @@ class Snapshot:
     def __len__(self) -> int:
         return self._size
 
-    def look_up(self, query: Sequence[int], count: int, entries: int = ENTRIES, enough: int = ENOUGH) -> list[Found]:
+    def look_up(
+        self, query: Sequence[int], count: int, entries: int = ENTRIES, enough: int = ENOUGH, shortest: int = 1
+    ) -> list[Found]:
         """Up to ``count`` tokens behind each of ``entries`` places where ``query`` stands, and its shorter ends.
 
-        The query loses a token at its front until at least ``enough`` continuations were found. The places are shared
+        The query loses a token at its front until ``enough`` were found or it is as short as ``shortest``. The places are shared
         among the sub-indexes by their size, but each gives at least a tenth.
         """
         total = max(1, len(self))
         shares = [max(entries // 10, entries * len(index) // total) for index in self.indexes]
         found: list[Found] = []
-        for n in range(len(query), 0, -1):
+        for n in range(len(query), shortest - 1, -1):
             part = query[len(query) - n :]
             for index, share, hidden in zip(self.indexes, shares, self._hidden, strict=True):
                 found += [(row, n) for row in _rows(index, part, count, share, hidden)]
