@@ -49,8 +49,8 @@ class Snapshot:
     ) -> list[Found]:
         """Up to ``count`` tokens behind each of ``entries`` places where ``query`` stands, and its shorter ends.
 
-        The query loses a token at its front until ``enough`` were found or it is as short as ``shortest``. The places are shared
-        among the sub-indexes by their size, but each gives at least a tenth.
+        The query loses a token at its front until ``enough`` were found or it is as short as ``shortest``. The places
+        are shared among the sub-indexes by their size, but each gives at least a tenth.
         """
         total = max(1, len(self))
         shares = [max(entries // 10, entries * len(index) // total) for index in self.indexes]
