@@ -14,8 +14,9 @@ from time import perf_counter
 from rich.console import Console
 from rich.table import Table
 
+from spectui.engine.calibration import Calibration
 from spectui.engine.choice import Chooser
-from spectui.engine.cost import Calibration, CostModel
+from spectui.engine.cost import CostModel
 from spectui.engine.drafters.drafter import Context, Drafter, Resources
 from spectui.engine.drafters.registry import MODES
 from spectui.engine.options import Sampling, Speculation

@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from .cost import Calibration, CostModel, Gate
+from .calibration import Calibration
+from .cost import CostModel
+from .gate import Gate
 from .options import Speculation
 from .step import Step
 from .tree import DraftTree

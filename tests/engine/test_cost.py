@@ -4,7 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spectui.engine.cost import Calibration, CostModel, Gate, measure
+from spectui.engine.calibration import Calibration
+from spectui.engine.cost import CostModel, measure
+from spectui.engine.gate import Gate
 from spectui.engine.options import Speculation
 from spectui.engine.plan import CLOSED, Plan
 from spectui.engine.step import Emitted, Node, Source, Step, Times

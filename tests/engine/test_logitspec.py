@@ -7,8 +7,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from spectui.engine.calibration import Calibration
 from spectui.engine.choice import Chooser
-from spectui.engine.cost import Calibration, CostModel
+from spectui.engine.cost import CostModel
 from spectui.engine.drafters.drafter import Context, Resources
 from spectui.engine.drafters.logitspec import LogitSpec, branch_length
 from spectui.engine.drafters.prompt_lookup import PromptLookup

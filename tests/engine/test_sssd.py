@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from spectui.engine.calibration import Calibration
 from spectui.engine.choice import Chooser
-from spectui.engine.cost import Calibration, CostModel
+from spectui.engine.cost import CostModel
 from spectui.engine.drafters.drafter import Context, Resources
 from spectui.engine.drafters.sssd import NOTHING, Sssd
 from spectui.engine.options import Options, Sampling, Speculation

@@ -4,8 +4,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from ..calibration import Calibration
 from ..choice import Chooser
-from ..cost import Calibration, CostModel
+from ..cost import CostModel
 from ..options import Speculation
 from ..step import Step
 from ..tree import DraftTree

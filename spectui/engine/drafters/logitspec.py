@@ -3,7 +3,7 @@
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 
-from ..cost import RANKS
+from ..calibration import RANKS
 from ..retrieval.copying import Copying
 from ..retrieval.frequency import Frequency
 from ..step import Source, Step

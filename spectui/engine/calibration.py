@@ -1,0 +1,81 @@
+"""How often each kind of draft is right: what a drafter's own estimates are worth."""
+
+from bisect import bisect_left
+from collections.abc import Sequence
+
+from .step import Source
+from .tree import ROOT, DraftTree
+
+Group = tuple[str, int, int, int]
+SHORT_MEMORY = 0.85
+"""What is kept from step to step of how the present text goes."""
+RANKS = (0, 1, 3, 8, 32)
+"""Ranks are learnt apart up to each of these."""
+
+
+def group_of(kind: str, n: int | None, rank: int | None, depth: int) -> Group:
+    """What is learnt together: a source of one kind, n-gram length and rank, at one depth."""
+    return kind, n or 0, 0 if rank is None else bisect_left(RANKS, rank), min(depth, 8)
+
+
+class Calibration:
+    """Turns a source's own estimates into frequencies of acceptance, learnt per source, rank, match and depth."""
+
+    def __init__(self) -> None:
+        self._sums: dict[Group, tuple[float, float, float]] = {}
+        self._expected = self._came = 0.0
+
+    def begin(self) -> None:
+        """Another text begins: nothing is known of how it goes, and caution costs less than confidence."""
+        self._expected, self._came = 2.0, 0.0
+
+    @property
+    def trust(self) -> float:
+        """What came of the first drafted tokens in the last few steps over what was expected: how this text goes."""
+        return min(1.5, max(0.1, (self._came + 1.0) / (self._expected + 1.0)))
+
+    def estimate(self, source: Source, depth: int, probability: float | None) -> float:
+        """Calibrated probability that a node of this source and depth is accepted once its parent is."""
+        if probability is None:
+            return self.usual(source.kind)
+        return min(0.995, probability * self.factor(source.kind, source.n, source.rank, depth))
+
+    def factor(self, kind: str, n: int | None, rank: int | None, depth: int) -> float:
+        """By how much a source's own estimates have to be multiplied."""
+        _, predicted, accepted = self._sums.get(group_of(kind, n, rank, depth), (0.0, 0.0, 0.0))
+        return (accepted + 4.0) / (predicted + 4.0)
+
+    def usual(self, kind: str) -> float:
+        """How often a node of this source is accepted once its parent is, at whatever depth; 0.8 before any was."""
+        sums = [values for group, values in self._sums.items() if group[0] == kind]
+        return (sum(s[2] for s in sums) + 3.2) / (sum(s[0] for s in sums) + 4.0)
+
+    def learn(self, tree: DraftTree, emitted: Sequence[int]) -> None:
+        """Take in what really came where a tree was proposed, verified or not.
+
+        A node says something if its parent came true and the token after the parent is known.
+        """
+        true = {ROOT}
+        if len(tree):
+            self._expected *= SHORT_MEMORY
+            self._came *= SHORT_MEMORY
+        for node, parent in enumerate(tree.parents):
+            depth = tree.depths[node]
+            if parent not in true or depth > len(emitted):
+                continue
+            hit = tree.tokens[node] == emitted[depth - 1]
+            if hit:
+                true.add(node)
+            source = tree.sources[node]
+            place = (source.kind, source.n, source.rank, depth)
+            group = group_of(*place)
+            offered, predicted, accepted = (0.98 * value for value in self._sums.get(group, (0.0, 0.0, 0.0)))
+            probability = tree.probabilities[node]
+            if depth == 1 and probability is not None:
+                self._expected += min(1.0, probability * self.factor(*place))
+                self._came += hit
+            self._sums[group] = (
+                offered + 1.0,
+                predicted + (0.5 if probability is None else probability),
+                accepted + hit,
+            )

@@ -1,0 +1,12 @@
+"""The engine's tests decode tiny models, for which a second thread is only a burden."""
+
+import pytest
+import torch
+
+
+@pytest.fixture(autouse=True, scope="package")
+def one_thread():
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
