@@ -11,13 +11,13 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 from rich.table import Table
 
 from .corpus import Piece, files_of, read_pieces
-from .engine.errors import UserError
+from .engine.errors import UserError, reason_of
 from .engine.retrieval.datastore import Datastore, Entry, Manifest, read_manifest
 from .engine.retrieval.suffix_index import Text
 from .models.choice import ModelChoice
 from .models.loading import load_tokenizer
 from .models.sanitise import sanitise_line
-from .store import reason_of, store_of
+from .store import store_of
 
 
 def build(choice: ModelChoice, paths: Sequence[Path], name: str, folder: Path, skip_bad: bool) -> int:

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from .engine.errors import UserError
+from .engine.errors import UserError, reason_of
 from .engine.retrieval.datastore import Datastore
 from .engine.retrieval.live import LiveStore
 from .models.choice import StoreChoice
@@ -26,8 +26,3 @@ def open_store(
         return LiveStore(store_of(tokenizer, vocabulary, title, choice.folder), choice.learns), ()
     except (OSError, UserError) as error:
         return None, (f"the datastore is not used: {reason_of(error)}; spectui datastore clear begins a new one",)
-
-
-def reason_of(error: Exception) -> str:
-    """Why a file could not be used, in a few words."""
-    return getattr(error, "strerror", None) or str(error)

@@ -7,7 +7,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from ..engine.errors import UserError
+from ..engine.errors import UserError, reason_of
 from ..models.sanitise import sanitise, sanitise_line
 
 BUILT_IN = ("demo",)
@@ -34,7 +34,7 @@ def read_questions(name: str, skipped: Callable[[str], None] | None = None) -> l
         else:
             text = Path(name).read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        reason = sanitise_line(getattr(error, "strerror", None) or str(error))
+        reason = sanitise_line(reason_of(error))
         raise UserError(
             f"cannot read questions from {name}: {reason}; name a JSONL file or one of: {', '.join(BUILT_IN)}"
         ) from error

@@ -31,8 +31,8 @@ class Sssd(Drafter):
         self._trie: Trie | OfficialTrie = Trie()
         self._official = False
         self._doubtful = True
-        self._stored: tuple[int, Snapshot] | None = None
-        """(length of the prompt, what may be looked up while it is answered)."""
+        self._stored: Snapshot | None = None
+        """What may be looked up during the present answer."""
 
     def begin(self, tokens: Sequence[int]) -> None:
         """The sequence may have changed anywhere, and the datastore may have grown."""
@@ -82,6 +82,6 @@ class Sssd(Drafter):
     def _snapshot(self, context: Context) -> Snapshot | None:
         if self.resources.datastore is None:
             return None
-        if self._stored is None or self._stored[0] != context.prompt:
-            self._stored = context.prompt, self.resources.datastore.snapshot(context.tokens[: context.prompt])
-        return self._stored[1]
+        if self._stored is None:
+            self._stored = self.resources.datastore.snapshot(context.tokens[: context.prompt])
+        return self._stored

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from queue import Empty, SimpleQueue
 from threading import Event, Thread
 
-from ..errors import UserError
+from ..errors import UserError, reason_of
 from .datastore import Datastore
 from .snapshot import Reader, learnt
 from .suffix_index import SuffixIndex, Text
@@ -89,5 +89,4 @@ class LiveStore:
             self.indexes = tuple(self.store.open())
         except (OSError, UserError) as error:
             self.learns = False
-            reason = getattr(error, "strerror", None) or str(error)
-            self.failed(f"the datastore learns no more in this session: {reason}")
+            self.failed(f"the datastore learns no more in this session: {reason_of(error)}")

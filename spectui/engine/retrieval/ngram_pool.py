@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from .sequence import goes_on
+
 
 @dataclass(frozen=True, slots=True)
 class Match:
@@ -38,7 +40,7 @@ class NgramPool:
     def follow(self, tokens: Sequence[int], changed: bool) -> None:
         """Hold exactly ``tokens``; ``changed`` if more than its end may differ from the last time."""
         known = len(self._tokens)
-        if len(tokens) < known or (changed and list(tokens[:known]) != self._tokens):
+        if not goes_on(self._tokens, tokens, changed):
             self.__init__(self.longest, self.span)  # type: ignore[misc]
             known = 0
         self._tokens.extend(tokens[known:])

@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+from .sequence import goes_on
+
 BRANCH = 8
 """Tokens of a window: how deep the trie is."""
 
@@ -51,7 +53,7 @@ class Trie:
     def follow(self, tokens: Sequence[int], prompt: int, changed: bool) -> None:
         """Hold exactly ``tokens``; ``changed`` if more than its end may differ from the last time."""
         known = len(self._tokens)
-        if len(tokens) < known or (changed and list(tokens[:known]) != self._tokens):
+        if not goes_on(self._tokens, tokens, changed):
             self._tokens, self._open = [], []
             self.root = TrieNode()
             known = 0
@@ -77,8 +79,7 @@ class OfficialTrie:
 
     def follow(self, tokens: Sequence[int], prompt: int, changed: bool) -> None:
         """Hold exactly ``tokens``, the first ``prompt`` of which are the prompt."""
-        known = len(self._tokens)
-        if prompt != self._prompt or len(tokens) < known or (changed and list(tokens[:known]) != self._tokens):
+        if prompt != self._prompt or not goes_on(self._tokens, tokens, changed):
             self._tokens, self._prompt = [], prompt
             self._next = max(0, prompt - 3)
             self.root = TrieNode()
