@@ -122,7 +122,7 @@ class Decoder:
             self.answer = Answer(list(prompt[: self._cache.length]), len(prompt))
             return None
         self.answer.tokens = list(prompt)
-        verdict = self._judge(DraftTree(), out, position=len(prompt) - 1, step=-1)
+        verdict = self._judge(DraftTree(), out, len(prompt) - 1, -1, self._drafters[self.mode].needs.top_ids)
         _, self.answer.end = cut(self.answer, [verdict.token], self.limits, self.options.max_new_tokens)
         self.answer.tokens.append(verdict.token)
         self._begin(Known(verdict.top_ids))
@@ -165,10 +165,11 @@ class Decoder:
         limit, why = plan.limit(self.options.speculation, self._room())
         tree = self._propose(drafter, plan, limit) if limit else DraftTree(why=why)
         watch.lap("draft")
+        needs = plan.needs(drafter.needs, self.options.speculation)
         job = drafter.overlap(tree)
         try:
-            out = self.target.step(self._cache, self.answer.tokens[-1], tree, drafter.needs.hidden)
-            verdict = self._judge(tree, out, len(self.answer.tokens) - 1, self._index)
+            out = self.target.step(self._cache, self.answer.tokens[-1], tree, needs.hidden)
+            verdict = self._judge(tree, out, len(self.answer.tokens) - 1, self._index, needs.top_ids)
             watch.lap("verify")
         finally:
             if job is not None:
@@ -217,7 +218,7 @@ class Decoder:
         tree = drafter.propose(context, limit).shallow(room)
         return plan.prune(tree, self.options.speculation, rule.prunable)
 
-    def _judge(self, tree: DraftTree, out: Output, position: int, step: int) -> Verdict:
+    def _judge(self, tree: DraftTree, out: Output, position: int, step: int, top_ids: int) -> Verdict:
         tokens = self.answer.tokens
         made = Pass(
             tree,
@@ -225,7 +226,7 @@ class Decoder:
             position,
             step,
             lambda node: [*tokens, *tree.path_tokens(node)],
-            self._drafters[self.mode].needs.top_ids,
+            top_ids,
             self._resources.vocabulary,
         )
         return RULES[self.options.speculation.rule].judge(made, self._chooser)

@@ -21,6 +21,11 @@ class Gate:
         """Whether the next step should draft."""
         return self._closed_for == 0
 
+    @property
+    def opens_next(self) -> bool:
+        """Whether the step after this one may draft."""
+        return self._closed_for <= 1
+
     def begin(self) -> None:
         """Another text begins, or catching up with it: the next steps say little, and a cheap try is worth making."""
         self._ignore = self.CHEAP_IGNORED if self.cheap else self.IGNORED

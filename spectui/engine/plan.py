@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from .calibration import Calibration
 from .cost import CostModel
+from .drafters.drafter import Needs
 from .gate import Gate
 from .options import Speculation
 from .step import Step
@@ -41,6 +42,10 @@ class Plan:
         if _adaptive(speculation) and not self.gate.open:
             return 0, CLOSED
         return MOST_NODES, None
+
+    def needs(self, needs: Needs, speculation: Speculation) -> Needs:
+        """What the drafter wants to know from the pass of this step: nothing if it is not asked after it."""
+        return needs if self.gate.opens_next or not _adaptive(speculation) else Needs()
 
     def prune(self, tree: DraftTree, speculation: Speculation, allowed: bool = True) -> DraftTree:
         """The nodes worth verifying at their measured cost; all of them where a fixed size was asked for.

@@ -152,6 +152,7 @@ def test_the_guesses_are_the_raw_logits_at_the_pending_token():
 def test_merged_prefixes_keep_every_path_and_cost_fewer_nodes():
     rng = random.Random(5)
     tokens = [rng.randrange(4) for _ in range(60)]
+    tokens += tokens[20:22]
     top = [0, 1, 2, 3]
     apart = LogitSpec(Resources(6)).propose(context_of(tokens, top), 64)
     merged = LogitSpec(Resources(6)).propose(context_of(tokens, top, Speculation()), 64)
@@ -159,6 +160,14 @@ def test_merged_prefixes_keep_every_path_and_cost_fewer_nodes():
     assert {tuple(merged.path_tokens(node)) for node in range(len(merged))} == paths
     assert len(merged) <= len(apart)
     assert len(paths) == len(merged)
+
+
+def test_a_match_of_one_token_copies_little():
+    tokens = [1, 2, 3, 4, 5, 0, 1]
+    full = LogitSpec(Resources(6)).propose(context_of(tokens), 64)
+    priced = LogitSpec(Resources(6)).propose(context_of(tokens, speculation=Speculation()), 64)
+    assert full.tokens == [2, 3, 4, 5, 0, 1]
+    assert priced.tokens == [2, 3, 4, 5]
 
 
 EDGES = {

@@ -14,6 +14,8 @@ GUESSED = dict(enumerate((0.06, 0.04, 0.06, 0.08, 0.12, 0.1)))
 """Group of ranks -> how likely the next token is among its guesses, before anything was learnt about this model."""
 MEMBERS = (1, 1, 2, 5, 24, 31)
 """How many ranks each group has."""
+WEAK = 4
+"""Tokens copied behind a match of one token, at most: it is mostly wrong, and a right one soon grows longer."""
 NOTHING = "nothing to copy, and the target's other candidates are unlikely to come next"
 
 
@@ -69,7 +71,8 @@ class LogitSpec(Drafter):
         match = self._copying.next(context.tokens)
         if match is not None:
             source = Source("next", n=match.n, at=match.at)
-            self._copying.add(tree, ROOT, match, min(most, context.remaining), source, self._ends)
+            length = WEAK if match.n == 1 and not full else most
+            self._copying.add(tree, ROOT, match, min(most, length, context.remaining), source, self._ends)
         for rank, guess in self._guesses(context):
             likely = self._likely(rank)
             if len(tree) >= most or context.calibration.estimate(Source("guess", rank=rank), 1, likely) < floor:
