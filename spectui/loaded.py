@@ -20,6 +20,7 @@ from .engine.drafters.registry import MODES, Mode
 from .engine.options import Options
 from .engine.retrieval.live import LiveStore
 from .engine.retrieval.snapshot import Reader
+from .engine.sharing import Sharing
 from .engine.step import Source
 from .engine.target import Target
 from .engine.tree import DraftTree
@@ -99,9 +100,11 @@ def prepare(pair: Pair, progress: Progress, begun: float, choice: StoreChoice | 
     target = Target(pair.target)
     draft = Target(pair.draft) if pair.draft is not None else None
     why_no_draft = draft.capability.why_no_tree if draft is not None else None
+    usable = draft if why_no_draft is None else None
     resources = Resources(
         vocabulary=pair.vocabulary,
-        draft=draft if why_no_draft is None else None,
+        draft=usable,
+        sharing=Sharing(target, usable) if usable is not None and target.capability.trees else None,
         never=pair.reserved,
         ends=pair.eos,
     )

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 
 from .engine.events import Event, Prefill, Turn
 from .engine.step import Step
@@ -24,12 +24,22 @@ class Numbers:
     unreached: int = 0
     """Verified below a rejected token; counted in ``drafted``."""
     cut: int = 0
+    confirmed: int = 0
+    """Drafted tokens that the target chose by itself: the first ones of winning branches."""
+    dropped: int = 0
+    """Tokens drafted ahead on the chain that was followed, and thrown away unverified."""
+    waste: int = 0
+    """Tokens of branches that lost."""
     ttft_ms: float | None = None
     """Time to first token: from the command to the token that prefill yields."""
     decode_ms: float = 0.0
     """From the first token to the end of the last step, on the lane's own clock."""
     draft_ms: float = 0.0
     verify_ms: float = 0.0
+    draft_idle_ms: float = 0.0
+    """Time of the steps in which nothing was drafted."""
+    target_idle_ms: float = 0.0
+    """Time of the steps in which the target verified nothing."""
 
     @property
     def tokens_per_second(self) -> float | None:
@@ -46,10 +56,29 @@ class Numbers:
         """Accepted / drafted."""
         return self.accepted / self.drafted if self.drafted else None
 
+    @property
+    def rollback(self) -> float | None:
+        """Drafted tokens of the chain that were discarded / all that were drafted on it (METHODS 5)."""
+        chain = self.drafted + self.confirmed + self.dropped
+        return (self.drafted - self.accepted + self.dropped) / chain if chain else None
+
     def speedup(self, baseline: "Numbers | None") -> float | None:
         """Tokens per second over those of a measured autoregressive run of the same prompt."""
         mine, reference = self.tokens_per_second, baseline.tokens_per_second if baseline else None
         return mine / reference if mine and reference else None
+
+
+COUNTED = tuple(entry.name for entry in fields(Numbers) if entry.name != "ttft_ms")
+
+
+def total(numbers: Sequence[Numbers]) -> Numbers:
+    """The sums over several answers; the time to first token is not a thing to add up."""
+    return Numbers(**{name: sum(getattr(one, name) for one in numbers) for name in COUNTED})
+
+
+def idle_ms(step: Step, who: str) -> float:
+    """A bubble: the time of a step in which one of the two, ``draft`` or ``verify``, did not work."""
+    return max(0.0, step.ms.wall - sum(span.end - span.start for span in step.spans if span.who == who))
 
 
 class Meter:
@@ -79,6 +108,7 @@ class Meter:
     def _after(self, step: Step) -> Numbers:
         n = self.numbers
         fates = [node.fate for node in step.nodes]
+        ahead = step.branches
         return Numbers(
             emitted=n.emitted + len(step.emitted),
             steps=n.steps + 1,
@@ -87,10 +117,15 @@ class Meter:
             rejected=n.rejected + fates.count("rejected"),
             unreached=n.unreached + fates.count("unreached"),
             cut=n.cut + fates.count("cut"),
+            confirmed=n.confirmed + (ahead is not None and ahead.won is not None),
+            dropped=n.dropped + (ahead.dropped if ahead else 0),
+            waste=n.waste + (ahead.waste if ahead else 0),
             ttft_ms=n.ttft_ms,
             decode_ms=step.time_ms - self._first_ms,
             draft_ms=n.draft_ms + step.ms.draft,
             verify_ms=n.verify_ms + step.ms.verify,
+            draft_idle_ms=n.draft_idle_ms + idle_ms(step, "draft"),
+            target_idle_ms=n.target_idle_ms + idle_ms(step, "verify"),
         )
 
 

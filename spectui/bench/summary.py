@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..metrics import LOOPING, Spread
+from ..metrics import LOOPING, Spread, total
 from .measured import REFERENCE, Run
 
 RESAMPLES = 2000
@@ -63,6 +63,13 @@ class Summary:
     accepted: int = 0
     rejected: int = 0
     unreached: int = 0
+    rollback: float | None = None
+    """Of the chains that were drafted; None where drafts branch inside what is verified."""
+    waste: float | None = None
+    """Tokens of losing branches for each emitted token."""
+    draft_idle_ms: float | None = None
+    """For each emitted token, as ``target_idle_ms``."""
+    target_idle_ms: float | None = None
 
     def to_json(self) -> dict[str, Any]:
         """As in a report; unknown is null."""
@@ -85,6 +92,10 @@ class Summary:
             "accepted": self.accepted,
             "rejected": self.rejected,
             "unreached": self.unreached,
+            "rollback": self.rollback,
+            "branch_waste_per_token": self.waste,
+            "draft_idle_ms_per_token": self.draft_idle_ms,
+            "target_idle_ms_per_token": self.target_idle_ms,
             "acceptance_by_position": self.spread.acceptance_by_position,
             "tokens_per_step_histogram": {str(size): n for size, n in sorted(self.spread.emitted.items())},
             "ttft_ms": self.ttft_ms,
@@ -112,9 +123,11 @@ def summarise(runs: Sequence[Run]) -> list[Summary]:
 def _summary(lane: str, category: str | None, runs: Sequence[Run]) -> Summary:
     mine = [run for run in runs if run.place.lane == lane]
     numbers = [run.answered.numbers for run in mine]
-    steps, drafted = sum(n.steps for n in numbers), sum(n.drafted for n in numbers)
-    after_first = sum(n.emitted - 1 for n in numbers)
-    decode, wall = sum(n.decode_ms for n in numbers), sum(run.answered.wall_ms for run in mine)
+    every = total(numbers)
+    steps, drafted, decode = every.steps, every.drafted, every.decode_ms
+    after_first = every.emitted - len(numbers)
+    wall = sum(run.answered.wall_ms for run in mine)
+    chains = all(run.answered.chains for run in mine)
     spread = Spread()
     for run in mine:
         spread.add(run.answered.spread)
@@ -131,19 +144,23 @@ def _summary(lane: str, category: str | None, runs: Sequence[Run]) -> Summary:
         wall_vs_ar=ratio(runs, lane, REFERENCE, _wall_cost),
         wall_vs_hf=ratio(runs, lane, HF, _wall_cost),
         mean_accepted_tokens=after_first / steps if steps else None,
-        acceptance_rate=sum(n.accepted for n in numbers) / drafted if drafted else None,
+        acceptance_rate=every.acceptance_rate,
         spread=spread,
         ttft_ms=median(first) if first else None,
-        draft_ms=sum(n.draft_ms for n in numbers) / steps if steps else None,
-        verify_ms=sum(n.verify_ms for n in numbers) / steps if steps else None,
+        draft_ms=every.draft_ms / steps if steps else None,
+        verify_ms=every.verify_ms / steps if steps else None,
         compared=sum(run.identical is not None for run in mine),
         identical=sum(run.identical is True for run in mine),
         looping=sum(value < LOOPING for value in circling),
         distinct_3=mean(circling) if circling else None,
         drafted=drafted,
-        accepted=sum(n.accepted for n in numbers),
-        rejected=sum(n.rejected for n in numbers),
-        unreached=sum(n.unreached for n in numbers),
+        accepted=every.accepted,
+        rejected=every.rejected,
+        unreached=every.unreached,
+        rollback=every.rollback if chains else None,
+        waste=every.waste / after_first if every.confirmed + every.dropped else None,
+        draft_idle_ms=every.draft_idle_ms / after_first if drafted else None,
+        target_idle_ms=every.target_idle_ms / after_first if drafted else None,
     )
 
 

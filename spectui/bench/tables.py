@@ -79,6 +79,8 @@ _COLUMNS: dict[str, Callable[[Summary], str]] = {
     "tok/step": lambda one: number(one.mean_accepted_tokens),
     "accepted/drafted": lambda one: accepted(one),
     "unreached": lambda one: str(one.unreached) if one.drafted else "–",
+    "rollback": lambda one: f"{one.rollback:.0%}" if one.rollback is not None else "–",
+    "branch waste": lambda one: number(one.waste),
     "TTFT ms": lambda one: number(one.ttft_ms, 1),
     "draft ms": lambda one: number(one.draft_ms),
     "verify ms": lambda one: number(one.verify_ms),

@@ -59,6 +59,10 @@ class Stopwatch:
         """Milliseconds since the beginning."""
         return (perf_counter_ns() - self._begin) / 1e6
 
+    def at(self, moment: int) -> float:
+        """A moment of ``perf_counter_ns`` in milliseconds since the beginning."""
+        return (moment - self._begin) / 1e6
+
     def lap(self, name: str) -> None:
         """End a lap that began where the last one ended."""
         end = self.now()

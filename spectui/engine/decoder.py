@@ -16,7 +16,7 @@ from .errors import UserError
 from .events import Prefill
 from .options import Options
 from .plan import Plan
-from .step import Emitted, Fate, Kind, Node, Span, Step, Times
+from .step import Branches, Emitted, Fate, Kind, Node, Span, Step, Times
 from .target import Output, Target
 from .tree import ROOT, DraftTree
 from .verify import RULES, Pass, Verdict
@@ -69,9 +69,16 @@ class Decoder:
         """Draft with another method from the next step on; KeyError if there is no such mode."""
         if mode not in self._drafters:
             self.add_drafter(mode, MODES[mode].load()(self._resources))
+        if mode != self.mode and self.mode in self._drafters:
+            self._drafters[self.mode].leave()
         self._drafters[mode].begin(self.answer.tokens)
         self._plans[mode].begin()
         self.mode = mode
+
+    def close(self) -> None:
+        """Give back what the drafters hold besides memory; the decoder stays usable."""
+        for drafter in self._drafters.values():
+            drafter.leave()
 
     def set_options(self, options: Options) -> None:
         """Decode with other options from the next step on."""
@@ -166,24 +173,28 @@ class Decoder:
         tree = self._propose(drafter, plan, limit) if limit else DraftTree(why=why)
         watch.lap("draft")
         needs = plan.needs(drafter.needs, self.options.speculation)
-        job = drafter.overlap(tree)
+        job = drafter.overlap(tree) if limit else None
         try:
             out = self.target.step(self._cache, self.answer.tokens[-1], tree, needs.hidden)
             verdict = self._judge(tree, out, len(self.answer.tokens) - 1, self._index, needs.top_ids)
             watch.lap("verify")
-        finally:
+        except BaseException:
             if job is not None:
-                job.join()
+                job.cancel()
+            raise
+        beside = job.join() if job is not None else None
+        watch.lap("wait")
         tokens = [*(tree.tokens[node] for node in verdict.path), verdict.token]
         kept, end = cut(self.answer, tokens, self.limits, self.options.max_new_tokens)
         self._cache.commit([0, *(node + 1 for node in verdict.path[: kept - 1])])
         watch.lap("commit")
-        step = self._record(tree, verdict, tokens[:kept], limit, out, watch)
+        branches = job.outcome(tokens[:kept]) if job is not None else None
+        step = self._record(tree, verdict, tokens[:kept], limit, out, watch, beside, branches)
         self.answer.tokens.extend(tokens[:kept])
         self.answer.end = end
         self._known = Known(verdict.top_ids, None if out.hidden is None else out.hidden[:, verdict.row])
         self._index += 1
-        plan.learn(step)
+        plan.learn(step, job.slowdown if job is not None else 1.0)
         for name, other in self._drafters.items():
             other.observe(step, name == self.mode)
         return step
@@ -232,7 +243,15 @@ class Decoder:
         return RULES[self.options.speculation.rule].judge(made, self._chooser)
 
     def _record(
-        self, tree: DraftTree, verdict: Verdict, emitted: list[int], limit: int, out: Output, watch: Stopwatch
+        self,
+        tree: DraftTree,
+        verdict: Verdict,
+        emitted: list[int],
+        limit: int,
+        out: Output,
+        watch: Stopwatch,
+        beside: tuple[int, int] | None,
+        branches: Branches | None,
     ) -> Step:
         fates = _fates(tree, verdict.path, len(emitted))
         nodes = tuple(
@@ -242,7 +261,12 @@ class Decoder:
         top = self._top(tree, verdict, out) if self.inspect else None
         watch.lap("record")
         wall = watch.now()
-        draft, verify, commit = (watch.length(name) for name in ("draft", "verify", "commit"))
+        draft, verify, wait, commit = (watch.length(name) for name in ("draft", "verify", "wait", "commit"))
+        other = max(0.0, wall - draft - verify - wait - commit)
+        spans = [Span(name, *watch.laps[name]) for name in ("draft", "verify")]
+        if beside is not None:
+            spans.append(Span("draft", *map(watch.at, beside)))
+            draft += spans[-1].end - spans[-1].start
         return Step(
             mode=self.mode,
             index=self._index,
@@ -251,10 +275,11 @@ class Decoder:
             nodes=nodes,
             accepted=fates.count("accepted"),
             emitted=tuple(map(Emitted, emitted, _kinds(nodes, verdict, len(emitted)))),
-            ms=Times(draft, verify, commit, max(0.0, wall - draft - verify - commit), wall),
-            spans=tuple(Span(name, *watch.laps[name]) for name in ("draft", "verify") if name in watch.laps),
+            ms=Times(draft, verify, commit, other, wall),
+            spans=tuple(spans),
             limit=limit,
             why_no_draft=None if nodes else tree.why,
+            branches=branches,
             target_top=top,
         )
 

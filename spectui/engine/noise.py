@@ -51,22 +51,24 @@ def gumbel(word: int, size: int, device: torch.device | str = "cpu") -> Tensor:
 
 
 class PositionNoise:
-    """The noise vector of each index of the sequence, the same whoever asks and however often.
+    """The noise vector of each index of the sequence, the same whoever asks and however often, from any thread.
 
     ``stream`` separates uses that must be independent of each other; the coupled rule uses stream 0 for target and
     draft alike (Daliri, Musco, Suresh, arXiv 2408.07978).
     """
 
     def __init__(self, seed: int, size: int, device: torch.device | str = "cpu", stream: int = 0) -> None:
-        self._seed, self._size, self._device, self._stream = seed, size, device, stream
+        self.device = torch.device(device)
+        self._seed, self._size, self._stream = seed, size, stream
         self._recent: OrderedDict[tuple[int, torch.dtype], Tensor] = OrderedDict()
 
     def __call__(self, index: int, dtype: torch.dtype = torch.float32) -> Tensor:
         """Gumbel noise [size] for choosing the token at ``index`` of the sequence."""
         wanted = (index, dtype)
-        if wanted not in self._recent:
+        noise = self._recent.get(wanted)
+        if noise is None:
             word = key(self._seed, index, self._stream)
-            self._recent[wanted] = gumbel(word, self._size, self._device).to(dtype)
+            noise = self._recent[wanted] = gumbel(word, self._size, self.device).to(dtype)
             if len(self._recent) > 96:
                 self._recent.popitem(last=False)
-        return self._recent[wanted]
+        return noise

@@ -42,6 +42,12 @@ class Speculation:
     """The most tokens that LogitSpec copies behind one n-gram."""
     draft_tree_capacity: int = 64
     """Tokens of a retrieved tree, the pending one included, and how many guesses logitspec considers."""
+    branches: int = 3
+    """The most branches that SpecBranch drafts side by side; 1 drafts on in a single line."""
+    epsilon: float = 0.0
+    """SpecBranch branches at the first drafted token with at most this confidence; 0 keeps every segment whole."""
+    hrad: bool = True
+    """Whether SpecBranch asks its trained head, if there is one, how much of a segment will stand."""
     full_tree: bool = False
     """Whether all that a method proposes is verified, whatever it costs, as published; for comparisons."""
 
@@ -53,6 +59,8 @@ class Speculation:
         _check(0 <= self.draft_tree <= 64, "draft tree", "from 0 (a chain) to 64 nodes", self.draft_tree)
         _check(1 <= self.max_ngram_size <= 8, "max n-gram size", "from 1 to 8", self.max_ngram_size)
         _check(1 <= self.num_pred_tokens <= 64, "num pred tokens", "from 1 to 64", self.num_pred_tokens)
+        _check(1 <= self.branches <= 8, "branches", "from 1 to 8", self.branches)
+        _check(0.0 <= self.epsilon < 1.0, "epsilon", "from 0 (off) to below 1", self.epsilon)
         _check(1 <= self.draft_tree_capacity <= 64, "draft tree capacity", "from 1 to 64", self.draft_tree_capacity)
 
 

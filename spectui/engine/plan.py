@@ -70,15 +70,16 @@ class Plan:
             scores.append(min(0.995, above * estimate))
         return scores
 
-    def learn(self, step: Step) -> None:
-        """Take in what a step of this mode showed."""
+    def learn(self, step: Step, slowdown: float = 1.0) -> None:
+        """Take in what a step of this mode showed; ``slowdown`` is what work beside the target cost its pass."""
+        verify = step.ms.verify / slowdown
         if len(self._proposed):
             self._draft_ms += 0.1 * (step.ms.draft - self._draft_ms)
             self.gate.cheap = self._draft_ms < CHEAP * self.cost.verify_ms(1)
-        self.cost.note(len(step.nodes) + 1, step.ms.verify)
+        self.cost.note(len(step.nodes) + 1, verify)
         self.calibration.learn(self._proposed, [emitted.token for emitted in step.emitted])
         self._proposed = DraftTree()
-        plain = self.cost.plain_ms(len(step.nodes) + 1, step.ms.verify) + step.ms.commit + step.ms.other
+        plain = self.cost.plain_ms(len(step.nodes) + 1, verify) + step.ms.commit + step.ms.other
         self.gate.note(len(step.emitted), step.ms.wall, plain if self.cost else 0.0)
 
 

@@ -64,6 +64,24 @@ class Span:
 
 
 @dataclass(frozen=True, slots=True)
+class Branches:
+    """What a draft model wrote beyond the end of a step's draft while the target verified it."""
+
+    at: int
+    """The drafted node after which the branches begin; -1 is the root."""
+    confidence: float
+    """The draft model's own probability of its likeliest token there, at temperature 1."""
+    tokens: tuple[tuple[int, ...], ...]
+    """The branches, likeliest first; the first token of each is a guess at the target's own token."""
+    won: int | None
+    """Which branch the target's token chose; None if none of them, or if the draft was refused before."""
+    dropped: int
+    """Tokens of the draft model's chain, the likeliest branch, that were thrown away unverified."""
+    waste: int
+    """Tokens of the branches that lost besides."""
+
+
+@dataclass(frozen=True, slots=True)
 class Step:
     """One pass of the loop: what was drafted, what the target said, what it cost."""
 
@@ -83,6 +101,7 @@ class Step:
     """The most nodes that the drafter was allowed to propose."""
     why_no_draft: str | None = None
     """One plain phrase when nothing was drafted although the mode drafts."""
-    branches: tuple[int, ...] | None = None
+    branches: Branches | None = None
+    """What was drafted meanwhile, if the mode works beside the target."""
     target_top: tuple[tuple[tuple[int, float], ...], ...] | None = None
     """The target's five likeliest (token, probability) at each walked node, when recording for inspection."""

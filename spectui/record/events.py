@@ -78,6 +78,8 @@ class StepText:
     step: Step
     nodes: tuple[str, ...]
     emitted: tuple[str, ...]
+    branches: tuple[tuple[str, ...], ...] = ()
+    """Previews of the branches that were drafted meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """The trace file: one JSON object a line, everything that a replay needs."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,7 @@ from typing import Any
 from ..engine.errors import UserError
 from ..engine.events import Changed, End, Prefill, Switch, Turn
 from ..engine.options import Options, Sampling, Speculation
-from ..engine.step import Emitted, Node, Source, Span, Step, Times
+from ..engine.step import Branches, Emitted, Node, Source, Span, Step, Times
 from ..metrics import Meter
 from ..models.sanitise import sanitise, sanitise_line
 from .events import ChangedText, Compared, EndText, PrefillText, Ready, Record, StepText, SwitchText, TurnText
@@ -74,9 +74,19 @@ def _step(record: StepText) -> Json:
         "spans": [asdict(span) for span in step.spans],
         "limit": step.limit,
         "why_no_draft": step.why_no_draft,
-        "branches": step.branches,
+        "branches": _branches(step.branches, record.branches),
         "target_top": step.target_top,
     }
+
+
+def _branches(branches: Branches | None, texts: Sequence[Sequence[str]]) -> Json | None:
+    if branches is None:
+        return None
+    chains = [
+        [{"token": token, "text": text} for token, text in zip(tokens, words, strict=True)]
+        for tokens, words in zip(branches.tokens, texts, strict=True)
+    ]
+    return {**asdict(branches), "tokens": chains}
 
 
 def from_json(line: Mapping[str, Any]) -> Record | None:
@@ -141,11 +151,23 @@ def _step_record(line: Mapping[str, Any]) -> StepText:
         spans=tuple(Span(_text(s["who"]), float(s["start"]), float(s["end"])) for s in line["spans"]),
         limit=int(line["limit"]),
         why_no_draft=None if line["why_no_draft"] is None else _text(line["why_no_draft"]),
-        branches=None if line.get("branches") is None else tuple(int(b) for b in line["branches"]),
+        branches=_read_branches(line.get("branches"), len(nodes)),
         target_top=None if top is None else tuple(tuple((int(t), float(p)) for t, p in row) for row in top),
     )
     texts = tuple(_text(n["text"]) for n in line["nodes"])
-    return StepText(_text(line["lane"]), step, texts, tuple(_text(e["text"]) for e in line["emitted"]))
+    words = tuple(tuple(_text(t["text"]) for t in chain) for chain in (line.get("branches") or {}).get("tokens", ()))
+    return StepText(_text(line["lane"]), step, texts, tuple(_text(e["text"]) for e in line["emitted"]), words)
+
+
+def _read_branches(value: Any, nodes: int) -> Branches | None:
+    if value is None:
+        return None
+    tokens = tuple(tuple(int(t["token"]) for t in chain) for chain in value["tokens"])
+    won = _whole(value["won"])
+    if won is not None and not 0 <= won < len(tokens):
+        raise ValueError("no such branch")
+    at = _parent(value["at"], nodes)
+    return Branches(at, float(value["confidence"]), tokens, won, int(value["dropped"]), int(value["waste"]))
 
 
 def _end(line: Mapping[str, Any]) -> EndText:

@@ -25,8 +25,8 @@ class Transcriber:
         """The record of any later event."""
         match event:
             case Step():
-                nodes = self._previews(event)
-                return StepText(self._lane, event, nodes, tuple(self._push(e.token) for e in event.emitted))
+                nodes, branches = self._previews(event)
+                return StepText(self._lane, event, nodes, tuple(self._push(e.token) for e in event.emitted), branches)
             case Prefill(token=token):
                 return PrefillText(self._lane, event, self._push(token))
             case Switch():
@@ -42,8 +42,8 @@ class Transcriber:
     def _push(self, token: int) -> str:
         return self._reader.push(token)
 
-    def _previews(self, step: Step) -> tuple[str, ...]:
-        """Each node as it reads after its path; a reader is copied only where paths part."""
+    def _previews(self, step: Step) -> tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]:
+        """Each node and each branch as it reads after its path; a reader is copied only where paths part."""
         readers: dict[int, Detokeniser] = {-1: self._reader}
         children = [node.parent for node in step.nodes]
         texts = []
@@ -53,4 +53,9 @@ class Transcriber:
             reader = parent if last else parent.copy()
             readers[index] = reader
             texts.append(reader.preview(node.token))
-        return tuple(texts)
+        branches = []
+        if step.branches is not None:
+            for tokens in step.branches.tokens:
+                reader = readers[step.branches.at].copy()
+                branches.append(tuple(reader.preview(token) for token in tokens))
+        return tuple(texts), tuple(branches)

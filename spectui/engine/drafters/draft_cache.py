@@ -32,7 +32,7 @@ class DraftCache:
 
         After a fully accepted chain this feeds its last token, which the draft has proposed but never read.
         """
-        self._settle(tokens)
+        self._settle(tokens, len(tokens) - 1)
         missing = tokens[len(self._fed) :]
         if len(missing) <= 8:
             depths = range(len(missing))
@@ -45,9 +45,13 @@ class DraftCache:
         self._fed.extend(missing)
         return out.logits
 
-    def _settle(self, tokens: Sequence[int]) -> None:
-        """Keep the scratch rows that came true, drop the rest; leave at least one token to be fed."""
-        most = len(tokens) - 1
+    def go_back(self, tokens: Sequence[int]) -> bool:
+        """Make the cache hold exactly ``tokens`` without a pass; False if it has not read all of them."""
+        self._settle(tokens, len(tokens))
+        return len(self._fed) == len(tokens)
+
+    def _settle(self, tokens: Sequence[int], most: int) -> None:
+        """Keep the scratch rows that came true, drop the rest; hold at most ``most`` tokens."""
         node = ROOT
         rows: list[int] = []
         while not self._doubtful and len(self._fed) + len(rows) < most:

@@ -3,28 +3,21 @@
 from collections.abc import Sequence
 from time import perf_counter
 
-import torch
 from torch import Tensor
 
 from ..noise import gumbel, key
-from ..script import scripted
 from ..step import Source, Step
 from ..target import Output, Target
 from ..tree import ROOT, DraftTree
 from .draft_cache import DraftCache
 from .drafter import Context, Drafter, Resources
+from .ranking import Ranking
 
 MOST = 16
 FORGET = 0.99
 """What is kept of the time of a pass from step to step: chains of one token need no pass and would never mend it."""
 CHAIN = Source("draft", rank=0)
 _DRAW = 3
-
-
-def likeliest(scores: Tensor, width: int) -> tuple[Tensor, Tensor]:
-    """Ids and probabilities [rows, width] of the highest scores [rows, vocabulary]."""
-    best, ids = scores.log_softmax(-1).topk(width, -1)
-    return ids, best.exp()
 
 
 class DraftModel(Drafter):
@@ -39,8 +32,7 @@ class DraftModel(Drafter):
         assert resources.draft is not None
         self._target: Target = resources.draft
         self._cache = DraftCache(self._target)
-        self._never = torch.tensor(sorted(resources.never), dtype=torch.long, device=self._target.device)
-        self._likeliest = scripted(likeliest)
+        self._ranking = Ranking(resources, self._target.device)
         self._scheduled = 5
         self._token_ms = 0.0
 
@@ -108,12 +100,10 @@ class DraftModel(Drafter):
         first = len(context.tokens)
         indices = [first + (0 if node == ROOT else tree.depths[node]) for node in nodes]
         seen = self._seen(context, tree, nodes)
-        scores = context.chooser.scores(self._allowed(logits), indices, seen)
-        width = min(width, scores.shape[-1])
-        ids, probabilities = self._likeliest(scores, width)
-        for node, row, shares in zip(nodes, ids.tolist(), probabilities.tolist(), strict=True):
-            for rank, (token, share) in enumerate(zip(row, shares, strict=True)):
-                tree.add(token, node, Source("draft", rank=rank), share)
+        best = self._ranking.best(context, logits, indices, seen, width)
+        for node, candidates in zip(nodes, best, strict=True):
+            for rank, candidate in enumerate(candidates):
+                tree.add(candidate.token, node, Source("draft", rank=rank), candidate.share)
 
     def _enough(self, context: Context, tree: DraftTree) -> bool:
         """Whether one more token would cost more than it is expected to bring."""
@@ -148,8 +138,8 @@ class DraftModel(Drafter):
     def _sample(
         self, context: Context, tree: DraftTree, nodes: list[int], logits: Tensor, width: int, limit: int
     ) -> None:
-        chooser = context.chooser
-        rows = chooser.probabilities(self._allowed(logits), self._seen(context, tree, nodes)).double()
+        chooser = self._ranking.chooser(context)
+        rows = chooser.probabilities(self._ranking.allowed(logits), self._seen(context, tree, nodes)).double()
         for node, q in zip(nodes, rows, strict=True):
             room = min(width, limit - len(tree))
             if room <= 0:
@@ -164,9 +154,6 @@ class DraftModel(Drafter):
 
     def _ends(self, tree: DraftTree, node: int) -> bool:
         return tree.tokens[node] in self.resources.ends
-
-    def _allowed(self, logits: Tensor) -> Tensor:
-        return logits.index_fill(-1, self._never, float("-inf")) if len(self._never) else logits
 
     def _seen(self, context: Context, tree: DraftTree, nodes: list[int]) -> list[list[int]] | None:
         if not context.chooser.needs_seen:

@@ -8,14 +8,16 @@ from ..calibration import Calibration
 from ..choice import Chooser
 from ..cost import CostModel
 from ..options import Speculation
-from ..step import Step
+from ..step import Branches, Step
 from ..tree import DraftTree
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from ..retrieval.snapshot import Reader
+    from ..sharing import Sharing
     from ..target import Target
+    from .hrad import Head
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,10 @@ class Resources:
     """Ids that end an answer: nothing is worth drafting below them."""
     datastore: "Reader | None" = None
     """Texts to look up in, if there are any."""
+    sharing: "Sharing | None" = None
+    """How target and draft model work side by side; None lets both use what they find."""
+    head: "Head | None" = None
+    """What foresees how much of the draft model's segment will stand, if it was trained for this pair."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +78,19 @@ class Context:
 class Job:
     """Optional work that runs while the target verifies."""
 
-    def join(self) -> None:
-        """Wait for the end."""
+    slowdown = 1.0
+    """By how much the target's pass takes longer because of it."""
+
+    def join(self) -> tuple[int, int]:
+        """Wait for the end; when the work began and ended, in nanoseconds of ``perf_counter_ns``."""
+        raise NotImplementedError
 
     def cancel(self) -> None:
-        """Give up as soon as possible, and wait for that."""
+        """Give up as soon as possible, and wait for that; raises nothing."""
+
+    def outcome(self, emitted: Sequence[int]) -> Branches | None:
+        """What became of the work, now that the step's tokens are known; after ``join``."""
+        return None
 
 
 class Drafter:
@@ -104,6 +118,9 @@ class Drafter:
 
     def observe(self, step: Step, mine: bool) -> None:
         """A step has ended; ``mine`` tells whether this drafter proposed its tree."""
+
+    def leave(self) -> None:
+        """Another drafter takes over, or the decoder is not needed any more: give back threads and the like."""
 
 
 Factory = Callable[[Resources], Drafter]

@@ -46,6 +46,13 @@ MODES: dict[str, Mode] = {
         Mode("draft", "Draft model", "a small model guesses ahead", "draft_model:DraftModel", needs_draft=True),
         Mode("sssd", "SSSD", "retrieval from the conversation and a datastore that learns", "sssd:Sssd"),
         Mode("logitspec", "LogitSpec", "the last logits guess, retrieval continues", "logitspec:LogitSpec"),
+        Mode(
+            "specbranch",
+            "SpecBranch",
+            "the draft model writes ahead in branches while the target verifies",
+            "specbranch:SpecBranch",
+            needs_draft=True,
+        ),
         Mode("pld", "Prompt look-up", "copies what followed the same tokens before", "prompt_lookup:PromptLookup"),
     )
 }

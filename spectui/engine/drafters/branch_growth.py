@@ -1,0 +1,140 @@
+"""Grows branches: the draft model writes on beyond its segment, hedged against another token there."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from time import perf_counter
+
+from ..step import Branches, Source
+from ..tree import ROOT, DraftTree
+from .draft_cache import DraftCache
+from .drafter import Context
+from .ranking import Candidate, Ranking
+
+Choices = tuple[Candidate, ...]
+"""What the draft model considered for one position, best first."""
+
+
+@dataclass(slots=True)
+class Branch:
+    """One guess at the target's own token, and the chain that follows it."""
+
+    first: Candidate
+    chain: list[Choices] = field(default_factory=list)
+    """What follows; the drafted token of each position is the best choice."""
+    known: int = 0
+    """How many of its tokens had been drafted in earlier steps, the first included."""
+
+    @property
+    def tokens(self) -> tuple[int, ...]:
+        """All its tokens."""
+        return self.first.token, *(choices[0].token for choices in self.chain)
+
+
+@dataclass(slots=True)
+class Growth:
+    """The branches behind one point of the sequence, while and after they are drafted."""
+
+    path: list[int]
+    """The sequence up to the branch point: what the target has emitted, and the segment that it verifies."""
+    rest: list[Choices]
+    """What had been drafted beyond the point already; the likeliest branch begins with it."""
+    length: int
+    """Tokens that each branch shall have behind its first, at most."""
+    at: int
+    """Index of the segment's last node, -1 without a segment."""
+    branches: list[Branch] = field(default_factory=list)
+    pass_ms: list[float] = field(default_factory=list)
+    """What each pass of the draft model took."""
+
+    @property
+    def enough(self) -> bool:
+        """Whether the likeliest branch is long enough to be of use as the next segment."""
+        return bool(self.branches and self.branches[0].chain)
+
+    def run(
+        self, context: Context, cache: DraftCache, ranking: Ranking, ends: frozenset[int], stop: Callable[[], bool]
+    ) -> None:
+        """Find the branches and write on in all of them together, until they are full or somebody says stop.
+
+        k = max(1, floor(k_max (1 - q))) branches, q the confidence of the likeliest token (Shen et al., 2506.01979).
+        """
+        first = self.rest[0] if self.rest else self._look(context, cache, ranking)
+        if first[0].token in ends:
+            self.branches = [Branch(first[0], known=min(1, len(self.rest)))]
+            return
+        count = max(1, int(context.speculation.branches * (1.0 - first[0].confidence)))
+        self.branches = [Branch(candidate) for candidate in first[:count]]
+        self.branches[0].chain.extend(self.rest[1:])
+        self.branches[0].known = len(self.rest)
+        self._write(context, cache, ranking, ends, stop)
+
+    def _look(self, context: Context, cache: DraftCache, ranking: Ranking) -> Choices:
+        """Read up to the branch point; what may come there."""
+        start = perf_counter()
+        logits = cache.catch_up(self.path)
+        seen = [self.path] if context.chooser.needs_seen else None
+        choices = ranking.best(context, logits, [len(self.path)], seen, context.speculation.branches)[0]
+        self._timed(start)
+        return choices
+
+    def _write(
+        self, context: Context, cache: DraftCache, ranking: Ranking, ends: frozenset[int], stop: Callable[[], bool]
+    ) -> None:
+        tree = DraftTree(merge=False)
+        unread: list[list[int]] = []
+        for branch in self.branches:
+            node, nodes = ROOT, []
+            for token in branch.tokens:
+                node = tree.add(token, node, Source("draft"))
+                nodes.append(node)
+            unread.append(nodes)
+        while not stop():
+            growing = [
+                index
+                for index, branch in enumerate(self.branches)
+                if len(branch.chain) < self.length and branch.tokens[-1] not in ends
+            ]
+            if not growing:
+                return
+            start = perf_counter()
+            nodes = sorted(node for index in growing for node in unread[index])
+            logits = cache.feed(tree, nodes).logits
+            rows = [nodes.index(unread[index][-1]) for index in growing]
+            positions = [len(self.path) + 1 + len(self.branches[index].chain) for index in growing]
+            seen = None
+            if context.chooser.needs_seen:
+                seen = [[*self.path, *self.branches[index].tokens] for index in growing]
+            kept = logits if len(rows) == len(nodes) else logits[rows]
+            best = ranking.best(context, kept, positions, seen, context.speculation.branches)
+            for index, choices in zip(growing, best, strict=True):
+                self.branches[index].chain.append(choices)
+                unread[index] = [tree.add(choices[0].token, unread[index][-1], Source("draft"))]
+            self._timed(start)
+
+    def _timed(self, start: float) -> None:
+        self.pass_ms.append((perf_counter() - start) * 1e3)
+
+    def winner(self, emitted: Sequence[int], position: int) -> int | None:
+        """Which branch goes on after ``emitted``, the tokens that follow the sequence's index ``position``."""
+        ahead = self.path[position + 1 :]
+        if list(emitted[:-1]) != ahead or len(emitted) != len(ahead) + 1:
+            return None
+        firsts = [branch.first.token for branch in self.branches]
+        return firsts.index(emitted[-1]) if emitted[-1] in firsts else None
+
+    def outcome(self, emitted: Sequence[int], position: int) -> Branches | None:
+        """What became of the branches; None if there are none."""
+        if not self.branches:
+            return None
+        won = self.winner(emitted, position)
+        lengths = [len(branch.tokens) for branch in self.branches]
+        dropped = 0 if won == 0 else self.branches[0].known if won else lengths[0]
+        kept = 0 if won is None else lengths[won]
+        return Branches(
+            at=self.at,
+            confidence=self.branches[0].first.confidence,
+            tokens=tuple(branch.tokens for branch in self.branches),
+            won=won,
+            dropped=dropped,
+            waste=sum(lengths) - kept - dropped,
+        )

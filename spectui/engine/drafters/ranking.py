@@ -1,0 +1,78 @@
+"""A draft model's best tokens for a position, ranked as the target will rank its own."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from ..choice import Chooser
+from ..script import scripted
+from .drafter import Context, Resources
+
+
+class Candidate(NamedTuple):
+    """A token that a draft model proposes for a position."""
+
+    token: int
+    share: float
+    """Its probability after the sampling settings and noise: how likely the target agrees, as the draft sees it."""
+    confidence: float
+    """Its raw probability, at temperature 1 whatever the settings."""
+
+
+def likeliest(scores: Tensor, logits: Tensor | None, width: int) -> Tensor:
+    """Ids, shares and confidences [3, rows, width] of the highest scores [rows, vocabulary].
+
+    Without ``logits`` the scores are the logits themselves.
+    """
+    best, ids = scores.log_softmax(-1).topk(width, -1)
+    shares = best.exp()
+    confidences = shares if logits is None else logits.softmax(-1).gather(-1, ids)
+    return torch.stack([ids.double(), shares.double(), confidences.double()])
+
+
+class Ranking:
+    """Ranks by log q + noise where the rule lets drafts share the target's noise, else by log q."""
+
+    def __init__(self, resources: Resources, device: torch.device) -> None:
+        self._never = torch.tensor(sorted(resources.never), dtype=torch.long, device=device)
+        self._device = device
+        self._likeliest = scripted(likeliest)
+        self._chooser: Chooser | None = None
+
+    def best(
+        self,
+        context: Context,
+        logits: Tensor,
+        indices: Sequence[int],
+        seen: Sequence[Sequence[int]] | None,
+        width: int,
+    ) -> list[tuple[Candidate, ...]]:
+        """The ``width`` best candidates for each row of logits [rows, vocabulary], best first; one transfer.
+
+        ``indices`` are the sequence indices that the rows are for, ``seen`` the tokens before each of them.
+        """
+        chooser = self.chooser(context)
+        allowed = self.allowed(logits)
+        coupled = context.rule_is_coupled
+        scores = chooser.scores(allowed, indices, seen) if coupled else chooser.processed(allowed, seen)
+        raw = None if scores is allowed else allowed
+        packed = self._likeliest(scores, raw, min(width, scores.shape[-1])).tolist()
+        return [
+            tuple(Candidate(int(token), share, confidence) for token, share, confidence in zip(*row, strict=True))
+            for row in zip(*packed, strict=True)
+        ]
+
+    def allowed(self, logits: Tensor) -> Tensor:
+        """The logits without the ids that must not be drafted."""
+        return logits.index_fill(-1, self._never, float("-inf")) if len(self._never) else logits
+
+    def chooser(self, context: Context) -> Chooser:
+        """The target's choice, where the draft model's logits are."""
+        chooser = context.chooser
+        if chooser.noise.device == self._device:
+            return chooser
+        if self._chooser is None or self._chooser.sampling != chooser.sampling:
+            self._chooser = Chooser(chooser.sampling, chooser.vocabulary, self._device)
+        return self._chooser

@@ -1,0 +1,147 @@
+"""SpecBranch: the draft model writes the next segment while the target verifies this one."""
+
+from collections.abc import Sequence
+from threading import Event
+
+from ..beside import Beside, Share, Work
+from ..step import Branches, Source, Step
+from ..tree import DraftTree
+from .branch_growth import Choices, Growth
+from .draft_cache import DraftCache
+from .drafter import Context, Drafter, Job, Needs, Resources
+from .hrad import CONFIDENCE, NONE
+from .ranking import Ranking
+
+GAMMA = 4
+"""Tokens of a segment before the times of both models are known."""
+MOST = 16
+RATE = 0.1
+"""How fast a new pass replaces what is known of their time."""
+FIRST = "the target takes this step alone; the draft model prepares branches meanwhile"
+
+
+class Growing(Job):
+    """Branches that are being drafted in the second thread."""
+
+    def __init__(self, growth: Growth, position: int, patient: bool, share: Share) -> None:
+        self.growth = growth
+        self.slowdown = share.slowdown
+        self._position, self._patient = position, patient
+        self._stop, self._verified = Event(), Event()
+        self.work: Work | None = None
+
+    def stopped(self) -> bool:
+        """Whether to write no further: the target waits, and there is something to go on with."""
+        return self._stop.is_set() or (self._verified.is_set() and not self._patient and self.growth.enough)
+
+    def join(self) -> tuple[int, int]:
+        """Wait for the branches: to their full length if one was asked for, else for one that is of use."""
+        assert self.work is not None
+        self._verified.set()
+        return self.work.wait()
+
+    def cancel(self) -> None:
+        """Give up after the draft pass that runs."""
+        assert self.work is not None
+        self._stop.set()
+        self.work.settle()
+
+    def outcome(self, emitted: Sequence[int]) -> Branches | None:
+        """Which branch goes on."""
+        return self.growth.outcome(emitted, self._position)
+
+
+class SpecBranch(Drafter):
+    """Drafts branches beside the target (Shen et al., ICLR 2026, arXiv 2506.01979).
+
+    The branches hedge the first token that the target has not confirmed; the one that it chooses is the next segment.
+    With a trained head (H-RAD) or an ``epsilon`` the segment ends early, where it is likely to be refused.
+    """
+
+    def __init__(self, resources: Resources) -> None:
+        super().__init__(resources)
+        assert resources.draft is not None
+        self._cache = DraftCache(resources.draft)
+        self._ranking = Ranking(resources, resources.draft.device)
+        self._beside = Beside(resources.draft.device)
+        self._segment: list[Choices] = []
+        """What the surviving branch says after the pending token."""
+        self._context: Context | None = None
+        self._job: Growing | None = None
+        self._pass_ms = 0.0
+
+    @property
+    def needs(self) -> Needs:  # type: ignore[override]
+        """The states that the head looks at."""
+        return Needs(hidden=self.resources.head.layers) if self.resources.head else Needs()
+
+    def begin(self, tokens: Sequence[int]) -> None:
+        """The sequence may have changed anywhere."""
+        self._segment = []
+        self._cache.doubt()
+
+    def leave(self) -> None:
+        """End the thread."""
+        self._beside.close()
+
+    def propose(self, context: Context, limit: int) -> DraftTree:
+        """The segment that is ready, as far as it is likely to stand; nothing where the branches are still to come."""
+        self._context = context
+        tree = DraftTree(why=FIRST)
+        for choices in self._segment[: min(limit, self._sure(context))]:
+            tree.add(choices[0].token, len(tree) - 1, Source("draft", rank=0), choices[0].share)
+        return tree
+
+    def _sure(self, context: Context) -> int:
+        """How many tokens of the segment to verify: all, none, or those before the first that is not confident."""
+        head = self.resources.head
+        says = CONFIDENCE
+        if head is not None and context.hidden is not None and context.speculation.hrad and self._segment:
+            says = head.foresees(context.hidden, context.tokens[-1])
+        if says == NONE:
+            return 0
+        if says != CONFIDENCE or not context.speculation.epsilon:
+            return len(self._segment)
+        low = (i for i, choices in enumerate(self._segment) if choices[0].confidence <= context.speculation.epsilon)
+        return next(low, len(self._segment))
+
+    def overlap(self, tree: DraftTree) -> Job | None:
+        """Draft the branches after the tree, which is what has remained of the segment."""
+        context = self._context
+        assert context is not None
+        share = self.resources.sharing.share if self.resources.sharing else Share()
+        length = min(self._length(context, share), context.remaining - len(tree) - 1)
+        if length < 1 or (len(tree) and tree.tokens[-1] in self.resources.ends):
+            return None
+        growth = Growth([*context.tokens, *tree.tokens], self._segment[len(tree) :], length, len(tree) - 1)
+        patient = isinstance(context.speculation.draft_tokens, int)
+        self._job = job = Growing(growth, len(context.tokens) - 1, patient, share)
+        job.work = self._beside.start(lambda: self._grow(context, job), share)
+        return job
+
+    def _grow(self, context: Context, job: Growing) -> None:
+        growth = job.growth
+        if growth.rest and not self._cache.go_back(growth.path):
+            growth.rest = []
+        growth.run(context, self._cache, self._ranking, self.resources.ends, job.stopped)
+
+    def _length(self, context: Context, share: Share) -> int:
+        """Tokens behind a branch's first, so that neither model waits for the other unless a number was asked for."""
+        wanted = context.speculation.draft_tokens
+        if not isinstance(wanted, str):
+            return wanted
+        if not self._pass_ms or not context.cost:
+            return GAMMA
+        return min(MOST, max(1, int(context.cost.verify_ms(1) * share.slowdown / self._pass_ms) - 1))
+
+    def observe(self, step: Step, mine: bool) -> None:
+        """Follow the branch that the target has chosen; without one everything that was drafted is dropped."""
+        job, self._job = self._job, None
+        self._segment = []
+        if job is None:
+            self._cache.doubt()
+            return
+        for ms in job.growth.pass_ms[1:]:
+            self._pass_ms += (RATE if self._pass_ms else 1.0) * (min(ms, 4.0 * self._pass_ms or ms) - self._pass_ms)
+        if step.branches is not None and step.branches.won is not None:
+            self._segment = job.growth.branches[step.branches.won].chain
