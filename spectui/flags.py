@@ -41,6 +41,11 @@ _DECODING = {
     "draft_tree_capacity": Annotated[
         int | None, typer.Option("--draft-tree-capacity", help="Tokens of the trees of logitspec and sssd, with root.")
     ],
+    "branches": Annotated[int | None, typer.Option("--branches", help="Most branches of specbranch.")],
+    "epsilon": Annotated[
+        float | None, typer.Option("--epsilon", help="Confidence up to which specbranch branches; 0 is off.")
+    ],
+    "hrad": Annotated[bool | None, typer.Option("--hrad/--no-hrad", help="Use the trained head of specbranch.")],
     "full_tree": Annotated[
         bool | None, typer.Option("--full-tree", help="Verify all that is proposed, as published; for comparisons.")
     ],

@@ -24,7 +24,9 @@ from .engine.sharing import Sharing
 from .engine.step import Source
 from .engine.target import Target
 from .engine.tree import DraftTree
+from .locations import heads
 from .models.choice import StoreChoice
+from .models.heads import find_head
 from .models.loading import Pair
 from .models.sanitise import sanitise_line
 from .models.stops import stop_cut
@@ -101,10 +103,12 @@ def prepare(pair: Pair, progress: Progress, begun: float, choice: StoreChoice | 
     draft = Target(pair.draft) if pair.draft is not None else None
     why_no_draft = draft.capability.why_no_tree if draft is not None else None
     usable = draft if why_no_draft is None else None
+    head, head_note = find_head(pair.target, pair.draft, target.layers, heads()) if usable else (None, ())
     resources = Resources(
         vocabulary=pair.vocabulary,
         draft=usable,
         sharing=Sharing(target, usable) if usable is not None and target.capability.trees else None,
+        head=head,
         never=pair.reserved,
         ends=pair.eos,
     )
@@ -124,7 +128,7 @@ def prepare(pair: Pair, progress: Progress, begun: float, choice: StoreChoice | 
         context=limits.context,
         modes=tuple(name for name in MODES if name not in unavailable),
         unavailable=unavailable,
-        notes=tuple(map(sanitise_line, (*pair.notes, *store_note))),
+        notes=tuple(map(sanitise_line, (*pair.notes, *store_note, *head_note))),
         versions={name: version(name) for name in ("spectui", "torch", "transformers")},
     )
     _leave_out_of_collections()

@@ -39,6 +39,11 @@ def datastores() -> Path:
     return (_below_home("data") or _DIRS.user_data_path) / "datastores"
 
 
+def heads() -> Path:
+    """Trained heads of SpecBranch, one file for each pair of models."""
+    return (_below_home("data") or _DIRS.user_data_path) / "heads"
+
+
 def state_folder() -> Path:
     """The log, and the history of prompts."""
     return _below_home("state") or _DIRS.user_state_path

@@ -64,6 +64,12 @@ class Decoding:
     """The most tokens that logitspec copies behind one n-gram."""
     draft_tree_capacity: int = 64
     """Tokens of the trees of logitspec and sssd, the pending one included."""
+    branches: int = 6
+    """The most branches that specbranch drafts side by side."""
+    epsilon: float = 0.6
+    """specbranch branches at the first drafted token with at most this confidence; 0 is off."""
+    hrad: bool = True
+    """Let specbranch ask its trained head, if there is one (spectui calibrate)."""
     full_tree: bool = False
     """Verify everything that a method proposes, whatever it costs, as its paper does."""
     rule: str = "coupled"
@@ -125,10 +131,8 @@ class Settings:
         d = self.decoding
         try:
             sampling = Sampling(d.temperature, d.top_k, d.top_p, d.min_p, d.repetition_penalty, d.seed)
-            speculation = Speculation(
-                draft_tokens(d.draft_tokens), d.draft_tree, d.rule,
-                d.max_ngram_size, d.num_pred_tokens, d.draft_tree_capacity, d.full_tree,
-            )  # fmt: skip
+            given = {entry.name: getattr(d, entry.name) for entry in fields(Speculation)}
+            speculation = Speculation(**given | {"draft_tokens": draft_tokens(d.draft_tokens)})
             return Options(sampling, speculation, d.max_new_tokens)
         except ValueError as error:
             raise UserError(str(error)) from error

@@ -29,6 +29,7 @@ LEVELS = {
     "session": 7,
     "doctor": 8,
     "bench": 8,
+    "calibrate": 9,
     "run": 9,
     "tui": 9,
     "cli": 10,

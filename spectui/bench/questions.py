@@ -10,7 +10,8 @@ from typing import Any
 from ..engine.errors import UserError, reason_of
 from ..models.sanitise import sanitise, sanitise_line
 
-BUILT_IN = ("demo",)
+BUILT_IN = ("demo", "practice")
+"""``demo`` to measure with; ``practice`` to train with, so that what is measured was not learnt."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,9 +42,9 @@ class Speculation:
     """The most tokens that LogitSpec copies behind one n-gram."""
     draft_tree_capacity: int = 64
     """Tokens of a retrieved tree, the pending one included, and how many guesses logitspec considers."""
-    branches: int = 3
+    branches: int = 6
     """The most branches that SpecBranch drafts side by side; 1 drafts on in a single line."""
-    epsilon: float = 0.0
+    epsilon: float = 0.6
     """SpecBranch branches at the first drafted token with at most this confidence; 0 keeps every segment whole."""
     hrad: bool = True
     """Whether SpecBranch asks its trained head, if there is one, how much of a segment will stand."""

@@ -24,6 +24,12 @@ class Branch:
     known: int = 0
     """How many of its tokens had been drafted in earlier steps, the first included."""
 
+    def full(self, length: int, ends: frozenset[int], epsilon: float) -> bool:
+        """Whether to write no further: long enough, at an end, or at a token where it should branch again."""
+        last = self.chain[-1][0] if self.chain else self.first
+        unsure = bool(self.chain) and last.confidence <= epsilon
+        return unsure or len(self.chain) >= length or last.token in ends
+
     @property
     def tokens(self) -> tuple[int, ...]:
         """All its tokens."""
@@ -42,6 +48,8 @@ class Growth:
     """Tokens that each branch shall have behind its first, at most."""
     at: int
     """Index of the segment's last node, -1 without a segment."""
+    warned: bool = False
+    """Whether the head expects a refusal at the branch point, however confident the draft model is."""
     branches: list[Branch] = field(default_factory=list)
     pass_ms: list[float] = field(default_factory=list)
     """What each pass of the draft model took."""
@@ -56,13 +64,15 @@ class Growth:
     ) -> None:
         """Find the branches and write on in all of them together, until they are full or somebody says stop.
 
-        k = max(1, floor(k_max (1 - q))) branches, q the confidence of the likeliest token (Shen et al., 2506.01979).
+        k = max(1, floor(k_max (1 - q))) branches, q the confidence of the likeliest token (Shen et al., 2506.01979);
+        k_max of them where the head has given warning.
         """
         first = self.rest[0] if self.rest else self._look(context, cache, ranking)
         if first[0].token in ends:
             self.branches = [Branch(first[0], known=min(1, len(self.rest)))]
             return
-        count = max(1, int(context.speculation.branches * (1.0 - first[0].confidence)))
+        most = context.speculation.branches
+        count = most if self.warned else max(1, int(most * (1.0 - first[0].confidence)))
         self.branches = [Branch(candidate) for candidate in first[:count]]
         self.branches[0].chain.extend(self.rest[1:])
         self.branches[0].known = len(self.rest)
@@ -80,6 +90,7 @@ class Growth:
     def _write(
         self, context: Context, cache: DraftCache, ranking: Ranking, ends: frozenset[int], stop: Callable[[], bool]
     ) -> None:
+        epsilon = context.speculation.epsilon
         tree = DraftTree(merge=False)
         unread: list[list[int]] = []
         for branch in self.branches:
@@ -90,9 +101,7 @@ class Growth:
             unread.append(nodes)
         while not stop():
             growing = [
-                index
-                for index, branch in enumerate(self.branches)
-                if len(branch.chain) < self.length and branch.tokens[-1] not in ends
+                index for index, branch in enumerate(self.branches) if not branch.full(self.length, ends, epsilon)
             ]
             if not growing:
                 return

@@ -7,8 +7,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-NONE, CONFIDENCE, ALL = 0, 1, 2
-"""What the head says: all of the segment will be refused; some of it, so go by confidence; all of it will stand."""
+NONE, SOME, ALL = 0, 1, 2
+"""How much of a segment the head expects the target to accept; SOME means to go by the draft model's confidence."""
+CERTAIN = (0.9, 0.6, 0.99)
+"""From which probability on each of them is believed: a false alarm costs a segment, false comfort what lies behind."""
 LAYERS = 4
 """The states after how many of the target's last layers the head looks at."""
 
@@ -36,10 +38,11 @@ class Head:
     layers: tuple[int, ...]
 
     @torch.inference_mode()
-    def foresees(self, hidden: Tensor, token: int) -> int:
-        """NONE, CONFIDENCE or ALL for the segment that follows ``token``; hidden [layers, width]."""
+    def foresees(self, hidden: Tensor, token: int) -> int | None:
+        """NONE, SOME or ALL for the segment behind ``token``, None if it is not certain; hidden [layers, width]."""
         x = features(hidden, self.embedding[token])
-        return int(self.scores(x.to(self.mean.device)).argmax())
+        likely, what = self.scores(x.to(self.mean.device)).softmax(-1).max(-1)
+        return int(what) if float(likely) >= CERTAIN[int(what)] else None
 
     def scores(self, x: Tensor) -> Tensor:
         """Logits [..., 3] of features [..., in]."""

@@ -9,7 +9,7 @@ from ..tree import DraftTree
 from .branch_growth import Choices, Growth
 from .draft_cache import DraftCache
 from .drafter import Context, Drafter, Job, Needs, Resources
-from .hrad import CONFIDENCE, NONE
+from .hrad import ALL, NONE
 from .ranking import Ranking
 
 GAMMA = 4
@@ -64,11 +64,13 @@ class SpecBranch(Drafter):
         self._cache = DraftCache(resources.draft)
         self._ranking = Ranking(resources, resources.draft.device)
         self._beside = Beside(resources.draft.device)
-        self._segment: list[Choices] = []
+        self.segment: list[Choices] = []
         """What the surviving branch says after the pending token."""
         self._context: Context | None = None
         self._job: Growing | None = None
         self._pass_ms = 0.0
+        self._foreseen: int | None = None
+        """What the head said of the segment, if it was asked."""
 
     @property
     def needs(self) -> Needs:  # type: ignore[override]
@@ -77,7 +79,7 @@ class SpecBranch(Drafter):
 
     def begin(self, tokens: Sequence[int]) -> None:
         """The sequence may have changed anywhere."""
-        self._segment = []
+        self.segment = []
         self._cache.doubt()
 
     def leave(self) -> None:
@@ -88,22 +90,32 @@ class SpecBranch(Drafter):
         """The segment that is ready, as far as it is likely to stand; nothing where the branches are still to come."""
         self._context = context
         tree = DraftTree(why=FIRST)
-        for choices in self._segment[: min(limit, self._sure(context))]:
+        for choices in self.segment[: min(limit, self.trusted(context))]:
             tree.add(choices[0].token, len(tree) - 1, Source("draft", rank=0), choices[0].share)
         return tree
 
-    def _sure(self, context: Context) -> int:
-        """How many tokens of the segment to verify: all, none, or those before the first that is not confident."""
-        head = self.resources.head
-        says = CONFIDENCE
-        if head is not None and context.hidden is not None and context.speculation.hrad and self._segment:
-            says = head.foresees(context.hidden, context.tokens[-1])
+    def trusted(self, context: Context) -> int:
+        """How many tokens of the segment to verify, by the head's word and the tokens' confidence.
+
+        Without a head, or when it expects some of them to stand: those before the first with at most epsilon. Where
+        there is none although the head expects a refusal, the least confident one is taken for it.
+        """
+        says = self._foreseen = self._head_says(context)
+        confidences = [choices[0].confidence for choices in self.segment]
+        if says == ALL or not confidences:
+            return len(confidences)
         if says == NONE:
             return 0
-        if says != CONFIDENCE or not context.speculation.epsilon:
-            return len(self._segment)
-        low = (i for i, choices in enumerate(self._segment) if choices[0].confidence <= context.speculation.epsilon)
-        return next(low, len(self._segment))
+        unsure = next((i for i, q in enumerate(confidences) if q <= context.speculation.epsilon), len(confidences))
+        if says is None or unsure < len(confidences):
+            return unsure
+        return confidences.index(min(confidences))
+
+    def _head_says(self, context: Context) -> int | None:
+        head = self.resources.head
+        if head is None or context.hidden is None or not context.speculation.hrad or not self.segment:
+            return None
+        return head.foresees(context.hidden, context.tokens[-1])
 
     def overlap(self, tree: DraftTree) -> Job | None:
         """Draft the branches after the tree, which is what has remained of the segment."""
@@ -113,7 +125,9 @@ class SpecBranch(Drafter):
         length = min(self._length(context, share), context.remaining - len(tree) - 1)
         if length < 1 or (len(tree) and tree.tokens[-1] in self.resources.ends):
             return None
-        growth = Growth([*context.tokens, *tree.tokens], self._segment[len(tree) :], length, len(tree) - 1)
+        rest = self.segment[len(tree) :]
+        warned = bool(rest) and self._foreseen is not None and self._foreseen != ALL
+        growth = Growth([*context.tokens, *tree.tokens], rest, length, len(tree) - 1, warned)
         patient = isinstance(context.speculation.draft_tokens, int)
         self._job = job = Growing(growth, len(context.tokens) - 1, patient, share)
         job.work = self._beside.start(lambda: self._grow(context, job), share)
@@ -137,11 +151,11 @@ class SpecBranch(Drafter):
     def observe(self, step: Step, mine: bool) -> None:
         """Follow the branch that the target has chosen; without one everything that was drafted is dropped."""
         job, self._job = self._job, None
-        self._segment = []
+        self.segment = []
         if job is None:
             self._cache.doubt()
             return
         for ms in job.growth.pass_ms[1:]:
             self._pass_ms += (RATE if self._pass_ms else 1.0) * (min(ms, 4.0 * self._pass_ms or ms) - self._pass_ms)
         if step.branches is not None and step.branches.won is not None:
-            self._segment = job.growth.branches[step.branches.won].chain
+            self.segment = job.growth.branches[step.branches.won].chain
