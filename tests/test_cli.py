@@ -165,7 +165,7 @@ def test_bench_writes_a_report_and_a_plot(tmp_path):
         (("bench", "--questions", os.devnull), 1, "holds no question"),
         (("bench", "-o", "/dev/null/x.json"), 1, "cannot write /dev/null/x.json"),
         (("compare", "--headless"), 2, "--headless needs a prompt"),
-        (("compare", "Hello!", "--headless", "--draft", "none", "--modes", "draft"), 1, "a race takes 2 to 5 lanes"),
+        (("compare", "Hello!", "--headless", "--draft", "none", "--modes", "draft"), 1, "a race takes 2 to 6 lanes"),
         (("compare", "Hello!"), 1, "needs a terminal"),
     ],
 )

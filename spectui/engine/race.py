@@ -8,7 +8,7 @@ from .events import End, Event
 if TYPE_CHECKING:
     from .decoder import Decoder
 
-MOST_LANES = 5
+MOST_LANES = 6
 
 
 def furthest_behind(clocks: Mapping[str, float]) -> str:

@@ -42,6 +42,26 @@ def origin(record: StepText) -> str:
 
 def sentence(record: StepText) -> str:
     """What happened in the step, for a reader who has just met speculative decoding."""
+    return f"{_verified(record)}{_meanwhile(record)}"
+
+
+def _meanwhile(record: StepText) -> str:
+    """What the draft model did while the target verified, and what came of it; empty for methods that take turns."""
+    branches = record.step.branches
+    if branches is None or not record.emitted:
+        return ""
+    count = len(branches.tokens)
+    wrote = f" Meanwhile the draft model wrote {f'{count} branches' if count > 1 else 'on'};"
+    if branches.won is None:
+        return (
+            f"{wrote} {'none begins' if count > 1 else 'it does not begin'} with {quoted(record.emitted[-1])}: dropped."
+        )
+    which = f"number {branches.won + 1}" if count > 1 else "it"
+    goes_on = " and is the next draft" if len(branches.tokens[branches.won]) > 1 else ""
+    return f"{wrote} {which} begins with {quoted(record.emitted[-1])}{goes_on}."
+
+
+def _verified(record: StepText) -> str:
     step = record.step
     last = quoted(record.emitted[-1]) if record.emitted else "∅"
     kind = step.emitted[-1].kind if step.emitted else "target"

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from spectui.engine.errors import UserError
 from spectui.engine.events import Changed, End, Prefill, Switch, Turn
 from spectui.engine.options import Options, Sampling
-from spectui.engine.step import Emitted, Node, Source, Span, Step, Times
+from spectui.engine.step import Branches, Emitted, Node, Source, Span, Step, Times
 from spectui.models.sanitise import sanitise
 from spectui.record.events import ChangedText, EndText, PrefillText, Ready, StepText, SwitchText, TurnText
 from spectui.record.trace import TraceWriter, from_json, read_trace, to_json
@@ -33,9 +33,14 @@ def steps(draw):
     emitted = tuple(draw(st.lists(st.builds(Emitted, st.integers(0, 99), kinds), min_size=1, max_size=4)))
     times = Times(*(draw(NUMBER) for _ in range(5)))
     top = draw(st.none() | st.just((((3, 0.5), (4, 0.25)),)))
-    step = Step("draft", 3, 9, draw(NUMBER), nodes, 1, emitted, times, (Span("draft", 0.0, 1.0),), 7, None, None, top)
+    chains = draw(st.lists(st.lists(st.integers(0, 99), min_size=1, max_size=3), min_size=1, max_size=3))
+    won = draw(st.none() | st.integers(0, len(chains) - 1))
+    branches = draw(st.none() | st.just(Branches(count - 1, 0.25, tuple(map(tuple, chains)), won, 2, 3)))
+    spans = (Span("draft", 0.0, 1.0), Span("verify", 0.5, 2.0))
+    step = Step("draft", 3, 9, draw(NUMBER), nodes, 1, emitted, times, spans, 7, None, branches, top)
     texts = tuple(draw(TEXT) for _ in nodes)
-    return StepText("chat", step, texts, tuple(draw(TEXT) for _ in emitted))
+    words = tuple(tuple(draw(TEXT) for _ in chain) for chain in branches.tokens) if branches else ()
+    return StepText("chat", step, texts, tuple(draw(TEXT) for _ in emitted), words)
 
 
 RECORDS = st.one_of(

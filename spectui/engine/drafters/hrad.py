@@ -1,16 +1,17 @@
 """H-RAD: a small head that foresees how much of the draft model's segment the target will accept."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+from ..script import scripted
+
 NONE, SOME, ALL = 0, 1, 2
 """How much of a segment the head expects the target to accept; SOME means to go by the draft model's confidence."""
-CERTAIN = (0.9, 0.6, 0.99)
-"""From which probability on each of them is believed: a false alarm costs a segment, false comfort what lies behind."""
+CERTAIN = 0.9
+"""From which probability on the head is believed: a false alarm costs a segment, false comfort what lies behind it."""
 LAYERS = 4
 """The states after how many of the target's last layers the head looks at."""
 
@@ -20,38 +21,57 @@ def last_layers(count: int) -> tuple[int, ...]:
     return tuple(range(max(0, count - LAYERS + 1), count + 1))
 
 
-@dataclass(frozen=True, slots=True)
+def features(hidden: Tensor, embedding: Tensor) -> Tensor:
+    """What the head looks at: states [layers, width] and an embedding [width] in one float32 row."""
+    return torch.cat([hidden.float().flatten(), embedding.float()])
+
+
+def judge(hidden: Tensor, embedding: Tensor, token: int, weights: list[tuple[Tensor, Tensor]]) -> tuple[int, float]:
+    """What the head says, and how probable it thinks that is."""
+    x = torch.cat([hidden.float().flatten(), embedding[token].float()])
+    for index in range(len(weights)):
+        matrix, bias = weights[index]
+        x = torch.addmv(bias, matrix, (x.relu() if index else x).to(matrix.dtype))
+    likely, what = x.softmax(-1).max(-1)
+    return int(what), float(likely)
+
+
+_judge = scripted(judge)
+
+
 class Head:
     """A three-layer perceptron on the target's states at the last verified token and the new token's embedding.
 
-    ReLU between the layers (Shen et al., 2506.01979, section 4.2: 256, 64 and 3 units).
+    ReLU between the layers (Shen et al., 2506.01979, section 4.2: 256, 64 and 3 units). ``weights`` are (matrix
+    [out, in], bias [out]) of each layer in float32; ``mean`` and ``scale`` [in] are those of the features that it was
+    trained on, ``embedding`` is the target's [vocabulary, width], ``layers`` the states to look at.
     """
 
-    weights: Sequence[tuple[Tensor, Tensor]]
-    """(matrix [out, in], bias [out]) of each layer, float32."""
-    mean: Tensor
-    """[in], of the features it was trained on."""
-    scale: Tensor
-    """[in], their standard deviation."""
-    embedding: Tensor
-    """The target's [vocabulary, width]."""
-    layers: tuple[int, ...]
+    def __init__(
+        self,
+        weights: Sequence[tuple[Tensor, Tensor]],
+        mean: Tensor,
+        scale: Tensor,
+        embedding: Tensor,
+        layers: tuple[int, ...],
+    ) -> None:
+        self.weights, self.mean, self.scale = weights, mean, scale
+        self.embedding, self.layers = embedding, layers
+        matrix, bias = weights[0]
+        folded = matrix / scale
+        # Reading the first matrix from memory is most of the work, so it is kept at half the size.
+        first = folded.half(), (bias - folded @ mean).half()
+        self._ready = [first, *weights[1:]]
 
     @torch.inference_mode()
     def foresees(self, hidden: Tensor, token: int) -> int | None:
         """NONE, SOME or ALL for the segment behind ``token``, None if it is not certain; hidden [layers, width]."""
-        x = features(hidden, self.embedding[token])
-        likely, what = self.scores(x.to(self.mean.device)).softmax(-1).max(-1)
-        return int(what) if float(likely) >= CERTAIN[int(what)] else None
+        what, likely = _judge(hidden, self.embedding, token, self._ready)
+        return what if likely >= CERTAIN else None
 
     def scores(self, x: Tensor) -> Tensor:
-        """Logits [..., 3] of features [..., in]."""
+        """Logits [..., 3] of features [..., in], in float32."""
         x = (x - self.mean) / self.scale
         for index, (matrix, bias) in enumerate(self.weights):
             x = functional.linear(functional.relu(x) if index else x, matrix, bias)
         return x
-
-
-def features(hidden: Tensor, embedding: Tensor) -> Tensor:
-    """What the head looks at: states [layers, width] and an embedding [width] in one float32 row."""
-    return torch.cat([hidden.float().flatten(), embedding.float()])

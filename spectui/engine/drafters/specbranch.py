@@ -68,7 +68,10 @@ class SpecBranch(Drafter):
         """What the surviving branch says after the pending token."""
         self._context: Context | None = None
         self._job: Growing | None = None
+        self._share = Share()
         self._pass_ms = 0.0
+        self._put_off = False
+        """Whether the last step had no segment."""
         self._foreseen: int | None = None
         """What the head said of the segment, if it was asked."""
 
@@ -78,9 +81,11 @@ class SpecBranch(Drafter):
         return Needs(hidden=self.resources.head.layers) if self.resources.head else Needs()
 
     def begin(self, tokens: Sequence[int]) -> None:
-        """The sequence may have changed anywhere."""
+        """The sequence may have changed anywhere; how the device is shared is found out now, not within a step."""
         self.segment = []
         self._cache.doubt()
+        if self.resources.sharing is not None:
+            self._share = self.resources.sharing.share
 
     def leave(self) -> None:
         """End the thread."""
@@ -92,13 +97,15 @@ class SpecBranch(Drafter):
         tree = DraftTree(why=FIRST)
         for choices in self.segment[: min(limit, self.trusted(context))]:
             tree.add(choices[0].token, len(tree) - 1, Source("draft", rank=0), choices[0].share)
+        self._put_off = not len(tree)
         return tree
 
     def trusted(self, context: Context) -> int:
         """How many tokens of the segment to verify, by the head's word and the tokens' confidence.
 
         Without a head, or when it expects some of them to stand: those before the first with at most epsilon. Where
-        there is none although the head expects a refusal, the least confident one is taken for it.
+        there is none although the head expects a refusal, the least confident one is taken for it. A draft model that
+        is never confident would never be asked, so no two steps in a row go without a segment for that reason.
         """
         says = self._foreseen = self._head_says(context)
         confidences = [choices[0].confidence for choices in self.segment]
@@ -106,10 +113,13 @@ class SpecBranch(Drafter):
             return len(confidences)
         if says == NONE:
             return 0
-        unsure = next((i for i, q in enumerate(confidences) if q <= context.speculation.epsilon), len(confidences))
-        if says is None or unsure < len(confidences):
+        first = 1 if self._put_off else 0
+        unsure = next(
+            (i for i in range(first, len(confidences)) if confidences[i] <= context.speculation.epsilon), None
+        )
+        if unsure is not None:
             return unsure
-        return confidences.index(min(confidences))
+        return len(confidences) if says is None else confidences.index(min(confidences))
 
     def _head_says(self, context: Context) -> int | None:
         head = self.resources.head
@@ -121,16 +131,15 @@ class SpecBranch(Drafter):
         """Draft the branches after the tree, which is what has remained of the segment."""
         context = self._context
         assert context is not None
-        share = self.resources.sharing.share if self.resources.sharing else Share()
-        length = min(self._length(context, share), context.remaining - len(tree) - 1)
+        length = min(self._length(context), context.remaining - len(tree) - 1)
         if length < 1 or (len(tree) and tree.tokens[-1] in self.resources.ends):
             return None
         rest = self.segment[len(tree) :]
         warned = bool(rest) and self._foreseen is not None and self._foreseen != ALL
         growth = Growth([*context.tokens, *tree.tokens], rest, length, len(tree) - 1, warned)
         patient = isinstance(context.speculation.draft_tokens, int)
-        self._job = job = Growing(growth, len(context.tokens) - 1, patient, share)
-        job.work = self._beside.start(lambda: self._grow(context, job), share)
+        self._job = job = Growing(growth, len(context.tokens) - 1, patient, self._share)
+        job.work = self._beside.start(lambda: self._grow(context, job), self._share)
         return job
 
     def _grow(self, context: Context, job: Growing) -> None:
@@ -139,14 +148,14 @@ class SpecBranch(Drafter):
             growth.rest = []
         growth.run(context, self._cache, self._ranking, self.resources.ends, job.stopped)
 
-    def _length(self, context: Context, share: Share) -> int:
+    def _length(self, context: Context) -> int:
         """Tokens behind a branch's first, so that neither model waits for the other unless a number was asked for."""
         wanted = context.speculation.draft_tokens
         if not isinstance(wanted, str):
             return wanted
         if not self._pass_ms or not context.cost:
             return GAMMA
-        return min(MOST, max(1, int(context.cost.verify_ms(1) * share.slowdown / self._pass_ms) - 1))
+        return min(MOST, max(1, int(context.cost.verify_ms(1) * self._share.slowdown / self._pass_ms) - 1))
 
     def observe(self, step: Step, mine: bool) -> None:
         """Follow the branch that the target has chosen; without one everything that was drafted is dropped."""

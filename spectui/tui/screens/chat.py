@@ -1,19 +1,18 @@
 """The chat: ask, watch, switch, stop, measure."""
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual import getters, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
-from textual.content import Content
 from textual.screen import Screen
-from textual.widgets import Footer, Static
+from textual.widgets import Footer
 
 from ...engine.drafters.registry import MODES
 from ...locations import state_folder
-from ...models.sanitise import sanitise, sanitise_line
+from ...models.sanitise import sanitise
 from ...record.events import (
     ChangedText,
     EndText,
@@ -32,9 +31,12 @@ from ..bridge import TICK, Bridge
 from ..ledger import Ledger
 from ..mode_keys import MODE_BINDINGS
 from ..widgets.examples import Examples
-from ..widgets.panes import MetricBar, ModeBar, Pill, StepPane
+from ..widgets.panes import MetricBar, ModeBar, Pill
 from ..widgets.prompt import History, Prompt
+from ..widgets.step_pane import StepPane
 from ..widgets.tape import Tape
+from ..widgets.timeline import Timeline
+from ..widgets.title import TitleBar
 from ..widgets.transcript import Transcript
 
 if TYPE_CHECKING:
@@ -74,9 +76,10 @@ class ChatScreen(Screen[None]):
     mode_bar = getters.query_one(ModeBar)
     step_pane = getters.query_one(StepPane)
     tape = getters.query_one(Tape)
+    timeline = getters.query_one(Timeline)
     metric_bar = getters.query_one(MetricBar)
     prompt = getters.query_one(Prompt)
-    header = getters.query_one("#header", Static)
+    header = getters.query_one(TitleBar)
 
     def __init__(self, settings: Settings, session: "Session", bridge: Bridge) -> None:
         super().__init__()
@@ -98,7 +101,7 @@ class ChatScreen(Screen[None]):
 
     def compose(self) -> ComposeResult:
         """Header, modes, transcript and steps, tape, numbers, prompt, keys."""
-        yield Static(id="header", markup=False)
+        yield TitleBar(id="header", markup=False)
         yield ModeBar(self.session.modes)
         with Horizontal(id="body"):
             with Vertical(id="main"):
@@ -106,6 +109,7 @@ class ChatScreen(Screen[None]):
                 yield Transcript(id="transcript")
             yield StepPane(id="side", markup=False)
         yield Tape(id="tape")
+        yield Timeline(id="timeline")
         yield MetricBar(id="metrics")
         yield Prompt(History(state_folder() / "prompts.jsonl"), id="prompt")
         yield Footer(compact=True, show_command_palette=False)
@@ -117,7 +121,8 @@ class ChatScreen(Screen[None]):
         self.examples.show(self.settings.model.model)
         self._set_empty(True)
         self.mode_bar.show(self.session.mode)
-        self.step_pane.show(None)
+        self._show_step(None)
+        self.timeline.clear()
         self.prompt.focus()
         self._show_header()
         self._show_numbers()
@@ -137,11 +142,10 @@ class ChatScreen(Screen[None]):
             self.bridge.drain()
         elif self._news is not None and (self._ticks % READ_OUT_TICKS == 0 or not self._answering):
             if not self._chosen:
-                self.tape.show(self._news)
+                self._show_step(self._news)
                 self.mode_bar.show_idle(self._news.step.why_no_draft)
-                if self.step_pane.display:
-                    self.step_pane.show(self._news)
             self._news = None
+            self.timeline.show()
             self._show_numbers()
 
     def apply(self, records: list[Record]) -> None:
@@ -161,6 +165,7 @@ class ChatScreen(Screen[None]):
             case StepText():
                 self.transcript.add_step(record)
                 self.metric_bar.note(len(record.step.emitted))
+                self.timeline.add(record.step)
                 self._news = record
             case PrefillText():
                 self.transcript.add_first(record)
@@ -223,21 +228,8 @@ class ChatScreen(Screen[None]):
     # -- read-outs
 
     def _show_header(self) -> None:
-        options = self.session.options
-        sampling = options.sampling
-        ready = self.ready
-        pair = f"{ready.model} ← {ready.draft or 'no draft'}" if ready else sanitise_line(self.settings.model.model)
-        drafts = options.speculation.draft_tokens
-        state = f"{ready.device} {ready.dtype}, loaded in {ready.seconds:.1f} s" if ready else f"{self._stage} …"
-        if self.failed:
-            state = "not loaded"
-        parts: list[Any] = [
-            (" spectui ", "bold $primary"),
-            (f" {pair} ", ""),
-            (f"  seed {sampling.seed}  T {sampling.temperature:g}  draft {drafts}", "$token-muted"),
-            (f"   {state}", "$token-muted" if ready else "$text-warning"),
-        ]
-        self.header.update(Content.assemble(*parts), layout=False)
+        state = "not loaded" if self.failed else f"{self._stage} …"
+        self.header.show(self.ready, self.settings.model.model, self.session.options, state)
 
     def _show_numbers(self) -> None:
         ledger = self.ledger
@@ -248,8 +240,12 @@ class ChatScreen(Screen[None]):
         record = self.ledger.step(event.answer, event.step)
         self._chosen = record is not None
         if record is not None:
-            self.step_pane.show(record, pinned=True)
-            self.tape.show(record)
+            self._show_step(record, pinned=True)
+
+    def _show_step(self, record: StepText | None, pinned: bool = False) -> None:
+        self.tape.show(record)
+        if self.step_pane.display or record is None or pinned:
+            self.step_pane.show(record, pinned)
 
     # -- what a person does
 
@@ -369,8 +365,8 @@ class ChatScreen(Screen[None]):
         self.ledger = Ledger()
         self._answering = False
         self._set_empty(True)
-        self.tape.show(None)
-        self.step_pane.show(None)
+        self._show_step(None)
+        self.timeline.clear()
         self._show_numbers()
         self.prompt.focus()
         self.app.new_conversation()  # type: ignore[attr-defined]

@@ -11,7 +11,7 @@ from textual.widgets import Static
 
 from ...engine.drafters.registry import MODES
 from ..tokens import LOOKS
-from ..widgets.panes import look
+from ..widgets.step_pane import look
 
 WHAT = (
     "The target is the model you talk to. A drafter guesses the next tokens; the target checks all guesses in one pass "

@@ -13,7 +13,7 @@ from ...record.events import EndText, PrefillText, Record, StepText, TurnText
 from .panes import BLOCKS
 from .transcript import Transcript
 
-ORDINALS = {1: "1st", 2: "2nd", 3: "3rd", 4: "4th", 5: "5th"}
+ORDINALS = {1: "1st", 2: "2nd", 3: "3rd", 4: "4th", 5: "5th", 6: "6th"}
 
 
 class LanePane(Vertical):

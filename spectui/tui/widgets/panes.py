@@ -1,4 +1,4 @@
-"""The small read-outs around the transcript: modes, tape, step, numbers."""
+"""The small read-outs around the transcript: modes and numbers."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,19 +12,9 @@ from textual.widgets import Static
 
 from ...engine.drafters.registry import Mode
 from ...metrics import Numbers
-from ...record.events import StepText
 from ..mode_keys import MODE_KEYS
-from ..story import quoted, sentence, source_words
-from ..tokens import LOOKS
 
 BLOCKS = " ▁▂▃▄▅▆▇█"
-
-
-def look(kind: Any) -> str:
-    """The style of a token kind, for Content."""
-    hue = {"plain": "", "accepted": "$token-accepted", "rejected": "$token-rejected", "muted": "$token-muted"}
-    own = LOOKS[kind]
-    return f"{own.attributes.replace('underline2', 'underline')} {hue.get(own.hue, '$token-seam')}".strip()
 
 
 class Pill(Static):
@@ -95,47 +85,6 @@ class ModeBar(Horizontal):
             name = pill.mode.name
             mine = name == self.current
             pill.show(mine, mine and self.waiting, self.unavailable.get(name), self.idle if mine else None)
-
-
-class StepPane(Static):
-    """The chosen or latest step: its tree, its times, and one plain sentence."""
-
-    def show(self, record: StepText | None, pinned: bool = False) -> None:
-        """Draw a step; None is an empty pane."""
-        if record is None:
-            self.update(Content.styled("no step yet", "$token-muted"), layout=False)
-            return
-        step, ms = record.step, record.step.ms
-        count = len(step.nodes)
-        parts: list[Any] = [
-            (f"step {step.index}{'  (chosen)' if pinned else ''}\n", "bold"),
-            (f"accepted {step.accepted}/{count}   emitted {len(step.emitted)}\n\n", ""),
-            *self._tree(record),
-            (f"\n{sentence(record)}\n\n", "italic"),
-            (f"draft  {ms.draft:7.2f} ms\nverify {ms.verify:7.2f} ms\n", "$token-muted"),
-            (f"commit {ms.commit:7.2f} ms\nother  {ms.other:7.2f} ms\nwall   {ms.wall:7.2f} ms", "$token-muted"),
-        ]
-        self.update(Content.assemble(*parts), layout=False)
-
-    def _tree(self, record: StepText) -> list[Any]:
-        parts: list[Any] = []
-        depths: list[int] = []
-        source = ""
-        for node, text in zip(record.step.nodes, record.nodes, strict=True):
-            depths.append(0 if node.parent < 0 else depths[node.parent] + 1)
-            if len(depths) > 24:
-                parts.append((f"… {len(record.step.nodes) - 24} more\n", "$token-muted"))
-                break
-            share = f"{node.probability:4.0%}" if node.probability is not None else "   –"
-            words = source_words(node.source)
-            indent = " " * min(depths[-1], 12)
-            parts += [indent, (f"{LOOKS[node.fate].mark} {quoted(text)}", look(node.fate))]
-            parts.append((f" {share}{'' if words == source else f'  {words}'}\n", "$token-muted"))
-            source = words
-        kind = record.step.emitted[-1].kind if record.step.emitted else "target"
-        if kind != "accepted":
-            parts.append((f"{LOOKS[kind].mark} {quoted(record.emitted[-1])}\n", look(kind)))
-        return parts
 
 
 class MetricBar(Static):

@@ -19,6 +19,7 @@ from .token_styles import TOKEN_CLASSES, token_css, token_styles
 Cell = tuple[str, TokenKind]
 """A piece of the tape and the token kind that it looks like."""
 MUTED: TokenKind = "unreached"
+DRAFTED: TokenKind = "drafted"
 GAP = "  "
 MOST_ROWS = 3
 MOST_BELOW = 4
@@ -68,6 +69,21 @@ def tape_cells(record: StepText) -> list[Cell]:
         cells.append((f"nothing drafted: {record.step.why_no_draft}", MUTED))
     for slot in read_step(record):
         cells += _slot(slot, record)
+    return cells + _branches(record)
+
+
+def _branches(record: StepText) -> list[Cell]:
+    """The branch that won, or that none did, and how many lost."""
+    branches = record.step.branches
+    if branches is None:
+        return []
+    lost = len(branches.tokens) - (branches.won is not None)
+    cells: list[Cell] = []
+    ahead = () if branches.won is None else record.branches[branches.won][1:]
+    if ahead:
+        cells += [("then", MUTED), *((f"?{shown(text)}", DRAFTED) for text in ahead)]
+    if lost:
+        cells.append((f"({lost} branch{'es' if lost > 1 else ''} lost)", MUTED))
     return cells
 
 

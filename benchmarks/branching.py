@@ -1,0 +1,114 @@
+"""What SpecBranch rolls back and how long either model waits, against the draft mode and without its own parts.
+
+    python -m benchmarks.branching [--draft-tokens 4] [--questions demo] [--rounds 3] [--limit 66]
+
+All lanes draft the same fixed length, unless it is ``auto``; they are interleaved question by question and rotated.
+Rollback counts every token of the followed chain, what was in flight included; the branches that lost are beside it.
+Bubbles are the times in which one of the two models did not work, for each emitted token. The interval of the bubbles
+is over questions, for the difference to the whole method.
+"""
+
+import argparse
+import sys
+from collections import defaultdict
+from time import perf_counter
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from spectui.bench.lane import ModeLane
+from spectui.bench.questions import read_questions
+from spectui.engine.options import Options, Speculation
+from spectui.loaded import Loaded, prepare
+from spectui.metrics import Numbers, total
+from spectui.models.choice import ModelChoice
+from spectui.models.loading import load_pair
+from spectui.settings import draft_tokens
+
+WHOLE = "specbranch"
+LANES: dict[str, tuple[str, dict[str, object]]] = {
+    "ar": ("ar", {}),
+    "draft": ("draft", {}),
+    WHOLE: ("specbranch", {}),
+    "no branches": ("specbranch", {"branches": 1}),
+    "no H-RAD": ("specbranch", {"hrad": False}),
+    "neither, no epsilon": ("specbranch", {"branches": 1, "hrad": False, "epsilon": 0.0}),
+}
+"""Name -> mode and what is set differently."""
+
+
+def measured(loaded: Loaded, args: argparse.Namespace) -> dict[str, list[Numbers]]:
+    """The numbers of each lane's answers, in the same order of questions."""
+    lanes = {}
+    for name, (mode, changes) in LANES.items():
+        speculation = Speculation(draft_tokens=draft_tokens(args.draft_tokens), **changes)  # type: ignore[arg-type]
+        lanes[name] = ModeLane(loaded, mode, Options(speculation=speculation, max_new_tokens=128))
+    questions = read_questions(args.questions)[: args.limit]
+    names = list(lanes)
+    made: dict[str, list[Numbers]] = {name: [] for name in names}
+    for turn in range(args.rounds + 1):
+        for index, question in enumerate(questions if turn else questions[:2]):
+            prompt = loaded.prompt([{"role": "user", "content": question.turns[0]}])
+            answers = set()
+            first = (index + turn) % len(names)
+            for name in names[first:] + names[:first]:
+                lanes[name].begin()
+                answered = lanes[name].answer(prompt)
+                answers.add(answered.tokens)
+                if turn:
+                    made[name].append(answered.numbers)
+            assert len(answers) == 1, f"question {question.id}: the texts differ"
+        print(f"round {turn} of {args.rounds}", file=sys.stderr)
+    return made
+
+
+def bubbles(numbers: Numbers) -> float:
+    """Milliseconds for each emitted token in which one of the two did not work."""
+    return (numbers.draft_idle_ms + numbers.target_idle_ms) / max(1, numbers.emitted - 1)
+
+
+def difference(numbers: list[Numbers], whole: list[Numbers]) -> str:
+    """The bubbles of a lane less those of the whole method, with a 95 % interval over answers."""
+    if numbers is whole:
+        return "–"
+    sums = defaultdict(list)
+    for one, other in zip(numbers, whole, strict=True):
+        sums["idle"].append([one.draft_idle_ms + one.target_idle_ms, other.draft_idle_ms + other.target_idle_ms])
+        sums["tokens"].append([one.emitted - 1, other.emitted - 1])
+    idle, tokens = np.array(sums["idle"]), np.array(sums["tokens"])
+    picks = np.random.default_rng(0).integers(0, len(idle), (2000, len(idle)))
+    rates = idle[picks].sum(1) / tokens[picks].sum(1)
+    low, high = np.quantile(rates[:, 0] - rates[:, 1], [0.025, 0.975])
+    return f"{low:+.2f} to {high:+.2f}"
+
+
+def main() -> None:
+    """Run and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--draft-tokens", default="4")
+    parser.add_argument("--questions", default="demo")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--limit", type=int, default=None)
+    args = parser.parse_args()
+    loaded = prepare(load_pair(ModelChoice(), lambda *_: None), lambda *_: None, perf_counter())
+    made = measured(loaded, args)
+    names = ("lane", "tok/step", "rollback", "waste/tok", "draft idle", "target idle", "bubbles ms/tok",
+             "more than the whole", "× AR")  # fmt: skip
+    table = Table(*names)
+    plain = total(made["ar"])
+    for name, numbers in made.items():
+        every = total(numbers)
+        tokens = every.emitted - len(numbers)
+        cells = [f"{tokens / every.steps:.2f}", f"{every.rollback:.1%}" if every.rollback is not None else "–",
+                 f"{every.waste / tokens:.2f}", f"{every.draft_idle_ms / every.decode_ms:.0%}",
+                 f"{every.target_idle_ms / every.decode_ms:.0%}", f"{bubbles(every):.2f}",
+                 difference(numbers, made[WHOLE]), f"{plain.decode_ms / every.decode_ms:.2f}"]  # fmt: skip
+        table.add_row(name, *cells)
+    Console(width=120).print(table)
+    assert loaded.resources.sharing is not None
+    print(f"{loaded.resources.sharing.share}; T(m) ms:", {m: round(ms, 2) for m, ms in loaded.cost.points.items()})
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,142 @@
+"""Two rows of time: when the draft model worked and when the target did, over the last steps."""
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from statistics import median
+from typing import Any, ClassVar, NamedTuple
+
+from rich.segment import Segment
+from rich.style import Style
+from textual.strip import Strip
+from textual.widget import Widget
+
+from ...engine.drafters.registry import MODES
+from ...engine.step import Step
+from ..tokens import TokenKind
+from .token_styles import TOKEN_CLASSES, token_css, token_styles
+
+Row = list[tuple[str, TokenKind]]
+WHO = {"draft": "draft ", "verify": "target"}
+"""Whose spans each row shows, and its label."""
+KEPT, LOST, EDGE = "█", "▒", "·"
+MOST_STEPS = 64
+COLUMNS = 12
+"""How wide a usual step is drawn, about."""
+IDLE_WIDTH = 11
+
+
+class Piece(NamedTuple):
+    """A stretch of work, in milliseconds since the first of the steps began."""
+
+    start: float
+    end: float
+    kept: bool
+    """Whether something of what was done then is in the text, or goes on."""
+
+
+class Timeline(Widget):
+    """The last steps; what was drafted and thrown away is shaded, so that bubbles and rollback meet the eye."""
+
+    DEFAULT_CSS = "Timeline { height: 2; background: $background; }\n" + token_css("Timeline")
+    COMPONENT_CLASSES: ClassVar[set[str]] = {*TOKEN_CLASSES}
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self._steps: deque[Step] = deque(maxlen=MOST_STEPS)
+        self._styles: dict[str, Style] | None = None
+
+    def add(self, step: Step) -> None:
+        """Remember a step; ``show`` draws it."""
+        self._steps.append(step)
+
+    def clear(self) -> None:
+        """Forget all steps."""
+        self._steps.clear()
+        self.show()
+
+    def show(self) -> None:
+        """Draw the steps so far; without a draft model in the latest there is nothing to see."""
+        mode = MODES.get(self._steps[-1].mode) if self._steps else None
+        self.display = mode is not None and mode.needs_draft
+        self.refresh()
+
+    def render_line(self, y: int) -> Strip:
+        """One row."""
+        if self._styles is None:
+            self._styles = token_styles(self)
+        row = rows(list(self._steps), self.size.width)[y] if y < len(WHO) else []
+        segments = [Segment(text, self._styles[kind]) for text, kind in row]
+        return Strip(segments).adjust_cell_length(self.size.width, self.rich_style)
+
+    def notify_style_update(self) -> None:
+        """Colours have changed."""
+        super().notify_style_update()
+        self._styles = None
+
+
+def rows(steps: Sequence[Step], width: int) -> list[Row]:
+    """Both rows for the last steps that fit, the latest at the right; at the end the share of idle time."""
+    room = width - len(WHO["draft"]) - 1 - IDLE_WIDTH
+    if room < 2 * COLUMNS or not steps:
+        return [[(label, "unreached")] for label in WHO.values()]
+    scale = scale_of(steps)
+    shown = _last_that_fit(steps, room * scale)
+    begins = [sum(step.ms.wall for step in shown[:index]) for index in range(len(shown))]
+    whole = sum(step.ms.wall for step in shown)
+    edges = {int(begin / scale) for begin in begins[1:]}
+    made: list[Row] = []
+    for who, label in WHO.items():
+        pieces = [
+            Piece(begin + piece.start, begin + piece.end, piece.kept)
+            for begin, step in zip(begins, shown, strict=True)
+            for piece in pieces_of(step, who)
+        ]
+        idle = 1.0 - min(1.0, sum(piece.end - piece.start for piece in pieces) / whole) if whole else 0.0
+        cells = _cells(pieces, int(whole / scale), scale, edges)
+        made.append([(f"{label} ", "unreached"), *cells, (f" idle {idle:4.0%}", "unreached")])
+    return made
+
+
+def scale_of(steps: Sequence[Step]) -> float:
+    """Milliseconds a column: 1, 2 or 5 times a power of ten, so that a usual step has some ``COLUMNS`` columns."""
+    wanted = max(1e-3, median(step.ms.wall for step in steps) / COLUMNS)
+    scales = (digit * 10.0**power for power in range(-3, 6) for digit in (1, 2, 5))
+    return next((scale for scale in scales if scale >= wanted), wanted)
+
+
+def pieces_of(step: Step, who: str) -> Iterator[Piece]:
+    """When one of the two worked in a step; drafting that was thrown away, whole or in part, is told apart."""
+    for span in step.spans:
+        if span.who != who:
+            continue
+        share = _kept_share(step, beside=span.start > 0.0) if who == "draft" else 1.0
+        border = span.start + share * (span.end - span.start)
+        if border > span.start:
+            yield Piece(span.start, border, True)
+        if span.end > border:
+            yield Piece(border, span.end, False)
+
+
+def _kept_share(step: Step, beside: bool) -> float:
+    if beside:
+        return float(step.branches is not None and step.branches.won is not None)
+    return step.accepted / len(step.nodes) if step.nodes else 1.0
+
+
+def _last_that_fit(steps: Sequence[Step], ms: float) -> list[Step]:
+    shown: list[Step] = []
+    for step in reversed(steps):
+        ms -= step.ms.wall
+        if ms < 0.0 and shown:
+            break
+        shown.append(step)
+    return shown[::-1]
+
+
+def _cells(pieces: Sequence[Piece], columns: int, scale: float, edges: set[int]) -> Row:
+    """One cell a column: who worked at its middle."""
+    marks: Row = [(EDGE, "unreached") if column in edges else (" ", "unreached") for column in range(columns)]
+    for piece in pieces:
+        for column in range(max(0, round(piece.start / scale)), min(columns, round(piece.end / scale))):
+            marks[column] = (KEPT, "accepted") if piece.kept else (LOST, "rejected")
+    return marks
