@@ -69,7 +69,7 @@ def test_labels():
 
 def test_what_is_recorded_is_what_happened(loaded):
     """Against transformers' own hidden states of the finished text, read in one pass."""
-    prompt = loaded.prompt([{"role": "user", "content": "Translate into German: We look for the key."}])
+    prompt = loaded.prompt([{"role": "user", "content": "Tell me a story about an old mouse."}])
     layers = last_layers(loaded.target.layers)
     embedding = loaded.pair.target.get_input_embeddings().weight.detach()
     examples = Examples()

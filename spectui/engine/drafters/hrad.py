@@ -31,7 +31,7 @@ def judge(hidden: Tensor, embedding: Tensor, token: int, weights: list[tuple[Ten
     x = torch.cat([hidden.float().flatten(), embedding[token].float()])
     for index in range(len(weights)):
         matrix, bias = weights[index]
-        x = torch.addmv(bias, matrix, (x.relu() if index else x).to(matrix.dtype))
+        x = torch.addmv(bias, matrix, x.relu() if index else x)
     likely, what = x.softmax(-1).max(-1)
     return int(what), float(likely)
 
@@ -59,9 +59,7 @@ class Head:
         self.embedding, self.layers = embedding, layers
         matrix, bias = weights[0]
         folded = matrix / scale
-        # Reading the first matrix from memory is most of the work, so it is kept at half the size.
-        first = folded.half(), (bias - folded @ mean).half()
-        self._ready = [first, *weights[1:]]
+        self._ready = [(folded, bias - folded @ mean), *weights[1:]]
 
     @torch.inference_mode()
     def foresees(self, hidden: Tensor, token: int) -> int | None:
