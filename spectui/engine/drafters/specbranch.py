@@ -15,6 +15,8 @@ from .ranking import Ranking
 GAMMA = 4
 """Tokens of a segment before the times of both models are known."""
 MOST = 16
+SURE = 0.8
+"""The head is not asked about a segment in which the draft model is everywhere at least so sure (measured)."""
 RATE = 0.1
 """How fast a new pass replaces what is known of their time."""
 FIRST = "the target takes this step alone; the draft model prepares branches meanwhile"
@@ -124,6 +126,8 @@ class SpecBranch(Drafter):
     def _head_says(self, context: Context) -> int | None:
         head = self.resources.head
         if head is None or context.hidden is None or not context.speculation.hrad or not self.segment:
+            return None
+        if min(choices[0].confidence for choices in self.segment) >= SURE:
             return None
         return head.foresees(context.hidden, context.tokens[-1])
 
