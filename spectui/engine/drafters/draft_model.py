@@ -108,7 +108,7 @@ class DraftModel(Drafter):
     def _enough(self, context: Context, tree: DraftTree) -> bool:
         """Whether one more token would cost more than it is expected to bring."""
         count = len(tree)
-        gain, path = 1.0, 1.0
+        gain, path = 1.0, min(1.0, context.calibration.trust)
         for depth, probability in enumerate(tree.probabilities, 1):
             path *= context.calibration.estimate(CHAIN, depth, probability)
             gain += path
