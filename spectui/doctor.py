@@ -12,7 +12,7 @@ from .engine.cost import CostModel
 from .engine.drafters.registry import MODES
 from .environment import environment
 from .loaded import Loaded, prepare
-from .locations import config_file, conversations, datastores, log_file, user_themes
+from .locations import config_file, conversations, datastores, heads, log_file, user_themes
 from .models.loading import load_pair
 from .models.sanitise import sanitise_line
 from .settings import Settings
@@ -31,6 +31,7 @@ def run_doctor(settings: Settings) -> int:
         "forward": "lean: one compiled function, checked against transformers at load"
         if loaded.target.is_lean
         else "transformers' own",
+        "side by side": _side_by_side(loaded),
         "context": f"{loaded.limits.context} tokens",
         "versions": f"python {block['python']}, "
         + ", ".join(f"{name} {version}" for name, version in block["versions"].items()),
@@ -48,7 +49,7 @@ def run_doctor(settings: Settings) -> int:
         console.print(verdict(loaded.cost))
     else:
         console.print("\nT(m) is not measured: this model verifies one token at a time")
-    files = {"settings": config_file(), "conversations": conversations(), "datastores": datastores(),
+    files = {"settings": config_file(), "conversations": conversations(), "datastores": datastores(), "heads": heads(),
              "themes": user_themes(), "log": log_file()}  # fmt: skip
     _print(console, "files", {name: _place(str(path), path.exists()) for name, path in files.items()})
     return 0
@@ -71,6 +72,16 @@ def verdict(cost: CostModel) -> str:
     cheap = max(rows for rows, ms in cost.points.items() if ms <= 1.15 * plain)
     words = f"up to {cheap} tokens are verified in nearly the time of one (at most 15 % more); " if cheap > 1 else ""
     return f"{words}seven drafted tokens pay once more than {cost.verify_ms(8) / plain - 1.0:.2f} of them are accepted"
+
+
+def _side_by_side(loaded: Loaded) -> str:
+    """How target and draft model share the device when both work at once, as specbranch lets them."""
+    if loaded.resources.sharing is None:
+        return "–"
+    share = loaded.resources.sharing.share
+    threads = f"{share.target_threads} + {share.draft_threads} threads; " if share.target_threads else ""
+    head = "a trained head" if loaded.resources.head else "no trained head (spectui calibrate)"
+    return f"{threads}a pass of the target takes {share.slowdown:.2f} of its time alone; {head}"
 
 
 def _print(console: Console, title: str, rows: dict[str, str]) -> None:

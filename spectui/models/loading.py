@@ -58,7 +58,8 @@ def load_pair(choice: ModelChoice, progress: Progress) -> Pair:
     target_place, draft_place = places
     tokenizer = _tokenizer(target_place, choice, progress)
     target = _model(target_place, choice, device, dtype, progress, "target")
-    draft = _model(draft_place, choice, device, dtype, progress, "draft") if draft_place else None
+    beside = draft_device(device, choice.device, torch.cuda.device_count())
+    draft = _model(draft_place, choice, beside, dtype, progress, "draft") if draft_place else None
     vocabulary = min(len(tokenizer), target.get_input_embeddings().weight.shape[0])
     reserved: frozenset[int] = frozenset()
     if draft is not None and draft_place is not None:
@@ -105,6 +106,18 @@ def _device(wanted: str) -> Any:
         raise UserError(f"device {wanted!r}: this torch sees no CUDA device; use --device cpu or install a CUDA build")
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
         raise UserError(f"device {wanted!r}: there are only {torch.cuda.device_count()} CUDA devices")
+    return device
+
+
+def draft_device(device: Any, wanted: str, devices: int) -> Any:
+    """Where the draft model goes: to a second CUDA device if nobody named one and there is one, else to the target's.
+
+    There it can work while the target does.
+    """
+    import torch
+
+    if device.type == "cuda" and wanted in ("auto", "cuda") and devices > 1:
+        return torch.device("cuda", 1)
     return device
 
 

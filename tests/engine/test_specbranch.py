@@ -9,11 +9,13 @@ from itertools import pairwise
 import pytest
 import torch
 
+from spectui.engine.beside import Beside, Share
 from spectui.engine.cost import CostModel
 from spectui.engine.drafters.branch_growth import Branch, Growth
 from spectui.engine.drafters.ranking import Candidate
 from spectui.engine.options import Options, Sampling, Speculation
 from spectui.engine.plan import CLOSED
+from spectui.engine.sharing import measure, splits
 from spectui.engine.target import Target
 from spectui.metrics import Meter
 
@@ -299,3 +301,27 @@ def test_ten_thousand_steps_with_cancels_and_switches(target, draft):
     assert drafter._cache._cache.capacity <= 2048
     decoder.close()
     assert beside() == []
+
+
+def test_a_device_is_divided_by_what_was_tried(target, draft):
+    assert splits(1) == [(1, 1)]
+    assert splits(2) == [(1, 1), (2, 2)]
+    assert splits(16) == [(15, 1), (12, 4), (8, 8), (16, 16)]
+    before = torch.get_num_threads()
+    share = measure(target, draft, seconds=0.05, rounds=2)
+    assert (share.target_threads, share.draft_threads) in splits(before)
+    assert share.slowdown >= 1.0
+    assert torch.get_num_threads() == before, "the calling thread has its threads back"
+
+
+def test_the_target_has_all_threads_again_after_the_work():
+    before = torch.get_num_threads()
+    beside_ = Beside(torch.device("cpu"))
+    seen = []
+    work = beside_.start(lambda: seen.append(torch.get_num_threads()), Share(3, 2))
+    assert torch.get_num_threads() == 3
+    begin, end = work.wait()
+    assert begin <= end
+    assert seen == [2]
+    assert torch.get_num_threads() == before
+    beside_.close()

@@ -9,7 +9,7 @@ from transformers import BertConfig, LlamaConfig, LlamaForCausalLM, T5Config, T5
 
 from spectui.engine.errors import UserError
 from spectui.models.choice import ModelChoice
-from spectui.models.loading import load_pair
+from spectui.models.loading import draft_device, load_pair
 from spectui.models.registry import examples, known_models
 from spectui.models.resolve import resolve
 from spectui.models.stops import StopStrings
@@ -177,6 +177,15 @@ def test_a_model_without_a_template_gets_a_plain_one_and_a_stop(tokenizer):
     assert "\nUser:" in bare.decode(ids[: ends[0]])
     assert "\nUser:" not in bare.decode(ids[: ends[0] - 1])
     assert stop(ids, 0) == ends[0]
+
+
+def test_the_draft_goes_to_a_second_device_unless_one_was_named():
+    gpu, cpu = torch.device("cuda"), torch.device("cpu")
+    assert draft_device(gpu, "auto", 2) == torch.device("cuda", 1)
+    assert draft_device(gpu, "cuda", 4) == torch.device("cuda", 1)
+    assert draft_device(gpu, "auto", 1) == gpu
+    assert draft_device(torch.device("cuda:0"), "cuda:0", 2) == torch.device("cuda:0")
+    assert draft_device(cpu, "auto", 0) == cpu
 
 
 def test_a_masked_language_model_is_refused(folder):
