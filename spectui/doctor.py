@@ -28,9 +28,7 @@ def run_doctor(settings: Settings) -> int:
         "model": f"{block['model']} ← {block['draft'] or 'no draft'}",
         "device": f"{block['device']}, {block['processor']}, {block['threads']} of {block['cores']} cores",
         "dtype": block["dtype"],
-        "forward": "lean: one compiled function, checked against transformers at load"
-        if loaded.target.is_lean
-        else "transformers' own",
+        "forward": _forward(loaded),
         "side by side": _side_by_side(loaded),
         "context": f"{loaded.limits.context} tokens",
         "versions": f"python {block['python']}, "
@@ -72,6 +70,13 @@ def verdict(cost: CostModel) -> str:
     cheap = max(rows for rows, ms in cost.points.items() if ms <= 1.15 * plain)
     words = f"up to {cheap} tokens are verified in nearly the time of one (at most 15 % more); " if cheap > 1 else ""
     return f"{words}seven drafted tokens pay once more than {cost.verify_ms(8) / plain - 1.0:.2f} of them are accepted"
+
+
+def _forward(loaded: Loaded) -> str:
+    if not loaded.target.is_lean:
+        return "transformers' own"
+    layout = ", weights in oneDNN's layout" if loaded.target.is_packed else ""
+    return f"lean: one compiled function{layout}, checked against transformers at load"
 
 
 def _side_by_side(loaded: Loaded) -> str:

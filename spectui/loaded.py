@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from importlib.metadata import version
 from statistics import median
 from time import perf_counter
+from typing import Any
 
 import torch
 
@@ -99,8 +100,9 @@ def prepare(pair: Pair, progress: Progress, begun: float, choice: StoreChoice | 
     A datastore that cannot be used is left out, with a note that says why.
     """
     limits = Limits(pair.context, pair.eos, stop_cut(pair.tokenizer))
-    target = Target(pair.target)
-    draft = Target(pair.draft) if pair.draft is not None else None
+    pack = room_to_pack([pair.target, pair.draft])
+    target = Target(pair.target, pack=pack)
+    draft = Target(pair.draft, pack=pack) if pair.draft is not None else None
     why_no_draft = draft.capability.why_no_tree if draft is not None else None
     usable = draft if why_no_draft is None else None
     head, head_note = find_head(pair.target, pair.draft, target.layers, heads()) if usable else (None, ())
@@ -159,6 +161,13 @@ def free_memory(device: torch.device) -> int | None:
         return int(fields["MemAvailable"].split()[0]) * 1024
     except (OSError, KeyError, ValueError):
         return None
+
+
+def room_to_pack(models: Sequence[Any]) -> bool:
+    """Whether the memory that is free now holds the models' weights once more, and twice as much besides."""
+    parameters = [parameter for model in models if model is not None for parameter in model.parameters()]
+    free = free_memory(torch.device("cpu"))
+    return free is None or 3 * sum(parameter.nbytes for parameter in parameters) < free
 
 
 def settle_threads(target: Target, vocabulary: int, rounds: int = 9) -> int:

@@ -32,10 +32,11 @@ class Target:
     """A causal language model that verifies token trees over a cache that it does not own.
 
     Any number of sequences can share one Target, each with its own cache from ``new_cache``; a draft model is one
-    too. Only one thread may call it at a time.
+    too. Only one thread may call it at a time. ``pack`` spends as much memory again as the weights take, for speed on
+    a CPU.
     """
 
-    def __init__(self, model: Any, lean: bool = True) -> None:
+    def __init__(self, model: Any, lean: bool = True, pack: bool = False) -> None:
         self.model = model
         self.config = text_config(model)
         self.device: torch.device = next(model.parameters()).device
@@ -46,7 +47,7 @@ class Target:
         accepted = signature(model.forward).parameters
         self._cache_name = "past_key_values" if "past_key_values" in accepted else "cache_params"
         self._masks = self._prepare() if self.capability.trees else None
-        self._lean = lean_forward(model) if lean and self._masks is not None else None
+        self._lean = lean_forward(model, pack) if lean and self._masks is not None else None
 
     def _prepare(self) -> attention.Masks:
         attention.register()
@@ -68,6 +69,11 @@ class Target:
     def is_lean(self) -> bool:
         """Whether the forward is ours instead of transformers'."""
         return self._lean is not None
+
+    @property
+    def is_packed(self) -> bool:
+        """Whether the weights exist a second time, in a faster layout."""
+        return self._lean is not None and self._lean.shape.packed
 
     def new_cache(self, capacity: int = CHUNK) -> AnyCache:
         """An empty cache for one sequence."""

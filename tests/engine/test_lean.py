@@ -109,3 +109,31 @@ def test_the_text_in_float32_is_the_same_by_both(temperature):
     texts = [run(decoder_of(Target(model, lean=fast), options=options), [1, 2, 3])[0] for fast in (True, False)]
     assert texts[0] == texts[1]
     assert len(texts[0]) == 60
+
+
+@pytest.mark.parametrize("name", FAMILY)
+def test_packed_weights_give_the_same_logits_and_text(name):
+    model = model_of(FAMILY[name], dtype=torch.float32)
+    plain, packed = Target(model, lean=False), Target(model, pack=True)
+    assert packed.is_packed == torch.backends.mkldnn.is_available()
+    for seed in range(3):
+        for theirs, ours in zip(outputs(plain, seed), outputs(packed, seed), strict=True):
+            assert (theirs - ours).abs().max() < 2e-4 * theirs.abs().max()
+    options = Options(max_new_tokens=40)
+    assert (
+        run(decoder_of(packed, options=options), [5, 3, 8])[0] == run(decoder_of(plain, options=options), [5, 3, 8])[0]
+    )
+
+
+def test_only_float32_on_a_cpu_is_packed():
+    assert not Target(tiny_model(dtype=torch.float64), pack=True).is_packed
+    assert not Target(tiny_model(dtype=torch.float32)).is_packed
+
+
+def test_transformers_still_reads_the_weights_that_were_packed():
+    model = tiny_model(dtype=torch.float32)
+    ids = torch.tensor([[1, 2, 3]])
+    with torch.inference_mode():
+        before = model(ids).logits
+        Target(model, pack=True)
+        assert torch.allclose(model(ids).logits, before, atol=1e-4)
