@@ -8,6 +8,8 @@ from time import perf_counter_ns
 
 import torch
 
+from .inference import inference
+
 
 @dataclass(frozen=True, slots=True)
 class Share:
@@ -72,7 +74,7 @@ class Beside:
             self._pool.shutdown()
             self._pool = None
 
-    @torch.inference_mode()
+    @inference
     def _run(self, function: Callable[[], None], share: Share) -> tuple[int, int]:
         begin = perf_counter_ns()
         if share.draft_threads and torch.get_num_threads() != share.draft_threads:

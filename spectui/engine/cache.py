@@ -11,6 +11,7 @@ from torch import Tensor
 from transformers.cache_utils import Cache, CacheLayerMixin, DynamicCache
 
 from .errors import UnsupportedModel
+from .inference import inference
 
 CHUNK = 1024
 
@@ -41,7 +42,7 @@ class KVCache:
         if self.keys is not None and self.values is not None:
             self.keys, self.values = self._grown(self.keys), self._grown(self.values)
 
-    @torch.inference_mode()
+    @inference
     def _grown(self, old: Tensor) -> Tensor:
         shape = list(old.shape)
         shape[-2] = self.capacity
@@ -71,7 +72,7 @@ class KVCache:
             self.values = torch.zeros_like(self.keys)
         return self.keys, self.values
 
-    @torch.inference_mode()
+    @inference
     def commit(self, rows: Sequence[int]) -> None:
         """Keep these scratch rows (ascending, 0 the first), close up behind ``length``, drop the others."""
         kept = len(rows)
@@ -88,7 +89,7 @@ class KVCache:
         self.scratch = 0
         return self.length
 
-    @torch.inference_mode()
+    @inference
     def copy(self, other: AnyCache) -> None:
         """Hold what another cache of the same target has committed, in memory of its own."""
         assert isinstance(other, KVCache)

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-import torch
 from torch import Tensor
 
 from .answer import Answer, Limits, cut
@@ -14,6 +13,7 @@ from .drafters.drafter import Context, Drafter, Resources
 from .drafters.registry import MODES
 from .errors import UserError
 from .events import Prefill
+from .inference import inference
 from .options import Options
 from .plan import Plan
 from .step import Branches, Emitted, Fate, Kind, Node, Span, Step, Times
@@ -112,7 +112,7 @@ class Decoder:
 
     # -- an answer
 
-    @torch.inference_mode()
+    @inference
     def prefill(self, prompt: Sequence[int], cancelled: Callable[[], bool] = lambda: False) -> Prefill | None:
         """Start an answer: bring the cache up to the prompt and choose the first token; None if cancelled.
 
@@ -164,7 +164,7 @@ class Decoder:
                 "start a new conversation or ask something shorter"
             )
 
-    @torch.inference_mode()
+    @inference
     def step(self) -> Step:
         """One pass of the target, with whatever the mode drafted for it."""
         watch = Stopwatch()

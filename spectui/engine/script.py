@@ -18,14 +18,11 @@ def scripted(function: Callable[..., Any]) -> Callable[..., Any]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            script = torch.jit.script(function)
+            script: Callable[..., Any] = torch.jit.script(function)
     except Exception:
         log.warning("TorchScript is not available; %s runs eagerly", function.__name__, exc_info=True)
         return function
-
-    def run(*args: Any) -> Any:
-        # The profiling executor would recompile in the first calls of every shape, a stall of 20 ms and more.
-        with torch.jit.optimized_execution(False):  # type: ignore[attr-defined]
-            return script(*args)
-
-    return run
+    # The profiling executor would recompile in the first calls of every shape, a stall of 20 ms and more. Entered and
+    # never left, because the switch holds for the whole process and flipping it costs more than a small function.
+    torch.jit.optimized_execution(False).__enter__()  # type: ignore[attr-defined]
+    return script

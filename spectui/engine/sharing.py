@@ -8,6 +8,7 @@ from time import perf_counter
 import torch
 
 from .beside import Beside, Share
+from .inference import inference
 from .target import Target, causal
 
 ROWS, DRAFTED, CONTEXT = 5, 3, 64
@@ -36,7 +37,7 @@ def splits(threads: int) -> list[tuple[int, int]]:
     return [(threads - own, own) for own in drafts if own < threads] + [(threads, threads)]
 
 
-@torch.inference_mode()
+@inference
 def measure(target: Target, draft: Target, seconds: float = 0.5, rounds: int = 15) -> Share:
     """Try every division in interleaved rounds, for at most about ``seconds``, and keep the fastest by medians."""
     one_cpu = target.device.type == draft.device.type == "cpu"

@@ -12,6 +12,7 @@ from torch import Tensor
 from . import attention
 from .cache import CHUNK, AnyCache, KVCache, NativeCache
 from .capability import Capability, capability, layer_types, reach, rope_switch, text_config
+from .inference import inference
 from .lean import lean_forward
 from .tree import DraftTree, visibility
 
@@ -79,7 +80,7 @@ class Target:
         """An empty cache for one sequence."""
         return KVCache(self.layers, capacity) if self.capability.trees else NativeCache(self.config)
 
-    @torch.inference_mode()
+    @inference
     def prefill(
         self, cache: AnyCache, ids: Sequence[int], cancelled: Callable[[], bool] = lambda: False
     ) -> Output | None:
@@ -96,7 +97,7 @@ class Target:
             cache.commit(range(len(chunk)))
         return out
 
-    @torch.inference_mode()
+    @inference
     def step(self, cache: AnyCache, token: int, tree: DraftTree, hidden: Sequence[int] = ()) -> Output:
         """One pass over the pending token and a tree; logits [nodes + 1, vocabulary], row 0 the pending token.
 
@@ -109,7 +110,7 @@ class Target:
         visible = torch.from_numpy(np.concatenate([before, seen], axis=1))
         return self.forward(cache, [token, *tree.tokens], visible, (0, *tree.depths), hidden=hidden)
 
-    @torch.inference_mode()
+    @inference
     def forward(
         self,
         cache: AnyCache,

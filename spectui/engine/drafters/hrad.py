@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from ..inference import inference
 from ..script import scripted
 
 NONE, SOME, ALL = 0, 1, 2
@@ -61,7 +62,7 @@ class Head:
         folded = matrix / scale
         self._ready = [(folded, bias - folded @ mean), *weights[1:]]
 
-    @torch.inference_mode()
+    @inference
     def foresees(self, hidden: Tensor, token: int) -> int | None:
         """NONE, SOME or ALL for the segment behind ``token``, None if it is not certain; hidden [layers, width]."""
         what, likely = _judge(hidden, self.embedding, token, self._ready)
