@@ -55,10 +55,15 @@ class Shape(NamedTuple):
 
 
 def norm(x: Tensor, weight: Tensor, eps: float) -> Tensor:
-    """Root mean square norm over the last dimension, with transformers' roundings: the mean is in float32."""
+    """Root mean square norm over the last dimension, with transformers' roundings: the mean is in float32.
+
+    ``weight`` stands there twice, [2 * dimension]: in float32 the layer norm of [x, -x], whose mean is 0, is the one
+    fused kernel that a CPU has for this, in half the time.
+    """
+    size = x.shape[-1]
     if x.dtype == torch.float32:
-        return functional.rms_norm(x, [x.shape[-1]], weight, eps)
-    return weight * functional.rms_norm(x.float(), [x.shape[-1]], None, eps).to(x.dtype)
+        return torch.layer_norm(torch.cat([x, -x], -1), [2 * size], weight, None, eps)[..., :size]
+    return weight[:size] * functional.rms_norm(x.float(), [size], None, eps).to(x.dtype)
 
 
 def project(x: Tensor, weight: Tensor, bias: Tensor | None, packed: bool) -> Tensor:
@@ -161,7 +166,7 @@ class LeanForward:
         self.weights = Weights(
             body.embed_tokens.weight.detach(),
             [_fused(layer) for layer in body.layers],
-            body.norm.weight.detach(),
+            _twice(body.norm.weight),
             model.lm_head.weight.detach(),
         )
         if self.shape.packed:
@@ -261,17 +266,21 @@ def _fused(layer: Any) -> Layer:
     attention, mlp = layer.self_attn, layer.mlp
     inputs = [attention.q_proj, attention.k_proj, attention.v_proj]
     return Layer(
-        before_attention=layer.input_layernorm.weight.detach(),
+        before_attention=_twice(layer.input_layernorm.weight),
         qkv=_joined([linear.weight for linear in inputs]),
         qkv_bias=_joined([linear.bias for linear in inputs]) if inputs[0].bias is not None else None,
-        query_norm=attention.q_norm.weight.detach() if hasattr(attention, "q_norm") else None,
-        key_norm=attention.k_norm.weight.detach() if hasattr(attention, "k_norm") else None,
+        query_norm=_twice(attention.q_norm.weight) if hasattr(attention, "q_norm") else None,
+        key_norm=_twice(attention.k_norm.weight) if hasattr(attention, "k_norm") else None,
         out=attention.o_proj.weight.detach(),
         out_bias=attention.o_proj.bias.detach() if attention.o_proj.bias is not None else None,
-        before_mlp=layer.post_attention_layernorm.weight.detach(),
+        before_mlp=_twice(layer.post_attention_layernorm.weight),
         gate_up=_joined([mlp.gate_proj.weight, mlp.up_proj.weight]),
         down=mlp.down_proj.weight.detach(),
     )
+
+
+def _twice(weight: Any) -> Tensor:
+    return torch.cat([weight.detach(), weight.detach()])
 
 
 def _joined(parts: Sequence[Any]) -> Tensor:
