@@ -182,7 +182,7 @@ def test_a_race_needs_two_lanes(modes):
     from spectui.engine.errors import UserError
 
     ready = Ready("m", None, "cpu", "float32", 1.0, 99, ("ar",), {"draft": "no draft model is loaded"})
-    with pytest.raises(UserError, match="2 to 5 lanes"):
+    with pytest.raises(UserError, match="2 to 6 lanes"):
         field_of(modes, ready)
     with pytest.raises(UserError, match="draft: no draft model is loaded"):
         field_of((*modes, "draft"), ready)

@@ -1,0 +1,157 @@
+"""One step of the demo pair taken apart: bytes, operations, floor, and what each way to compute it takes.
+
+    python -m benchmarks.step_floor [--rounds 60] [--context 128] [--json FILE]
+
+A pass reads every weight once and the cache; its floor is the longer of bytes / bandwidth and operations / peak, both
+measured here with plain torch (a sum over 200 MB, a product of two 1024 x 1024 matrices) on the same threads. The ways
+are interleaved round by round; medians. The loop's own time is a step less its forward and its drafting.
+"""
+
+import argparse
+import json
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median
+from time import perf_counter
+from typing import Any
+
+import torch
+from rich.console import Console
+from rich.table import Table
+from transformers import DynamicCache
+
+from spectui.bench.questions import read_questions
+from spectui.engine.options import Options
+from spectui.engine.target import Target, causal
+from spectui.loaded import Loaded, cache_bytes, prepare
+from spectui.models.choice import ModelChoice
+from spectui.models.loading import load_pair
+
+ROWS = (1, 2, 4, 8, 16, 32, 64)
+Pass = Callable[[int], object]
+
+
+def timed(function: Callable[[], object]) -> float:
+    """Milliseconds of a call."""
+    start = perf_counter()
+    function()
+    return (perf_counter() - start) * 1e3
+
+
+def machine() -> dict[str, float]:
+    """What the machine reads and computes at best."""
+    numbers, matrix = torch.ones(50_000_000), torch.randn(1024, 1024)
+    read = min(timed(numbers.sum) for _ in range(5))
+    multiply = min(timed(lambda: matrix @ matrix) for _ in range(5))
+    return {"gb_per_second": numbers.nbytes / read / 1e6, "gflops": 2 * 1024**3 / multiply / 1e6}
+
+
+def our_pass(target: Target, context: int) -> Pass:
+    """A pass of a Target over a chain."""
+    cache = target.new_cache()
+    target.prefill(cache, [token % 4096 for token in range(context)])
+
+    def run(rows: int) -> object:
+        visible = causal(rows, context) if rows > 1 else None
+        out = target.forward(cache, list(range(rows)), visible, range(rows)).logits
+        cache.truncate(context)
+        return out
+
+    return run
+
+
+def their_pass(model: Any, context: int) -> Pass:
+    """The same by transformers' own forward and cache."""
+    cache = DynamicCache(config=model.config)
+    model(input_ids=torch.arange(context)[None] % 4096, past_key_values=cache, use_cache=True)
+
+    def run(rows: int) -> object:
+        out = model(input_ids=torch.arange(rows)[None], past_key_values=cache, use_cache=True).logits
+        cache.crop(-rows)
+        return out
+
+    return run
+
+
+@torch.inference_mode()
+def passes(loaded: Loaded, rounds: int, context: int) -> list[dict[str, float]]:
+    """Milliseconds of each way for each number of rows, with bytes, operations and floor."""
+    best = machine()
+    ways = {
+        "transformers": their_pass(load_pair(ModelChoice(draft="none"), lambda *_: None).target, context),
+        "lean": our_pass(Target(load_pair(ModelChoice(draft="none"), lambda *_: None).target), context),
+        "lean, packed": our_pass(loaded.target, context),
+    }
+    weights = sum(parameter.nbytes for parameter in loaded.pair.target.parameters())
+    times: dict[tuple[str, int], list[float]] = {(way, rows): [] for way in ways for rows in ROWS}
+    for turn in range(rounds + 1):
+        for rows in ROWS:
+            for way, run in ways.items():
+                took = timed(lambda: run(rows))  # noqa: B023 (called at once)
+                if turn:
+                    times[way, rows].append(took)
+    made = []
+    for rows in ROWS:
+        moved = weights + cache_bytes(loaded.target) * (context + rows)
+        operations = 2.0 * weights / 4 * rows
+        floor = max(moved / best["gb_per_second"] / 1e6, operations / best["gflops"] / 1e6)
+        line = {"rows": float(rows), "megabytes": moved / 1e6, "megaflops": operations / 1e6, "floor": floor}
+        made.append(line | {way: median(times[way, rows]) for way in ways} | best)
+    return made
+
+
+def loop(loaded: Loaded, mode: str) -> dict[str, float]:
+    """A step of the whole loop, its forward, its drafting, and what is left, in milliseconds (medians)."""
+    spent = [0.0]
+    original = loaded.target.forward
+
+    def watched(*args: Any, **kwargs: Any) -> Any:
+        start = perf_counter()
+        out = original(*args, **kwargs)
+        spent[0] += (perf_counter() - start) * 1e3
+        return out
+
+    loaded.target.forward = watched  # type: ignore[method-assign]
+    decoder = loaded.decoder(mode, Options(max_new_tokens=128))
+    steps = []
+    for question in read_questions("demo")[::6]:
+        decoder.rewind()
+        decoder.prefill(loaded.prompt([{"role": "user", "content": question.turns[0]}]))
+        while decoder.answer.end is None:
+            spent[0] = 0.0
+            start = perf_counter()
+            step = decoder.step()
+            wall = (perf_counter() - start) * 1e3
+            steps.append((wall, spent[0], step.ms.draft, wall - spent[0] - step.ms.draft))
+    loaded.target.forward = original  # type: ignore[method-assign]
+    wall, forward, draft, rest = (median(column) for column in zip(*steps, strict=True))
+    return {"step": wall, "forward": forward, "draft": draft, "loop": rest, "share": rest / wall}
+
+
+def main() -> None:
+    """Run and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=60)
+    parser.add_argument("--context", type=int, default=128)
+    parser.add_argument("--json", type=Path)
+    args = parser.parse_args()
+    loaded = prepare(load_pair(ModelChoice(), lambda *_: None), lambda *_: None, perf_counter())
+    lines = passes(loaded, args.rounds, args.context)
+    names = ("transformers", "lean", "lean, packed")
+    table = Table("tokens", "MB", "MFLOP", "floor ms", *(f"{name} ms" for name in names), "× transformers")
+    for line in lines:
+        cells = [f"{line['rows']:.0f}", f"{line['megabytes']:.1f}", f"{line['megaflops']:.0f}", f"{line['floor']:.2f}"]
+        cells += [f"{line[name]:.2f}" for name in names]
+        table.add_row(*cells, f"{line['transformers'] / line['lean, packed']:.2f}")
+    Console(width=120).print(table)
+    loops = {mode: loop(loaded, mode) for mode in ("ar", "draft", "sssd")}
+    for mode, parts in loops.items():
+        print(f"{mode}: a step takes {parts['step']:.2f} ms, its forward {parts['forward']:.2f}, drafting {parts['draft']:.2f}, "
+              f"the loop {parts['loop']:.3f} ({parts['share']:.1%})")  # fmt: skip
+    print(f"{lines[0]['gb_per_second']:.0f} GB/s, {lines[0]['gflops']:.0f} GFLOP/s, {torch.get_num_threads()} threads")
+    if args.json:
+        args.json.write_text(json.dumps({"passes": lines, "loop": loops}, indent=1), "utf-8")
+
+
+if __name__ == "__main__":
+    main()
