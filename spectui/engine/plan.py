@@ -70,16 +70,20 @@ class Plan:
             scores.append(min(0.995, above * estimate))
         return scores
 
-    def learn(self, step: Step, slowdown: float = 1.0) -> None:
-        """Take in what a step of this mode showed; ``slowdown`` is what work beside the target cost its pass."""
-        verify = step.ms.verify / slowdown
+    def learn(self, step: Step, beside: bool = False) -> None:
+        """Take in what a step of this mode showed.
+
+        With work ``beside`` it the target's pass says nothing about its cost alone, so that cost is taken as known.
+        """
         if len(self._proposed):
             self._draft_ms += 0.1 * (step.ms.draft - self._draft_ms)
             self.gate.cheap = self._draft_ms < CHEAP * self.cost.verify_ms(1)
-        self.cost.note(len(step.nodes) + 1, verify)
+        if not beside:
+            self.cost.note(len(step.nodes) + 1, step.ms.verify)
         self.calibration.learn(self._proposed, [emitted.token for emitted in step.emitted])
         self._proposed = DraftTree()
-        plain = self.cost.plain_ms(len(step.nodes) + 1, verify) + step.ms.commit + step.ms.other
+        alone = self.cost.verify_ms(1) if beside else self.cost.plain_ms(len(step.nodes) + 1, step.ms.verify)
+        plain = alone + step.ms.commit + step.ms.other
         self.gate.note(len(step.emitted), step.ms.wall, plain if self.cost else 0.0)
 
 

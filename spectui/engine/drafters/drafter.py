@@ -78,9 +78,6 @@ class Context:
 class Job:
     """Optional work that runs while the target verifies."""
 
-    slowdown = 1.0
-    """By how much the target's pass takes longer because of it."""
-
     def join(self) -> tuple[int, int]:
         """Wait for the end; when the work began and ended, in nanoseconds of ``perf_counter_ns``."""
         raise NotImplementedError

@@ -25,9 +25,8 @@ FIRST = "the target takes this step alone; the draft model prepares branches mea
 class Growing(Job):
     """Branches that are being drafted in the second thread."""
 
-    def __init__(self, growth: Growth, position: int, patient: bool, share: Share) -> None:
+    def __init__(self, growth: Growth, position: int, patient: bool) -> None:
         self.growth = growth
-        self.slowdown = share.slowdown
         self._position, self._patient = position, patient
         self._stop, self._verified = Event(), Event()
         self.work: Work | None = None
@@ -142,7 +141,7 @@ class SpecBranch(Drafter):
         warned = bool(rest) and self._foreseen is not None and self._foreseen != ALL
         growth = Growth([*context.tokens, *tree.tokens], rest, length, len(tree) - 1, warned)
         patient = isinstance(context.speculation.draft_tokens, int)
-        self._job = job = Growing(growth, len(context.tokens) - 1, patient, self._share)
+        self._job = job = Growing(growth, len(context.tokens) - 1, patient)
         job.work = self._beside.start(lambda: self._grow(context, job), self._share)
         return job
 
