@@ -52,7 +52,7 @@ def our_pass(target: Target, context: int) -> Pass:
     target.prefill(cache, [token % 4096 for token in range(context)])
 
     def run(rows: int) -> object:
-        visible = causal(rows, context) if rows > 1 else None
+        visible = causal(rows) if rows > 1 else None
         out = target.forward(cache, list(range(rows)), visible, range(rows)).logits
         cache.truncate(context)
         return out

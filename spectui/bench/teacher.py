@@ -27,7 +27,7 @@ def answer_rows(model: Target, text: Text) -> Tensor:
     rows = []
     for start in range(0, len(ids), CHUNK):
         chunk = ids[start : start + CHUNK]
-        out = model.forward(cache, chunk, causal(len(chunk), cache.length), range(len(chunk)))
+        out = model.forward(cache, chunk, causal(len(chunk)), range(len(chunk)))
         cache.commit(range(len(chunk)))
         if start + len(chunk) > len(ids) - len(text.answer):
             rows.append(out.logits.cpu())

@@ -11,6 +11,9 @@ from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
 
 NAME = "spectui"
+MOST_ROWS = 128
+"""Rows of a pass, at most, whose masks come from one buffer; a prefill has more."""
+CHUNK = 1024
 _REFUSED = ("softcap", "s_aux", "position_bias")
 
 
@@ -66,6 +69,10 @@ class Masks:
         self._kinds = {kind.name: kind for kind in kinds}
         self._dtype, self._device, self._group = dtype, device, group
         self._open = torch.zeros((1, 1, group, 0), dtype=dtype, device=device)
+        self._board = torch.zeros((1, 1, 0, 0), dtype=dtype, device=device)
+        """Zeros but for what the last tree wrote, of which every tree's mask is a part."""
+        self._written = (0, 0, 0)
+        """Rows and first and last column of what the last tree wrote."""
 
     def build(self, visible: Tensor, queries: Tensor, keys: Tensor) -> Tensor | dict[str, Tensor]:
         """Masks for ``visible`` bool [rows, all rows] at the positions ``queries`` [rows] and ``keys`` [all rows].
@@ -82,6 +89,29 @@ class Masks:
         if self._open.shape[-1] < keys:
             self._open = torch.zeros((1, 1, self._group, 2 * keys), dtype=self._dtype, device=self._device)
         return self._open
+
+    def tree(self, visible: Tensor, before: int) -> Tensor | None:
+        """The mask of a few rows that see all ``before`` committed rows; None if a layer has a reach.
+
+        ``visible`` bool [rows, own] tells which of the ``own`` rows behind them each row sees. The result is a part of
+        one buffer, good until the next call: nothing as wide as the context is made or filled in a step.
+        """
+        rows, own = visible.shape
+        if rows > MOST_ROWS or any(kind.reach is not None for kind in self._kinds.values()):
+            return None
+        height, end = rows * self._group, before + own
+        if self._board.shape[-1] < end:
+            shape = (1, 1, MOST_ROWS * self._group, max(CHUNK, 2 * end))
+            self._board = torch.zeros(shape, dtype=self._dtype, device=self._device)
+        else:
+            old, first, last = self._written
+            self._board[:, :, :old, first:last] = 0.0
+        mask = torch.zeros(visible.shape, dtype=self._dtype).masked_fill_(~visible, torch.finfo(self._dtype).min)
+        if self._group > 1:
+            mask = mask.repeat(self._group, 1)
+        self._board[0, 0, :height, before:end] = mask
+        self._written = (height, before, end)
+        return self._board[:, :, :height, :end]
 
     def _one(self, kind: LayerKind, visible: Tensor, queries: Tensor, keys: Tensor) -> Tensor:
         if kind.name == "sliding_attention" and kind.reach is not None:

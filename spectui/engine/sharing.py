@@ -90,7 +90,7 @@ def _passes(model: Target, rows: int) -> Callable[[], None]:
     model.prefill(cache, ids)
 
     def run() -> None:
-        visible = causal(rows, cache.length) if rows > 1 else None
+        visible = causal(rows) if rows > 1 else None
         model.forward(cache, ids[:rows], visible, range(rows)).logits[-1].argmax().tolist()
         cache.truncate(CONTEXT)
 

@@ -93,7 +93,7 @@ class Target:
             if cancelled():
                 return None
             chunk = ids[start : start + PREFILL_CHUNK]
-            out = self.forward(cache, chunk, causal(len(chunk), cache.length), depths=range(len(chunk)), last=True)
+            out = self.forward(cache, chunk, causal(len(chunk)), depths=range(len(chunk)), last=True)
             cache.commit(range(len(chunk)))
         return out
 
@@ -105,9 +105,7 @@ class Target:
         """
         if not len(tree):
             return self.forward(cache, [token], None, depths=(0,), hidden=hidden)
-        seen = visibility(tree.parents)
-        before = np.ones((len(seen), cache.length), dtype=np.bool_)
-        visible = torch.from_numpy(np.concatenate([before, seen], axis=1))
+        visible = torch.from_numpy(visibility(tree.parents))
         return self.forward(cache, [token, *tree.tokens], visible, (0, *tree.depths), hidden=hidden)
 
     @inference
@@ -123,9 +121,9 @@ class Target:
     ) -> Output:
         """One pass over ``ids`` behind the cache's scratch rows, which it leaves as further scratch rows.
 
-        ``visible`` bool [rows, committed + scratch + rows] says who attends to whom, None that a single row sees
-        everything; ``depths`` are positions relative to the committed length, ``scratch_depths`` those of the scratch
-        rows that are there already.
+        ``visible`` bool [rows, scratch + rows] says who attends to whom; what is committed is seen by all. None: a
+        single row sees everything. ``depths`` are positions relative to the committed length, ``scratch_depths`` those
+        of the scratch rows that are there already.
         """
         cache.reserve(cache.length + cache.scratch + len(ids))
         if isinstance(cache, KVCache):
@@ -162,18 +160,22 @@ class Target:
         self, cache: KVCache, visible: Tensor | None, positions: list[int], scratch_depths: Sequence[int]
     ) -> Tensor | dict[str, Tensor]:
         assert self._masks is not None
-        before = cache.length + cache.scratch
         if visible is None:
-            mask = self._masks.everything(before + 1)
+            rows = cache.length + cache.scratch + 1
+            mask = self._masks.everything(rows)
             if mask is not None:
-                return mask if self._lean is not None else mask[..., : before + 1]
-            visible = torch.ones((1, before + 1), dtype=torch.bool)
+                return mask if self._lean is not None else mask[..., :rows]
+            visible = torch.ones((1, cache.scratch + 1), dtype=torch.bool)
+        mask = self._masks.tree(visible, cache.length)
+        if mask is not None:
+            return mask
+        visible = torch.cat([torch.ones((len(visible), cache.length), dtype=torch.bool), visible], 1)
         queries = torch.tensor(positions)
         scratch = torch.tensor([cache.length + depth for depth in scratch_depths], dtype=queries.dtype)
         keys = torch.cat([torch.arange(cache.length), scratch, queries])
         return self._masks.build(visible, queries, keys)
 
 
-def causal(rows: int, before: int) -> Tensor:
-    """Each row sees the ``before`` rows in front, those above it and itself; bool [rows, before + rows]."""
-    return torch.from_numpy(np.tri(rows, before + rows, before, dtype=np.bool_))
+def causal(rows: int) -> Tensor:
+    """Each row sees those above it and itself; bool [rows, rows]."""
+    return torch.from_numpy(np.tri(rows, dtype=np.bool_))

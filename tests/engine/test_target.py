@@ -18,10 +18,12 @@ from transformers import (
     Qwen3Config,
 )
 
+from spectui.engine.attention import LayerKind, Masks
 from spectui.engine.capability import capability
 from spectui.engine.errors import UnsupportedModel
 from spectui.engine.options import Options, Sampling
 from spectui.engine.target import Target
+from spectui.engine.tree import visibility
 
 from .toys import TINY, VOCABULARY, decoder_of, model_of, random_tree, run, tiny_model
 
@@ -187,3 +189,25 @@ def test_chunked_attention_is_masked_by_position():
         ),
     )
     assert capability(model).trees
+
+
+@pytest.mark.parametrize("group", [1, 3])
+def test_the_masks_of_trees_come_from_one_buffer_and_are_as_if_built_anew(group):
+    rng = random.Random(group)
+    masks = Masks([LayerKind("full_attention")], torch.float32, torch.device("cpu"), group)
+    places = set()
+    for before in [*sorted(rng.randrange(900) for _ in range(30)), 5, 700, 1400]:
+        tree = random_tree(rng, VOCABULARY)
+        own = len(tree) + 1
+        visible = torch.from_numpy(visibility(tree.parents))
+        everything = torch.cat([torch.ones((own, before), dtype=torch.bool), visible], 1)
+        mask = masks.tree(visible, before)
+        assert torch.equal(mask, masks.build(everything, torch.arange(own), torch.arange(before + own)))
+        places.add(mask.untyped_storage().data_ptr())
+    assert len(places) == 2, "it grew once, when the context outgrew it"
+    assert masks.tree(torch.ones((500, 500), dtype=torch.bool), 3) is None
+
+
+def test_a_layer_with_a_reach_has_its_masks_built():
+    masks = Masks([LayerKind("sliding_attention", 4)], torch.float32, torch.device("cpu"), 1)
+    assert masks.tree(torch.ones((2, 2), dtype=torch.bool), 3) is None

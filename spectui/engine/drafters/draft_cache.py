@@ -36,7 +36,7 @@ class DraftCache:
         missing = tokens[len(self._fed) :]
         if len(missing) <= 8:
             depths = range(len(missing))
-            visible = causal(len(missing), self._cache.length) if len(missing) > 1 else None
+            visible = causal(len(missing)) if len(missing) > 1 else None
             out: Output | None = self._target.forward(self._cache, missing, visible, depths, last=True)
             self._cache.commit(range(len(missing)))
         else:
@@ -94,9 +94,7 @@ class DraftCache:
         """What the scratch rows from ``start`` on see; None for a single row that sees everything."""
         if rows == 1 and len(self._above[start]) == start + 1:
             return None
-        before = self._cache.length
-        visible = np.zeros((rows, before + start + rows), dtype=np.bool_)
-        visible[:, :before] = True
+        visible = np.zeros((rows, start + rows), dtype=np.bool_)
         for offset in range(rows):
-            visible[offset, [before + index for index in self._above[start + offset]]] = True
+            visible[offset, self._above[start + offset]] = True
         return torch.from_numpy(visible)
