@@ -15,7 +15,7 @@ from .errors import UserError
 from .events import Prefill
 from .inference import inference
 from .options import Options
-from .plan import Plan
+from .plan import MOST_NODES, Plan
 from .step import Branches, Emitted, Fate, Kind, Node, Span, Step, Times
 from .target import Output, Target
 from .tree import ROOT, DraftTree
@@ -124,6 +124,7 @@ class Decoder:
         same = _common_prefix(self.answer.tokens, prompt, min(self._cache.length, len(prompt) - 1))
         reused = self._cache.truncate(same)
         self.answer = Answer(list(prompt[:reused]), len(prompt))
+        self._make_room(len(prompt))
         out = self.target.prefill(self._cache, prompt[reused:], cancelled)
         if out is None:
             self.answer = Answer(list(prompt[: self._cache.length]), len(prompt))
@@ -141,11 +142,17 @@ class Decoder:
 
         Its rows are copied; the clock is credited with the time that they took.
         """
+        self._make_room(other.answer.prompt_length)
         self._cache.copy(other._cache)
         self.answer = Answer(list(other.answer.tokens), other.answer.prompt_length, other.answer.end)
         self._begin(Known(other._known.top_ids))
         self.clock.start()
         return replace(made, time_ms=self.clock.stamp(made.ms))
+
+    def _make_room(self, prompt: int) -> None:
+        """Memory for the whole answer, so that no step has to stop and copy the cache into a larger one."""
+        most = min(prompt + self.options.max_new_tokens, self.limits.context)
+        self._cache.reserve(most + MOST_NODES)
 
     def _begin(self, known: Known) -> None:
         """The first token is chosen; drafters meet the sequence anew."""

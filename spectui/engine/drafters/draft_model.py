@@ -5,6 +5,8 @@ from time import perf_counter
 
 from torch import Tensor
 
+from ..calibration import Calibration
+from ..cost import CostModel
 from ..noise import gumbel, key
 from ..step import Source, Step
 from ..target import Output, Target
@@ -18,6 +20,29 @@ FORGET = 0.99
 """What is kept of the time of a pass from step to step: chains of one token need no pass and would never mend it."""
 CHAIN = Source("draft", rank=0)
 _DRAW = 3
+
+
+class Outlook:
+    """What a chain is expected to bring as it grows."""
+
+    def __init__(self, calibration: Calibration) -> None:
+        self._calibration = calibration
+        self._usual = calibration.usual(CHAIN.kind)
+        self._path = min(1.0, calibration.trust)
+        self.depth = 0
+        self.gain = 1.0
+        """Expected tokens of the step, the target's own included."""
+
+    def add(self, probability: float | None) -> None:
+        """One more token, with the draft model's own probability of it."""
+        self.depth += 1
+        self._path *= self._calibration.estimate(CHAIN, self.depth, probability)
+        self.gain += self._path
+
+    @property
+    def more(self) -> float:
+        """What another token would add."""
+        return self._path * self._usual
 
 
 class DraftModel(Drafter):
@@ -67,11 +92,15 @@ class DraftModel(Drafter):
         tree = DraftTree()
         limit = min(limit, context.remaining)
         self._token_ms *= FORGET
-        adaptive = context.speculation.draft_tokens == "auto"
+        adaptive = context.speculation.draft_tokens == "auto" and bool(context.cost)
+        outlook = Outlook(context.calibration)
         while len(tree) < limit:
             node = len(tree) - 1
             self._branch(context, tree, [node], logits, 1)
-            if len(tree) == limit or self._ends(tree, node + 1) or (adaptive and self._enough(context, tree)):
+            if len(tree) == limit or self._ends(tree, node + 1):
+                break
+            outlook.add(tree.probabilities[-1])
+            if adaptive and self._enough(context.cost, outlook):
                 break
             logits = self._feed(tree, [node + 1])
         return tree
@@ -105,17 +134,12 @@ class DraftModel(Drafter):
             for rank, candidate in enumerate(candidates):
                 tree.add(candidate.token, node, Source("draft", rank=rank), candidate.share)
 
-    def _enough(self, context: Context, tree: DraftTree) -> bool:
+    def _enough(self, cost: CostModel, outlook: "Outlook") -> bool:
         """Whether one more token would cost more than it is expected to bring."""
-        count = len(tree)
-        gain, path = 1.0, min(1.0, context.calibration.trust)
-        for depth, probability in enumerate(tree.probabilities, 1):
-            path *= context.calibration.estimate(CHAIN, depth, probability)
-            gain += path
-        more = path * context.calibration.usual("draft")
-        now = context.cost.verify_ms(count + 1) + count * self._token_ms
-        later = context.cost.verify_ms(count + 2) + (count + 1) * self._token_ms
-        return bool(context.cost) and (gain + more) * now < gain * later
+        count = outlook.depth
+        now = cost.verify_ms(count + 1) + count * self._token_ms
+        later = cost.verify_ms(count + 2) + (count + 1) * self._token_ms
+        return (outlook.gain + outlook.more) * now < outlook.gain * later
 
     # -- classic: independent draws, in a shape fixed beforehand
 
