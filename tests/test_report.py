@@ -22,7 +22,8 @@ def test_a_report_holds_what_was_printed_and_says_what_failed(tmp_path, monkeypa
 def test_a_bench_becomes_a_table_of_ratios():
     one = {
         "lane": "draft", "category": None, "speedup_vs_ar": 1.5, "speedup_ci95": [1.25, 1.75], "wall_vs_ar": 1.4,
-        "wall_vs_ar_ci95": None, "wall_vs_hf": None, "mean_accepted_tokens": 3.0, "identical_to_ar": 4, "compared_with_ar": 4,
+        "wall_vs_ar_ci95": None, "wall_vs_hf": None, "mean_accepted_tokens": 3.0, "identical_to_ar": 4,
+        "compared_with_ar": 4,
     }  # fmt: skip
     table = ratios({"summary": [one, {**one, "category": "code"}]})
     assert table.splitlines()[2:] == ["| draft | 1.50 | 1.25 to 1.75 | – | 3.00 | 4/4 |"]
