@@ -25,7 +25,10 @@ class CostModel:
         sizes = sorted(points or {})
         self.points = dict(zip(sizes, _monotone(points[size] for size in sizes), strict=True)) if points else {}
         """What was measured: size -> milliseconds."""
-        self._now = list(self.points.values())
+        self._base = list(self.points.values())
+        self._now = list(self._base)
+        self._stale = False
+        """Whether passes were taken in since T(m) was last asked for."""
         self._drift = 1.0
         self._shape = [1.0] * len(self.points)
         self._places = [_place(sizes, rows) for rows in range(MOST_ROWS + 1)] if self.points else []
@@ -37,11 +40,16 @@ class CostModel:
         """T(rows) for up to 128 rows, interpolated between the sizes; 0 if unmeasured."""
         if not self._now:
             return 0.0
+        if self._stale:
+            self._now = _monotone(ms * self._drift * shape for ms, shape in zip(self._base, self._shape, strict=True))
+            self._stale = False
         low, high, share = self._places[min(rows, MOST_ROWS)]
         return self._now[low] + share * (self._now[high] - self._now[low])
 
     def plain_ms(self, rows: int, ms: float) -> float:
         """What a pass over one token would have taken when one over ``rows`` took ``ms``: both are slow alike."""
+        if rows == 1:
+            return ms if self.points else 0.0
         expected = self.verify_ms(rows)
         return ms * self.verify_ms(1) / expected if expected > 0.0 else 0.0
 
@@ -50,12 +58,11 @@ class CostModel:
         if not self.points:
             return
         low, high, share = self._places[min(rows, MOST_ROWS)]
-        base = list(self.points.values())
-        ratio = min(4.0, max(0.25, ms / (base[low] + share * (base[high] - base[low]))))
+        ratio = min(4.0, max(0.25, ms / (self._base[low] + share * (self._base[high] - self._base[low]))))
         self._drift += DRIFT_RATE * (ratio - self._drift)
         near = high if share > 0.5 else low
         self._shape[near] += RATE * (ratio / self._drift - self._shape[near])
-        self._now = _monotone(ms * self._drift * shape for ms, shape in zip(base, self._shape, strict=True))
+        self._stale = True
 
     def worth(self, gain: float = 1.0, rows: int = 9) -> float:
         """The least probability of acceptance that pays for finding one more node; 0 if unmeasured.

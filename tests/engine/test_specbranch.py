@@ -8,10 +8,12 @@ from itertools import pairwise
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from spectui.engine.beside import Beside, Share
 from spectui.engine.cost import CostModel
-from spectui.engine.drafters.branch_growth import Branch, Growth
+from spectui.engine.drafters.branch_growth import Branch, Growth, Path
 from spectui.engine.drafters.ranking import Candidate
 from spectui.engine.options import Options, Sampling, Speculation
 from spectui.engine.plan import CLOSED
@@ -167,7 +169,7 @@ def candidate(token, confidence=0.5):
 
 
 def grown(branches, at=-1, path=(1, 2, 3)):
-    return Growth(list(path), [], 4, at, branches=branches)
+    return Growth(Path(path), [], 4, at, branches=branches)
 
 
 def test_what_is_dropped_and_what_is_waste():
@@ -325,3 +327,18 @@ def test_the_target_has_all_threads_again_after_the_work():
     assert seen == [2]
     assert torch.get_num_threads() == before
     beside_.close()
+
+
+@given(st.lists(st.integers(0, 9), max_size=6), st.lists(st.integers(0, 9), max_size=4), st.data())
+def test_a_path_reads_like_the_joined_list(tokens, behind, data):
+    joined, path = tokens + behind, Path(tokens, behind)
+    assert list(path) == joined
+    assert len(path) == len(joined)
+    place = st.integers(-12, 12)
+    start, stop = data.draw(place), data.draw(place)
+    assert path[start:stop] == joined[start:stop]
+    if joined:
+        index = data.draw(st.integers(-len(joined), len(joined) - 1))
+        assert path[index] == joined[index]
+    with pytest.raises(IndexError):
+        path[len(joined)]

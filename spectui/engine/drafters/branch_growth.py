@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from time import perf_counter
+from typing import overload
 
 from ..step import Branches, Source
 from ..tree import ROOT, DraftTree
@@ -12,6 +13,28 @@ from .ranking import Candidate, Ranking
 
 Choices = tuple[Candidate, ...]
 """What the draft model considered for one position, best first."""
+
+
+class Path(Sequence[int]):
+    """A sequence and some tokens behind it, without a copy of either; good until the sequence changes."""
+
+    def __init__(self, tokens: Sequence[int], behind: Sequence[int] = ()) -> None:
+        self._tokens, self._behind, self._border = tokens, behind, len(tokens)
+
+    def __len__(self) -> int:
+        return self._border + len(self._behind)
+
+    @overload
+    def __getitem__(self, index: int) -> int: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[int]: ...
+
+    def __getitem__(self, index: int | slice) -> int | list[int]:
+        if isinstance(index, slice):
+            return [self[place] for place in range(*index.indices(len(self)))]
+        place = index + len(self) if index < 0 else index
+        return self._tokens[place] if place < self._border else self._behind[place - self._border]
 
 
 @dataclass(slots=True)
@@ -40,7 +63,7 @@ class Branch:
 class Growth:
     """The branches behind one point of the sequence, while and after they are drafted."""
 
-    path: list[int]
+    path: Path
     """The sequence up to the branch point: what the target has emitted, and the segment that it verifies."""
     rest: list[Choices]
     """What had been drafted beyond the point already; the likeliest branch begins with it."""

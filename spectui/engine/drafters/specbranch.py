@@ -6,7 +6,7 @@ from threading import Event
 from ..beside import Beside, Share, Work
 from ..step import Branches, Source, Step
 from ..tree import DraftTree
-from .branch_growth import Choices, Growth
+from .branch_growth import Choices, Growth, Path
 from .draft_cache import DraftCache
 from .drafter import Context, Drafter, Job, Needs, Resources
 from .hrad import ALL, NONE
@@ -139,7 +139,7 @@ class SpecBranch(Drafter):
             return None
         rest = self.segment[len(tree) :]
         warned = bool(rest) and self._foreseen is not None and self._foreseen != ALL
-        growth = Growth([*context.tokens, *tree.tokens], rest, length, len(tree) - 1, warned)
+        growth = Growth(Path(context.tokens, tree.tokens), rest, length, len(tree) - 1, warned)
         patient = isinstance(context.speculation.draft_tokens, int)
         self._job = job = Growing(growth, len(context.tokens) - 1, patient)
         job.work = self._beside.start(lambda: self._grow(context, job), self._share)
