@@ -83,6 +83,8 @@ def test_branches_in_words_and_on_the_tape():
     )
     none = record(ahead=branches(None))
     assert sentence(none).endswith('wrote 2 branches; none begins with " b": dropped.')
+    refused = record(refused=1, ahead=branches(None, at=1))
+    assert sentence(refused).endswith("wrote 2 branches; behind a refused token that is dropped.")
     single = record(ahead=branches(None, ((1, 2),)))
     assert sentence(single).endswith('wrote on; it does not begin with " b": dropped.')
     ended = record(ahead=branches(1, ((1, 2, 3), (9,))))
