@@ -10,7 +10,6 @@ is over questions, for the difference to the whole method.
 
 import argparse
 import sys
-from collections import defaultdict
 from time import perf_counter
 
 import numpy as np
@@ -64,22 +63,18 @@ def measured(loaded: Loaded, args: argparse.Namespace) -> dict[str, list[Numbers
 
 
 def bubbles(numbers: Numbers) -> float:
-    """Milliseconds for each emitted token in which one of the two did not work."""
-    return (numbers.draft_idle_ms + numbers.target_idle_ms) / max(1, numbers.emitted - 1)
+    """Milliseconds in which one of the two did not work."""
+    return numbers.draft_idle_ms + numbers.target_idle_ms
 
 
 def difference(numbers: list[Numbers], whole: list[Numbers]) -> str:
     """The bubbles of a lane less those of the whole method, with a 95 % interval over answers."""
     if numbers is whole:
         return "–"
-    sums = defaultdict(list)
-    for one, other in zip(numbers, whole, strict=True):
-        sums["idle"].append([one.draft_idle_ms + one.target_idle_ms, other.draft_idle_ms + other.target_idle_ms])
-        sums["tokens"].append([one.emitted - 1, other.emitted - 1])
-    idle, tokens = np.array(sums["idle"]), np.array(sums["tokens"])
-    picks = np.random.default_rng(0).integers(0, len(idle), (2000, len(idle)))
-    rates = idle[picks].sum(1) / tokens[picks].sum(1)
-    low, high = np.quantile(rates[:, 0] - rates[:, 1], [0.025, 0.975])
+    more = np.array([bubbles(one) - bubbles(other) for one, other in zip(numbers, whole, strict=True)])
+    tokens = np.array([one.after_first for one in numbers])  # the same in all lanes, because the texts are
+    picks = np.random.default_rng(0).integers(0, len(more), (2000, len(more)))
+    low, high = np.quantile(more[picks].sum(1) / tokens[picks].sum(1), [0.025, 0.975])
     return f"{low:+.2f} to {high:+.2f}"
 
 
@@ -99,10 +94,10 @@ def main() -> None:
     plain = total(made["ar"])
     for name, numbers in made.items():
         every = total(numbers)
-        tokens = every.emitted - len(numbers)
-        cells = [f"{tokens / every.steps:.2f}", f"{every.rollback:.1%}" if every.rollback is not None else "–",
+        tokens = every.after_first
+        cells = [f"{every.tokens_per_step:.2f}", f"{every.rollback:.1%}" if every.rollback is not None else "–",
                  f"{every.waste / tokens:.2f}", f"{every.draft_idle_ms / every.decode_ms:.0%}",
-                 f"{every.target_idle_ms / every.decode_ms:.0%}", f"{bubbles(every):.2f}",
+                 f"{every.target_idle_ms / every.decode_ms:.0%}", f"{bubbles(every) / tokens:.2f}",
                  difference(numbers, made[WHOLE]), f"{plain.decode_ms / every.decode_ms:.2f}"]  # fmt: skip
         table.add_row(name, *cells)
     Console(width=120).print(table)

@@ -12,19 +12,17 @@ from typing import Any
 import torch
 
 from .engine.answer import Limits
-from .engine.cache import AnyCache
 from .engine.clock import Clock
 from .engine.cost import CostModel, measure
 from .engine.decoder import Decoder
 from .engine.drafters.drafter import Resources
 from .engine.drafters.registry import MODES, Mode
 from .engine.options import Options
+from .engine.rehearsal import Rehearsal
 from .engine.retrieval.live import LiveStore
 from .engine.retrieval.snapshot import Reader
 from .engine.sharing import Sharing
-from .engine.step import Source
 from .engine.target import Target
-from .engine.tree import DraftTree
 from .locations import heads
 from .models.choice import StoreChoice
 from .models.heads import find_head
@@ -179,14 +177,13 @@ def settle_threads(target: Target, vocabulary: int, rounds: int = 9) -> int:
     if target.device.type != "cpu" or most == 1:
         return most
     times: dict[int, list[float]] = {most - 1: [], most: []}
-    cache = target.new_cache()
-    target.prefill(cache, [token % vocabulary for token in range(64)])
+    rehearsal = Rehearsal(target, vocabulary, 64)
     for _ in range(rounds):
         for threads, taken in times.items():
             torch.set_num_threads(threads)
             start = perf_counter()
             for rows in (1, 8) if target.capability.trees else (1,):
-                _pass(target, cache, rows, vocabulary)
+                rehearsal(rows)
             taken.append(perf_counter() - start)
     fewer, all_ = (median(taken) for taken in times.values())
     chosen = most - 1 if fewer <= 1.1 * all_ else most
@@ -194,22 +191,9 @@ def settle_threads(target: Target, vocabulary: int, rounds: int = 9) -> int:
     return chosen
 
 
-def _pass(target: Target, cache: AnyCache, rows: int, vocabulary: int) -> None:
-    """One pass over a chain, which leaves the cache as it was where it can be cut back."""
-    tree = DraftTree()
-    for row in range(rows - 1):
-        tree.add(row % vocabulary, row - 1, Source("measure"))
-    before = cache.length
-    target.step(cache, 0, tree).logits.argmax(-1).tolist()
-    if cache.croppable:
-        cache.truncate(before)
-
-
 def measure_cost(target: Target, vocabulary: int, context: int = MEASURED_CONTEXT, seconds: float = 1.0) -> CostModel:
     """T(m) of a target behind ``context`` cached tokens."""
-    cache = target.new_cache()
-    target.prefill(cache, [token % vocabulary for token in range(context)])
-    return measure(lambda rows: _pass(target, cache, rows, vocabulary), seconds)
+    return measure(Rehearsal(target, vocabulary, context), seconds)
 
 
 def _why_not(mode: Mode, target: Target, resources: Resources, why_no_draft: str | None) -> str | None:

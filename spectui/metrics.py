@@ -13,6 +13,8 @@ from .record.events import PrefillText, Record, StepText, TurnText
 class Numbers:
     """The numbers of one answer so far; None is unknown."""
 
+    answers: int = 1
+    """How many answers these numbers add up."""
     emitted: int = 0
     """Tokens of the answer, the one that prefill yields included."""
     steps: int = 0
@@ -42,14 +44,19 @@ class Numbers:
     """Time of the steps in which the target verified nothing."""
 
     @property
+    def after_first(self) -> int:
+        """Emitted tokens without those that a prefill yields."""
+        return self.emitted - self.answers
+
+    @property
     def tokens_per_second(self) -> float | None:
         """(emitted - 1) / time after the first token."""
-        return (self.emitted - 1) / self.decode_ms * 1e3 if self.emitted > 1 and self.decode_ms > 0 else None
+        return self.after_first / self.decode_ms * 1e3 if self.after_first > 0 and self.decode_ms > 0 else None
 
     @property
     def tokens_per_step(self) -> float | None:
         """Mean accepted tokens: emitted tokens / steps, prefill's token in neither."""
-        return (self.emitted - 1) / self.steps if self.steps else None
+        return self.after_first / self.steps if self.steps else None
 
     @property
     def acceptance_rate(self) -> float | None:

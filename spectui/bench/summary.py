@@ -124,8 +124,8 @@ def _summary(lane: str, category: str | None, runs: Sequence[Run]) -> Summary:
     mine = [run for run in runs if run.place.lane == lane]
     numbers = [run.answered.numbers for run in mine]
     every = total(numbers)
-    steps, drafted, decode = every.steps, every.drafted, every.decode_ms
-    after_first = every.emitted - len(numbers)
+    steps, drafted = every.steps, every.drafted
+    after_first = every.after_first
     wall = sum(run.answered.wall_ms for run in mine)
     chains = all(run.answered.chains for run in mine)
     spread = Spread()
@@ -138,12 +138,12 @@ def _summary(lane: str, category: str | None, runs: Sequence[Run]) -> Summary:
         category=category,
         questions=len({run.place.question_id for run in mine}),
         runs=len(mine),
-        tokens_per_second=after_first / decode * 1e3 if decode else None,
+        tokens_per_second=every.tokens_per_second,
         tokens_per_wall_second=sum(len(run.answered.tokens) for run in mine) / wall * 1e3 if wall else None,
         speedup_vs_ar=ratio(runs, lane, REFERENCE, _decode_cost),
         wall_vs_ar=ratio(runs, lane, REFERENCE, _wall_cost),
         wall_vs_hf=ratio(runs, lane, HF, _wall_cost),
-        mean_accepted_tokens=after_first / steps if steps else None,
+        mean_accepted_tokens=every.tokens_per_step,
         acceptance_rate=every.acceptance_rate,
         spread=spread,
         ttft_ms=median(first) if first else None,

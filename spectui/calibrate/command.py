@@ -10,13 +10,14 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from ..bench.lane import ModeLane
 from ..bench.questions import read_questions
 from ..engine.drafters.hrad import Head, last_layers
 from ..engine.errors import UserError
 from ..engine.options import Options, Speculation
 from ..loaded import Loaded, prepare
 from ..locations import heads
-from ..metrics import Meter, Numbers, total
+from ..metrics import Numbers, total
 from ..models.heads import pair_fingerprint, save_head
 from ..models.loading import load_pair
 from ..settings import Settings
@@ -107,19 +108,12 @@ def _recorded(loaded: Loaded, prompts: Prompts, options: Options, progress: Prog
 
 def _decoded(loaded: Loaded, prompts: Prompts, options: Options, progress: Progress, title: str) -> Numbers:
     task = progress.add_task(title, total=len(prompts))
-    decoder = loaded.decoder("specbranch", options)
+    lane = ModeLane(loaded, "specbranch", options)
     numbers = []
     for prompt in prompts:
-        meter = Meter()
-        decoder.rewind()
-        first = decoder.prefill(prompt)
-        assert first is not None
-        meter.count(first)
-        while decoder.answer.end is None:
-            meter.count(decoder.step())
-        numbers.append(meter.numbers)
+        lane.begin()
+        numbers.append(lane.answer(prompt).numbers)
         progress.advance(task)
-    decoder.close()
     return total(numbers)
 
 

@@ -68,6 +68,7 @@ class Masks:
     def __init__(self, kinds: Sequence[LayerKind], dtype: torch.dtype, device: torch.device, group: int) -> None:
         self._kinds = {kind.name: kind for kind in kinds}
         self._dtype, self._device, self._group = dtype, device, group
+        self._reaches = any(kind.reach is not None for kind in kinds)
         self._open = torch.zeros((1, 1, group, 0), dtype=dtype, device=device)
         self._board = torch.zeros((1, 1, 0, 0), dtype=dtype, device=device)
         """Zeros but for what the last tree wrote, of which every tree's mask is a part."""
@@ -84,7 +85,7 @@ class Masks:
 
     def everything(self, keys: int) -> Tensor | None:
         """The mask of one row that sees everything, ``keys`` wide or wider; None if a layer has a reach."""
-        if any(kind.reach is not None for kind in self._kinds.values()):
+        if self._reaches:
             return None
         if self._open.shape[-1] < keys:
             self._open = torch.zeros((1, 1, self._group, 2 * keys), dtype=self._dtype, device=self._device)
@@ -97,7 +98,7 @@ class Masks:
         one buffer, good until the next call: nothing as wide as the context is made or filled in a step.
         """
         rows, own = visible.shape
-        if rows > MOST_ROWS or any(kind.reach is not None for kind in self._kinds.values()):
+        if rows > MOST_ROWS or self._reaches:
             return None
         height, end = rows * self._group, before + own
         if self._board.shape[-1] < end:
@@ -106,10 +107,7 @@ class Masks:
         else:
             old, first, last = self._written
             self._board[:, :, :old, first:last] = 0.0
-        mask = torch.zeros(visible.shape, dtype=self._dtype).masked_fill_(~visible, torch.finfo(self._dtype).min)
-        if self._group > 1:
-            mask = mask.repeat(self._group, 1)
-        self._board[0, 0, :height, before:end] = mask
+        self._board[0, 0, :height, before:end] = self._bias(visible)
         self._written = (height, before, end)
         return self._board[:, :, :height, :end]
 
@@ -118,5 +116,9 @@ class Masks:
             visible = visible & (queries[:, None] - keys[None, :] < kind.reach)
         elif kind.name == "chunked_attention" and kind.reach is not None:
             visible = visible & (queries[:, None] // kind.reach == keys[None, :] // kind.reach)
+        return self._bias(visible)[None, None].to(self._device, non_blocking=True)
+
+    def _bias(self, visible: Tensor) -> Tensor:
+        """0 where a row sees and the lowest number where it does not, once for each head of a group."""
         mask = torch.zeros(visible.shape, dtype=self._dtype).masked_fill_(~visible, torch.finfo(self._dtype).min)
-        return mask.repeat(self._group, 1)[None, None].to(self._device, non_blocking=True)
+        return mask.repeat(self._group, 1) if self._group > 1 else mask

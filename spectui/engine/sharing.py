@@ -9,7 +9,8 @@ import torch
 
 from .beside import Beside, Share
 from .inference import inference
-from .target import Target, causal
+from .rehearsal import Rehearsal
+from .target import Target
 
 ROWS, DRAFTED, CONTEXT = 5, 3, 64
 """What is timed: one verification of so many tokens beside so many draft passes, behind so many cached tokens."""
@@ -42,13 +43,13 @@ def measure(target: Target, draft: Target, seconds: float = 0.5, rounds: int = 1
     """Try every division in interleaved rounds, for at most about ``seconds``, and keep the fastest by medians."""
     one_cpu = target.device.type == draft.device.type == "cpu"
     tried = splits(torch.get_num_threads()) if one_cpu else [(0, 0)]
-    verify, guess = _passes(target, ROWS), _passes(draft, 1)
+    verify, guess = (Rehearsal(model, model.config.vocab_size, CONTEXT) for model in (target, draft))
     alone: list[float] = []
     times: dict[tuple[int, int], list[tuple[float, float]]] = {split: [] for split in tried}
     beside = Beside(draft.device)
     begin = perf_counter()
     for turn in range(rounds + 1):
-        taken = _timed(verify)
+        taken = _timed(lambda: verify(ROWS))
         together = {split: _together(beside, Share(*split), verify, guess) for split in tried}
         if turn:  # the first round warms up
             alone.append(taken)
@@ -61,18 +62,16 @@ def measure(target: Target, draft: Target, seconds: float = 0.5, rounds: int = 1
     return Share(*best, slowdown=max(1.0, median(own for own, _ in times[best]) / median(alone)))
 
 
-def _together(
-    beside: Beside, share: Share, verify: Callable[[], None], guess: Callable[[], None]
-) -> tuple[float, float]:
+def _together(beside: Beside, share: Share, verify: Rehearsal, guess: Rehearsal) -> tuple[float, float]:
     """Seconds of the target's pass, and until both have ended."""
 
     def several() -> None:
         for _ in range(DRAFTED):
-            guess()
+            guess(1)
 
     start = perf_counter()
     work = beside.start(several, share)
-    own = _timed(verify)
+    own = _timed(lambda: verify(ROWS))
     work.wait()
     return own, perf_counter() - start
 
@@ -81,17 +80,3 @@ def _timed(function: Callable[[], None]) -> float:
     start = perf_counter()
     function()
     return perf_counter() - start
-
-
-def _passes(model: Target, rows: int) -> Callable[[], None]:
-    """A pass over ``rows`` tokens that leaves no trace in its cache."""
-    cache = model.new_cache()
-    ids = [token % model.config.vocab_size for token in range(CONTEXT)]
-    model.prefill(cache, ids)
-
-    def run() -> None:
-        visible = causal(rows) if rows > 1 else None
-        model.forward(cache, ids[:rows], visible, range(rows)).logits[-1].argmax().tolist()
-        cache.truncate(CONTEXT)
-
-    return run

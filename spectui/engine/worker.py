@@ -155,6 +155,8 @@ class Worker:
                 call.function()
             except Exception as error:
                 self._crashed(error)
+        for decoder in self.lanes.values():
+            decoder.close()
 
     def _handle(self, command: Command) -> None:
         match command:

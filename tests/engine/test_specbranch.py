@@ -19,7 +19,7 @@ from spectui.engine.options import Options, Sampling, Speculation
 from spectui.engine.plan import CLOSED
 from spectui.engine.sharing import measure, splits
 from spectui.engine.target import Target
-from spectui.metrics import Meter
+from spectui.metrics import Meter, total
 
 from .toys import VOCABULARY, decoder_of, related, run, tiny_model
 
@@ -206,6 +206,9 @@ def test_rollback_counts_every_token_of_the_chain_once(target):
         (n.rejected + n.unreached + n.cut + n.dropped) / (n.drafted + n.confirmed + n.dropped)
     )
     assert 0.0 < n.rollback < 1.0
+    twice = total([n, n])
+    assert (twice.rollback, twice.tokens_per_step) == (n.rollback, n.tokens_per_step), "prefill's tokens in neither"
+    assert twice.tokens_per_second == pytest.approx(n.tokens_per_second)
 
 
 def test_no_thread_is_left_by_a_switch_an_end_or_a_dropped_decoder(target, draft):

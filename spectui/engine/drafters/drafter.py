@@ -1,5 +1,6 @@
 """What a decoding method is: a drafter that proposes trees and learns from steps."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -75,13 +76,14 @@ class Context:
     """[layers, width] states at the pending token; None if unknown."""
 
 
-class Job:
+class Job(ABC):
     """Optional work that runs while the target verifies."""
 
+    @abstractmethod
     def join(self) -> tuple[int, int]:
         """Wait for the end; when the work began and ended, in nanoseconds of ``perf_counter_ns``."""
-        raise NotImplementedError
 
+    @abstractmethod
     def cancel(self) -> None:
         """Give up as soon as possible, and wait for that; raises nothing."""
 

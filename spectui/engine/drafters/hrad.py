@@ -27,13 +27,17 @@ def features(hidden: Tensor, embedding: Tensor) -> Tensor:
     return torch.cat([hidden.float().flatten(), embedding.float()])
 
 
-def judge(hidden: Tensor, embedding: Tensor, token: int, weights: list[tuple[Tensor, Tensor]]) -> tuple[int, float]:
-    """What the head says, and how probable it thinks that is."""
-    x = torch.cat([hidden.float().flatten(), embedding[token].float()])
+def perceive(x: Tensor, weights: list[tuple[Tensor, Tensor]]) -> Tensor:
+    """Logits [..., 3] of features [..., in]."""
     for index in range(len(weights)):
         matrix, bias = weights[index]
-        x = torch.addmv(bias, matrix, x.relu() if index else x)
-    likely, what = x.softmax(-1).max(-1)
+        x = functional.linear(x.relu() if index else x, matrix, bias)
+    return x
+
+
+def judge(hidden: Tensor, embedding: Tensor, token: int, weights: list[tuple[Tensor, Tensor]]) -> tuple[int, float]:
+    """What the head says, and how probable it thinks that is."""
+    likely, what = perceive(features(hidden, embedding[token]), weights).softmax(-1).max(-1)
     return int(what), float(likely)
 
 
@@ -70,7 +74,4 @@ class Head:
 
     def scores(self, x: Tensor) -> Tensor:
         """Logits [..., 3] of features [..., in], in float32."""
-        x = (x - self.mean) / self.scale
-        for index, (matrix, bias) in enumerate(self.weights):
-            x = functional.linear(functional.relu(x) if index else x, matrix, bias)
-        return x
+        return perceive(x, self._ready)

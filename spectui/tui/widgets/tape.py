@@ -3,21 +3,17 @@
 from collections import deque
 from collections.abc import Sequence
 from itertools import chain
-from typing import Any, ClassVar
+from typing import Any
 
 from rich.cells import cell_len
-from rich.segment import Segment
-from rich.style import Style
 from textual.strip import Strip
-from textual.widget import Widget
 
 from ...record.events import StepText
 from ..reading import Refused, Slot, read_step
 from ..tokens import LOOKS, TokenKind, shown
-from .token_styles import TOKEN_CLASSES, token_css, token_styles
+from .token_rows import Cell, TokenRows
+from .token_styles import token_css
 
-Cell = tuple[str, TokenKind]
-"""A piece of the tape and the token kind that it looks like."""
 MUTED: TokenKind = "unreached"
 DRAFTED: TokenKind = "drafted"
 GAP = "  "
@@ -25,16 +21,14 @@ MOST_ROWS = 3
 MOST_BELOW = 4
 
 
-class Tape(Widget):
+class Tape(TokenRows):
     """Shows what the latest step drafted and what came of it; as many older steps above it as there are rows."""
 
     DEFAULT_CSS = "Tape { height: 1; background: $background; color: $token-plain; }\n" + token_css("Tape")
-    COMPONENT_CLASSES: ClassVar[set[str]] = {*TOKEN_CLASSES}
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self._steps: deque[StepText] = deque(maxlen=MOST_ROWS)
-        self._styles: dict[str, Style] | None = None
 
     def show(self, record: StepText | None) -> None:
         """Put a step on the tape; None empties it."""
@@ -46,20 +40,11 @@ class Tape(Widget):
 
     def render_line(self, y: int) -> Strip:
         """One step; the latest is in the last row."""
-        width, base = self.size.width, self.rich_style
+        width = self.size.width
         back = self.size.height - y
         if not 1 <= back <= len(self._steps):
-            return Strip.blank(width, base)
-        if self._styles is None:
-            self._styles = token_styles(self)
-        cells = fit(tape_cells(self._steps[-back]), width, "tape" if back == 1 else "    ")
-        segments = [Segment(text, self._styles[kind]) for text, kind in cells]
-        return Strip(segments).adjust_cell_length(width, base)
-
-    def notify_style_update(self) -> None:
-        """Colours have changed."""
-        super().notify_style_update()
-        self._styles = None
+            return self.strip(())
+        return self.strip(fit(tape_cells(self._steps[-back]), width, "tape" if back == 1 else "    "))
 
 
 def tape_cells(record: StepText) -> list[Cell]:

@@ -3,19 +3,16 @@
 from collections import deque
 from collections.abc import Iterator, Sequence
 from statistics import median
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, NamedTuple
 
-from rich.segment import Segment
-from rich.style import Style
 from textual.strip import Strip
-from textual.widget import Widget
 
 from ...engine.drafters.registry import MODES
 from ...engine.step import Step
-from ..tokens import TokenKind
-from .token_styles import TOKEN_CLASSES, token_css, token_styles
+from .token_rows import Cell, TokenRows
+from .token_styles import token_css
 
-Row = list[tuple[str, TokenKind]]
+Row = list[Cell]
 WHO = {"draft": "draft ", "verify": "target"}
 """Whose spans each row shows, and its label."""
 KEPT, LOST, EDGE = "█", "▒", "·"
@@ -34,16 +31,16 @@ class Piece(NamedTuple):
     """Whether something of what was done then is in the text, or goes on."""
 
 
-class Timeline(Widget):
+class Timeline(TokenRows):
     """The last steps; what was drafted and thrown away is shaded, so that bubbles and rollback meet the eye."""
 
     DEFAULT_CSS = "Timeline { height: 2; background: $background; }\n" + token_css("Timeline")
-    COMPONENT_CLASSES: ClassVar[set[str]] = {*TOKEN_CLASSES}
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self._steps: deque[Step] = deque(maxlen=MOST_STEPS)
-        self._styles: dict[str, Style] | None = None
+        self._drawn: tuple[int, list[Row]] = (0, [])
+        """For which width the rows were drawn, and the rows."""
 
     def add(self, step: Step) -> None:
         """Remember a step; ``show`` draws it."""
@@ -58,20 +55,15 @@ class Timeline(Widget):
         """Draw the steps so far; without a draft model in the latest there is nothing to see."""
         mode = MODES.get(self._steps[-1].mode) if self._steps else None
         self.display = mode is not None and mode.needs_draft
+        self._drawn = (0, [])
         self.refresh()
 
     def render_line(self, y: int) -> Strip:
         """One row."""
-        if self._styles is None:
-            self._styles = token_styles(self)
-        row = rows(list(self._steps), self.size.width)[y] if y < len(WHO) else []
-        segments = [Segment(text, self._styles[kind]) for text, kind in row]
-        return Strip(segments).adjust_cell_length(self.size.width, self.rich_style)
-
-    def notify_style_update(self) -> None:
-        """Colours have changed."""
-        super().notify_style_update()
-        self._styles = None
+        width = self.size.width
+        if self._drawn[0] != width:
+            self._drawn = (width, rows(list(self._steps), width))
+        return self.strip(self._drawn[1][y] if y < len(self._drawn[1]) else ())
 
 
 def rows(steps: Sequence[Step], width: int) -> list[Row]:
