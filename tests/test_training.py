@@ -1,0 +1,204 @@
+"""The recipe of the demo pair: right answers, nothing taught that is held out, a pair that transformers loads."""
+
+import ast
+import itertools
+import json
+import random
+import re
+from pathlib import Path
+
+import pytest
+import torch
+from transformers import AutoModelForCausalLM
+from typer.testing import CliRunner
+
+from training.__main__ import app
+from training.batches import batch_of, batches
+from training.circuit import build_circuit, copying
+from training.conversation import conversations, held_out, messages
+from training.evaluation import FAMILIES_ASKED, passes, questions
+from training.families import FAMILIES
+from training.families.code import build, known_functions
+from training.judge import distinct, equations_hold, same_data, same_program, same_result, tells_a_story
+from training.llama import Llama
+from training.pair import Pair
+from training.recipe import SMOKE
+from training.rows import ANSWERED, Rows, encode
+from training.tokenizer import END_ID
+from training.words import Words
+
+
+def some(family: str, count: int = 200) -> list:
+    words = Words(random.Random(family))
+    return [FAMILIES[family].make(words) for _ in range(count)]
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Pair:
+    folder = tmp_path_factory.mktemp("pair")
+    result = CliRunner().invoke(app, ["make", str(folder), "--recipe", "smoke"])
+    assert result.exit_code == 0, result.output
+    return Pair(SMOKE, folder, lambda line: None)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_every_right_answer_is_judged_right(family: str) -> None:
+    for turns in some(family, 100):
+        assert FAMILIES[family].judge(turns[0].answer, turns[0].answer), turns[0]
+        assert not FAMILIES[family].judge("No.", turns[0].answer) or turns[0].answer == "No."
+
+
+@pytest.mark.parametrize("family", ["sums", "word problem"])
+def test_every_sum_is_right(family: str) -> None:
+    for turn in itertools.chain.from_iterable(some(family)):
+        assert equations_hold(turn.answer), turn
+        assert "=" in turn.answer
+
+
+def test_what_is_quoted_stands_in_the_text() -> None:
+    for family in ("extract", "mention"):
+        for turns in some(family):
+            for turn in turns[:4]:
+                quoted = re.match(r'The text says: "(.*?)"(?: So|$)', turn.answer)
+                assert turn.answer == "The text does not say that." or (quoted and quoted[1] in turns[0].asked), turn
+
+
+def test_every_function_does_what_it_says() -> None:
+    for known in known_functions():
+        for words in (None, Words(random.Random(1), invented=1.0)):
+            function = build(known, words)
+            for source in (function.source(), function.source(typed=True, documented=True)):
+                ast.parse(source)
+                space: dict = {}
+                exec(source, space)
+                for arguments, result in json.loads(str(known.get("examples", "[]"))):
+                    assert space[function.name](*arguments) == result, function
+
+
+def test_renaming_leaves_a_program_that_does_the_same() -> None:
+    for turns in some("code edit"):
+        found = re.search(r"```python\n(.*?)\n```$", turns[0].answer, re.DOTALL)
+        assert found
+        ast.parse(found[1])
+
+
+def test_json_says_what_the_lines_say() -> None:
+    for turns in some("records"):
+        for turn in turns:
+            if not turn.answer.startswith("|"):
+                data = json.loads(turn.answer)
+                for record in data if isinstance(data, list) else [data]:
+                    assert all(f"{key}: {value}" in turns[0].asked for key, value in record.items())
+
+
+def test_judges_tell_wrong_from_right() -> None:
+    assert same_data('{"a":1,  "b": "x"}', '{"a": 1, "b": "x"}')
+    assert not same_data('{"a": 2}', '{"a": 1}')
+    assert same_program("```python\ndef f(a):\n\n    return a  # it\n```", "def f(a):\n    return a")
+    assert not same_program("```python\ndef f(a) return\n```", "def f(a):\n    return a")
+    assert same_result("14 + 9 = 23. The answer is 23.", "The answer is 23.")
+    assert not same_result("14 + 9 = 22. The answer is 23.", "The answer is 23.")
+    assert distinct("a b c d e") == 1.0
+    assert not tells_a_story("They sang and sang. " * 20, "")
+
+
+def test_nothing_that_is_held_out_is_taught() -> None:
+    taught = {chat[-2]["content"] for chat in conversations(3, 600) if len(chat) == 2}
+    assert not any(held_out(asked) for asked in taught)
+    for family in ("extract", "copy", "sums"):
+        asked = {question.chat[0]["content"] for question in questions(family, 5, 1)}
+        assert len(asked) == 5
+        assert all(held_out(each) for each in asked)
+
+
+@pytest.mark.parametrize("family", FAMILIES_ASKED)
+def test_questions_are_different_and_end_with_the_user(family: str) -> None:
+    found = questions(family, 50, 4242)
+    assert len({json.dumps(question.chat) for question in found}) == 50
+    assert all(question.chat[-1]["role"] == "user" and question.right for question in found)
+
+
+def test_the_same_seed_gives_the_same_corpus() -> None:
+    assert list(conversations(5, 50)) == list(conversations(5, 50))
+    assert list(conversations(5, 50)) != list(conversations(6, 50))
+
+
+def test_only_the_assistant_counts_in_full(made: Pair) -> None:
+    tokenizer = made.tokenizer()
+    chat = messages(some("echo", 1)[0])
+    ids, kind = next(encode(tokenizer, [chat]))
+    assert tokenizer.decode(ids[kind == ANSWERED]).strip() == chat[1]["content"] + "<|im_end|>"
+    text = tokenizer.apply_chat_template(chat, tokenize=False)
+    assert tokenizer(text, add_special_tokens=False)["input_ids"] == ids.tolist()
+    assert ids[kind == ANSWERED][-1] == END_ID
+
+
+def test_no_prediction_crosses_a_border(made: Pair) -> None:
+    rows = made.rows("train")[512]
+    batch = batch_of(Rows(rows.ids[:4], rows.kind[:4], rows.document[:4]))
+    crossing = torch.from_numpy(rows.document[:4, 1:] != rows.document[:4, :-1])
+    assert crossing.any()
+    assert not (batch.counted & crossing).any()
+    one, other = (rows.document[0] == 0).nonzero()[0][-1], (rows.document[0] == 1).nonzero()[0][0]
+    assert batch.mask[0, 0, other, other]
+    assert not batch.mask[0, 0, other, one]
+
+
+def test_a_run_that_was_stopped_goes_on_with_the_same_batches(made: Pair) -> None:
+    packed, schedule = made.rows("train"), SMOKE.target_schedule
+    whole = list(itertools.islice(batches(packed, schedule, 1, 512), 6))
+    rest = list(itertools.islice(batches(packed, schedule, 1, 512, start=3), 3))
+    assert all(
+        torch.equal(a.ids, b.ids) and torch.equal(a.counted, b.counted) for a, b in zip(whole[3:], rest, strict=True)
+    )
+
+
+def test_the_circuit_copies_from_the_start(made: Pair) -> None:
+    torch.manual_seed(0)
+    model = Llama(SMOKE.target, SMOKE.vocabulary)
+    before = copying(model, 1)
+    build_circuit(model, made.rows("train")[512], seed=0)
+    assert before < 0.005
+    assert copying(model, 1) > 0.02
+
+
+def test_transformers_computes_the_same(made: Pair) -> None:
+    found = AutoModelForCausalLM.from_pretrained(made.folder / "target").eval()
+    assert found.dtype == torch.float32
+    model = Llama(SMOKE.target, SMOKE.vocabulary)
+    state = torch.load(made.folder / "target.pt", weights_only=True)["model"]
+    model.load_state_dict({name: value.bfloat16().float() for name, value in state.items()})
+    ids = torch.randint(0, SMOKE.vocabulary, (2, 100))
+    mask = torch.ones(100, 100, dtype=torch.bool).tril()[None, None]
+    with torch.no_grad():
+        assert (found(ids).logits - model.logits(model(ids, mask))).abs().max() < 1e-4
+
+
+def test_a_pair_that_is_there_is_not_made_again(made: Pair) -> None:
+    before = torch.load(made.folder / "target.pt", weights_only=True)["model"]
+    result = CliRunner().invoke(app, ["make", str(made.folder), "--recipe", "smoke"])
+    assert result.exit_code == 0
+    after = torch.load(made.folder / "target.pt", weights_only=True)["model"]
+    assert all(torch.equal(after[name], value) for name, value in before.items())
+
+
+def test_the_evaluation_writes_figures_and_a_card(made: Pair) -> None:
+    result = CliRunner().invoke(app, ["evaluate", str(made.folder), "--recipe", "smoke", "--prompts", "2"])
+    assert result.exit_code == 0, result.output
+    figures = json.loads((made.folder / "figures.json").read_text())
+    assert [each["family"] for each in figures["families"]] == list(FAMILIES_ASKED)
+    card = (made.folder / "CARD.md").read_text()
+    assert all(f"| {family} |" in card for family in FAMILIES_ASKED)
+    assert "Not for use as an assistant" in card
+
+
+def test_passes_are_counted_as_a_chain_of_four_needs_them() -> None:
+    assert passes([True] * 10) == 2
+    assert passes([False] * 3) == 3
+    assert passes([True, True, False, True]) == 2
+
+
+def test_an_unknown_recipe_is_refused(tmp_path: Path) -> None:
+    result = CliRunner().invoke(app, ["make", str(tmp_path), "--recipe", "huge"])
+    assert result.exit_code == 2
+    assert "huge" in result.output

@@ -1,0 +1,89 @@
+"""Rows as batches: masks, what the loss counts, and rows of repeated random tokens."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from .recipe import Schedule
+from .rows import ANSWERED, ASKED, Rows
+
+ASKED_SHARE = 0.3
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One step's rows: ids [rows, tokens], mask [rows, 1, tokens, tokens], and where the loss looks [rows, tokens - 1]."""
+
+    ids: Tensor
+    mask: Tensor
+    counted: Tensor
+
+    @property
+    def wanted(self) -> Tensor:
+        """The next tokens at the places that are counted."""
+        return self.ids[:, 1:][self.counted]
+
+    def to(self, device: str) -> "Batch":
+        """The batch on a device."""
+        return Batch(self.ids.to(device), self.mask.to(device), self.counted.to(device))
+
+
+def repeat_tokens(rows: Rows, count: int, rng: np.random.Generator, vocabulary: int) -> None:
+    """Turn the first ``count`` rows into random sequences said two to four times, on which copying is learnt."""
+    for at in range(count):
+        pool, length, place, number = rows.ids[at].copy(), rows.ids.shape[1], 0, 0
+        while place < length:
+            size = min(int(rng.integers(6, 70)), length - place)
+            said = rng.choice(pool, size) if rng.random() < 0.5 else rng.integers(3, vocabulary, size)
+            until = min(place + size * int(rng.integers(2, 5)), length)
+            rows.ids[at, place:until] = np.resize(said, until - place)
+            rows.document[at, place:until] = number
+            rows.kind[at, place:until] = ANSWERED
+            rows.kind[at, place : place + size] = 0
+            place, number = until, number + 1
+
+
+def batch_of(rows: Rows, rng: np.random.Generator | None = None) -> Batch:
+    """The batch of some rows; with ``rng``, the loss also looks at a share of what users say."""
+    ids, document = torch.from_numpy(rows.ids.astype(np.int64)), torch.from_numpy(rows.document.astype(np.int64))
+    causal = torch.ones(ids.shape[1], ids.shape[1], dtype=torch.bool).tril()
+    mask = (document[:, :, None] == document[:, None, :]) & causal
+    counted = rows.kind[:, 1:] == ANSWERED
+    if rng is not None:
+        counted = counted | ((rows.kind[:, 1:] == ASKED) & (rng.random(counted.shape) < ASKED_SHARE))
+    counted &= rows.document[:, 1:] == rows.document[:, :-1]
+    return Batch(ids, mask[:, None], torch.from_numpy(counted))
+
+
+def _some(rows: Rows, places: np.ndarray) -> Rows:
+    return Rows(rows.ids[places], rows.kind[places], rows.document[places])
+
+
+def order(packed: dict[int, Rows], batch: int, seed: int) -> Iterator[tuple[int, np.ndarray]]:
+    """Without end: a row length and the places of a batch's rows, every row once an epoch, lengths mixed by their tokens."""
+    epoch = 0
+    while True:
+        rng = np.random.default_rng([seed, epoch])
+        steps = []
+        for length, rows in packed.items():
+            size = max(1, batch // length)
+            places = rng.permutation(len(rows))
+            steps += [(length, places[at : at + size]) for at in range(0, len(places) - size + 1, size)]
+        for at in rng.permutation(len(steps)):
+            yield steps[at]
+        epoch += 1
+
+
+def batches(packed: dict[int, Rows], schedule: Schedule, seed: int, vocabulary: int, start: int = 0) -> Iterator[Batch]:
+    """The batches from step ``start`` on; in the first part of the schedule some rows are repeated tokens."""
+    until = schedule.tokens * schedule.copies_until / schedule.batch
+    for step, (length, places) in enumerate(order(packed, schedule.batch, seed)):
+        if step < start:
+            continue
+        rng = np.random.default_rng([seed, step, 1])
+        rows = _some(packed[length], places)
+        repeat_tokens(rows, int(schedule.copies * len(places) + rng.random()) if step < until else 0, rng, vocabulary)
+        yield batch_of(rows, rng)

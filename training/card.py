@@ -1,0 +1,109 @@
+"""The model card: what the pair is, how it was made, what was measured, what it must not be used for."""
+
+import hashlib
+import json
+from pathlib import Path
+
+from .evaluation import Score
+from .recipe import RECIPES, Shape
+
+_HEAD = """# The demo pair
+
+Two tiny Llama models that come with spectui, so that speculative decoding can be watched without a network and on any
+machine. They were trained from nothing for this project and know only what its generator taught them.
+
+**Not for use as an assistant.** The pair has no knowledge of the world and no safety training, it makes mistakes, and
+nothing it says may be relied on. It is there to show decoding methods, and for nothing else.
+"""
+_DATA = """## Data
+
+Every conversation was made by `training/`: {conversations:,} conversations from a seeded
+procedural generator, no text from elsewhere and no third-party rights. {invented:.0%} of the names in it are invented words, so that
+copying is learnt and not a list of names. One question in forty, chosen by its text alone, is kept out of the corpus
+and used below; where the questions are few (subject, talk, general), they are asked below in words never used in
+training. Families: {families}.
+"""
+_RECIPE = """## Recipe
+
+`python -m training make FOLDER --recipe {name}`. Rows of 512 and 1,024 tokens (conversations packed, attention inside
+each), loss on the assistant's tokens and on 30 % of the users'. A previous-token head and induction heads are built
+into the fresh models. Muon for the hidden matrices, Adam for embedding and norms; warm-up, constant rates, linear decay
+over the last {decay:.0%}. Target: {target_tokens:,} tokens. Draft: {draft_tokens:,} tokens, the last {distilled:.0%} of
+them with 0.8 KL to the target's distribution. bfloat16 products where the processor has them, float32 weights, stored
+in bfloat16. Seeds are fixed; sums of floating-point numbers may differ from machine to machine.
+"""
+
+
+def _shape_row(name: str, shape: Shape, folder: Path) -> str:
+    weights = folder / name / "model.safetensors"
+    digest = hashlib.sha256(weights.read_bytes()).hexdigest()
+    return f"| {name} | {shape.layers} | {shape.width} | {shape.heads} | {shape.inner} | {weights.stat().st_size / 1e6:.1f} MB | `{digest}` |"
+
+
+def _table(scores: list[Score]) -> list[str]:
+    rows = ["| family | right | asked for | by the draft alone | agreement | tokens a pass | distinct-3 |",
+            "| --- | ---: | ---: | ---: | ---: | ---: | ---: |"]  # fmt: skip
+    for each in scores:
+        least = f"{each.least:.0%}" if each.least else "–"
+        rows.append(f"| {each.family} | {each.right:.0%} | {least} | {each.right_by_draft:.0%} | {each.agreement:.1%} | "
+                    f"{each.tokens_per_pass:.2f} | {each.distinct_3:.2f} |")  # fmt: skip
+    return rows
+
+
+def _limits(scores: list[Score]) -> list[str]:
+    short = [each for each in scores if each.least and each.right < each.least]
+    lines = [f"- {each.family}: {each.right:.0%} right, {each.least:.0%} asked for" for each in short]
+    return [
+        "## Limits",
+        "",
+        *(["Short of what was asked for:", "", *lines] if lines else ["No family is short of what was asked for."]),
+        "",
+    ]
+
+
+def _misses(scores: list[Score]) -> list[str]:
+    lines = ["## Typical misses", ""]
+    for each in scores:
+        for asked, answer, right in each.missed[:1]:
+            lines += [
+                f"**{each.family}**",
+                "",
+                "```text",
+                f"asked    {asked[-300:]}",
+                f"answer   {answer[:300]}",
+                f"right    {right[:300]}",
+                "```",
+                "",
+            ]
+    return lines
+
+
+def write_card(folder: Path, name: str, scores: list[Score], agreement: float) -> str:
+    """The card of the pair in a folder, made by the recipe of this name, as Markdown."""
+    recipe = RECIPES[name]
+    families = ", ".join(each.family for each in scores)
+    data = _DATA.format(conversations=recipe.conversations, invented=recipe.invented, families=families)
+    how = _RECIPE.format(name=name, decay=recipe.target_schedule.decay, target_tokens=recipe.target_schedule.tokens,
+                         draft_tokens=recipe.draft_schedule.tokens, distilled=recipe.distilled)  # fmt: skip
+    prompts = scores[0].prompts
+    return "\n".join([
+        _HEAD,
+        "| | layers | width | heads | inner | weights | SHA-256 |", "| --- | ---: | ---: | ---: | ---: | ---: | --- |",
+        _shape_row("target", recipe.target, folder), _shape_row("draft", recipe.draft, folder), "",
+        data, how,
+        "## Measured", "",
+        f"`python -m training evaluate FOLDER`: {prompts} unseen prompts of each family, greedy, judged by a program (copying,",
+        "rewriting and translation letter for letter; JSON as data; code as a syntax tree; sums by the result and every sum",
+        "on the way; stories by their length, their end and distinct-3 of at least 0.6).", "",
+        *_table(scores), "",
+        f"Draft and target have the same first choice for {agreement:.1%} of the tokens of the target's answers.", "",
+        *_limits(scores), *_misses(scores),
+    ])  # fmt: skip
+
+
+def figures(scores: list[Score], agreement: float) -> str:
+    """The scores as JSON text."""
+    return (
+        json.dumps({"agreement": agreement, "families": [each.row() for each in scores]}, indent=1, ensure_ascii=False)
+        + "\n"
+    )

@@ -1,0 +1,102 @@
+"""Copying and rewriting of texts that are given: the answer is made of the prompt's own words."""
+
+import re
+
+from ..task import Turn, ask
+from ..words import CITIES, DAYS, MONTHS, NAMES, Words
+from .sentences import loose_text, nonsense
+
+Shaped = tuple[str, str]
+
+
+def echo(words: Words) -> list[Turn]:
+    """One sentence, said again or in capitals."""
+    said = nonsense(words)
+    if words.chance(0.7):
+        way = words.one(
+            [
+                "Repeat after me: {}",
+                "Repeat: {}",
+                "Say this: {}",
+                "Write this down: {}",
+                "Copy this sentence: {}",
+                'Repeat "{}"',
+            ]
+        )
+        return ask(way.format(said), said)
+    way = words.one(["Write in capital letters: {}", "In capital letters: {}", "Write this in upper case: {}"])
+    return ask(way.format(said), said.upper())
+
+
+def copy(words: Words) -> list[Turn]:
+    """A whole text, word for word."""
+    text = " ".join(loose_text(words))
+    way = words.one(
+        [
+            "Copy this text.\n\n{}",
+            "Repeat this text word for word.\n\n{}",
+            "Write this text again.\n\n{}",
+            "Please repeat: {}",
+        ]
+    )
+    return ask(way.format(text), text)
+
+
+def _summary(words: Words, said: list[str]) -> Shaped:
+    if words.chance(0.5):
+        way = words.one(["Summarise this text in one sentence.\n\n{}", "Summarize the text in one sentence:\n\n{}",
+                         "Give me a one-sentence summary.\n\n{}", "{}\n\nSummarise this in one sentence."])  # fmt: skip
+        return way, said[0]
+    way = words.one(["Summarise this text in two sentences.\n\n{}", "Summarize the text:\n\n{}", "Summarise this text.\n\n{}",
+                     "Give me a short summary.\n\n{}", "{}\n\nPlease summarize this.", "{}\n\nTL;DR"])  # fmt: skip
+    return way, said[0] if len(said) == 1 else f"{said[0]} {said[-1]}"
+
+
+def _bullets(words: Words, said: list[str]) -> Shaped:
+    way = words.one(["Turn this text into a bullet list.\n\n{}", "List the key facts.\n\n{}", "Write the text as bullet points.\n\n{}",
+                     "{}\n\nMake a bullet list from this."])  # fmt: skip
+    return way, "\n".join(f"- {sentence}" for sentence in said)
+
+
+def _numbered(words: Words, said: list[str]) -> Shaped:
+    way = words.one(["Number the sentences of this text.\n\n{}", "Write the text as a numbered list.\n\n{}"])
+    return way, "\n".join(f"{at}. {sentence}" for at, sentence in enumerate(said, 1))
+
+
+def _shortened(words: Words, said: list[str]) -> Shaped:
+    if len(said) > 1 and words.chance(0.6):
+        way = words.one(["Remove the last sentence.\n\n{}", "Delete the last sentence of this text.\n\n{}"])
+        return way, " ".join(said[:-1])
+    at = words.number(0, min(2, len(said) - 1))
+    place = ("first", "second", "third")[at]
+    return words.one(
+        [f"What is the {place} sentence of this text?\n\n{{}}", f"Quote the {place} sentence.\n\n{{}}"]
+    ), said[at]
+
+
+def _other(words: Words, old: str) -> str:
+    """A word of the same kind as the one to replace."""
+    if old.isdigit():
+        return str(words.year() if len(old) == 4 else words.number(2, 99))
+    for kind in (DAYS, MONTHS):
+        if old in kind:
+            return words.one(kind)
+    return words.city() if old in CITIES else words.name() if old in NAMES or old[0].isupper() else words.new_word()
+
+
+def _replaced(words: Words, said: list[str]) -> Shaped:
+    text = " ".join(said)
+    inner = [word for sentence in said for word in re.findall(r"\b\w+\b", sentence)[1:]]
+    named = [word for word in inner if (word[0].isupper() and word != "I") or word.isdigit()]
+    old = words.one(named if named and words.chance(0.8) else [word for word in inner if len(word) > 2] or inner)
+    new = _other(words, old)
+    way = words.one([f"Replace {old} with {new} in this text.\n\n{{}}", f"Change {old} to {new}.\n\n{{}}",
+                     f"Rewrite the text with {new} instead of {old}.\n\n{{}}", f"{{}}\n\nReplace {old} by {new}."])  # fmt: skip
+    return way, re.sub(rf"\b{re.escape(old)}\b", new, text)
+
+
+def rewrite(words: Words) -> list[Turn]:
+    """A text in another shape, or with one thing changed."""
+    said = loose_text(words)
+    way, answer = words.rng.choice([_summary, _bullets, _numbered, _shortened, _replaced, _replaced])(words, said)
+    return ask(way.format(" ".join(said)), answer)

@@ -1,0 +1,149 @@
+"""Training of one model: warm-up, constant rates, a linear decay; checkpoints from which it goes on."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F  # noqa: N812
+from torch import Tensor, nn
+
+from .batches import Batch, batch_of, batches
+from .llama import Llama
+from .muon import Muon
+from .recipe import Recipe, Schedule
+from .rows import Rows
+
+EVERY = 300.0  # seconds between checkpoints
+_ALONE = 0.2  # the share of the plain loss while a teacher is followed
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a run has come; the loss is in nats per counted token, smoothed."""
+
+    tokens: int
+    of: int
+    loss: float
+    speed: float
+
+
+def rate_at(schedule: Schedule, step: int, tokens: int) -> float:
+    """The factor on all rates: linear warm-up, one, then linear to nothing over the last part."""
+    left = (1 - tokens / schedule.tokens) / schedule.decay
+    return max(0.0, min((step + 1) / schedule.warm_up, 1.0, left))
+
+
+def half(device: str) -> torch.autocast:
+    """bfloat16 products where they are fast."""
+    fast = device != "cpu" or torch.cpu._is_avx512_bf16_supported()
+    return torch.autocast(device, dtype=torch.bfloat16, enabled=fast)
+
+
+def _compiled(model: Llama) -> Callable[[Tensor, Tensor], Tensor]:
+    compiled: Callable[[Tensor, Tensor], Tensor] = torch.compile(model, dynamic=False)
+    return compiled
+
+
+class Fit:
+    """One model, its optimisers and where the run stands."""
+
+    def __init__(
+        self, model: Llama, recipe: Recipe, schedule: Schedule, device: str, teacher: Llama | None = None
+    ) -> None:
+        self.model, self.schedule, self.device = model.to(device), schedule, device
+        self.teacher = teacher and teacher.to(device)
+        self.distilled_from = schedule.tokens * (1 - recipe.distilled)
+        self.step, self.tokens = 0, 0
+        matrices = {name: each for name, each in model.named_parameters() if each.dim() == 2 and "embed" not in name}
+        norms = [each for each in model.parameters() if each.dim() == 1]
+        rates = schedule.rates
+        self.muon = Muon(matrices)
+        self.adam = torch.optim.AdamW(
+            [{"params": [model.embed_tokens.weight], "base": rates.embedding}, {"params": norms, "base": rates.norm}],
+            betas=(0.9, 0.98),
+            weight_decay=0.0,
+        )
+        self._forward = _compiled(model) if recipe.compiled else model
+        self._teach = _compiled(teacher) if teacher and recipe.compiled else teacher
+
+    def loss(self, batch: Batch) -> tuple[Tensor, float]:
+        """The loss to go down, and the plain cross-entropy."""
+        with half(self.device):
+            logits = self.model.logits(self._forward(batch.ids, batch.mask)[:, :-1][batch.counted])
+        plain = F.cross_entropy(logits.float(), batch.wanted)
+        if self.teacher is None or self._teach is None or self.tokens < self.distilled_from:
+            return plain, plain.item()
+        with torch.no_grad(), half(self.device):
+            taught = self.teacher.logits(self._teach(batch.ids, batch.mask)[:, :-1][batch.counted])
+        follow = F.kl_div(
+            logits.float().log_softmax(-1), taught.float().log_softmax(-1), log_target=True, reduction="batchmean"
+        )
+        return _ALONE * plain + (1 - _ALONE) * follow, plain.item()
+
+    def update(self, batch: Batch) -> float:
+        """One step; the plain loss."""
+        loss, plain = self.loss(batch)
+        loss.backward()
+        rest = [each for group in self.adam.param_groups for each in group["params"]]
+        nn.utils.clip_grad_norm_(rest, 1.0)
+        factor = rate_at(self.schedule, self.step, self.tokens)
+        self.muon.step(self.schedule.rates.matrix * factor)
+        for group in self.adam.param_groups:
+            group["lr"] = group["base"] * factor
+        self.adam.step()
+        self.model.zero_grad()
+        self.step += 1
+        self.tokens += batch.ids.numel()
+        return plain
+
+    def state(self) -> dict[str, object]:
+        """What a later run needs to go on."""
+        return {"model": self.model.state_dict(), "adam": self.adam.state_dict(), "velocity": self.muon.velocity,
+                "step": self.step, "tokens": self.tokens}  # fmt: skip
+
+    def resume(self, path: Path) -> None:
+        """Go on from a checkpoint, if there is one."""
+        if not path.exists():
+            return
+        found = torch.load(path, map_location=self.device, weights_only=True)
+        self.model.load_state_dict(found["model"])
+        self.adam.load_state_dict(found["adam"])
+        self.muon.velocity = found["velocity"]
+        self.step, self.tokens = found["step"], found["tokens"]
+
+    def save(self, path: Path) -> None:
+        """Write a checkpoint, in one piece or not at all."""
+        partial = path.with_suffix(".partial")
+        torch.save(self.state(), partial)
+        partial.replace(path)
+
+    def run(self, packed: dict[int, Rows], seed: int, checkpoint: Path, told: Callable[[Progress], None]) -> None:
+        """Train until the schedule's tokens are used up."""
+        self.resume(checkpoint)
+        schedule, vocabulary = self.schedule, self.model.embed_tokens.num_embeddings
+        start, before, saved, smooth = time.monotonic(), self.tokens, time.monotonic(), 0.0
+        for batch in batches(packed, schedule, seed, vocabulary, self.step):
+            if self.tokens >= schedule.tokens:
+                break
+            loss = self.update(batch.to(self.device))
+            smooth = loss if smooth == 0 else 0.95 * smooth + 0.05 * loss
+            told(Progress(self.tokens, schedule.tokens, smooth, (self.tokens - before) / (time.monotonic() - start)))
+            if time.monotonic() - saved > EVERY:
+                self.save(checkpoint)
+                saved = time.monotonic()
+        self.save(checkpoint)
+
+
+@torch.no_grad()
+def held_out_loss(model: Llama, rows: Rows) -> tuple[float, float]:
+    """The loss in nats and the share of right next tokens, over the assistant's tokens."""
+    total, right, count = 0.0, 0, 0
+    for at in range(0, len(rows), 8):
+        batch = batch_of(Rows(rows.ids[at : at + 8], rows.kind[at : at + 8], rows.document[at : at + 8]))
+        logits = model.logits(model(batch.ids, batch.mask)[:, :-1][batch.counted])
+        total += F.cross_entropy(logits, batch.wanted, reduction="sum").item()
+        right += int((logits.argmax(-1) == batch.wanted).sum())
+        count += len(batch.wanted)
+    return total / count, right / count
