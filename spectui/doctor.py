@@ -29,6 +29,7 @@ def run_doctor(settings: Settings) -> int:
         "device": f"{block['device']}, {block['processor']}, {block['threads']} of {block['cores']} cores",
         "dtype": block["dtype"],
         "forward": _forward(loaded),
+        "cuda graphs": _graphs(loaded),
         "side by side": _side_by_side(loaded),
         "context": f"{loaded.limits.context} tokens",
         "versions": f"python {block['python']}, "
@@ -77,6 +78,12 @@ def _forward(loaded: Loaded) -> str:
         return "transformers' own"
     layout = ", weights in oneDNN's layout" if loaded.target.is_packed else ""
     return f"lean: one compiled function{layout}, checked against transformers at load"
+
+
+def _graphs(loaded: Loaded) -> str:
+    """Whether passes are recorded and replayed, and why not."""
+    why = loaded.target.why_not_recorded
+    return "used: one recording for each shape of pass" if why is None else f"not used: {why}"
 
 
 def _side_by_side(loaded: Loaded) -> str:

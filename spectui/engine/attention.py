@@ -68,7 +68,8 @@ class Masks:
     def __init__(self, kinds: Sequence[LayerKind], dtype: torch.dtype, device: torch.device, group: int) -> None:
         self._kinds = {kind.name: kind for kind in kinds}
         self._dtype, self._device, self._group = dtype, device, group
-        self._reaches = any(kind.reach is not None for kind in kinds)
+        self.reaches = any(kind.reach is not None for kind in kinds)
+        """Whether some layer does not attend to everything that is committed."""
         self._open = torch.zeros((1, 1, group, 0), dtype=dtype, device=device)
         self._board = torch.zeros((1, 1, 0, 0), dtype=dtype, device=device)
         """Zeros but for what the last tree wrote, of which every tree's mask is a part."""
@@ -85,7 +86,7 @@ class Masks:
 
     def everything(self, keys: int) -> Tensor | None:
         """The mask of one row that sees everything, ``keys`` wide or wider; None if a layer has a reach."""
-        if self._reaches:
+        if self.reaches:
             return None
         if self._open.shape[-1] < keys:
             self._open = torch.zeros((1, 1, self._group, 2 * keys), dtype=self._dtype, device=self._device)
@@ -98,7 +99,7 @@ class Masks:
         one buffer, good until the next call: nothing as wide as the context is made or filled in a step.
         """
         rows, own = visible.shape
-        if rows > MOST_ROWS or self._reaches:
+        if rows > MOST_ROWS or self.reaches:
             return None
         height, end = rows * self._group, before + own
         if self._board.shape[-1] < end:

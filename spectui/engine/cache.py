@@ -32,6 +32,8 @@ class KVCache:
         self.scratch = 0
         self.keys: Tensor | None = None
         self.values: Tensor | None = None
+        self.recorded: dict[object, Any] = {}
+        """What was recorded on the buffers as they lie in memory; gone when they move."""
         self.adapter = _Adapter(self)
 
     def reserve(self, rows: int) -> None:
@@ -41,6 +43,7 @@ class KVCache:
         self.capacity = max(rows, 2 * self.capacity)
         if self.keys is not None and self.values is not None:
             self.keys, self.values = self._grown(self.keys), self._grown(self.values)
+            self.recorded.clear()
 
     @inference
     def _grown(self, old: Tensor) -> Tensor:

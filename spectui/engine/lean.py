@@ -98,18 +98,42 @@ def forward(
 ) -> tuple[Tensor, list[Tensor]]:
     """One pass over ``ids`` [rows], whose keys and values go into the buffers from row ``start`` on.
 
-    turns are the tables of cos and sin [positions, 1, dimension], the first half of sin negated; keys and values are
-    the cache's buffers [layers, 1, key heads, capacity, dimension]; the mask is additive [1, 1, group * rows,
-    start + rows or more]. Returns the logits [rows or, if ``last``, 1, vocabulary] and the states after the layers in
-    ``wanted``, ascending (0 is the embedding; the last is normed).
+    Otherwise as ``layers``; the mask may be wider than start + rows.
     """
     device = weights.embedding.device
-    x = functional.embedding(torch.tensor(ids, device=device), weights.embedding)
-    places = torch.tensor(positions, device=device)
+    tokens, places = torch.tensor(ids, device=device), torch.tensor(positions, device=device)
+    end = start + len(ids)
+    return layers(
+        tokens, places, None, weights, shape, turns, mask[:, :, :, :end], keys, values, start, end, last, wanted
+    )
+
+
+def layers(
+    ids: Tensor,
+    places: Tensor,
+    slots: Tensor | None,
+    weights: Weights,
+    shape: Shape,
+    turns: tuple[Tensor, Tensor],
+    mask: Tensor,
+    keys: Tensor,
+    values: Tensor,
+    start: int,
+    end: int,
+    last: bool,
+    wanted: list[int],
+) -> tuple[Tensor, list[Tensor]]:
+    """All operations of a pass over ``ids`` [rows] at the positions ``places`` [rows].
+
+    Their keys and values go into the rows ``slots`` [rows] of the buffers, or without them into those from ``start``
+    on; attention is over the first ``end`` rows. turns are the tables of cos and sin [positions, 1, dimension], the
+    first half of sin negated; keys and values are the cache's buffers [layers, 1, key heads, capacity, dimension]; the
+    mask is additive [1, 1, group * rows, end]. Returns the logits [rows or, if ``last``, 1, vocabulary] and the states
+    after the layers in ``wanted``, ascending (0 is the embedding; the last is normed).
+    """
+    x = functional.embedding(ids, weights.embedding)
     cos, sin = turns[0].index_select(0, places), turns[1].index_select(0, places)
     rows = x.shape[0]
-    end = start + rows
-    mask = mask[:, :, :, :end]
     half = shape.dimension // 2
     turned = shape.heads + shape.key_heads
     states: list[Tensor] = []
@@ -126,8 +150,12 @@ def forward(
             k = norm(qk[:, shape.heads :], key_norm, shape.eps)
             qk = torch.cat([q, k], 1)
         qk = qk * cos + torch.cat([qk[..., half:], qk[..., :half]], -1) * sin
-        keys[index, 0, :, start:end] = qk[:, shape.heads :].transpose(0, 1)
-        values[index, 0, :, start:end] = qkv[:, turned:].transpose(0, 1)
+        if slots is None:
+            keys[index, 0, :, start:end] = qk[:, shape.heads :].transpose(0, 1)
+            values[index, 0, :, start:end] = qkv[:, turned:].transpose(0, 1)
+        else:
+            keys[index, 0].index_copy_(1, slots, qk[:, shape.heads :].transpose(0, 1))
+            values[index, 0].index_copy_(1, slots, qkv[:, turned:].transpose(0, 1))
         query = qk[:, : shape.heads].transpose(0, 1).reshape(1, shape.key_heads, -1, shape.dimension)
         mixed = functional.scaled_dot_product_attention(
             query, keys[index, :, :, :end], values[index, :, :, :end], attn_mask=mask, scale=shape.scale
@@ -188,12 +216,37 @@ class LeanForward:
 
         The cache has room for the rows, and therefore no position reaches its capacity.
         """
-        keys, values = cache.buffers(self.shape.key_heads, self.shape.dimension, self.weights.embedding)
-        if len(self._turns[0]) < cache.capacity:
-            self._turns = self._table(cache.capacity)
+        keys, values = self.buffers(cache)
         start = cache.length + cache.scratch
-        sizes = (self.weights, self.shape, self._turns, mask, keys, values, start, last, list(hidden))
+        sizes = (self.weights, self.shape, self.turns(cache.capacity), mask, keys, values, start, last, list(hidden))
         return self._run(list(ids), list(positions), *sizes)
+
+    def in_place(
+        self,
+        ids: Tensor,
+        places: Tensor,
+        slots: Tensor,
+        mask: Tensor,
+        keys: Tensor,
+        values: Tensor,
+        turns: tuple[Tensor, Tensor],
+        width: int,
+        hidden: Sequence[int],
+    ) -> list[Tensor]:
+        """A pass that reads and writes nothing but these tensors, over ``width`` rows: logits, then states."""
+        sizes = (self.weights, self.shape, turns, mask, keys, values, 0, width, False, list(hidden))
+        logits, states = layers(ids, places, slots, *sizes)
+        return [logits, *states]
+
+    def buffers(self, cache: KVCache) -> tuple[Tensor, Tensor]:
+        """The cache's keys and values, [layers, 1, key heads, capacity, dimension] each."""
+        return cache.buffers(self.shape.key_heads, self.shape.dimension, self.weights.embedding)
+
+    def turns(self, positions: int) -> tuple[Tensor, Tensor]:
+        """The tables of at least so many positions; a table that was given out stays as it is."""
+        if len(self._turns[0]) < positions:
+            self._turns = self._table(positions)
+        return self._turns
 
     def _table(self, positions: int) -> tuple[Tensor, Tensor]:
         """The cosines and sines by which keys and queries of the first ``positions`` are turned."""
@@ -221,16 +274,16 @@ def _packed(weights: Weights) -> Weights:
     return weights._replace(layers=layers, head=pack(weights.head))
 
 
-def lean_forward(model: Any, pack: bool = False) -> LeanForward | None:
-    """The lean forward of a model of the family; None if this one is built otherwise or the logits would differ."""
+def lean_forward(model: Any, pack: bool = False) -> tuple[LeanForward | None, str]:
+    """The lean forward of a model of the family; None, and why, if it is built otherwise or the logits would differ."""
     why = _why_not(model)
     if why is None:
         lean = LeanForward(model, pack)
         if _agrees(model, lean):
-            return lean
+            return lean, ""
         why = "its logits differ from those of the lean forward"
     log.info("transformers' own forward is used: %s", why)
-    return None
+    return None, why
 
 
 @torch.inference_mode()

@@ -12,6 +12,7 @@ from torch import Tensor
 from . import attention
 from .cache import CHUNK, AnyCache, KVCache, NativeCache
 from .capability import Capability, capability, layer_types, reach, rope_switch, text_config
+from .graphs import CudaRecorder, Graphs, Recorder
 from .inference import inference
 from .lean import lean_forward
 from .tree import DraftTree, visibility
@@ -34,10 +35,10 @@ class Target:
 
     Any number of sequences can share one Target, each with its own cache from ``new_cache``; a draft model is one
     too. Only one thread may call it at a time. ``pack`` spends as much memory again as the weights take, for speed on
-    a CPU.
+    a CPU. ``recorder`` records the passes of models with a lean forward; without one, a CUDA device records graphs.
     """
 
-    def __init__(self, model: Any, lean: bool = True, pack: bool = False) -> None:
+    def __init__(self, model: Any, lean: bool = True, pack: bool = False, recorder: Recorder | None = None) -> None:
         self.model = model
         self.config = text_config(model)
         self.device: torch.device = next(model.parameters()).device
@@ -48,7 +49,17 @@ class Target:
         accepted = signature(model.forward).parameters
         self._cache_name = "past_key_values" if "past_key_values" in accepted else "cache_params"
         self._masks = self._prepare() if self.capability.trees else None
-        self._lean = lean_forward(model, pack) if lean and self._masks is not None else None
+        self._lean, self._why_not_lean = None, "its cache cannot be cut back"
+        if self._masks is not None:
+            self._lean, self._why_not_lean = lean_forward(model, pack) if lean else (None, "it was not asked for")
+        self._graphs = self._recording(recorder)
+
+    def _recording(self, recorder: Recorder | None) -> Graphs | None:
+        if self._lean is None or self._masks is None or self._masks.reaches:
+            return None
+        if recorder is None and self.device.type == "cuda":
+            recorder = CudaRecorder(self.device)
+        return Graphs(self._lean, recorder) if recorder is not None else None
 
     def _prepare(self) -> attention.Masks:
         attention.register()
@@ -75,6 +86,17 @@ class Target:
     def is_packed(self) -> bool:
         """Whether the weights exist a second time, in a faster layout."""
         return self._lean is not None and self._lean.shape.packed
+
+    @property
+    def why_not_recorded(self) -> str | None:
+        """Why passes are not replayed from a recording, as a clause; None if they are."""
+        if self._graphs is not None:
+            return self._graphs.failure
+        if self._lean is None:
+            return self._why_not_lean
+        if self._masks is not None and self._masks.reaches:
+            return "its attention reaches only a window"
+        return f"there is no need for it on {self.device.type}"
 
     def new_cache(self, capacity: int = CHUNK) -> AnyCache:
         """An empty cache for one sequence."""
@@ -128,20 +150,34 @@ class Target:
         cache.reserve(cache.length + cache.scratch + len(ids))
         if isinstance(cache, KVCache):
             positions = [cache.length + depth for depth in depths]
-            mask = self._mask(cache, visible, positions, scratch_depths)
-            if self._lean is not None:
-                assert isinstance(mask, Tensor)
-                logits, states = self._lean(cache, ids, positions, mask, last, hidden)
-            else:
-                places = torch.tensor([positions], device=self.device)
-                kwargs = {"position_ids": places, "attention_mask": mask}
-                logits, states = self._theirs(cache, ids, kwargs, last, hidden)
+            made = self._graphs(cache, ids, positions, visible, hidden) if self._graphs and not last else None
+            if made is None:
+                made = self._plain(cache, ids, positions, visible, scratch_depths, last, hidden)
+            logits, states = made
         else:
             logits, states = self._theirs(cache, ids, {}, last, hidden)
         cache.scratch += len(ids)
         if logits.dtype not in (torch.float32, torch.float64):
             logits = logits.float()
         return Output(logits, torch.stack(states) if hidden else None)
+
+    def _plain(
+        self,
+        cache: KVCache,
+        ids: Sequence[int],
+        positions: list[int],
+        visible: Tensor | None,
+        scratch_depths: Sequence[int],
+        last: bool,
+        hidden: Sequence[int],
+    ) -> tuple[Tensor, list[Tensor]]:
+        """One pass as it comes, by our forward or by transformers'."""
+        mask = self._mask(cache, visible, positions, scratch_depths)
+        if self._lean is not None:
+            assert isinstance(mask, Tensor)
+            return self._lean(cache, ids, positions, mask, last, hidden)
+        places = torch.tensor([positions], device=self.device)
+        return self._theirs(cache, ids, {"position_ids": places, "attention_mask": mask}, last, hidden)
 
     def _theirs(
         self, cache: AnyCache, ids: Sequence[int], kwargs: dict[str, Any], last: bool, hidden: Sequence[int]
