@@ -78,7 +78,7 @@ class Frame:
         self.rows, self.width = rows, width
         self._numbers = torch.zeros((3, rows), dtype=torch.int64, pin_memory=pinned)
         self._seen = torch.zeros((rows, MOST_OWN), dtype=torch.bool, pin_memory=pinned)
-        self._ids, self._places, self._slots = self._on_device = self._numbers.to(device, copy=True)
+        ids, places, slots = self._on_device = self._numbers.to(device, copy=True)
         self._visible = self._seen.to(device, copy=True)
         self._least = torch.finfo(keys.dtype).min
         group = lean.shape.heads // lean.shape.key_heads
@@ -87,7 +87,7 @@ class Frame:
         turns = lean.turns(cache.capacity)
 
         def run() -> list[Tensor]:
-            return lean.in_place(self._ids, self._places, self._slots, flat, keys, values, turns, width, hidden)
+            return lean.in_place(ids, places, slots, flat, keys, values, turns, width, hidden)
 
         self._run, self._recorder = run, recorder
         self._recorded: tuple[list[Tensor], Callable[[], None]] | None = None

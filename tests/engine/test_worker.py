@@ -9,7 +9,7 @@ from spectui.engine.events import Changed, End, Prefill, Switch
 from spectui.engine.options import Options, Sampling
 from spectui.engine.step import Step
 from spectui.engine.target import Target
-from spectui.engine.worker import Call, Change, Stop, SwitchMode, Worker
+from spectui.engine.worker import Call, Change, Quit, Stop, SwitchMode, Worker
 
 from .toys import decoder_of, related, tiny_model
 
@@ -118,6 +118,18 @@ def test_quit_during_an_answer_ends_the_thread():
     assert started.wait(20)
     assert bench.worker.close(2)
     assert bench.seen[-1] == End("stopped")
+
+
+def test_quit_leaves_no_second_thread_of_any_lane():
+    def working():
+        return [thread.name for thread in threading.enumerate() if thread.name.startswith("spectui-beside")]
+
+    bench = Bench(before_emit=lambda b, e: b.worker.submit(Quit()) if getattr(e, "index", 0) == 5 else None)
+    bench.worker.lanes["chat"].set_mode("specbranch")
+    bench.ask()
+    bench.worker._thread.join(10)
+    assert any(isinstance(event, Step) for event in bench.seen)
+    assert not working()
 
 
 def test_a_user_error_ends_the_answer_in_one_line(bench):
