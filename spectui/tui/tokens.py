@@ -40,7 +40,7 @@ LOOKS: dict[TokenKind, Look] = {
     "rejected": Look("x", "rejected", "drafted and rejected: the target chose another", "rejected", "strike"),
     "correction": Look("=", "correction", "the target's choice where the draft was rejected", "plain", "bold"),
     "bonus": Look("*", "bonus", "the target's choice after a full accept, free", "plain", "bold underline2"),
-    "unreached": Look(".", "unreached", "drafted below a rejected token; its turn never came", "muted", "", "dim"),
+    "unreached": Look(".", "unreached", "drafted behind a rejected token; never checked", "muted", "", "dim"),
     "cut": Look("/", "cut", "accepted, then dropped by the answer's end", "muted", "strike", "dim"),
     "seam": Look(">", "mode switch", "another mode took over here", "seam", "", "reverse"),
 }

@@ -14,6 +14,8 @@ from .panes import BLOCKS
 from .transcript import Transcript
 
 ORDINALS = {1: "1st", 2: "2nd", 3: "3rd", 4: "4th", 5: "5th", 6: "6th"}
+ROOM_FOR_LEGEND = 8
+"""Rows from which on a lane has room to say what the colours mean."""
 
 
 class LanePane(Vertical):
@@ -45,7 +47,7 @@ class LanePane(Vertical):
             case StepText():
                 self.transcript.add_step(record)
             case EndText():
-                self.transcript.end_answer(record, "")
+                self.transcript.end_answer(record, "", legend=self.transcript.size.height >= ROOM_FOR_LEGEND)
 
     def read_out(self, book: LaneBook | None, place: int | None, longest_ms: float) -> None:
         """Show the lane's numbers; bars of step times are drawn to the scale of ``longest_ms``."""
