@@ -5,6 +5,7 @@ import itertools
 import json
 import random
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -12,8 +13,9 @@ import torch
 from transformers import AutoModelForCausalLM
 from typer.testing import CliRunner
 
-from training.__main__ import app
+from training.__main__ import PARTS, app
 from training.batches import batch_of, batches
+from training.card import digest
 from training.circuit import build_circuit, copying
 from training.conversation import conversations, held_out, messages
 from training.evaluation import FAMILIES_ASKED, passes, questions
@@ -36,7 +38,7 @@ def some(family: str, count: int = 200) -> list:
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Pair:
     folder = tmp_path_factory.mktemp("pair")
-    result = CliRunner().invoke(app, ["make", str(folder), "--recipe", "smoke"])
+    result = CliRunner().invoke(app, ["make", str(folder), "--recipe", "smoke", "--prompts", "2"])
     assert result.exit_code == 0, result.output
     return Pair(SMOKE, folder, lambda line: None)
 
@@ -176,20 +178,37 @@ def test_transformers_computes_the_same(made: Pair) -> None:
 
 def test_a_pair_that_is_there_is_not_made_again(made: Pair) -> None:
     before = torch.load(made.folder / "target.pt", weights_only=True)["model"]
-    result = CliRunner().invoke(app, ["make", str(made.folder), "--recipe", "smoke"])
+    result = CliRunner().invoke(app, ["make", str(made.folder), "--recipe", "smoke", "--prompts", "0"])
     assert result.exit_code == 0
     after = torch.load(made.folder / "target.pt", weights_only=True)["model"]
     assert all(torch.equal(after[name], value) for name, value in before.items())
 
 
-def test_the_evaluation_writes_figures_and_a_card(made: Pair) -> None:
-    result = CliRunner().invoke(app, ["evaluate", str(made.folder), "--recipe", "smoke", "--prompts", "2"])
-    assert result.exit_code == 0, result.output
+def test_the_pair_that_was_made_is_measured(made: Pair) -> None:
     figures = json.loads((made.folder / "figures.json").read_text())
     assert [each["family"] for each in figures["families"]] == list(FAMILIES_ASKED)
     card = (made.folder / "CARD.md").read_text()
     assert all(f"| {family} |" in card for family in FAMILIES_ASKED)
     assert "Not for use as an assistant" in card
+    assert all(digest(made.folder / name) in card for name in PARTS)
+
+
+def test_a_pair_goes_into_the_package_with_the_card_that_tells_of_it(
+    made: Pair, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("training.__main__.PACKAGE", tmp_path)
+    (tmp_path / "target").mkdir()
+    (tmp_path / "target" / "old.txt").write_text("old")
+    result = CliRunner().invoke(app, ["ship", str(made.folder)])
+    assert result.exit_code == 0, result.output
+    assert digest(tmp_path / "draft") in (tmp_path / "CARD.md").read_text()
+    assert not (tmp_path / "target" / "old.txt").exists()
+    other = tmp_path / "other"
+    shutil.copytree(made.folder, other)
+    (other / "draft" / "model.safetensors").write_bytes(b"others")
+    result = CliRunner().invoke(app, ["ship", str(other)])
+    assert result.exit_code == 2
+    assert digest(tmp_path / "draft") in (tmp_path / "CARD.md").read_text()
 
 
 def test_passes_are_counted_as_a_chain_of_four_needs_them() -> None:

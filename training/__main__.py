@@ -1,5 +1,6 @@
 """Commands: ``python -m training make FOLDER``, and what is measured of the result."""
 
+import shutil
 import time
 from pathlib import Path
 from typing import Annotated
@@ -7,12 +8,17 @@ from typing import Annotated
 import torch
 import typer
 
-from .card import figures, write_card
+import spectui
+
+from .card import digest, figures, write_card
 from .evaluation import FAMILIES_ASKED, Measured, score
 from .pair import Pair
 from .recipe import RECIPES
 
 SEED = 4242  # of the questions of the evaluation
+PACKAGE = Path(spectui.__file__).parent / "models" / "demo"
+PARTS = ("target", "draft")
+MOST_BYTES = 60e6
 
 app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False)
 
@@ -26,8 +32,9 @@ def main() -> None:
 def make(
     folder: Annotated[Path, typer.Argument(help="where everything is kept; a run that was stopped goes on")],
     recipe: Annotated[str, typer.Option(help="one of: " + ", ".join(RECIPES))] = "cpu",
+    prompts: Annotated[int, typer.Option(help="unseen prompts of each family to check the pair on; 0: none")] = 50,
 ) -> None:
-    """Write tokenizer, corpus, checkpoints and the two models into FOLDER."""
+    """Write tokenizer, corpus, checkpoints, the two models, figures.json and CARD.md into FOLDER."""
     if recipe not in RECIPES:
         raise typer.BadParameter(f"unknown recipe {recipe!r}; there are {', '.join(RECIPES)}")
     start = time.monotonic()
@@ -36,6 +43,8 @@ def make(
         print(f"{time.monotonic() - start:7.0f} s  {line}", flush=True)
 
     Pair(RECIPES[recipe], folder, say, "cuda" if torch.cuda.is_available() else "cpu").make()
+    if prompts:
+        evaluate(folder, recipe, prompts)
 
 
 @app.command()
@@ -56,6 +65,27 @@ def evaluate(
     print(f"agreement {agreement:.1%}")
     (folder / "figures.json").write_text(figures(scores, agreement), encoding="utf-8")
     (folder / "CARD.md").write_text(write_card(folder, recipe, scores, agreement), encoding="utf-8")
+
+
+@app.command()
+def ship(folder: Annotated[Path, typer.Argument(help="with target/, draft/ and CARD.md in it")]) -> None:
+    """Put a pair that was measured into the package; the head of specbranch has to be trained anew behind it."""
+    card = (folder / "CARD.md").read_text(encoding="utf-8")
+    for name in PARTS:
+        if digest(folder / name) not in card:
+            raise typer.BadParameter(
+                f"CARD.md does not tell of these weights: {folder / name}; evaluate the pair first"
+            )
+    size = sum(path.stat().st_size for name in PARTS for path in (folder / name).iterdir())
+    if size > MOST_BYTES:
+        raise typer.BadParameter(
+            f"{size / 1e6:.0f} MB are more than the {MOST_BYTES / 1e6:.0f} MB that a package may hold"
+        )
+    for name in PARTS:
+        shutil.rmtree(PACKAGE / name, ignore_errors=True)
+        shutil.copytree(folder / name, PACKAGE / name)
+    shutil.copy(folder / "CARD.md", PACKAGE / "CARD.md")
+    print(f"{size / 1e6:.1f} MB in {PACKAGE}; next: spectui calibrate, and the head into heads/")
 
 
 if __name__ == "__main__":

@@ -34,10 +34,14 @@ in bfloat16. Seeds are fixed; sums of floating-point numbers may differ from mac
 """
 
 
+def digest(folder: Path) -> str:
+    """The SHA-256 of a model's weights."""
+    return hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()
+
+
 def _shape_row(name: str, shape: Shape, folder: Path) -> str:
-    weights = folder / name / "model.safetensors"
-    digest = hashlib.sha256(weights.read_bytes()).hexdigest()
-    return f"| {name} | {shape.layers} | {shape.width} | {shape.heads} | {shape.inner} | {weights.stat().st_size / 1e6:.1f} MB | `{digest}` |"
+    size = (folder / name / "model.safetensors").stat().st_size / 1e6
+    return f"| {name} | {shape.layers} | {shape.width} | {shape.heads} | {shape.inner} | {size:.1f} MB | `{digest(folder / name)}` |"
 
 
 def _table(scores: list[Score]) -> list[str]:
