@@ -184,6 +184,12 @@ def test_a_pair_that_is_there_is_not_made_again(made: Pair) -> None:
     assert all(torch.equal(after[name], value) for name, value in before.items())
 
 
+def test_a_folder_of_another_recipe_is_refused(made: Pair) -> None:
+    result = CliRunner().invoke(app, ["make", str(made.folder), "--recipe", "cpu"])
+    assert result.exit_code == 2
+    assert "another recipe" in result.output
+
+
 def test_the_pair_that_was_made_is_measured(made: Pair) -> None:
     figures = json.loads((made.folder / "figures.json").read_text())
     assert [each["family"] for each in figures["families"]] == list(FAMILIES_ASKED)

@@ -42,7 +42,12 @@ def make(
     def say(line: str) -> None:
         print(f"{time.monotonic() - start:7.0f} s  {line}", flush=True)
 
-    Pair(RECIPES[recipe], folder, say, "cuda" if torch.cuda.is_available() else "cpu").make()
+    try:
+        Pair(RECIPES[recipe], folder, say, "cuda" if torch.cuda.is_available() else "cpu").make()
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+    except KeyboardInterrupt:
+        raise SystemExit("stopped; the same command goes on from the last checkpoint") from None
     if prompts:
         evaluate(folder, recipe, prompts)
 

@@ -1,8 +1,9 @@
 """From nothing to a pair, stage by stage; a stage whose result lies there is not done again."""
 
+import json
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
@@ -34,13 +35,21 @@ class Pair:
 
     def make(self) -> None:
         """Do everything that has not been done."""
-        self.folder.mkdir(parents=True, exist_ok=True)
+        self._claim()
         torch.set_flush_denormal(True)
         tokenizer, packed = self.tokenizer(), self.rows("train")
         target = self._model("target", self.recipe.target, self.recipe.target_schedule, packed, None)
         export(target, tokenizer, self.folder / "target")
         draft = self._model("draft", self.recipe.draft, self.recipe.draft_schedule, packed, target)
         export(draft, tokenizer, self.folder / "draft")
+
+    def _claim(self) -> None:
+        """Write down whose folder this is; ValueError if it is another recipe's."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        path, mine = self.folder / "recipe.json", asdict(self.recipe)
+        if path.exists() and json.loads(path.read_text(encoding="utf-8")) != mine:
+            raise ValueError(f"{self.folder} holds what another recipe made; take another folder")
+        path.write_text(json.dumps(mine, indent=1) + "\n", encoding="utf-8")
 
     def tokenizer(self) -> PreTrainedTokenizerFast:
         """The tokenizer, trained on conversations of its own."""
