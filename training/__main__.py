@@ -54,12 +54,17 @@ def make(
 
 @app.command()
 def evaluate(
-    folder: Annotated[Path, typer.Argument(help="with target/ and draft/ in it")],
+    folder: Annotated[Path, typer.Argument(help="with target/ and draft/ in it", exists=True, file_okay=False)],
     recipe: Annotated[str, typer.Option(help="the recipe of the card")] = "cpu",
     prompts: Annotated[int, typer.Option(help="unseen prompts of each family")] = 50,
     family: Annotated[list[str] | None, typer.Option(help="only this family; no card is written")] = None,
 ) -> None:
     """Measure the pair on unseen prompts; write figures.json and CARD.md beside it."""
+    unknown = [name for name in family or () if name not in FAMILIES_ASKED]
+    if unknown or recipe not in RECIPES:
+        raise typer.BadParameter(
+            f"unknown: {', '.join(unknown) or recipe}; there are {', '.join((*FAMILIES_ASKED, *RECIPES))}"
+        )
     pair, scores = Measured.load(folder), []
     for name in family or FAMILIES_ASKED:
         scores.append(score(pair, name, prompts, SEED))
@@ -73,9 +78,14 @@ def evaluate(
 
 
 @app.command()
-def ship(folder: Annotated[Path, typer.Argument(help="with target/, draft/ and CARD.md in it")]) -> None:
+def ship(
+    folder: Annotated[
+        Path, typer.Argument(help="with target/, draft/ and CARD.md in it", exists=True, file_okay=False)
+    ],
+) -> None:
     """Put a pair that was measured into the package; the head of specbranch has to be trained anew behind it."""
-    card = (folder / "CARD.md").read_text(encoding="utf-8")
+    told = folder / "CARD.md"
+    card = told.read_text(encoding="utf-8") if told.exists() else ""
     for name in PARTS:
         if digest(folder / name) not in card:
             raise typer.BadParameter(
