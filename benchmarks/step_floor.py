@@ -1,15 +1,17 @@
-"""One step of the demo pair taken apart: bytes, operations, floor, and what each way to compute it takes.
+"""One step of a model taken apart: bytes, operations, floor, and what each way to compute it takes.
 
-    python -m benchmarks.step_floor [--rounds 60] [--context 128] [--json FILE]
+    python -m benchmarks.step_floor [--model random:llama-3-8b] [--rounds 60] [--context 128] [--json FILE]
 
 A pass reads every weight once and the cache; its floor is the longer of bytes / bandwidth and operations / peak, both
-measured here with plain torch (a sum over 200 MB, a product of two 1024 x 1024 matrices) on the same threads. The ways
-are interleaved round by round; medians. The loop's own time is a step less its forward and its drafting.
+measured here with plain torch (a sum over many numbers, a product of two square matrices) on the same device and
+threads. The ways are interleaved round by round; medians. The best of them is in oneDNN's layout on a CPU, and
+recorded as graphs on CUDA. The loop's own time is a step less its forward and its drafting.
 """
 
 import argparse
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from statistics import median
 from time import perf_counter
@@ -28,28 +30,34 @@ from spectui.models.choice import ModelChoice
 from spectui.models.loading import load_pair
 
 ROWS = (1, 2, 4, 8, 16, 32, 64)
+MODES_APART = ("ar", "draft", "sssd")
 Pass = Callable[[int], object]
 
 
 def timed(function: Callable[[], object]) -> float:
-    """Milliseconds of a call."""
+    """Milliseconds of a call, until the device has done it."""
+    wait = torch.cuda.synchronize if torch.cuda.is_available() else lambda: None
+    wait()
     start = perf_counter()
     function()
+    wait()
     return (perf_counter() - start) * 1e3
 
 
-def machine() -> dict[str, float]:
-    """What the machine reads and computes at best."""
-    numbers, matrix = torch.ones(50_000_000), torch.randn(1024, 1024)
+def machine(like: torch.Tensor) -> dict[str, float]:
+    """What the device reads and computes at best, in the type of ``like``."""
+    count, size = (50_000_000, 1024) if like.device.type == "cpu" else (1_000_000_000, 8192)
+    numbers = torch.ones(count, dtype=like.dtype, device=like.device)
+    matrix = torch.randn(size, size, dtype=like.dtype, device=like.device)
     read = min(timed(numbers.sum) for _ in range(5))
     multiply = min(timed(lambda: matrix @ matrix) for _ in range(5))
-    return {"gb_per_second": numbers.nbytes / read / 1e6, "gflops": 2 * 1024**3 / multiply / 1e6}
+    return {"gb_per_second": numbers.nbytes / read / 1e6, "gflops": 2 * size**3 / multiply / 1e6}
 
 
 def our_pass(target: Target, context: int) -> Pass:
     """A pass of a Target over a chain."""
-    cache = target.new_cache()
-    target.prefill(cache, [token % 4096 for token in range(context)])
+    cache, vocabulary = target.new_cache(), target.config.vocab_size
+    target.prefill(cache, [token % vocabulary for token in range(context)])
 
     def run(rows: int) -> object:
         visible = causal(rows) if rows > 1 else None
@@ -62,27 +70,38 @@ def our_pass(target: Target, context: int) -> Pass:
 
 def their_pass(model: Any, context: int) -> Pass:
     """The same by transformers' own forward and cache."""
-    cache = DynamicCache(config=model.config)
-    model(input_ids=torch.arange(context)[None] % 4096, past_key_values=cache, use_cache=True)
+    cache, device = DynamicCache(config=model.config), model.device
+    prompt = torch.arange(context, device=device)[None] % model.config.vocab_size
+    model(input_ids=prompt, past_key_values=cache, use_cache=True)
 
     def run(rows: int) -> object:
-        out = model(input_ids=torch.arange(rows)[None], past_key_values=cache, use_cache=True).logits
+        ids = torch.arange(rows, device=device)[None]
+        out = model(input_ids=ids, past_key_values=cache, use_cache=True).logits
         cache.crop(-rows)
         return out
 
     return run
 
 
-@torch.inference_mode()
-def passes(loaded: Loaded, rounds: int, context: int) -> list[dict[str, float]]:
-    """Milliseconds of each way for each number of rows, with bytes, operations and floor."""
-    best = machine()
-    ways = {
-        "transformers": their_pass(load_pair(ModelChoice(draft="none"), lambda *_: None).target, context),
-        "lean": our_pass(Target(load_pair(ModelChoice(draft="none"), lambda *_: None).target), context),
-        "lean, packed": our_pass(loaded.target, context),
+def ways_of(loaded: Loaded, choice: ModelChoice, context: int) -> dict[str, Pass]:
+    """Transformers' own forward on untouched modules, ours as it comes, and ours at its best."""
+    untouched = load_pair(replace(choice, draft="none"), lambda *_: None).target
+    plain = Target(loaded.pair.target)
+    plain._graphs = None
+    best = "packed" if loaded.target.is_packed else "recorded" if loaded.target.why_not_recorded is None else "as used"
+    return {
+        "transformers": their_pass(untouched, context),
+        "lean": our_pass(plain, context),
+        f"lean, {best}": our_pass(loaded.target, context),
     }
-    weights = sum(parameter.nbytes for parameter in loaded.pair.target.parameters())
+
+
+@torch.inference_mode()
+def passes(loaded: Loaded, choice: ModelChoice, rounds: int, context: int) -> list[dict[str, float]]:
+    """Milliseconds of each way for each number of rows, with bytes, operations and floor."""
+    parameters = list(loaded.pair.target.parameters())
+    best, ways = machine(parameters[0]), ways_of(loaded, choice, context)
+    weights = sum(parameter.nbytes for parameter in parameters)
     times: dict[tuple[str, int], list[float]] = {(way, rows): [] for way in ways for rows in ROWS}
     for turn in range(rounds + 1):
         for rows in ROWS:
@@ -93,7 +112,7 @@ def passes(loaded: Loaded, rounds: int, context: int) -> list[dict[str, float]]:
     made = []
     for rows in ROWS:
         moved = weights + cache_bytes(loaded.target) * (context + rows)
-        operations = 2.0 * weights / 4 * rows
+        operations = 2.0 * sum(parameter.numel() for parameter in parameters) * rows
         floor = max(moved / best["gb_per_second"] / 1e6, operations / best["gflops"] / 1e6)
         line = {"rows": float(rows), "megabytes": moved / 1e6, "megaflops": operations / 1e6, "floor": floor}
         made.append(line | {way: median(times[way, rows]) for way in ways} | best)
@@ -131,20 +150,22 @@ def loop(loaded: Loaded, mode: str) -> dict[str, float]:
 def main() -> None:
     """Run and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", default="demo")
     parser.add_argument("--rounds", type=int, default=60)
     parser.add_argument("--context", type=int, default=128)
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()
-    loaded = prepare(load_pair(ModelChoice(), lambda *_: None), lambda *_: None, perf_counter())
-    lines = passes(loaded, args.rounds, args.context)
-    names = ("transformers", "lean", "lean, packed")
+    choice = ModelChoice(args.model)
+    loaded = prepare(load_pair(choice, lambda *_: None), lambda *_: None, perf_counter())
+    lines = passes(loaded, choice, args.rounds, args.context)
+    names = [name for name in lines[0] if name.startswith(("transformers", "lean"))]
     table = Table("tokens", "MB", "MFLOP", "floor ms", *(f"{name} ms" for name in names), "× transformers")
     for line in lines:
         cells = [f"{line['rows']:.0f}", f"{line['megabytes']:.1f}", f"{line['megaflops']:.0f}", f"{line['floor']:.2f}"]
         cells += [f"{line[name]:.2f}" for name in names]
-        table.add_row(*cells, f"{line['transformers'] / line['lean, packed']:.2f}")
+        table.add_row(*cells, f"{line['transformers'] / line[names[-1]]:.2f}")
     Console(width=120).print(table)
-    loops = {mode: loop(loaded, mode) for mode in ("ar", "draft", "sssd")}
+    loops = {mode: loop(loaded, mode) for mode in loaded.ready.modes if mode in MODES_APART}
     for mode, parts in loops.items():
         print(f"{mode}: a step takes {parts['step']:.2f} ms, its forward {parts['forward']:.2f}, drafting {parts['draft']:.2f}, "
               f"the loop {parts['loop']:.3f} ({parts['share']:.1%})")  # fmt: skip

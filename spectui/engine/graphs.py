@@ -14,8 +14,6 @@ log = logging.getLogger(__name__)
 
 ROWS = (1, 2, 4, 8, 16, 32, 64, 128)
 """Passes are padded to one of so many rows."""
-MOST_OWN = 256
-"""Columns of a mask that may differ from row to row: scratch rows and the pass's own."""
 
 Pass = Callable[[], list[Tensor]]
 
@@ -74,20 +72,16 @@ class Frame:
         self, lean: LeanForward, recorder: Recorder, cache: KVCache, rows: int, width: int, hidden: Sequence[int]
     ) -> None:
         keys, values = lean.buffers(cache)
-        device, pinned = keys.device, keys.device.type == "cuda"
-        self.rows, self.width = rows, width
-        self._numbers = torch.zeros((3, rows), dtype=torch.int64, pin_memory=pinned)
-        self._seen = torch.zeros((rows, MOST_OWN), dtype=torch.bool, pin_memory=pinned)
-        ids, places, slots = self._on_device = self._numbers.to(device, copy=True)
-        self._visible = self._seen.to(device, copy=True)
+        self.rows = rows
         self._least = torch.finfo(keys.dtype).min
+        self._numbers = torch.zeros((3, rows), dtype=torch.int64, device=keys.device)
+        ids, places, slots = self._numbers
         group = lean.shape.heads // lean.shape.key_heads
-        self._mask = torch.zeros((group, rows, width), dtype=keys.dtype, device=device)
-        flat = self._mask.view(1, 1, group * rows, width)
-        turns = lean.turns(cache.capacity)
+        self._mask = torch.zeros((group, rows, width), dtype=keys.dtype, device=keys.device)
+        mask, turns = self._mask.view(1, 1, group * rows, width), lean.turns(cache.capacity)
 
         def run() -> list[Tensor]:
-            return lean.in_place(ids, places, slots, flat, keys, values, turns, width, hidden)
+            return lean.in_place(ids, places, slots, mask, keys, values, turns, width, hidden)
 
         self._run, self._recorder = run, recorder
         self._recorded: tuple[list[Tensor], Callable[[], None]] | None = None
@@ -96,12 +90,9 @@ class Frame:
         self, ids: Sequence[int], positions: Sequence[int], visible: Tensor | None, length: int, start: int
     ) -> tuple[Tensor, list[Tensor]]:
         """Logits [rows, vocabulary] and the states asked for, copied out of the buffers."""
-        rows = len(ids)
-        self._numbers[:2].zero_()
-        self._numbers[0, :rows] = torch.tensor(ids)
-        self._numbers[1, :rows] = torch.tensor(positions)
-        self._numbers[2] = torch.arange(start, start + self.rows)
-        self._on_device.copy_(self._numbers, non_blocking=True)
+        rows, padding = len(ids), [0] * (self.rows - len(ids))
+        numbers = torch.tensor([[*ids, *padding], [*positions, *padding], list(range(start, start + self.rows))])
+        self._numbers.copy_(self._ready(numbers), non_blocking=True)
         self._look(visible, length, start + rows)
         if self._recorded is None:  # not before: recording runs the pass, which must not write anywhere else
             self._recorded = self._recorder.record(self._run)
@@ -113,12 +104,13 @@ class Frame:
         """Write the mask: everything committed is seen, of the rows behind it what ``visible`` says."""
         self._mask.fill_(self._least)
         self._mask[:, :, : length if visible is not None else end] = 0.0
-        if visible is None:
-            return
-        rows, own = visible.shape
-        self._seen[:rows, :own] = visible
-        self._visible.copy_(self._seen, non_blocking=True)
-        self._mask[:, :rows, length:end].masked_fill_(self._visible[:rows, :own], 0.0)
+        if visible is not None:
+            seen = self._ready(visible).to(self._mask.device, non_blocking=True)
+            self._mask[:, : len(visible), length:end].masked_fill_(seen, 0.0)
+
+    def _ready(self, fresh: Tensor) -> Tensor:
+        """The tensor where a device can fetch it by itself; it is new each time, so that no copy is overtaken."""
+        return fresh.pin_memory() if self._mask.device.type == "cuda" else fresh
 
 
 class Graphs:
@@ -142,9 +134,9 @@ class Graphs:
         ``visible`` bool [rows, scratch + rows] as in ``Target.forward``; a row of padding has to see something, so
         that the first pass over an empty cache is never recorded.
         """
-        start, own = cache.length + cache.scratch, cache.scratch + len(ids)
+        start = cache.length + cache.scratch
         rows = next((size for size in ROWS if size >= len(ids)), None)
-        if rows is None or own > MOST_OWN or not cache.length or self.failure is not None:
+        if rows is None or not cache.length or self.failure is not None:
             return None
         cache.reserve(start + rows)
         key = (rows, _width(start + rows, cache.capacity), tuple(hidden))
