@@ -2,13 +2,15 @@
 
     python -m benchmarks.branching [--draft-tokens 4] [--questions demo] [--rounds 3] [--limit 66]
 
-All lanes draft the same fixed length, unless it is ``auto``; they are interleaved question by question and rotated.
+All lanes draft the same fixed length, unless it is ``auto``; they are interleaved question by question in an order drawn
+anew each time, because a lane pays for the threads that the one before it has used.
 Rollback counts every token of the followed chain, what was in flight included; the branches that lost are beside it.
 Bubbles are the times in which one of the two models did not work, for each emitted token. The interval of the bubbles
 is over questions, for the difference to the whole method.
 """
 
 import argparse
+import random
 import sys
 from time import perf_counter
 
@@ -44,14 +46,13 @@ def measured(loaded: Loaded, args: argparse.Namespace) -> dict[str, list[Numbers
         speculation = Speculation(draft_tokens=draft_tokens(args.draft_tokens), **changes)  # type: ignore[arg-type]
         lanes[name] = ModeLane(loaded, mode, Options(speculation=speculation, max_new_tokens=128))
     questions = read_questions(args.questions)[: args.limit]
-    names = list(lanes)
+    names, rng = list(lanes), random.Random(0)
     made: dict[str, list[Numbers]] = {name: [] for name in names}
     for turn in range(args.rounds + 1):
-        for index, question in enumerate(questions if turn else questions[:2]):
+        for question in questions if turn else questions[:2]:
             prompt = loaded.prompt([{"role": "user", "content": question.turns[0]}])
             answers = set()
-            first = (index + turn) % len(names)
-            for name in names[first:] + names[:first]:
+            for name in rng.sample(names, len(names)):
                 lanes[name].begin()
                 answered = lanes[name].answer(prompt)
                 answers.add(answered.tokens)

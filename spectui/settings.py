@@ -66,7 +66,7 @@ class Decoding:
     """Tokens of the trees of logitspec and sssd, the pending one included."""
     branches: int = 6
     """The most branches that specbranch drafts side by side."""
-    epsilon: float = 0.6
+    epsilon: float = 0.7
     """specbranch branches at the first drafted token with at most this confidence; 0 is off."""
     hrad: bool = True
     """Let specbranch ask its trained head, if there is one (spectui calibrate)."""

@@ -13,7 +13,7 @@ import torch
 from transformers import AutoModelForCausalLM
 from typer.testing import CliRunner
 
-from training.__main__ import PARTS, app
+from training.__main__ import MOST_BYTES, PACKAGE, PARTS, app
 from training.batches import batch_of, batches
 from training.card import digest
 from training.circuit import build_circuit, copying
@@ -215,6 +215,12 @@ def test_a_pair_goes_into_the_package_with_the_card_that_tells_of_it(
     result = CliRunner().invoke(app, ["ship", str(other)])
     assert result.exit_code == 2
     assert digest(tmp_path / "draft") in (tmp_path / "CARD.md").read_text()
+
+
+def test_the_card_tells_of_the_pair_that_ships() -> None:
+    card = (PACKAGE / "CARD.md").read_text()
+    assert all(digest(PACKAGE / name) in card for name in PARTS)
+    assert sum(path.stat().st_size for path in PACKAGE.rglob("*") if path.is_file()) < MOST_BYTES
 
 
 def test_passes_are_counted_as_a_chain_of_four_needs_them() -> None:

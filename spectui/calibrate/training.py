@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from ..engine.drafters.hrad import Head
 
-UNITS = (256, 64, 3)
+UNITS = (64, 32, 3)
 DROPOUT, EPOCHS, BATCH, RATE, DECAY = 0.2, 20, 32, 5e-4, 1e-2
 """As published (Shen et al., 2506.01979, appendix): 20 epochs of batches of 32, dropout 0.2; the optimiser is AdamW."""
 

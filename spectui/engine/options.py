@@ -44,7 +44,7 @@ class Speculation:
     """Tokens of a retrieved tree, the pending one included, and how many guesses logitspec considers."""
     branches: int = 6
     """The most branches that SpecBranch drafts side by side; 1 drafts on in a single line."""
-    epsilon: float = 0.6
+    epsilon: float = 0.7
     """SpecBranch branches at the first drafted token with at most this confidence; 0 keeps every segment whole."""
     hrad: bool = True
     """Whether SpecBranch asks its trained head, if there is one, how much of a segment will stand."""

@@ -11,8 +11,8 @@ from ..script import scripted
 
 NONE, SOME, ALL = 0, 1, 2
 """How much of a segment the head expects the target to accept; SOME means to go by the draft model's confidence."""
-CERTAIN = 0.9
-"""From which probability on the head is believed: a false alarm costs a segment, false comfort what lies behind it."""
+CERTAIN = 0.8
+"""From which probability on a warning of the head is believed (measured)."""
 LAYERS = 4
 """The states after how many of the target's last layers the head looks at."""
 
@@ -68,9 +68,13 @@ class Head:
 
     @inference
     def foresees(self, hidden: Tensor, token: int) -> int | None:
-        """NONE, SOME or ALL for the segment behind ``token``, None if it is not certain; hidden [layers, width]."""
+        """NONE or SOME if the head warns of the segment behind ``token``, else None; hidden [layers, width].
+
+        That it expects ALL of it to stand changes nothing: the draft model's own confidence is the better judge of
+        where to stop, and false comfort costs everything behind it (measured).
+        """
         what, likely = _judge(hidden, self.embedding, token, self._ready)
-        return what if likely >= CERTAIN else None
+        return what if what != ALL and likely >= CERTAIN else None
 
     def scores(self, x: Tensor) -> Tensor:
         """Logits [..., 3] of features [..., in], in float32."""

@@ -9,13 +9,13 @@ from ..tree import DraftTree
 from .branch_growth import Choices, Growth, Path
 from .draft_cache import DraftCache
 from .drafter import Context, Drafter, Job, Needs, Resources
-from .hrad import ALL, NONE
+from .hrad import NONE
 from .ranking import Ranking
 
 GAMMA = 4
 """Tokens of a segment before the times of both models are known."""
 MOST = 16
-SURE = 0.8
+SURE = 0.7
 """The head is not asked about a segment in which the draft model is everywhere at least so sure (measured)."""
 RATE = 0.1
 """How fast a new pass replaces what is known of their time."""
@@ -74,7 +74,7 @@ class SpecBranch(Drafter):
         self._put_off = False
         """Whether the last step had no segment."""
         self._foreseen: int | None = None
-        """What the head said of the segment, if it was asked."""
+        """What the head warned of, if it did."""
 
     @property
     def needs(self) -> Needs:  # type: ignore[override]
@@ -104,15 +104,13 @@ class SpecBranch(Drafter):
     def trusted(self, context: Context) -> int:
         """How many tokens of the segment to verify, by the head's word and the tokens' confidence.
 
-        Without a head, or when it expects some of them to stand: those before the first with at most epsilon. Where
-        there is none although the head expects a refusal, the least confident one is taken for it. A draft model that
-        is never confident would never be asked, so no two steps in a row go without a segment for that reason.
+        Those before the first with at most epsilon; none if the head expects all to be refused. Where confidence finds
+        nothing although the head expects a refusal, the least confident one is taken for it. A draft model that is
+        never confident would never be asked, so no two steps in a row go without a segment for that reason.
         """
         says = self._foreseen = self._head_says(context)
         confidences = [choices[0].confidence for choices in self.segment]
-        if says == ALL or not confidences:
-            return len(confidences)
-        if says == NONE:
+        if says == NONE or not confidences:
             return 0
         first = 1 if self._put_off else 0
         unsure = next(
@@ -138,7 +136,7 @@ class SpecBranch(Drafter):
         if length < 1 or (len(tree) and tree.tokens[-1] in self.resources.ends):
             return None
         rest = self.segment[len(tree) :]
-        warned = bool(rest) and self._foreseen is not None and self._foreseen != ALL
+        warned = bool(rest) and self._foreseen is not None
         growth = Growth(Path(context.tokens, tree.tokens), rest, length, len(tree) - 1, warned)
         patient = isinstance(context.speculation.draft_tokens, int)
         self._job = job = Growing(growth, len(context.tokens) - 1, patient)
