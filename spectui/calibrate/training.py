@@ -8,7 +8,9 @@ from torch import Tensor, nn
 
 from ..engine.drafters.hrad import Head
 
-UNITS = (64, 32, 3)
+UNITS, FEW_UNITS = (256, 64, 3), (64, 32, 3)
+NARROW = 4096
+"""Below so many features the head has few units: it is read from memory in every step, beside a small target."""
 DROPOUT, EPOCHS, BATCH, RATE, DECAY = 0.2, 20, 32, 5e-4, 1e-2
 """As published (Shen et al., 2506.01979, appendix): 20 epochs of batches of 32, dropout 0.2; the optimiser is AdamW."""
 
@@ -27,7 +29,8 @@ def train(x: Tensor, y: Tensor, done: Callable[[], None], seed: int = 0) -> Trai
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         mean, scale = x.mean(0), x.std(0).clamp_min(1e-4)
-        layers = [nn.Linear(*sizes) for sizes in zip((x.shape[1], *UNITS), UNITS, strict=False)]
+        units = UNITS if x.shape[1] >= NARROW else FEW_UNITS
+        layers = [nn.Linear(*sizes) for sizes in zip((x.shape[1], *units), units, strict=False)]
         parts = [part for layer in layers for part in (layer, nn.ReLU(), nn.Dropout(DROPOUT))]
         network = nn.Sequential(*parts[:-2])
         optimiser = torch.optim.AdamW(network.parameters(), RATE, weight_decay=DECAY)

@@ -47,9 +47,10 @@ _judge = scripted(judge)
 class Head:
     """A three-layer perceptron on the target's states at the last verified token and the new token's embedding.
 
-    ReLU between the layers (Shen et al., 2506.01979, section 4.2: 256, 64 and 3 units). ``weights`` are (matrix
-    [out, in], bias [out]) of each layer in float32; ``mean`` and ``scale`` [in] are those of the features that it was
-    trained on, ``embedding`` is the target's [vocabulary, width], ``layers`` the states to look at.
+    ReLU between the layers (Shen et al., 2506.01979, section 4.2: 256, 64 and 3 units; fewer beside a small target).
+    ``weights`` are (matrix [out, in], bias [out]) of each layer in float32; ``mean`` and ``scale`` [in] are those of
+    the features that it was trained on, ``embedding`` is the target's [vocabulary, width], ``layers`` the states to
+    look at.
     """
 
     def __init__(
