@@ -29,7 +29,7 @@ def one_line(done):
 
 
 def test_an_answer_in_a_pipe_is_the_text_and_nothing_else():
-    done = spectui("run", "Who are you?")
+    done = spectui("run", "What are you?")
     assert done.returncode == 0
     assert done.stdout.decode().startswith("I am the spectui demo model")
     assert b"\x1b" not in done.stdout

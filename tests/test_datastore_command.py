@@ -81,7 +81,7 @@ def test_a_damaged_store_is_told_and_chatting_goes_on(home, talks):
     done = spectui("datastore", "info")
     assert done.returncode == 1
     assert "damaged" in done.stdout.decode()
-    assert out(spectui("run", "Who are you?", "--mode", "sssd")).startswith("I am the spectui demo model")
+    assert out(spectui("run", "What are you?", "--mode", "sssd")).startswith("I am the spectui demo model")
     out(spectui("datastore", "clear", "--yes"))
     assert spectui("datastore", "info").returncode == 0
 

@@ -36,8 +36,13 @@ class Pair:
     def make(self) -> None:
         """Do everything that has not been done."""
         self._claim()
-        torch.set_flush_denormal(True)
-        tokenizer, packed = self.tokenizer(), self.rows("train")
+        torch.set_flush_denormal(True)  # for the whole process, and much faster on a CPU
+        try:
+            self._train(self.tokenizer(), self.rows("train"))
+        finally:
+            torch.set_flush_denormal(False)
+
+    def _train(self, tokenizer: PreTrainedTokenizerFast, packed: dict[int, Rows]) -> None:
         target = self._model("target", self.recipe.target, self.recipe.target_schedule, packed, None)
         export(target, tokenizer, self.folder / "target")
         draft = self._model("draft", self.recipe.draft, self.recipe.draft_schedule, packed, target)

@@ -59,9 +59,10 @@ class Recorder(SpecBranch):
         return tree
 
     def observe(self, step: Step, mine: bool) -> None:
-        """Write down what became of the segment, unless the answer ended inside."""
+        """Write down what became of the segment, unless the answer ended inside or had no room for it."""
         super().observe(step, mine)
-        if mine and self._looked_at is not None and not any(node.fate == "cut" for node in step.nodes):
+        whole = step.nodes and not any(node.fate == "cut" for node in step.nodes)
+        if mine and self._looked_at is not None and whole:
             self.examples.features.append(self._looked_at)
             self.examples.labels.append(label(step.accepted, len(step.nodes)))
 

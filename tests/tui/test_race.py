@@ -119,7 +119,7 @@ async def test_the_chat_races_its_own_last_question():
         await pilot.press("escape")
         await wait_until(pilot, lambda: app.screen is app.chat)
         assert app.chat.transcript.answer_text() == answer, "a race is no part of the conversation"
-        await say(pilot, "Who are you?")
+        await say(pilot, "What are you?")
         await wait_until(pilot, lambda: "demo model" in app.chat.transcript.answer_text())
 
 
