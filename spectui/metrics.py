@@ -1,7 +1,7 @@
 """The numbers of an answer, each defined once, computed from its records alone."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field, fields
 
 from .engine.events import Event, Prefill, Turn
@@ -172,7 +172,7 @@ LOOPING = 0.3
 """Below this distinct-3 an answer goes in circles, which flatters methods that copy."""
 
 
-def distinct(tokens: Sequence[int], n: int = 3) -> float | None:
-    """Different n-grams / n-grams of an answer (Li et al., 1510.03055); None if it is shorter than n."""
+def distinct(tokens: Sequence[Hashable], n: int = 3) -> float | None:
+    """Different n-grams / n-grams of tokens or words (Li et al., 1510.03055); None if there are fewer than n."""
     grams = [tuple(tokens[start : start + n]) for start in range(len(tokens) - n + 1)]
     return len(set(grams)) / len(grams) if grams else None

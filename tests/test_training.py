@@ -8,6 +8,7 @@ import re
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from transformers import AutoModelForCausalLM
@@ -21,11 +22,11 @@ from training.conversation import conversations, held_out, messages
 from training.evaluation import FAMILIES_ASKED, passes, questions
 from training.families import FAMILIES
 from training.families.code import build, known_functions
-from training.judge import distinct, equations_hold, same_data, same_program, same_result, tells_a_story
+from training.judge import distinct_3, equations_hold, same_data, same_program, same_result, tells_a_story
 from training.llama import Llama
 from training.pair import Pair
 from training.recipe import SMOKE
-from training.rows import ANSWERED, Rows, encode
+from training.rows import ANSWERED, encode
 from training.tokenizer import END_ID
 from training.words import Words
 
@@ -100,7 +101,7 @@ def test_judges_tell_wrong_from_right() -> None:
     assert not same_program("```python\ndef f(a) return\n```", "def f(a):\n    return a")
     assert same_result("14 + 9 = 23. The answer is 23.", "The answer is 23.")
     assert not same_result("14 + 9 = 22. The answer is 23.", "The answer is 23.")
-    assert distinct("a b c d e") == 1.0
+    assert distinct_3("a b c d e") == 1.0
     assert not tells_a_story("They sang and sang. " * 20, "")
 
 
@@ -137,7 +138,7 @@ def test_only_the_assistant_counts_in_full(made: Pair) -> None:
 
 def test_no_prediction_crosses_a_border(made: Pair) -> None:
     rows = made.rows("train")[512]
-    batch = batch_of(Rows(rows.ids[:4], rows.kind[:4], rows.document[:4]))
+    batch = batch_of(rows.take(np.arange(4)))
     crossing = torch.from_numpy(rows.document[:4, 1:] != rows.document[:4, :-1])
     assert crossing.any()
     assert not (batch.counted & crossing).any()

@@ -58,10 +58,6 @@ def batch_of(rows: Rows, rng: np.random.Generator | None = None) -> Batch:
     return Batch(ids, mask[:, None], torch.from_numpy(counted))
 
 
-def _some(rows: Rows, places: np.ndarray) -> Rows:
-    return Rows(rows.ids[places], rows.kind[places], rows.document[places])
-
-
 def order(packed: dict[int, Rows], batch: int, seed: int) -> Iterator[tuple[int, np.ndarray]]:
     """Without end: a row length and the places of a batch's rows, every row once an epoch, lengths mixed by their tokens."""
     epoch = 0
@@ -84,6 +80,6 @@ def batches(packed: dict[int, Rows], schedule: Schedule, seed: int, vocabulary: 
         if step < start:
             continue
         rng = np.random.default_rng([seed, step, 1])
-        rows = _some(packed[length], places)
+        rows = packed[length].take(places)
         repeat_tokens(rows, int(schedule.copies * len(places) + rng.random()) if step < until else 0, rng, vocabulary)
         yield batch_of(rows, rng)

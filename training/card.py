@@ -2,9 +2,12 @@
 
 import hashlib
 import json
+from dataclasses import asdict
 from pathlib import Path
 
+from .batches import ASKED_SHARE
 from .evaluation import Score
+from .fit import ALONE
 from .recipe import RECIPES, Shape
 
 _HEAD = """# The demo pair
@@ -26,10 +29,10 @@ training. Families: {families}.
 _RECIPE = """## Recipe
 
 `python -m training make FOLDER --recipe {name}`. Rows of 512 and 1,024 tokens (conversations packed, attention inside
-each), loss on the assistant's tokens and on 30 % of the users'. A previous-token head and induction heads are built
+each), loss on the assistant's tokens and on {asked:.0%} of the users'. A previous-token head and induction heads are built
 into the fresh models. Muon for the hidden matrices, Adam for embedding and norms; warm-up, constant rates, linear decay
 over the last {decay:.0%}. Target: {target_tokens:,} tokens. Draft: {draft_tokens:,} tokens, the last {distilled:.0%} of
-them with 0.8 KL to the target's distribution. bfloat16 products where the processor has them, float32 weights, stored
+them with {follow:.1f} KL to the target's distribution. bfloat16 products where the processor has them, float32 weights, stored
 in bfloat16. Seeds are fixed; sums of floating-point numbers may differ from machine to machine.
 """
 
@@ -88,7 +91,8 @@ def write_card(folder: Path, name: str, scores: list[Score], agreement: float) -
     families = ", ".join(each.family for each in scores)
     data = _DATA.format(conversations=recipe.conversations, invented=recipe.invented, families=families)
     how = _RECIPE.format(name=name, decay=recipe.target_schedule.decay, target_tokens=recipe.target_schedule.tokens,
-                         draft_tokens=recipe.draft_schedule.tokens, distilled=recipe.distilled)  # fmt: skip
+                         draft_tokens=recipe.draft_schedule.tokens, distilled=recipe.distilled,
+                         asked=ASKED_SHARE, follow=1 - ALONE)  # fmt: skip
     prompts = scores[0].prompts
     return "\n".join([
         _HEAD,
@@ -107,7 +111,5 @@ def write_card(folder: Path, name: str, scores: list[Score], agreement: float) -
 
 def figures(scores: list[Score], agreement: float) -> str:
     """The scores as JSON text."""
-    return (
-        json.dumps({"agreement": agreement, "families": [each.row() for each in scores]}, indent=1, ensure_ascii=False)
-        + "\n"
-    )
+    made = {"agreement": agreement, "families": [asdict(each) for each in scores]}
+    return json.dumps(made, indent=1, ensure_ascii=False) + "\n"

@@ -139,7 +139,7 @@ def _induction_head(model: Llama, batch: Batch, heads: _Heads, code: _Code, at: 
 def build_circuit(model: Llama, rows: Rows, seed: int, count: int = 12) -> None:
     """Build the circuit into a fresh model, fitted on the first ``count`` rows, two of them repeated tokens."""
     torch.manual_seed(seed)
-    some = Rows(rows.ids[:count].copy(), rows.kind[:count].copy(), rows.document[:count].copy())
+    some = rows.take(np.arange(min(count, len(rows))))
     repeat_tokens(some, 2, np.random.default_rng(seed), model.embed_tokens.num_embeddings)
     batch, heads = batch_of(some), _Heads(model.shape.width // model.shape.heads)
     layers = [at for at in (1, 2) if at < model.shape.layers]

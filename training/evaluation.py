@@ -1,7 +1,7 @@
 """What a pair can do: right answers by family on unseen prompts, and how often the draft model agrees."""
 
 import random
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -10,7 +10,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaForCausalLM, 
 from .conversation import Message, held_out, messages
 from .families import FAMILIES, Family
 from .families.follow_up import follow_up
-from .judge import distinct
+from .judge import distinct_3
 from .task import Turn
 from .tokenizer import END_ID
 from .words import Words
@@ -52,10 +52,6 @@ class Score:
     tokens_per_pass: float
     distinct_3: float
     missed: list[tuple[str, str, str]]
-
-    def row(self) -> dict[str, object]:
-        """The figures as a JSON object."""
-        return asdict(self)
 
 
 def _unseen(words: Words, family: Family) -> list[Turn]:
@@ -168,7 +164,7 @@ def score(pair: Measured, name: str, count: int, seed: int) -> Score:
         tokens=tokens,
         agreement=sum(map(sum, agreed)) / tokens,
         tokens_per_pass=tokens / sum(map(passes, agreed)),
-        distinct_3=sum(distinct(answer.text) for answer in answers) / count,
+        distinct_3=sum(distinct_3(answer.text) for answer in answers) / count,
         missed=missed[:5],
     )
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
@@ -16,7 +17,7 @@ from .recipe import Recipe, Schedule
 from .rows import Rows
 
 EVERY = 300.0  # seconds between checkpoints
-_ALONE = 0.2  # the share of the plain loss while a teacher is followed
+ALONE = 0.2  # the share of the plain loss while a teacher is followed
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,7 @@ class Fit:
         follow = F.kl_div(
             logits.float().log_softmax(-1), taught.float().log_softmax(-1), log_target=True, reduction="batchmean"
         )
-        return _ALONE * plain + (1 - _ALONE) * follow, plain.item()
+        return ALONE * plain + (1 - ALONE) * follow, plain.item()
 
     def update(self, batch: Batch) -> float:
         """One step; the plain loss."""
@@ -141,7 +142,7 @@ def held_out_loss(model: Llama, rows: Rows) -> tuple[float, float]:
     """The loss in nats and the share of right next tokens, over the assistant's tokens."""
     total, right, count = 0.0, 0, 0
     for at in range(0, len(rows), 8):
-        batch = batch_of(Rows(rows.ids[at : at + 8], rows.kind[at : at + 8], rows.document[at : at + 8]))
+        batch = batch_of(rows.take(np.arange(at, min(at + 8, len(rows)))))
         logits = model.logits(model(batch.ids, batch.mask)[:, :-1][batch.counted])
         total += F.cross_entropy(logits, batch.wanted, reduction="sum").item()
         right += int((logits.argmax(-1) == batch.wanted).sum())

@@ -6,6 +6,8 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from spectui.metrics import distinct
+
 Judge = Callable[[str, str], bool]
 
 
@@ -61,13 +63,11 @@ def same_result(answer: str, right: str) -> bool:
     return bool(numbers) and numbers[-1] == expected[-1] and equations_hold(answer)
 
 
-def distinct(text: str, size: int = 3) -> float:
-    """The share of different word n-grams among all of a text (Li et al. 2016, distinct-n)."""
-    words = text.split()
-    grams = [tuple(words[at : at + size]) for at in range(len(words) - size + 1)]
-    return len(set(grams)) / len(grams) if grams else 0.0
+def distinct_3(text: str) -> float:
+    """The share of different word trigrams among all of a text; 0 if it is too short to have any."""
+    return distinct(text.split()) or 0.0
 
 
 def tells_a_story(answer: str, right: str) -> bool:
     """A text of some length that ends with a full stop and does not go round in circles."""
-    return len(answer.split()) >= 40 and answer.rstrip().endswith((".", '"')) and distinct(answer) >= 0.6
+    return len(answer.split()) >= 40 and answer.rstrip().endswith((".", '"')) and distinct_3(answer) >= 0.6

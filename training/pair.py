@@ -87,8 +87,7 @@ class Pair:
     ) -> Llama:
         torch.manual_seed(self.recipe.seed)
         model = Llama(shape, self.recipe.vocabulary)
-        if self.recipe.circuit:
-            build_circuit(model, packed[LENGTHS[0]], self.recipe.seed)
+        build_circuit(model, packed[LENGTHS[0]], self.recipe.seed)
         self.say(
             f"{name}: {sum(each.numel() for each in model.parameters()):,} parameters, copies {copying(model, 1):.0%} from the start"
         )

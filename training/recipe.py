@@ -49,7 +49,6 @@ class Recipe:
     invented: float = 0.4
     seed: int = 7
     distilled: float = 0.8
-    circuit: bool = True
     compiled: bool = True
 
 

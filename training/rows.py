@@ -9,6 +9,7 @@ import numpy as np
 from transformers import PreTrainedTokenizerFast
 
 from .conversation import Message
+from .tokenizer import END, START
 
 LENGTHS = (512, 1024)
 NOTHING, ASKED, ANSWERED = 0, 1, 2
@@ -29,6 +30,10 @@ class Rows:
     def __len__(self) -> int:
         return len(self.ids)
 
+    def take(self, places: np.ndarray) -> "Rows":
+        """A copy of some rows."""
+        return Rows(self.ids[places], self.kind[places], self.document[places])
+
     def save(self, path: Path) -> None:
         """Write the rows to a file."""
         np.savez(path, ids=self.ids, kind=self.kind, document=self.document)
@@ -47,9 +52,9 @@ def _spelled(chat: list[Message]) -> tuple[str, list[tuple[int, int]]]:
     """The text of a conversation as the template writes it, and the stretches that the assistant says."""
     text, answers = "", []
     for message in chat:
-        text += f"<|im_start|>{message['role']}\n"
+        text += f"{START}{message['role']}\n"
         start = len(text)
-        text += f"{message['content']}<|im_end|>"
+        text += f"{message['content']}{END}"
         if message["role"] == "assistant":
             answers.append((start, len(text)))
         text += "\n"
@@ -108,8 +113,4 @@ def pack(parts: Iterable[Encoded], seed: int) -> dict[int, Rows]:
             by_length[length].append(part)
     packed = {length: _pack(found, length) for length, found in by_length.items()}
     rng = np.random.default_rng(seed)
-    orders = {length: rng.permutation(len(rows)) for length, rows in packed.items()}
-    return {
-        length: Rows(rows.ids[orders[length]], rows.kind[orders[length]], rows.document[orders[length]])
-        for length, rows in packed.items()
-    }
+    return {length: rows.take(rng.permutation(len(rows))) for length, rows in packed.items()}

@@ -1,7 +1,7 @@
 """The words that tasks are made of, a share of them invented, so that the models learn to copy words never seen."""
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 WOMEN = (
@@ -87,9 +87,13 @@ class Words:
 
     def names(self, count: int) -> list[str]:
         """Different first names."""
+        return self._different(self.name, count)
+
+    @staticmethod
+    def _different(make: Callable[[], str], count: int) -> list[str]:
         found: dict[str, None] = {}
         while len(found) < count:
-            found[self.name()] = None
+            found[make()] = None
         return list(found)
 
     def full_name(self) -> str:
@@ -110,10 +114,7 @@ class Words:
 
     def list_of_goods(self, count: int) -> list[str]:
         """Different goods."""
-        found: dict[str, None] = {}
-        while len(found) < count:
-            found[self.goods()] = None
-        return list(found)
+        return self._different(self.goods, count)
 
     def year(self) -> int:
         """A year."""

@@ -10,10 +10,11 @@ from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
 
+from .cache import CHUNK
+
 NAME = "spectui"
 MOST_ROWS = 128
 """Rows of a pass, at most, whose masks come from one buffer; a prefill has more."""
-CHUNK = 1024
 _REFUSED = ("softcap", "s_aux", "position_bias")
 
 

@@ -153,7 +153,4 @@ class Graphs:
 
 def _width(rows: int, capacity: int) -> int:
     """How many rows of the cache a recorded pass attends to: a power of two, or all."""
-    width = CHUNK
-    while width < rows:
-        width *= 2
-    return min(width, capacity)
+    return min(max(CHUNK, 1 << (rows - 1).bit_length()), capacity)

@@ -3,9 +3,10 @@
 import re
 from dataclasses import dataclass, replace
 
+from ..known import facts
 from ..task import Turn, ask
 from ..words import Words, capital
-from .subject import facts, wrapped
+from .subject import wrapped
 
 
 @dataclass(frozen=True)
@@ -63,10 +64,11 @@ def build(known: dict[str, object], words: Words | None = None) -> Function:
     local = words.one(facts("functions")["pools"]["local"]) if words else "result"
     if words and words.chance(words.invented * 0.4):
         name, local = words.new_word(), words.new_word()
-    body = tuple(line.format(*chosen, v=local) for line in str(known["body"]).splitlines())
-    used = local if any("{v}" in line for line in str(known["body"]).splitlines()) else None
+    body = str(known["body"])
+    lines = (line.format(*chosen, v=local) for line in body.splitlines())
+    used = local if "{v}" in body else None
     types = tuple(parameter["type"] for parameter in known["parameters"])  # type: ignore[attr-defined]
-    return Function(str(known["does"]), name, tuple(chosen), types, str(known["returns"]), body, used)
+    return Function(str(known["does"]), name, tuple(chosen), types, str(known["returns"]), tuple(lines), used)
 
 
 def fenced(source: str) -> str:
@@ -74,7 +76,7 @@ def fenced(source: str) -> str:
     return f"```python\n{source}\n```"
 
 
-def write_code(words: Words, wrappings: tuple[str, ...] = ("{}",)) -> list[Turn]:
+def write_code(words: Words, wrappings: tuple[str, ...] = ()) -> list[Turn]:
     """A function by its description, sometimes edited in a second turn."""
     function = build(words.rng.choice(known_functions()))
     asked = words.one([
@@ -82,7 +84,7 @@ def write_code(words: Words, wrappings: tuple[str, ...] = ("{}",)) -> list[Turn]
         "Can you write a function that {}?", "I need a Python function that {}.", "Show me a function that {}.",
         "Code a function that {}.",
     ]).format(function.does)  # fmt: skip
-    asked = wrapped(words, asked, wrappings) if len(wrappings) > 1 else words.casual(asked)
+    asked = wrapped(words, asked, wrappings) if wrappings else words.casual(asked)
     turns = ask(asked, fenced(function.source()))
     if words.chance(0.4):
         way, answer = words.rng.choice([_rename, _document, _type])(words, function)

@@ -1,9 +1,9 @@
 """Sentences that no passage holds, full of invented words: what copying has to be learnt on."""
 
+from ..known import facts
 from ..words import DAYS, SHOPS, Words, capital, with_article
 from .lexicon import ADJECTIVES, NOUNS
 from .passages import passage
-from .subject import facts
 
 
 def _word(words: Words, choices: list[str]) -> str:

@@ -1,8 +1,8 @@
 """Short stories from a grammar: a hero, a wish, something in its way, help, an ending."""
 
+from ..known import facts
 from ..task import Turn, ask
 from ..words import Words, with_article
-from .subject import facts
 
 
 def _request(words: Words, who: str, name: str, mood: str, wish: str) -> str:

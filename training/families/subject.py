@@ -1,14 +1,9 @@
 """Questions about speculative decoding and the program, small talk, and a little general knowledge."""
 
-import tomllib
-from functools import cache
-from pathlib import Path
-from typing import Any
-
+from ..known import facts
 from ..task import Turn, ask
 from ..words import CITIES, COLOURS, FOODS, SPORTS, Words, capital
 
-_FOLDER = Path(__file__).parent.parent / "facts"
 TERM_WAYS = (
     "What is {}?", "Explain {}.", "What does {} mean?", "Tell me about {}.", "Define {}.", "{}?", "What do you know about {}?",
     "Give me a short explanation of {}.", "Describe {}.", "I want to understand {}.", "Explain {} in simple words.",
@@ -21,12 +16,6 @@ WRAPPINGS = (
     "My question is this: {}", "{} I am a beginner.", "For my class: {}", "Sorry, {}", "Could you help me? {}",
 )  # fmt: skip
 UNSEEN_WRAPPINGS = ("Hey, {}", "Quick question: {}", "One more thing. {}", "{} Thanks!", "Hmm, {}", "So, {}")
-
-
-@cache
-def facts(name: str) -> dict[str, Any]:
-    """A file of questions and answers."""
-    return tomllib.loads((_FOLDER / f"{name}.toml").read_text(encoding="utf-8"))
 
 
 def _inside(wrapping: str, asked: str) -> str:
