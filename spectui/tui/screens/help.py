@@ -10,6 +10,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from ...engine.drafters.registry import MODES
+from ..mode_keys import MODE_KEYS
 from ..tokens import LOOKS
 from ..widgets.step_pane import look
 
@@ -34,8 +35,8 @@ class HelpScreen(ModalScreen[None]):
         for kind, own in LOOKS.items():
             parts += [(f" {own.mark} {kind:<11}", look(kind)), f" {own.meaning}\n"]
         parts.append(("\nModes\n", "bold"))
-        for number, mode in enumerate(MODES.values(), 2):
-            parts.append(f" f{number}  {mode.title}: {mode.summary}\n")
+        for name, mode in MODES.items():
+            parts.append(f" {MODE_KEYS.get(name, ''):<2}  {mode.title}: {mode.summary}\n")
         parts.append(("\nKeys (the id in brackets is for [keys] in settings.toml)\n", "bold"))
         parts += [f" {key:<18} {words} [{name}]\n" for key, words, name in self._keys]
         with VerticalScroll(id="help"):
