@@ -25,10 +25,12 @@ from training.families.code import build, known_functions
 from training.judge import distinct_3, equations_hold, same_data, same_program, same_result, tells_a_story
 from training.llama import Llama
 from training.pair import Pair
-from training.recipe import SMOKE
+from training.recipe import SMOKE, Corpus
 from training.rows import ANSWERED, encode
 from training.tokenizer import END_ID
 from training.words import Words
+
+FIRST = SMOKE.target_stages[0]
 
 
 def some(family: str, count: int = 200) -> list:
@@ -106,7 +108,7 @@ def test_judges_tell_wrong_from_right() -> None:
 
 
 def test_nothing_that_is_held_out_is_taught() -> None:
-    taught = {chat[-2]["content"] for chat in conversations(3, 600) if len(chat) == 2}
+    taught = {chat[-2]["content"] for chat in conversations(Corpus(600, seed=3)) if len(chat) == 2}
     assert not any(held_out(asked) for asked in taught)
     for family in ("extract", "copy", "sums"):
         asked = {question.chat[0]["content"] for question in questions(family, 5, 1)}
@@ -122,8 +124,25 @@ def test_questions_are_different_and_end_with_the_user(family: str) -> None:
 
 
 def test_the_same_seed_gives_the_same_corpus() -> None:
-    assert list(conversations(5, 50)) == list(conversations(5, 50))
-    assert list(conversations(5, 50)) != list(conversations(6, 50))
+    assert list(conversations(Corpus(50, seed=5))) == list(conversations(Corpus(50, seed=5)))
+    assert list(conversations(Corpus(50, seed=5))) != list(conversations(Corpus(50, seed=6)))
+
+
+def test_a_corpus_weighs_families_as_it_is_told() -> None:
+    only = dict.fromkeys(FAMILIES, 0.0) | {"echo": 1.0}
+    taught = [chat[-2]["content"] for chat in conversations(Corpus(50, weights=only)) if len(chat) == 2]
+    starts = ("Repeat", "Say this", "Write this", "Copy this", "Write in", "In capital")
+    assert taught
+    assert all(asked.startswith(starts) for asked in taught)
+    with pytest.raises(KeyError, match="poetry"):
+        conversations(Corpus(1, weights={"poetry": 1}))
+
+
+def test_a_stage_goes_on_from_the_weights_of_the_one_before(made: Pair) -> None:
+    first, second = (torch.load(made.folder / f"target-{number}.pt", weights_only=True)["model"] for number in (1, 2))
+    fresh = Llama(SMOKE.target, SMOKE.vocabulary).state_dict()
+    moved = sum((second[name] - first[name]).norm() for name in first)
+    assert 0 < moved < 0.5 * sum((fresh[name] - first[name]).norm() for name in first)
 
 
 def test_only_the_assistant_counts_in_full(made: Pair) -> None:
@@ -137,7 +156,7 @@ def test_only_the_assistant_counts_in_full(made: Pair) -> None:
 
 
 def test_no_prediction_crosses_a_border(made: Pair) -> None:
-    rows = made.rows("train")[512]
+    rows = made.training_rows(FIRST.corpus)[512]
     batch = batch_of(rows.take(np.arange(4)))
     crossing = torch.from_numpy(rows.document[:4, 1:] != rows.document[:4, :-1])
     assert crossing.any()
@@ -148,7 +167,7 @@ def test_no_prediction_crosses_a_border(made: Pair) -> None:
 
 
 def test_a_run_that_was_stopped_goes_on_with_the_same_batches(made: Pair) -> None:
-    packed, schedule = made.rows("train"), SMOKE.target_schedule
+    packed, schedule = made.training_rows(FIRST.corpus), FIRST.schedule
     whole = list(itertools.islice(batches(packed, schedule, 1, 512), 6))
     rest = list(itertools.islice(batches(packed, schedule, 1, 512, start=3), 3))
     assert all(
@@ -160,7 +179,7 @@ def test_the_circuit_copies_from_the_start(made: Pair) -> None:
     torch.manual_seed(0)
     model = Llama(SMOKE.target, SMOKE.vocabulary)
     before = copying(model, 1)
-    build_circuit(model, made.rows("train")[512], seed=0)
+    build_circuit(model, made.training_rows(FIRST.corpus)[512], seed=0)
     assert before < 0.005
     assert copying(model, 1) > 0.02
 
@@ -169,7 +188,7 @@ def test_transformers_computes_the_same(made: Pair) -> None:
     found = AutoModelForCausalLM.from_pretrained(made.folder / "target").eval()
     assert found.dtype == torch.float32
     model = Llama(SMOKE.target, SMOKE.vocabulary)
-    state = torch.load(made.folder / "target.pt", weights_only=True)["model"]
+    state = torch.load(made.folder / "target-2.pt", weights_only=True)["model"]
     model.load_state_dict({name: value.bfloat16().float() for name, value in state.items()})
     ids = torch.randint(0, SMOKE.vocabulary, (2, 100))
     mask = torch.ones(100, 100, dtype=torch.bool).tril()[None, None]
@@ -178,10 +197,10 @@ def test_transformers_computes_the_same(made: Pair) -> None:
 
 
 def test_a_pair_that_is_there_is_not_made_again(made: Pair) -> None:
-    before = torch.load(made.folder / "target.pt", weights_only=True)["model"]
+    before = torch.load(made.folder / "target-2.pt", weights_only=True)["model"]
     result = CliRunner().invoke(app, ["make", str(made.folder), "--recipe", "smoke", "--prompts", "0"])
     assert result.exit_code == 0
-    after = torch.load(made.folder / "target.pt", weights_only=True)["model"]
+    after = torch.load(made.folder / "target-2.pt", weights_only=True)["model"]
     assert all(torch.equal(after[name], value) for name, value in before.items())
 
 

@@ -10,8 +10,6 @@ from torch import Tensor
 from .recipe import Schedule
 from .rows import ANSWERED, ASKED, Rows
 
-ASKED_SHARE = 0.3
-
 
 @dataclass(frozen=True)
 class Batch:
@@ -46,14 +44,14 @@ def repeat_tokens(rows: Rows, count: int, rng: np.random.Generator, vocabulary: 
             place, number = until, number + 1
 
 
-def batch_of(rows: Rows, rng: np.random.Generator | None = None) -> Batch:
-    """The batch of some rows; with ``rng``, the loss also looks at a share of what users say."""
+def batch_of(rows: Rows, rng: np.random.Generator | None = None, asked: float = 0) -> Batch:
+    """The batch of some rows; with ``rng``, the loss also looks at the share ``asked`` of what users say."""
     ids, document = torch.from_numpy(rows.ids.astype(np.int64)), torch.from_numpy(rows.document.astype(np.int64))
     causal = torch.ones(ids.shape[1], ids.shape[1], dtype=torch.bool).tril()
     mask = (document[:, :, None] == document[:, None, :]) & causal
     counted = rows.kind[:, 1:] == ANSWERED
     if rng is not None:
-        counted = counted | ((rows.kind[:, 1:] == ASKED) & (rng.random(counted.shape) < ASKED_SHARE))
+        counted = counted | ((rows.kind[:, 1:] == ASKED) & (rng.random(counted.shape) < asked))
     counted &= rows.document[:, 1:] == rows.document[:, :-1]
     return Batch(ids, mask[:, None], torch.from_numpy(counted))
 
@@ -82,4 +80,4 @@ def batches(packed: dict[int, Rows], schedule: Schedule, seed: int, vocabulary: 
         rng = np.random.default_rng([seed, step, 1])
         rows = packed[length].take(places)
         repeat_tokens(rows, int(schedule.copies * len(places) + rng.random()) if step < until else 0, rng, vocabulary)
-        yield batch_of(rows, rng)
+        yield batch_of(rows, rng, schedule.asked)

@@ -5,10 +5,9 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
-from .batches import ASKED_SHARE
 from .evaluation import Score
 from .fit import ALONE
-from .recipe import RECIPES, Shape
+from .recipe import RECIPES, Recipe, Shape, Stage
 
 _HEAD = """# The demo pair
 
@@ -20,21 +19,37 @@ nothing it says may be relied on. It is there to show decoding methods, and for 
 """
 _DATA = """## Data
 
-Every conversation was made by `training/`: {conversations:,} conversations from a seeded
-procedural generator, no text from elsewhere and no third-party rights. {invented:.0%} of the names in it are invented words, so that
-copying is learnt and not a list of names. One question in forty, chosen by its text alone, is kept out of the corpus
-and used below; where the questions are few (subject, talk, general), they are asked below in words never used in
-training. Families: {families}.
+Every conversation was made by `training/`, a seeded procedural generator: no text from elsewhere and no third-party
+rights. {invented:.0%} of the names in it are invented words, so that copying is learnt and not a list of names. One
+question in forty, chosen by its text alone, is kept out of every corpus and used below; where the questions are few
+(subject, talk, general), they are asked below in words never used in training. Families: {families}.
 """
 _RECIPE = """## Recipe
 
 `python -m training make FOLDER --recipe {name}`. Rows of 512 and 1,024 tokens (conversations packed, attention inside
-each), loss on the assistant's tokens and on {asked:.0%} of the users'. A previous-token head and induction heads are built
-into the fresh models. Muon for the hidden matrices, Adam for embedding and norms; warm-up, constant rates, linear decay
-over the last {decay:.0%}. Target: {target_tokens:,} tokens. Draft: {draft_tokens:,} tokens, the last {distilled:.0%} of
-them with {follow:.1f} KL to the target's distribution. bfloat16 products where the processor has them, float32 weights, stored
-in bfloat16. Seeds are fixed; sums of floating-point numbers may differ from machine to machine.
+each). A previous-token head and induction heads are built into the fresh models. Muon for the hidden matrices, Adam for
+embedding and norms; warm-up, constant rates, a linear decay at the end. bfloat16 products where the processor has them,
+float32 weights, stored in bfloat16. The draft model follows the target for the last {distilled:.0%} of its tokens: {follow:.1f}
+of its loss is KL to the target's distribution. Seeds are fixed; sums of floating-point numbers may differ from machine
+to machine. "Asked" is the share of the users' tokens that the loss looks at beside the assistant's.
+
+| stage | tokens | rates fall over the last | asked | conversations | seed | shares of families changed |
+| --- | ---: | ---: | ---: | ---: | ---: | --- |
+{stages}
 """
+
+
+def _stage_row(name: str, stage: Stage) -> str:
+    schedule, corpus = stage.schedule, stage.corpus
+    changed = ", ".join(f"{family} {weight:g}" for family, weight in corpus.weights.items()) or "–"
+    return (f"| {name} | {schedule.tokens:,} | {schedule.decay:.0%} | {schedule.asked:.0%} | {corpus.conversations:,} | "
+            f"{corpus.seed} | {changed} |")  # fmt: skip
+
+
+def _stages(recipe: Recipe) -> str:
+    both = {"target": recipe.target_stages, "draft": recipe.draft_stages}
+    rows = [_stage_row(f"{name} {at}", stage) for name, stages in both.items() for at, stage in enumerate(stages, 1)]
+    return "\n".join(rows)
 
 
 def digest(folder: Path) -> str:
@@ -89,10 +104,8 @@ def write_card(folder: Path, name: str, scores: list[Score], agreement: float) -
     """The card of the pair in a folder, made by the recipe of this name, as Markdown."""
     recipe = RECIPES[name]
     families = ", ".join(each.family for each in scores)
-    data = _DATA.format(conversations=recipe.conversations, invented=recipe.invented, families=families)
-    how = _RECIPE.format(name=name, decay=recipe.target_schedule.decay, target_tokens=recipe.target_schedule.tokens,
-                         draft_tokens=recipe.draft_schedule.tokens, distilled=recipe.distilled,
-                         asked=ASKED_SHARE, follow=1 - ALONE)  # fmt: skip
+    data = _DATA.format(invented=recipe.invented, families=families)
+    how = _RECIPE.format(name=name, stages=_stages(recipe), distilled=recipe.distilled, follow=1 - ALONE)
     prompts = scores[0].prompts
     return "\n".join([
         _HEAD,

@@ -2,10 +2,11 @@
 
 import random
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from .families import FAMILIES
 from .families.follow_up import follow_up
+from .recipe import Corpus
 from .task import Turn
 from .words import Words
 
@@ -43,13 +44,12 @@ def messages(turns: list[Turn]) -> list[Message]:
     return list(roles)
 
 
-def conversation(words: Words) -> list[Message]:
+def conversation(words: Words, weights: Mapping[str, float]) -> list[Message]:
     """One to four tasks behind each other, now and then many."""
     long = words.chance(0.06)
     count = words.number(5, 9) if long else words.rng.choices([1, 2, 3, 4], [5, 2.5, 1.5, 1])[0]
-    names, weights = list(FAMILIES), [family.weight for family in FAMILIES.values()]
     turns: list[Turn] = []
-    for name in words.rng.choices(names, weights, k=count):
+    for name in words.rng.choices(list(weights), list(weights.values()), k=count):
         turns += task(words, name)
         if sum(len(turn.asked) + len(turn.answer) for turn in turns) > (_LONG if long else _LONGEST):
             break
@@ -57,7 +57,10 @@ def conversation(words: Words) -> list[Message]:
     return system + messages(turns)
 
 
-def conversations(seed: int, count: int) -> Iterator[list[Message]]:
-    """``count`` conversations; the same seed gives the same ones."""
-    words = Words(random.Random(seed))
-    return (conversation(words) for _ in range(count))
+def conversations(corpus: Corpus) -> Iterator[list[Message]]:
+    """The conversations of a corpus, the same ones every time; KeyError if it weighs a family that there is not."""
+    if unknown := set(corpus.weights) - set(FAMILIES):
+        raise KeyError(f"no such family: {', '.join(sorted(unknown))}")
+    weights = {name: corpus.weights.get(name, family.weight) for name, family in FAMILIES.items()}
+    words = Words(random.Random(corpus.seed))
+    return (conversation(words, weights) for _ in range(corpus.conversations))

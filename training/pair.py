@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -10,11 +10,11 @@ import torch
 from transformers import PreTrainedTokenizerFast
 
 from .circuit import build_circuit, copying
-from .conversation import Message, conversations
+from .conversation import conversations
 from .export import export
 from .fit import Fit, Progress, held_out_loss
 from .llama import Llama
-from .recipe import Recipe, Schedule, Shape
+from .recipe import Corpus, Recipe, Shape, Stage
 from .rows import LENGTHS, Rows, encode, pack
 from .tokenizer import train_tokenizer
 
@@ -38,67 +38,64 @@ class Pair:
         self._claim()
         torch.set_flush_denormal(True)  # for the whole process, and much faster on a CPU
         try:
-            self._train(self.tokenizer(), self.rows("train"))
+            target = self._trained("target", self.recipe.target, self.recipe.target_stages, None)
+            self._trained("draft", self.recipe.draft, self.recipe.draft_stages, target)
         finally:
             torch.set_flush_denormal(False)
-
-    def _train(self, tokenizer: PreTrainedTokenizerFast, packed: dict[int, Rows]) -> None:
-        target = self._model("target", self.recipe.target, self.recipe.target_schedule, packed, None)
-        export(target, tokenizer, self.folder / "target")
-        draft = self._model("draft", self.recipe.draft, self.recipe.draft_schedule, packed, target)
-        export(draft, tokenizer, self.folder / "draft")
 
     def _claim(self) -> None:
         """Write down whose folder this is; ValueError if it is another recipe's."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        path, mine = self.folder / "recipe.json", asdict(self.recipe)
-        if path.exists() and json.loads(path.read_text(encoding="utf-8")) != mine:
+        path, mine = self.folder / "recipe.json", json.dumps(asdict(self.recipe), indent=1) + "\n"
+        if path.exists() and path.read_text(encoding="utf-8") != mine:
             raise ValueError(f"{self.folder} holds what another recipe made; take another folder")
-        path.write_text(json.dumps(mine, indent=1) + "\n", encoding="utf-8")
+        path.write_text(mine, encoding="utf-8")
 
     def tokenizer(self) -> PreTrainedTokenizerFast:
         """The tokenizer, trained on conversations of its own."""
         folder = self.folder / "tokenizer"
         if not folder.exists():
-            chats = conversations(self.recipe.seed + 1, self.recipe.tokenizer_conversations)
+            chats = conversations(Corpus(self.recipe.tokenizer_conversations, self.recipe.seed + 1))
             texts = (message["content"] for chat in chats for message in chat)
             train_tokenizer(texts, self.recipe.vocabulary).save_pretrained(folder)
             self.say(f"tokenizer with {self.recipe.vocabulary} entries")
         return PreTrainedTokenizerFast.from_pretrained(folder)
 
-    def _chats(self, kind: str) -> Iterator[list[Message]]:
-        if kind == "train":
-            return conversations(self.recipe.seed, self.recipe.conversations)
-        return conversations(self.recipe.seed + 2, HELD_OUT)
-
-    def rows(self, kind: str) -> dict[int, Rows]:
-        """The packed rows of the corpus, by length."""
-        paths = {length: self.folder / f"{kind}-{length}.npz" for length in LENGTHS}
+    def rows(self, name: str, corpus: Corpus) -> dict[int, Rows]:
+        """The packed rows of a corpus, by length; they are kept under ``name``."""
+        paths = {length: self.folder / f"{name}-{length}.npz" for length in LENGTHS}
         if not all(path.exists() for path in paths.values()):
-            packed = pack(encode(self.tokenizer(), self._chats(kind)), self.recipe.seed)
+            packed = pack(encode(self.tokenizer(), conversations(corpus)), self.recipe.seed)
             for length, rows in packed.items():
                 rows.save(paths[length])
             tokens = sum(int((rows.kind > 0).sum()) for rows in packed.values())
-            self.say(f"{kind}: {tokens:,} tokens in {sum(map(len, packed.values())):,} rows")
+            self.say(f"{name}: {tokens:,} tokens in {sum(map(len, packed.values())):,} rows")
         return {length: Rows.load(path) for length, path in paths.items()}
 
-    def _model(
-        self, name: str, shape: Shape, schedule: Schedule, packed: dict[int, Rows], teacher: Llama | None
-    ) -> Llama:
+    def training_rows(self, corpus: Corpus) -> dict[int, Rows]:
+        """The rows to train on."""
+        return self.rows(f"train-{corpus.seed}", corpus)
+
+    def _trained(self, name: str, shape: Shape, stages: tuple[Stage, ...], teacher: Llama | None) -> Llama:
         torch.manual_seed(self.recipe.seed)
         model = Llama(shape, self.recipe.vocabulary)
-        build_circuit(model, packed[LENGTHS[0]], self.recipe.seed)
-        self.say(
-            f"{name}: {sum(each.numel() for each in model.parameters()):,} parameters, copies {copying(model, 1):.0%} from the start"
-        )
-        fit = Fit(model, self.recipe, schedule, self.device, teacher)
-        fit.run(packed, self.recipe.seed, self.folder / f"{name}.pt", self._teller(name))
+        build_circuit(model, self.training_rows(stages[0].corpus)[LENGTHS[0]], self.recipe.seed)
+        size = sum(each.numel() for each in model.parameters())
+        self.say(f"{name}: {size:,} parameters, copies {copying(model, 1):.0%} from the start")
+        for number, stage in enumerate(stages, 1):
+            self._stage(f"{name}-{number}", model, stage, teacher)
+        export(model, self.tokenizer(), self.folder / name)
+        return model
+
+    def _stage(self, name: str, model: Llama, stage: Stage, teacher: Llama | None) -> None:
+        fit = Fit(model, self.recipe, stage.schedule, self.device, teacher)
+        fit.run(self.training_rows(stage.corpus), self.recipe.seed, self.folder / f"{name}.pt", self._teller(name))
         model.cpu()
-        loss, right = held_out_loss(model, self.rows("held-out")[LENGTHS[0]])
+        held_out = self.rows("held-out", Corpus(HELD_OUT, self.recipe.seed + 2))
+        loss, right = held_out_loss(model, held_out[LENGTHS[0]])
         self.say(
             f"{name}: held-out loss {loss:.4f}, {right:.2%} of the next tokens right, copies {copying(model, 1):.0%}"
         )
-        return model
 
     def _teller(self, name: str) -> Callable[[Progress], None]:
         last = time.monotonic()
