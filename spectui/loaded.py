@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from importlib.metadata import version
-from statistics import median
 from time import perf_counter
 from typing import Any
 
@@ -23,6 +22,7 @@ from .engine.retrieval.live import LiveStore
 from .engine.retrieval.snapshot import Reader
 from .engine.sharing import Sharing
 from .engine.target import Target
+from .engine.threads import settle_threads
 from .locations import heads
 from .models.choice import StoreChoice
 from .models.heads import find_head
@@ -166,29 +166,6 @@ def room_to_pack(models: Sequence[Any]) -> bool:
     parameters = [parameter for model in models if model is not None for parameter in model.parameters()]
     free = free_memory(torch.device("cpu"))
     return free is None or 3 * sum(parameter.nbytes for parameter in parameters) < free
-
-
-def settle_threads(target: Target, vocabulary: int, rounds: int = 9) -> int:
-    """On a CPU, leave one core to the screen if the target is not slower by more than 10 % without it.
-
-    Compares medians of interleaved passes over 1 and 8 tokens; returns the threads that torch uses from now on.
-    """
-    most = torch.get_num_threads()
-    if target.device.type != "cpu" or most == 1:
-        return most
-    times: dict[int, list[float]] = {most - 1: [], most: []}
-    rehearsal = Rehearsal(target, vocabulary, 64)
-    for _ in range(rounds):
-        for threads, taken in times.items():
-            torch.set_num_threads(threads)
-            start = perf_counter()
-            for rows in (1, 8) if target.capability.trees else (1,):
-                rehearsal(rows)
-            taken.append(perf_counter() - start)
-    fewer, all_ = (median(taken) for taken in times.values())
-    chosen = most - 1 if fewer <= 1.1 * all_ else most
-    torch.set_num_threads(chosen)
-    return chosen
 
 
 def measure_cost(target: Target, vocabulary: int, context: int = MEASURED_CONTEXT, seconds: float = 1.0) -> CostModel:

@@ -1,6 +1,6 @@
 """Several modes answer one prompt side by side, in the decode thread of a session."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from .engine.clock import LaneClock
@@ -25,30 +25,30 @@ def race(
     worker: "Worker",
     transcribers: dict[str, Transcriber],
     sink: Sink,
-    modes: Sequence[str],
+    modes: Mapping[str, str],
     options: Options,
     prompt: tuple[int, ...],
     question: str,
 ) -> None:
-    """Race the modes, each in a lane named like it, and hold their texts against the reference's.
+    """Race the modes, given by lane, and hold their texts against that of the lane ``ar`` if there is one.
 
     Raises UserError if memory does not hold a single cache more. Must run in the worker's thread.
     """
     together = _fit(loaded, len(modes), min(loaded.limits.context, len(prompt) + options.max_new_tokens), sink)
-    lanes = {mode: loaded.decoder(mode, options, LaneClock()) for mode in modes}
+    lanes = {lane: loaded.decoder(mode, options, LaneClock()) for lane, mode in modes.items()}
     worker.lanes.update(lanes)
     try:
-        for mode in modes:
-            transcribers[mode] = Transcriber(loaded.pair.tokenizer, mode)
-            sink(transcribers[mode].turn(Turn(prompt, mode, options), question))
-        answers = worker.race(modes, prompt, together)
+        for lane, mode in modes.items():
+            transcribers[lane] = Transcriber(loaded.pair.tokenizer, lane)
+            sink(transcribers[lane].turn(Turn(prompt, mode, options), question))
+        answers = worker.race(list(modes), prompt, together)
         if len(answers) == len(modes):
             promised = RULES[options.speculation.rule].same_text or options.sampling.temperature == 0.0
             if promised:
                 _hold_against(loaded, options.sampling, prompt, answers, sink)
     finally:
-        for mode in modes:
-            del worker.lanes[mode]
+        for lane in modes:
+            del worker.lanes[lane]
 
 
 def _fit(loaded: "Loaded", lanes: int, tokens: int, sink: Sink) -> bool:

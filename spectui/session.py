@@ -13,7 +13,7 @@ from .engine.options import Options
 from .engine.worker import Call, Change, Quit, Stop, SwitchMode, Worker, describe, is_out_of_memory
 from .models.choice import ModelChoice, StoreChoice
 from .models.sanitise import sanitise
-from .record.events import EndText, Failed, Loading, Note, Raced, Record
+from .record.events import EndText, Failed, Loading, Measured, Note, Raced, Record
 
 if TYPE_CHECKING:
     from .engine.retrieval.snapshot import Reader
@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-CHAT, BASELINE = "chat", "baseline"
+CHAT, AGAIN, BASELINE = "chat", "again", "baseline"
+"""Lanes: the conversation, and the two of a measurement, the current mode once more and autoregressive decoding."""
 Sink = Callable[[Record], None]
 
 
@@ -103,7 +104,10 @@ class Session:
         self._run(self._again)
 
     def baseline(self) -> None:
-        """Run the last question autoregressively, same ids, settings and length, on a lane of its own."""
+        """Answer the last question in the current mode and autoregressively, same ids, settings and length, in turns.
+
+        Both have a lane of their own and nothing of it enters the conversation. Ends with Measured.
+        """
         self._run(self._measure)
 
     def race(self, modes: Sequence[str], text: str | None = None) -> None:
@@ -111,7 +115,7 @@ class Session:
 
         Nothing of it enters the conversation. Ends with a Compared record for each lane that has to agree, and Raced.
         """
-        self._run(lambda: self._race(tuple(modes), text))
+        self._run(lambda: self._race(modes, text))
 
     def stop(self) -> None:
         """End what runs at the next step; its text is kept."""
@@ -188,7 +192,7 @@ class Session:
         mode = self._mode or default_mode(has_draft="draft" in loaded.ready.modes)
         if mode not in loaded.ready.modes:
             raise UserError(f"mode {mode!r} cannot run: {loaded.ready.unavailable.get(mode, 'there is no such mode')}")
-        self._transcribers = {lane: Transcriber(loaded.pair.tokenizer, lane) for lane in (CHAT, BASELINE)}
+        self._transcribers = {CHAT: Transcriber(loaded.pair.tokenizer, CHAT)}
         self._mode = mode
         if loaded.store is not None:
             loaded.store.failed = self._learns_no_more
@@ -207,7 +211,9 @@ class Session:
         except UserError as error:
             self._sink(EndText(CHAT, End("error", sanitise(str(error)))))
             return
-        end = self._decode(CHAT, text, prompt, self.mode)
+        turn = Turn(prompt, self.mode, self._worker.lanes[CHAT].options)
+        self._sink(self._transcribers[CHAT].turn(turn, text))
+        end = self._worker.answer(CHAT, prompt)
         if end.reason == "error":
             return
         emitted = self._worker.lanes[CHAT].answer.emitted
@@ -231,40 +237,45 @@ class Session:
             self._answer(question, again=True)
 
     def _measure(self) -> None:
-        if self._loaded is None or self._asked is None or not self._asked.emitted:
-            return
-        options = replace(self._options, max_new_tokens=self._asked.emitted)
-        self._worker.lanes[BASELINE] = self._loaded.decoder("ar", options)
-        try:
-            with self._loaded.undisturbed():
-                self._decode(BASELINE, self._asked.question, self._asked.prompt, "ar")
-        finally:
-            del self._worker.lanes[BASELINE]
+        from .racing import REFERENCE
 
-    def _race(self, modes: tuple[str, ...], text: str | None) -> None:
-        loaded, asked = self._loaded, self._asked
-        if loaded is None or (text is None and asked is None):
+        asked = self._asked
+        if asked is not None and asked.emitted:
+            options = replace(self._options, max_new_tokens=asked.emitted)
+            lanes = {AGAIN: self.mode, BASELINE: REFERENCE}
+            self._side_by_side(lanes, options, lambda: asked.prompt, asked.question, Measured())
+
+    def _race(self, modes: Sequence[str], text: str | None) -> None:
+        asked = self._asked
+        lanes = {mode: mode for mode in modes}
+        if text is not None:
+            self._side_by_side(lanes, self._options, lambda: self._prompt(text), text, Raced())
+        elif asked is not None:
+            self._side_by_side(lanes, self._options, lambda: asked.prompt, asked.question, Raced())
+
+    def _side_by_side(
+        self,
+        lanes: Mapping[str, str],
+        options: Options,
+        prompt: Callable[[], tuple[int, ...]],
+        question: str,
+        over: Record,
+    ) -> None:
+        if self._loaded is None:
             return
         from .racing import race
 
         try:
-            prompt = asked.prompt if text is None and asked else self._prompt(text or "")
-            question = asked.question if text is None and asked else text or ""
-            with loaded.undisturbed():
-                race(loaded, self._worker, self._transcribers, self._sink, modes, self._options, prompt, question)
+            with self._loaded.undisturbed():
+                race(self._loaded, self._worker, self._transcribers, self._sink, lanes, options, prompt(), question)
         except UserError as error:
             self._sink(Note(sanitise(str(error))))
         self._running = False
-        self._sink(Raced())
-
-    def _decode(self, lane: str, question: str, prompt: tuple[int, ...], mode: str) -> End:
-        turn = Turn(prompt, mode, self._worker.lanes[lane].options)
-        self._sink(self._transcribers[lane].turn(turn, question))
-        return self._worker.answer(lane, prompt)
+        self._sink(over)
 
     def _emit(self, lane: str, event: Event) -> None:
         record = self._transcribers[lane](event)
-        if lane in (CHAT, BASELINE) and isinstance(event, End):
+        if lane == CHAT and isinstance(event, End):
             self._running = False
         self._sink(record)
 

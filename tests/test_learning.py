@@ -10,7 +10,7 @@ from spectui.engine.retrieval import datastore
 from spectui.engine.worker import Call
 from spectui.locations import datastores
 from spectui.models.choice import StoreChoice
-from spectui.record.events import EndText, Note, Raced, Ready, StepText
+from spectui.record.events import EndText, Measured, Note, Raced, Ready, StepText
 
 from .test_session import Talk
 
@@ -71,7 +71,7 @@ def test_comparisons_neither_learn_nor_see_their_own_answer(tmp_path):
         assert text == first
         assert len(steps(talk)) > alone / 2, "a rerun does not look up the answer that it repeats"
         talk.session.baseline()
-        talk.answer()
+        talk.until(Measured)
         talk.session.race(("ar", "sssd"))
         talk.seen.clear()
         talk.until(Raced)

@@ -8,8 +8,8 @@ from spectui.engine.drafters.registry import MODES
 from spectui.engine.options import Options, Sampling
 from spectui.metrics import Meter
 from spectui.models.choice import ModelChoice
-from spectui.record.events import EndText, Failed, PrefillText, Ready, StepText, SwitchText, TurnText
-from spectui.session import Session
+from spectui.record.events import EndText, Failed, Measured, PrefillText, Ready, StepText, TurnText
+from spectui.session import AGAIN, BASELINE, Session
 
 
 class Talk:
@@ -93,16 +93,23 @@ def test_rerun_gives_the_same_text_in_another_mode(talk):
     talk.session.switch("draft")
 
 
-def test_the_baseline_is_a_lane_of_its_own_with_the_same_text(talk):
+def test_a_measurement_has_lanes_of_its_own_in_turns_with_the_same_text(talk):
     talk.session.clear()
-    talk.session.ask("Hello!")
+    talk.session.switch("draft")
+    talk.session.ask("What is speculative decoding?")
     text, _ = talk.answer()
     talk.session.baseline()
-    again, _ = talk.answer()
-    assert again == text
-    lanes = {record.lane for record in talk.seen if not isinstance(record, SwitchText)}
-    assert lanes == {"baseline"}
-    assert all(not record.step.nodes for record in talk.seen if isinstance(record, StepText))
+    assert talk.session.busy
+    talk.seen.clear()
+    talk.until(Measured)
+    assert not talk.session.busy
+    lanes = {lane: [one for one in talk.seen if getattr(one, "lane", None) == lane] for lane in (AGAIN, BASELINE)}
+    assert sum(map(len, lanes.values())) == len(talk.seen) - 1
+    assert all(text_of(records) == text for records in lanes.values())
+    modes = {lane: {one.step.mode for one in records if isinstance(one, StepText)} for lane, records in lanes.items()}
+    assert modes == {AGAIN: {"draft"}, BASELINE: {"ar"}}
+    order = [record.lane for record in talk.seen if isinstance(record, StepText)]
+    assert order != sorted(order), "neither waits for the other's end"
 
 
 def test_temperature_and_seed_change_the_text_and_modes_do_not(talk):

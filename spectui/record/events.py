@@ -124,6 +124,11 @@ class Raced:
 
 
 @dataclass(frozen=True, slots=True)
+class Measured:
+    """A measurement against autoregressive decoding is over: both of its lanes have ended."""
+
+
+@dataclass(frozen=True, slots=True)
 class Note:
     """Something that a person should know now, in one line."""
 
@@ -142,5 +147,6 @@ Record = (
     | EndText
     | Compared
     | Raced
+    | Measured
     | Note
 )

@@ -18,7 +18,7 @@ from ..engine.errors import UserError
 from ..locations import conversations, log_file, shipped_themes, user_themes
 from ..models.sanitise import sanitise_line
 from ..record.events import Raced, Ready, Record
-from ..session import BASELINE, CHAT, Session
+from ..session import AGAIN, BASELINE, CHAT, Session
 from ..settings import Settings
 from .bridge import Bridge, Saver
 from .screens.chat import ChatScreen
@@ -166,7 +166,8 @@ class SpectuiApp(App[int]):
             yield SystemCommand(f"Mode: {mode.title}", mode.summary, lambda name=mode.name: self.chat.action_mode(name))
         yield SystemCommand("New conversation", "Forget what was said", self.chat.action_new)
         yield SystemCommand("Rerun", "Answer the last question again", self.chat.action_rerun)
-        yield SystemCommand("Measure AR", "Time autoregressive decoding of the same prompt", self.chat.action_baseline)
+        against = "Time the current mode and autoregressive decoding on the same prompt, in turns"
+        yield SystemCommand("Measure AR", against, self.chat.action_baseline)
         yield SystemCommand("View", "Clean, colour, trace", self.chat.action_view)
         yield SystemCommand("Export", "Write the conversation as Markdown", self.chat.action_export)
 
@@ -217,11 +218,21 @@ class SpectuiApp(App[int]):
 
 def of_race(record: Record) -> bool:
     """Whether a record belongs to a race and not to the chat."""
-    return isinstance(record, Raced) or getattr(record, "lane", CHAT) not in (CHAT, BASELINE)
+    return isinstance(record, Raced) or getattr(record, "lane", CHAT) not in (CHAT, AGAIN, BASELINE)
 
 
 def _new_file() -> Path:
     return conversations() / f"{datetime.now():%Y-%m-%d_%H%M%S_%f}.jsonl"
+
+
+def share_the_cores() -> None:
+    """Let the screen and the decode thread take turns fast, and let waiting threads sleep; before torch is loaded.
+
+    Threads of torch that wait for each other spin by default. Beside a screen that needs a core now and then, all but
+    the delayed one then burn theirs, and a step of a small model takes twice as long. A variable that is set is obeyed.
+    """
+    sys.setswitchinterval(SWITCH_INTERVAL)
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
 def run_app(settings: Settings, make: MakeSession, record: Path | None = None, race: RacePlan | None = None) -> int:
@@ -229,7 +240,7 @@ def run_app(settings: Settings, make: MakeSession, record: Path | None = None, r
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         instead = "compare PROMPT --headless" if race else "run PROMPT"
         raise UserError(f"this needs a terminal; use `spectui {instead}` in a pipe")
-    sys.setswitchinterval(SWITCH_INTERVAL)
+    share_the_cores()
     app = SpectuiApp(settings, make, record, race)
     try:
         code = app.run()

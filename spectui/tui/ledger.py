@@ -1,8 +1,10 @@
-"""What the screen remembers of a conversation: steps, numbers, the measured baseline."""
+"""What the screen remembers of a conversation: steps, numbers, the measured speed-up."""
 
+from ..engine.events import Turn
 from ..metrics import Meter, Numbers
-from ..record.events import EndText, PrefillText, Record, StepText, TurnText
+from ..record.events import EndText, PrefillText, Record, StepText, SwitchText, TurnText
 from ..run import summary
+from .measurement import Measurement
 
 REASONS = {
     "stopped": "stopped",
@@ -14,17 +16,14 @@ MOST_STEPS = 50_000
 
 
 class Ledger:
-    """Fed with the records of both lanes, in order."""
+    """Fed with the records of the chat's lane, in order; those of a measurement go to ``measurement``."""
 
     def __init__(self) -> None:
-        self.measuring = False
         self.can_measure = False
-        self._meter, self._reference = Meter(), Meter()
-        self._turn: TurnText | None = None
-        self._measured: TurnText | None = None
-        self._pending: TurnText | None = None
-        self._tokens: list[int] = []
-        self._reference_tokens: list[int] = []
+        self.measurement = Measurement()
+        self._meter = Meter()
+        self._turn: Turn | None = None
+        self._mode = ""
         self._answer = -1
         self._steps: dict[tuple[int, int], StepText] = {}
 
@@ -34,62 +33,27 @@ class Ledger:
         return self._meter.numbers
 
     @property
-    def baseline(self) -> Numbers | None:
-        """The numbers of a finished autoregressive run of the same prompt and sampling; None if there is none."""
-        if self._turn is None or self._measured is None or self.measuring:
-            return None
-        same = self._turn.turn.prompt == self._measured.turn.prompt
-        same = same and self._turn.turn.options.sampling == self._measured.turn.options.sampling
-        return self._reference.numbers if same else None
+    def speedup(self) -> float | None:
+        """Of the current mode against autoregressive decoding, on the latest prompt; None if it was not measured."""
+        return self.measurement.speedup(self._turn, self._mode) if self._turn is not None else None
 
     def feed(self, record: Record) -> None:
-        """Take in a record of the chat's lane."""
+        """Take in a record."""
         self._meter.feed(record)
         match record:
-            case TurnText():
-                self._turn = record
+            case TurnText(turn=turn):
+                self._turn, self._mode = turn, turn.mode
                 self._answer += 1
-                self._tokens = []
-            case PrefillText(prefill=prefill):
-                self._tokens = [prefill.token]
+            case PrefillText():
                 self.can_measure = True
             case StepText(step=step):
-                self._tokens += [token.token for token in step.emitted]
                 self._steps[self._answer, step.index] = record
                 if len(self._steps) > MOST_STEPS:
                     del self._steps[next(iter(self._steps))]
+            case SwitchText(switch=switch):
+                self._mode = switch.mode
             case EndText(end=end):
                 self.can_measure = self.can_measure and end.reason != "error"
-
-    def feed_baseline(self, record: Record) -> str | None:
-        """Take in a record of the baseline's lane; at its end, what it showed in one line."""
-        self._reference.feed(record)
-        match record:
-            case TurnText():
-                self._measured, self._reference_tokens = None, []
-                self._pending = record
-            case PrefillText(prefill=prefill):
-                self._reference_tokens = [prefill.token]
-            case StepText(step=step):
-                self._reference_tokens += [token.token for token in step.emitted]
-            case EndText(end=end):
-                self.measuring = False
-                if end.reason == "stopped":
-                    return "measurement stopped"
-                if end.reason == "error":
-                    return f"the measurement failed: {end.message}"
-                self._measured = self._pending
-                return self._verdict()
-        return None
-
-    def _verdict(self) -> str:
-        pairs = zip(self._tokens, self._reference_tokens, strict=False)
-        place = next((index for index, (a, b) in enumerate(pairs) if a != b), None)
-        if place is None and len(self._tokens) != len(self._reference_tokens):
-            place = min(len(self._tokens), len(self._reference_tokens))
-        speedup = self.numbers.speedup(self.baseline)
-        times = f"×{speedup:.2f} against AR" if speedup else "too short to compare"
-        return f"same text as AR ✓   {times}" if place is None else f"text differs from AR at token {place}   {times}"
 
     def step(self, answer: int, index: int) -> StepText | None:
         """A step of an answer, as long as it is remembered."""

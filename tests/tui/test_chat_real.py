@@ -1,6 +1,8 @@
 """The real app with the real demo pair, driven by keys."""
 
 import asyncio
+import os
+import sys
 from time import perf_counter
 
 import pytest
@@ -9,6 +11,7 @@ from textual.events import Key
 from spectui.locations import conversations
 from spectui.record.trace import read_trace
 from spectui.settings import Settings
+from spectui.tui.app import share_the_cores
 
 from .helpers import running, say, wait_until
 
@@ -109,15 +112,19 @@ async def test_the_baseline_gives_a_measured_speedup_and_can_be_stopped():
     async with running() as (app, pilot):
         await say(pilot, "What is speculative decoding?")
         await ended(app, pilot)
-        assert app.chat.ledger.baseline is None
+        assert app.chat.ledger.speedup is None
         assert "f9 measures AR" in screen_text(app)
         await pilot.press("f9")
-        await wait_until(pilot, lambda: app.chat.ledger.baseline is not None)
-        assert app.chat.ledger.numbers.speedup(app.chat.ledger.baseline) > 0
+        await wait_until(pilot, lambda: app.chat.ledger.speedup is not None)
+        assert app.chat.ledger.speedup > 0
         await wait_until(pilot, lambda: "vs AR" in screen_text(app))
+        await pilot.press("f2")
+        await wait_until(pilot, lambda: app.chat.ledger.speedup is None)
+        await pilot.press("f3")
+        await wait_until(pilot, lambda: app.chat.ledger.speedup is not None)
         await pilot.press("f9")
         await pilot.press("escape")
-        await wait_until(pilot, lambda: not app.chat.ledger.measuring)
+        await wait_until(pilot, lambda: not app.chat.ledger.measurement.running)
 
 
 @pytest.mark.parametrize("size", [(20, 5), (60, 20), (80, 24), (200, 50)])
@@ -321,3 +328,11 @@ async def test_sssd_shows_its_sources_and_says_when_it_drafts_nothing():
         assert str(pill.tooltip).startswith("nothing was drafted: ")
         app.chat.mode_bar.show_idle(None)
         await wait_until(pilot, lambda: "SSSD idle" not in screen_text(app), timeout=5)
+
+
+@pytest.mark.parametrize(("said", "kept"), [({}, "PASSIVE"), ({"OMP_WAIT_POLICY": "ACTIVE"}, "ACTIVE")])
+def test_waiting_threads_sleep_unless_somebody_wants_them_to_spin(monkeypatch, said, kept):
+    monkeypatch.setattr(os, "environ", said)
+    monkeypatch.setattr(sys, "setswitchinterval", lambda seconds: None)
+    share_the_cores()
+    assert os.environ == {"OMP_WAIT_POLICY": kept}

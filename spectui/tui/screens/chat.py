@@ -18,6 +18,7 @@ from ...record.events import (
     EndText,
     Failed,
     Loading,
+    Measured,
     Note,
     PrefillText,
     Ready,
@@ -26,12 +27,14 @@ from ...record.events import (
     SwitchText,
     TurnText,
 )  # fmt: skip
+from ...session import CHAT
 from ...settings import VIEWS, Settings
 from ..bridge import TICK, Bridge
 from ..ledger import Ledger
 from ..mode_keys import MODE_BINDINGS
 from ..widgets.examples import Examples
-from ..widgets.panes import MetricBar, ModeBar, Pill
+from ..widgets.metric_bar import MetricBar
+from ..widgets.mode_bar import ModeBar, Pill
 from ..widgets.prompt import History, Prompt
 from ..widgets.step_pane import StepPane
 from ..widgets.tape import Tape
@@ -151,8 +154,8 @@ class ChatScreen(Screen[None]):
     def apply(self, records: list[Record]) -> None:
         """Take in a batch of records, in order."""
         for record in records:
-            if getattr(record, "lane", "chat") == "baseline":
-                self._baseline(record)
+            if isinstance(record, Measured) or getattr(record, "lane", CHAT) != CHAT:
+                self._measured(record)
             else:
                 self._chat(record)
 
@@ -218,11 +221,11 @@ class ChatScreen(Screen[None]):
         self.transcript.error(f"{message}\nctrl+q leaves")
         self._show_header()
 
-    def _baseline(self, record: Record) -> None:
-        verdict = self.ledger.feed_baseline(record)
+    def _measured(self, record: Record) -> None:
+        verdict = self.ledger.measurement.feed(record)
         if verdict:
             self.notify(verdict, markup=False)
-        if isinstance(record, EndText | PrefillText):
+        if isinstance(record, Measured):
             self._show_numbers()
 
     # -- read-outs
@@ -233,7 +236,8 @@ class ChatScreen(Screen[None]):
 
     def _show_numbers(self) -> None:
         ledger = self.ledger
-        self.metric_bar.show(ledger.numbers, ledger.baseline, ledger.measuring, self.transcript.follow, key="f9")
+        measuring = ledger.measurement.running
+        self.metric_bar.show(ledger.numbers, ledger.speedup, measuring, self.transcript.follow, key="f9")
 
     @on(Transcript.StepSelected)
     def _step_selected(self, event: Transcript.StepSelected) -> None:
@@ -331,11 +335,11 @@ class ChatScreen(Screen[None]):
         self.notify(f"view: {self.transcript.view}", timeout=2)
 
     def action_baseline(self) -> None:
-        """Measure autoregressive decoding of the same prompt."""
+        """Measure the current mode against autoregressive decoding of the same prompt."""
         if self.busy or not self.ledger.can_measure:
             self.notify("ask something first, and let the answer end", timeout=3)
             return
-        self.ledger.measuring = True
+        self.ledger.measurement.begin()
         self.session.baseline()
         self._show_numbers()
 

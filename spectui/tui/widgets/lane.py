@@ -10,7 +10,7 @@ from textual.widgets import Static
 from ...bench.race_book import LaneBook
 from ...engine.drafters.registry import MODES
 from ...record.events import EndText, PrefillText, Record, StepText, TurnText
-from .panes import BLOCKS
+from .metric_bar import BLOCKS
 from .transcript import Transcript
 
 ORDINALS = {1: "1st", 2: "2nd", 3: "3rd", 4: "4th", 5: "5th", 6: "6th"}

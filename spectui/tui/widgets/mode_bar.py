@@ -1,7 +1,6 @@
-"""The small read-outs around the transcript: modes and numbers."""
+"""The modes, one of them chosen, and why others cannot run."""
 
 from collections.abc import Mapping
-from typing import Any
 
 from textual.app import ComposeResult
 from textual.containers import Horizontal
@@ -11,10 +10,7 @@ from textual.message import Message
 from textual.widgets import Static
 
 from ...engine.drafters.registry import Mode
-from ...metrics import Numbers
 from ..mode_keys import MODE_KEYS
-
-BLOCKS = " ▁▂▃▄▅▆▇█"
 
 
 class Pill(Static):
@@ -85,41 +81,3 @@ class ModeBar(Horizontal):
             name = pill.mode.name
             mine = name == self.current
             pill.show(mine, mine and self.waiting, self.unavailable.get(name), self.idle if mine else None)
-
-
-class MetricBar(Static):
-    """The numbers of the answer; unknown is –, a speed-up only against a measured run."""
-
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(markup=False, **kwargs)
-        self.rates: list[float] = []
-
-    def show(self, numbers: Numbers, baseline: Numbers | None, measuring: bool, follow: bool, key: str) -> None:
-        """Draw the numbers."""
-        narrow = self.app.size.width < 60
-        rate = numbers.tokens_per_second if numbers.emitted > 10 or numbers.decode_ms > 250 else None
-        share = numbers.acceptance_rate
-        accepted = f"{numbers.accepted}/{numbers.drafted}" if numbers.drafted else "–"
-        parts: list[Any] = [
-            (f"{rate:.0f} tok/s" if rate else "– tok/s", "bold"),
-            f"  acc {accepted}{f' {share:.0%}' if share is not None else ''}",
-        ]
-        if not narrow:
-            speedup = numbers.speedup(baseline)
-            against = (
-                f"×{speedup:.2f} vs AR" if speedup else "measuring AR…" if measuring else f"× – ({key} measures AR)"
-            )
-            per = numbers.tokens_per_step
-            first = f"{numbers.ttft_ms:.0f} ms" if numbers.ttft_ms is not None else "–"
-            parts.insert(1, (f" {self._bars()}", "$token-accepted"))
-            parts += [f"  {per:.2f} tok/pass" if per else "  – tok/pass", f"  TTFT {first}", f"  {against}"]
-            parts.append(("" if follow else "   ↓ more (end follows)", "$text-warning"))
-        self.update(Content.assemble(*parts), layout=False)
-
-    def note(self, tokens: int) -> None:
-        """Remember how many tokens a step gave, for the bars."""
-        self.rates = [*self.rates[-15:], float(tokens)]
-
-    def _bars(self) -> str:
-        """Tokens of the last 16 steps on a fixed scale: a full block is 8 or more."""
-        return "".join(BLOCKS[min(8, int(value))] for value in self.rates)

@@ -1,0 +1,61 @@
+"""The measured speed-up: the current mode and autoregressive decoding answer one prompt in turns."""
+
+from dataclasses import replace
+
+from ..bench.race_book import RaceBook
+from ..engine.drafters.registry import MODES
+from ..engine.events import Turn
+from ..record.events import EndText, Measured, Record, TurnText
+from ..session import AGAIN, BASELINE
+
+
+class Measurement:
+    """The latest measurement, from the records of its two lanes, in order."""
+
+    def __init__(self) -> None:
+        self.running = False
+        self._turn: Turn | None = None
+        self._book = RaceBook()
+        self._failure: str | None = None
+
+    def begin(self) -> None:
+        """One was asked for; what the one before showed is forgotten."""
+        self.__init__()  # type: ignore[misc]
+        self.running = True
+
+    def speedup(self, turn: Turn, mode: str) -> float | None:
+        """Of ``mode`` against autoregressive decoding for a turn like this; None if it was not measured."""
+        if self.running or self._turn is None or self._turn.mode != mode:
+            return None
+        same = turn.prompt == self._turn.prompt
+        same = same and replace(turn.options, max_new_tokens=self._turn.options.max_new_tokens) == self._turn.options
+        return self._speedup if same else None
+
+    @property
+    def _speedup(self) -> float | None:
+        return next(iter(self._book.speedups(AGAIN, BASELINE)), None)
+
+    def feed(self, record: Record) -> str | None:
+        """Take in a record; at the end of the measurement, what it showed in one line."""
+        self._book.feed(record)
+        match record:
+            case TurnText(lane=lane, turn=turn) if lane == AGAIN:
+                self._turn = turn
+            case EndText(end=end) if end.reason in ("stopped", "error"):
+                self._failure = f"the measurement failed: {end.message}" if end.message else "measurement stopped"
+            case Measured():
+                self.running = False
+                return self._verdict()
+        return None
+
+    def _verdict(self) -> str | None:
+        if self._failure or self._turn is None:
+            self._turn = None
+            return self._failure
+        from ..same_text import difference
+
+        mine, reference = (self._book.lanes[lane].tokens for lane in (AGAIN, BASELINE))
+        place, speedup = difference(mine, reference), self._speedup
+        times = f"×{speedup:.2f} against AR, step by step in turns" if speedup else "too short to compare"
+        text = "same text ✓" if place is None else f"text differs at token {place}"
+        return f"{MODES[self._turn.mode].title}: {times}   {text}"

@@ -1,0 +1,79 @@
+"""The numbers of the answer in one line, as many as there is room for."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from textual.content import Content
+from textual.widgets import Static
+
+from ...metrics import Numbers
+
+BLOCKS = " ▁▂▃▄▅▆▇█"
+STEPS = 16
+"""Steps whose tokens are drawn as bars."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One of the numbers; those of low rank stay longest as room gets less, ``room`` is the least that one takes."""
+
+    rank: int
+    text: str
+    room: int
+    style: str = ""
+
+    @property
+    def content(self) -> Content:
+        """What is drawn."""
+        return Content.styled(self.text, self.style)
+
+
+def fitting(parts: Sequence[Part], width: int) -> list[Part]:
+    """The most important parts that stand in ``width`` cells side by side, in their order."""
+    kept = list(parts)
+    while len(kept) > 1 and sum(max(part.room, len(part.text)) + 2 for part in kept) - 2 > width:
+        kept.remove(max(kept, key=lambda part: part.rank))
+    return kept
+
+
+class MetricBar(Static):
+    """The numbers of the answer; unknown is –, a speed-up only against a measured run."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(markup=False, **kwargs)
+        self.rates: list[float] = []
+        self._parts: list[Part] = []
+
+    def show(self, numbers: Numbers, speedup: float | None, measuring: bool, follow: bool, key: str) -> None:
+        """Draw the numbers that fit; the width of a number does not decide which ones do."""
+        rate = numbers.tokens_per_second if numbers.emitted > 10 or numbers.decode_ms > 250 else None
+        share, per = numbers.acceptance_rate, numbers.tokens_per_step
+        accepted = f"{numbers.accepted}/{numbers.drafted}" if numbers.drafted else "–"
+        first = f"{numbers.ttft_ms:.0f} ms" if numbers.ttft_ms is not None else "–"
+        against = f"×{speedup:.2f} vs AR" if speedup else "measuring AR…" if measuring else f"× – ({key} measures AR)"
+        parts: list[Part] = [
+            Part(0, f"{rate:.0f} tok/s" if rate else "– tok/s", 10, "bold"),
+            Part(5, self._bars(), STEPS, "$token-accepted"),
+            Part(3, f"acc {accepted}{f' {share:.0%}' if share is not None else ''}", 16),
+            Part(4, f"{per:.2f} tok/pass" if per else "– tok/pass", 14),
+            Part(6, f"TTFT {first}", 10),
+            Part(2, against, 12),
+        ]
+        if not follow:
+            parts.append(Part(1, "↓ more (end follows)", 20, "$text-warning"))
+        self._parts = parts
+        self.on_resize()
+
+    def on_resize(self) -> None:
+        """Draw what fits."""
+        shown = fitting(self._parts, self.size.width)
+        self.update(Content("  ").join(part.content for part in shown), layout=False)
+
+    def note(self, tokens: int) -> None:
+        """Remember how many tokens a step gave, for the bars."""
+        self.rates = [*self.rates[1 - STEPS :], float(tokens)]
+
+    def _bars(self) -> str:
+        """Tokens of the last steps on a fixed scale: a full block is 8 or more."""
+        return "".join(BLOCKS[min(8, int(value))] for value in self.rates)
