@@ -91,7 +91,7 @@ CPU = Recipe(
         Stage(Schedule(tokens=17_000_000), _FIRST),
         Stage(
             Schedule(
-                tokens=18_000_000, decay=0.7, copies=0.12, copies_until=0.6, asked=0, rates=Rates(0.009, 0.006, 0.001)
+                tokens=16_000_000, decay=0.7, copies=0.12, copies_until=0.6, asked=0, rates=Rates(0.009, 0.006, 0.001)
             ),
             _SECOND,
         ),

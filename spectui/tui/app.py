@@ -225,22 +225,12 @@ def _new_file() -> Path:
     return conversations() / f"{datetime.now():%Y-%m-%d_%H%M%S_%f}.jsonl"
 
 
-def share_the_cores() -> None:
-    """Let the screen and the decode thread take turns fast, and let waiting threads sleep; before torch is loaded.
-
-    Threads of torch that wait for each other spin by default. Beside a screen that needs a core now and then, all but
-    the delayed one then burn theirs, and a step of a small model takes twice as long. A variable that is set is obeyed.
-    """
-    sys.setswitchinterval(SWITCH_INTERVAL)
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-
-
 def run_app(settings: Settings, make: MakeSession, record: Path | None = None, race: RacePlan | None = None) -> int:
     """Open the chat, or the race over it; the exit code is 1 if the model could not be loaded."""
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         instead = "compare PROMPT --headless" if race else "run PROMPT"
         raise UserError(f"this needs a terminal; use `spectui {instead}` in a pipe")
-    share_the_cores()
+    sys.setswitchinterval(SWITCH_INTERVAL)
     app = SpectuiApp(settings, make, record, race)
     try:
         code = app.run()

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from threading import Event
+from threading import Event, current_thread
 
 import pytest
 
@@ -208,6 +208,20 @@ def test_a_frozen_reader_sees_neither_what_comes_later_nor_its_own_prompt(store)
     assert frozen.snapshot(PROMPT).look_up([7, 8], 1) == []
     assert {row for row, _ in frozen.snapshot([6]).look_up([7, 8], 1)} == {(9,)}
     assert {row for row, _ in live.frozen().snapshot([6]).look_up([7, 8], 1)} == {(9,), (5,)}
+
+
+def test_what_sorts_has_ended_when_an_answer_is_learnt(store, monkeypatch):
+    live, _ = live_of(store)
+    sorting = []
+    learn = store.learn
+    monkeypatch.setattr(store, "learn", lambda texts: (sorting.append(current_thread()), learn(texts)))
+    live.learn(PROMPT, [7, 8, 9])
+    deadline = time.monotonic() + 10
+    while not live.indexes and time.monotonic() < deadline:
+        time.sleep(0.01)
+    sorting[0].join(1)
+    assert not sorting[0].is_alive(), "its team of OpenMP threads would slow down every later pass"
+    assert live.close(10)
 
 
 def test_nothing_is_kept_when_learning_is_off(store):

@@ -1,8 +1,6 @@
 """The real app with the real demo pair, driven by keys."""
 
 import asyncio
-import os
-import sys
 from time import perf_counter
 
 import pytest
@@ -11,7 +9,6 @@ from textual.events import Key
 from spectui.locations import conversations
 from spectui.record.trace import read_trace
 from spectui.settings import Settings
-from spectui.tui.app import share_the_cores
 
 from .helpers import running, say, wait_until
 
@@ -328,11 +325,3 @@ async def test_sssd_shows_its_sources_and_says_when_it_drafts_nothing():
         assert str(pill.tooltip).startswith("nothing was drafted: ")
         app.chat.mode_bar.show_idle(None)
         await wait_until(pilot, lambda: "SSSD idle" not in screen_text(app), timeout=5)
-
-
-@pytest.mark.parametrize(("said", "kept"), [({}, "PASSIVE"), ({"OMP_WAIT_POLICY": "ACTIVE"}, "ACTIVE")])
-def test_waiting_threads_sleep_unless_somebody_wants_them_to_spin(monkeypatch, said, kept):
-    monkeypatch.setattr(os, "environ", said)
-    monkeypatch.setattr(sys, "setswitchinterval", lambda seconds: None)
-    share_the_cores()
-    assert os.environ == {"OMP_WAIT_POLICY": kept}

@@ -1,6 +1,7 @@
 """The datastore of a running program: what can be looked up now, and a thread that learns finished answers."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from queue import Empty, SimpleQueue
 from threading import Event, Thread
 
@@ -81,7 +82,7 @@ class LiveStore:
                 ended = None in waiting
             texts = [text for text in waiting if text is not None]
             if texts and self.learns:
-                self._take_in(texts)
+                briefly(partial(self._take_in, texts))
 
     def _take_in(self, texts: Sequence[Text]) -> None:
         try:
@@ -90,3 +91,15 @@ class LiveStore:
         except (OSError, UserError) as error:
             self.learns = False
             self.failed(f"the datastore learns no more in this session: {reason_of(error)}")
+
+
+def briefly(work: Callable[[], None]) -> None:
+    """Do something in a thread that ends with it.
+
+    Sorting suffixes brings a team of OpenMP threads into being, which lasts as long as the thread that sorts. While
+    there are more of them than cores, the threads of the model's passes no longer wait for each other awake but asleep,
+    and a pass of a small model takes more than twice as long.
+    """
+    thread = Thread(target=work, name="index", daemon=True)
+    thread.start()
+    thread.join()
