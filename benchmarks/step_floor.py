@@ -119,6 +119,7 @@ def passes(loaded: Loaded, choice: ModelChoice, rounds: int, context: int) -> li
     return made
 
 
+@torch.inference_mode()
 def loop(loaded: Loaded, mode: str) -> dict[str, float]:
     """A step of the whole loop, its forward, its drafting, and what is left, in milliseconds (medians)."""
     spent = [0.0]

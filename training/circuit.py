@@ -137,7 +137,12 @@ def _induction_head(model: Llama, batch: Batch, heads: _Heads, code: _Code, at: 
 
 @torch.no_grad()
 def build_circuit(model: Llama, rows: Rows, seed: int, count: int = 12) -> None:
-    """Build the circuit into a fresh model, fitted on the first ``count`` rows, two of them repeated tokens."""
+    """Build the circuit into a fresh model, fitted on the first ``count`` rows, two of them repeated tokens.
+
+    It takes two layers; a model of one is left as it is.
+    """
+    if model.shape.layers < 2:
+        return
     torch.manual_seed(seed)
     some = rows.take(np.arange(min(count, len(rows))))
     repeat_tokens(some, 2, np.random.default_rng(seed), model.embed_tokens.num_embeddings)

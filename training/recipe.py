@@ -86,7 +86,7 @@ _SECOND = Corpus(
 # What two CPU cores with bfloat16 instructions finish in some three hours.
 CPU = Recipe(
     target=Shape(width=256, layers=10, heads=4, inner=640),
-    draft=Shape(width=128, layers=2, heads=4, inner=352),
+    draft=Shape(width=128, layers=1, heads=4, inner=352),
     target_stages=(
         Stage(Schedule(tokens=17_000_000), _FIRST),
         Stage(

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from time import perf_counter
 from typing import Protocol
 
+from ..engine.inference import inference
 from ..engine.options import Options
 from ..engine.retrieval.private import PrivateStore
 from ..engine.retrieval.snapshot import Reader
@@ -78,6 +79,7 @@ class ModeLane:
         """Learn no more."""
         self._learns = False
 
+    @inference
     def answer(self, prompt: Sequence[int]) -> Answered:
         """Decode to the end; raises UserError if the prompt does not fit."""
         start = perf_counter()

@@ -41,17 +41,20 @@ class Limits:
 def cut(answer: Answer, new: Sequence[int], limits: Limits, most: int) -> tuple[int, Reason | None]:
     """How many of the ``new`` tokens stay, at least one, and why the answer ends there if it does.
 
-    ``most`` is the length that the answer may reach. The earliest of EOS, stop string, length and full context wins.
+    ``most`` is the length that the answer may reach. The earliest of EOS, stop string, length and full context wins,
+    of two at the same place the one named first.
     """
     done = len(answer.tokens) - answer.prompt_length
-    ends: list[tuple[int, int, Reason]] = []
-    eos = next((index for index, token in enumerate(new) if token in limits.eos), None)
-    if eos is not None:
-        ends.append((eos + 1, 0, "eos"))
-    kept = limits.stop([*answer.emitted, *new], done)
-    if kept is not None:
-        ends.append((max(1, kept - done), 1, "stop"))
-    ends.append((max(1, most - done), 2, "length"))
-    ends.append((max(1, limits.context - len(answer.tokens)), 3, "context"))
-    count, _, reason = min(ends)
+    count: int
+    reason: Reason
+    count, reason = max(1, limits.context - len(answer.tokens)), "context"
+    if (length := max(1, most - done)) <= count:
+        count, reason = length, "length"
+    if limits.stop is not no_stop:
+        kept = limits.stop([*answer.emitted, *new], done)
+        if kept is not None and max(1, kept - done) <= count:
+            count, reason = max(1, kept - done), "stop"
+    for index, token in enumerate(new[:count]):
+        if token in limits.eos:
+            return index + 1, "eos"
     return (count, reason) if count <= len(new) else (len(new), None)

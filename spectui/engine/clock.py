@@ -69,7 +69,7 @@ class Stopwatch:
         self.laps[name] = (self._last, end)
         self._last = end
 
-    def length(self, name: str) -> float:
-        """Milliseconds of a lap; 0 if there was none."""
-        start, end = self.laps.get(name, (0.0, 0.0))
-        return end - start
+    @property
+    def lengths(self) -> list[float]:
+        """Milliseconds of each lap."""
+        return [end - start for start, end in self.laps.values()]

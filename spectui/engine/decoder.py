@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import starmap
 
 from torch import Tensor
 
@@ -191,7 +192,8 @@ class Decoder:
             raise
         beside = job.join() if job is not None else None
         watch.lap("wait")
-        tokens = [*(tree.tokens[node] for node in verdict.path), verdict.token]
+        tokens = [tree.tokens[node] for node in verdict.path]
+        tokens.append(verdict.token)
         kept, end = cut(self.answer, tokens, self.limits, self.options.max_new_tokens)
         self._cache.commit([0, *(node + 1 for node in verdict.path[: kept - 1])])
         watch.lap("commit")
@@ -260,15 +262,10 @@ class Decoder:
         beside: tuple[int, int] | None,
         branches: Branches | None,
     ) -> Step:
-        fates = _fates(tree, verdict.path, len(emitted))
-        nodes = tuple(
-            Node(*drafted)
-            for drafted in zip(tree.tokens, tree.parents, tree.sources, tree.probabilities, fates, strict=True)
-        )
+        nodes = _nodes(tree, verdict.path, len(emitted)) if len(tree) else ()
         top = self._top(tree, verdict, out) if self.inspect else None
-        watch.lap("record")
         wall = watch.now()
-        draft, verify, wait, commit = (watch.length(name) for name in ("draft", "verify", "wait", "commit"))
+        draft, verify, wait, commit = watch.lengths
         other = max(0.0, wall - draft - verify - wait - commit)
         spans = [Span(name, *watch.laps[name]) for name in ("draft", "verify")]
         if beside is not None:
@@ -280,7 +277,7 @@ class Decoder:
             position=len(self.answer.tokens) - 1,
             time_ms=self.clock.stamp(wall),
             nodes=nodes,
-            accepted=fates.count("accepted"),
+            accepted=min(len(verdict.path), len(emitted)),
             emitted=tuple(map(Emitted, emitted, _kinds(nodes, verdict, len(emitted)))),
             ms=Times(draft, verify, commit, other, wall),
             spans=tuple(spans),
@@ -297,6 +294,11 @@ class Decoder:
         values, ids = (logits / temperature).softmax(-1).topk(min(5, logits.shape[-1]), -1)
         pairs = zip(ids.tolist(), values.tolist(), strict=True)
         return tuple(tuple(zip(row, shares, strict=True)) for row, shares in pairs)
+
+
+def _nodes(tree: DraftTree, path: Sequence[int], emitted: int) -> tuple[Node, ...]:
+    drafted = zip(tree.tokens, tree.parents, tree.sources, tree.probabilities, _fates(tree, path, emitted), strict=True)
+    return tuple(starmap(Node, drafted))
 
 
 def _fates(tree: DraftTree, path: Sequence[int], emitted: int) -> list[Fate]:

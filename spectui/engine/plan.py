@@ -78,10 +78,10 @@ class Plan:
         if len(self._proposed):
             self._draft_ms += 0.1 * (step.ms.draft - self._draft_ms)
             self.gate.cheap = self._draft_ms < CHEAP * self.cost.verify_ms(1)
+            self.calibration.learn(self._proposed, [emitted.token for emitted in step.emitted])
+            self._proposed = DraftTree()
         if not beside:
             self.cost.note(len(step.nodes) + 1, step.ms.verify)
-        self.calibration.learn(self._proposed, [emitted.token for emitted in step.emitted])
-        self._proposed = DraftTree()
         alone = self.cost.verify_ms(1) if beside else self.cost.plain_ms(len(step.nodes) + 1, step.ms.verify)
         plain = alone + step.ms.commit + step.ms.other
         self.gate.note(len(step.emitted), step.ms.wall, plain if self.cost else 0.0)

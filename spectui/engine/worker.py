@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from threading import Thread
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from .errors import UserError
 from .events import Changed, End, Event, Reason, Switch
@@ -15,6 +15,8 @@ from .race import Race
 if TYPE_CHECKING:
     from .decoder import Decoder
 
+P = ParamSpec("P")
+R = TypeVar("R")
 OUT_OF_MEMORY = "out of memory; start a new conversation, shorten the prompt, or use a smaller model or draft"
 
 
@@ -95,7 +97,7 @@ class Worker:
         self._stop = False
         decoder = self.lanes[lane]
         try:
-            end = End(self._decode(lane, decoder, prompt))
+            end = End(_inferring(self._decode)(lane, decoder, prompt))
         except Exception as error:
             if not isinstance(error, UserError):
                 decoder.forget()
@@ -111,7 +113,7 @@ class Worker:
         self._stop = False
         race = Race({lane: self.lanes[lane] for lane in lanes}, self._emit, self._stopped)
         try:
-            race.run(prompt, together)
+            _inferring(race.run)(prompt, together)
         except Exception as error:
             for lane in race.clocks or lanes:
                 self._emit(lane, self._failure(error))
@@ -172,6 +174,13 @@ class Worker:
             case Change(lane, options) if lane in self.lanes:
                 self.lanes[lane].set_options(options)
                 self._emit(lane, Changed(options, self.lanes[lane].steps))
+
+
+def _inferring(function: Callable[P, R]) -> Callable[P, R]:
+    """The function in inference mode, entered once an answer and not once a step; torch is loaded by now."""
+    from .inference import inference
+
+    return inference(function)
 
 
 def is_out_of_memory(error: BaseException) -> bool:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from ..engine.answer import no_stop
 from .template import PLAIN_STOPS, has_template
 
 
@@ -29,8 +30,4 @@ class StopStrings:
 
 def stop_cut(tokenizer: Any) -> Callable[[Sequence[int], int], int | None]:
     """Where an answer of this tokenizer's model has to stop besides its end token."""
-    return _never if has_template(tokenizer) else StopStrings(tokenizer, PLAIN_STOPS)
-
-
-def _never(answer: Sequence[int], new: int) -> int | None:
-    return None
+    return no_stop if has_template(tokenizer) else StopStrings(tokenizer, PLAIN_STOPS)
