@@ -2,7 +2,7 @@
 
     python -m benchmarks.report FOLDER [--quick] [--only NAME ...]
 
-FOLDER gets report.md, report.json and bench.svg. Nothing else should run on the machine meanwhile; it takes some eleven
+FOLDER gets report.md, report.json and bench.svg. Nothing else should run on the machine meanwhile; it takes some sixteen
 minutes, with --quick some four. A benchmark that fails is named in the report, and the exit code is 1.
 """
 

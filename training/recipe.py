@@ -25,7 +25,10 @@ class Rates:
 
 @dataclass(frozen=True)
 class Corpus:
-    """Which conversations are made: how many, from what seed, and the families that get another share than their own."""
+    """Which conversations are made: how many, from what seed, and the families that get another share than their own.
+
+    Different corpora of a recipe have different seeds: their rows are kept under them.
+    """
 
     conversations: int
     seed: int = 7
