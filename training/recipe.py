@@ -85,8 +85,16 @@ _SECOND = Corpus(
     weights={"subject": 9, "talk": 7, "general": 4, "mention": 8, "lookup": 8, "echo": 8, "copy": 6, "rewrite": 20, "list": 13,
              "records": 7, "sums": 16, "word problem": 13, "write code": 2, "explain code": 1, "story": 2, "translate": 5},
 )  # fmt: skip
+# Short tasks of one skill, and the families that need it.
+_THIRD = Corpus(
+    conversations=90_000,
+    seed=13,
+    weights={"subject": 8, "talk": 6, "general": 4, "extract": 13, "mention": 6, "lookup": 7, "echo": 8, "copy": 6, "rewrite": 22,
+             "list": 9, "records": 7, "sums": 6, "word problem": 6, "write code": 3, "code edit": 16, "explain code": 2, "story": 2,
+             "translate": 5, "drill": 22},
+)  # fmt: skip
 
-# What two CPU cores with bfloat16 instructions finish in some two and a half hours.
+# What two CPU cores with bfloat16 instructions finish in some four hours.
 CPU = Recipe(
     target=Shape(width=256, layers=10, heads=4, inner=640),
     draft=Shape(width=128, layers=2, heads=4, inner=352),
@@ -98,12 +106,18 @@ CPU = Recipe(
             ),
             _SECOND,
         ),
+        Stage(
+            Schedule(
+                tokens=18_000_000, decay=0.8, copies=0.04, copies_until=0.4, asked=0, rates=Rates(0.009, 0.006, 0.001)
+            ),
+            _THIRD,
+        ),
     ),
     draft_stages=(Stage(Schedule(tokens=3_000_000, rates=Rates(0.015, 0.01, 0.001)), _FIRST),),
 )
 
 # About a billion tokens for a target of 21 million parameters: a matter of one large GPU.
-_LARGE = Corpus(conversations=1_500_000)
+_LARGE = Corpus(conversations=1_500_000, weights={"drill": 8})
 GPU = Recipe(
     target=Shape(width=384, layers=12, heads=6, inner=1024),
     draft=Shape(width=192, layers=2, heads=4, inner=512),

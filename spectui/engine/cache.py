@@ -75,16 +75,21 @@ class KVCache:
             self.values = torch.zeros_like(self.keys)
         return self.keys, self.values
 
-    @inference
     def commit(self, rows: Sequence[int]) -> None:
         """Keep these scratch rows (ascending, 0 the first), close up behind ``length``, drop the others."""
         kept = len(rows)
-        if list(rows) != list(range(kept)) and self.keys is not None and self.values is not None:
-            index = torch.tensor(rows, device=self.keys.device) + self.length
-            for buffer in (self.keys, self.values):
-                buffer[..., self.length : self.length + kept, :] = buffer.index_select(-2, index)
+        if kept and rows[-1] != kept - 1:
+            self._close_up(rows)
         self.length += kept
         self.scratch = 0
+
+    @inference
+    def _close_up(self, rows: Sequence[int]) -> None:
+        if self.keys is None or self.values is None:
+            return
+        index = torch.tensor(rows, device=self.keys.device) + self.length
+        for buffer in (self.keys, self.values):
+            buffer[..., self.length : self.length + len(rows), :] = buffer.index_select(-2, index)
 
     def truncate(self, length: int) -> int:
         """Forget all rows from ``length`` on; return how many are left."""

@@ -3,6 +3,8 @@
 from time import perf_counter_ns
 from typing import Protocol
 
+from .step import Span
+
 
 class Clock(Protocol):
     """Tells the time that an event is stamped with."""
@@ -53,7 +55,7 @@ class Stopwatch:
     def __init__(self) -> None:
         self._begin = perf_counter_ns()
         self._last = 0.0
-        self.laps: dict[str, tuple[float, float]] = {}
+        self.laps: dict[str, Span] = {}
 
     def now(self) -> float:
         """Milliseconds since the beginning."""
@@ -66,10 +68,10 @@ class Stopwatch:
     def lap(self, name: str) -> None:
         """End a lap that began where the last one ended."""
         end = self.now()
-        self.laps[name] = (self._last, end)
+        self.laps[name] = Span(name, self._last, end)
         self._last = end
 
     @property
     def lengths(self) -> list[float]:
         """Milliseconds of each lap."""
-        return [end - start for start, end in self.laps.values()]
+        return [end - start for _, start, end in self.laps.values()]

@@ -64,7 +64,7 @@ class Decoder:
     def add_drafter(self, name: str, drafter: Drafter) -> None:
         """Make a drafter known under a name of its own, besides those of the registry."""
         self._drafters[name] = drafter
-        self._plans[name] = Plan(self.cost)
+        self._plans[name] = Plan(self.cost, drafter.drafts)
 
     def set_mode(self, mode: str) -> None:
         """Draft with another method from the next step on; KeyError if there is no such mode."""
@@ -267,7 +267,7 @@ class Decoder:
         wall = watch.now()
         draft, verify, wait, commit = watch.lengths
         other = max(0.0, wall - draft - verify - wait - commit)
-        spans = [Span(name, *watch.laps[name]) for name in ("draft", "verify")]
+        spans = [watch.laps["draft"], watch.laps["verify"]]
         if beside is not None:
             spans.append(Span("draft", *map(watch.at, beside)))
             draft += spans[-1].end - spans[-1].start
@@ -316,11 +316,13 @@ def _fates(tree: DraftTree, path: Sequence[int], emitted: int) -> list[Fate]:
 
 def _kinds(nodes: Sequence[Node], verdict: Verdict, emitted: int) -> list[Kind]:
     """What each emitted token is; only the last of a whole walk is the target's own."""
+    if not nodes:
+        return ["target"]
     accepted = len(verdict.path)
     kinds: list[Kind] = ["accepted"] * min(accepted, emitted)
     if emitted > accepted:
         refused = any(node.fate == "rejected" and node.parent == verdict.row - 1 for node in nodes)
-        kinds.append("correction" if refused else "bonus" if nodes else "target")
+        kinds.append("correction" if refused else "bonus")
     return kinds
 
 

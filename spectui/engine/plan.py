@@ -22,6 +22,8 @@ class Plan:
     """Decides for one mode whether to draft and how many of the proposed nodes to verify."""
 
     cost: CostModel
+    drafts: bool = True
+    """Whether the mode ever drafts."""
     calibration: Calibration = field(default_factory=Calibration)
     gate: Gate = field(default_factory=Gate)
     _draft_ms: float = 0.0
@@ -37,6 +39,8 @@ class Plan:
 
     def limit(self, speculation: Speculation, room: int) -> tuple[int, str | None]:
         """The most nodes to propose when ``room`` tokens may follow the root, and why it is none."""
+        if not self.drafts:
+            return 0, None
         if room <= 0:
             return 0, "only the target's own token still fits"
         if _adaptive(speculation) and not self.gate.open:
@@ -82,6 +86,8 @@ class Plan:
             self._proposed = DraftTree()
         if not beside:
             self.cost.note(len(step.nodes) + 1, step.ms.verify)
+        if not self.drafts:
+            return
         alone = self.cost.verify_ms(1) if beside else self.cost.plain_ms(len(step.nodes) + 1, step.ms.verify)
         plain = alone + step.ms.commit + step.ms.other
         self.gate.note(len(step.emitted), step.ms.wall, plain if self.cost else 0.0)

@@ -1,7 +1,7 @@
 """What happened in one decoding step, as immutable values of ids and numbers."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 Fate = Literal["accepted", "rejected", "unreached", "cut"]
 Kind = Literal["accepted", "target", "correction", "bonus"]
@@ -35,16 +35,14 @@ class Node:
     fate: Fate
 
 
-@dataclass(frozen=True, slots=True)
-class Emitted:
+class Emitted(NamedTuple):
     """One token that the step added to the text."""
 
     token: int
     kind: Kind
 
 
-@dataclass(frozen=True, slots=True)
-class Times:
+class Times(NamedTuple):
     """Milliseconds that the step spent; draft and verify may overlap, so they may add up to more than wall."""
 
     draft: float
@@ -54,8 +52,7 @@ class Times:
     wall: float
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
+class Span(NamedTuple):
     """Who worked when, in milliseconds since the step began."""
 
     who: str

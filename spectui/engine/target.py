@@ -1,9 +1,8 @@
 """The target behind one narrow interface: prefill a prompt, verify a tree."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from inspect import signature
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -20,8 +19,7 @@ from .tree import DraftTree, visibility
 PREFILL_CHUNK = 512
 
 
-@dataclass(frozen=True, slots=True)
-class Output:
+class Output(NamedTuple):
     """What one pass computes."""
 
     logits: Tensor
@@ -119,7 +117,6 @@ class Target:
             cache.commit(range(len(chunk)))
         return out
 
-    @inference
     def step(self, cache: AnyCache, token: int, tree: DraftTree, hidden: Sequence[int] = ()) -> Output:
         """One pass over the pending token and a tree; logits [nodes + 1, vocabulary], row 0 the pending token.
 

@@ -1,8 +1,7 @@
 """Verification: which drafted tokens stand, and what the target says after them."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor
@@ -12,8 +11,7 @@ from .noise import gumbel, key, uniforms
 from .tree import ROOT, DraftTree
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(NamedTuple):
     """The accepted path (node indices, root excluded) and the target's own token after it."""
 
     path: tuple[int, ...]
@@ -27,8 +25,7 @@ class Verdict:
         return self.path[-1] + 1 if self.path else 0
 
 
-@dataclass(frozen=True, slots=True)
-class Pass:
+class Pass(NamedTuple):
     """What a rule judges: one target pass over the pending token and a tree."""
 
     tree: DraftTree
@@ -50,7 +47,7 @@ class Pass:
         logits = self.logits[rows, : self.vocabulary]
         return logits.topk(min(self.top_ids, logits.shape[-1]), -1).indices
 
-    def index(self, node: int) -> int:
+    def place(self, node: int) -> int:
         """Sequence index of the token that is chosen after ``node``."""
         return self.position + 1 + (0 if node == ROOT else self.tree.depths[node])
 
@@ -93,7 +90,7 @@ class Coupled:
         """Choose at root and nodes in one batch, then walk; one transfer from a device that is not the CPU."""
         nodes = range(-1, len(made.tree))
         seen = [made.seen(node) for node in nodes] if chooser.needs_seen else None
-        chosen = chooser.choose(made.logits, [made.index(node) for node in nodes], seen)
+        chosen = chooser.choose(made.logits, [made.place(node) for node in nodes], seen)
         if made.top_ids and chosen.device.type != "cpu":
             packed = torch.cat([chosen[:, None], made.top(slice(None))], 1).tolist()
             choices = [row[0] for row in packed]
@@ -127,7 +124,7 @@ class Classic:
         while True:
             seen = [made.seen(node)] if chooser.needs_seen else None
             p = chooser.probabilities(made.logits[node + 1 : node + 2], seen)[0].double()
-            word = (chooser.sampling.seed, made.step, made.index(node))
+            word = (chooser.sampling.seed, made.step, made.place(node))
             child, p = self._try(made.tree, node, p, uniforms(key(*word, _ACCEPT), 64).tolist())
             if child is None:
                 token = int((p.log() + gumbel(key(*word, _RESIDUAL), len(p), p.device)).argmax())

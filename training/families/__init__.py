@@ -8,6 +8,7 @@ from ..task import Turn
 from ..words import Words
 from .code import edit_code, explain_code, write_code
 from .copying import copy, echo, rewrite
+from .drills import drill
 from .extract import extract, lookup, mention
 from .lists import lists
 from .records import records
@@ -21,8 +22,8 @@ from .translate import translate
 class Family:
     """A kind of task.
 
-    ``least`` is the share of right answers that is asked for, where one is. ``unseen`` makes tasks in words never
-    used in training, where the tasks themselves are few.
+    ``weight`` is its share of a corpus that does not say otherwise; ``least`` is the share of right answers that is
+    asked for, where one is. ``unseen`` makes tasks in words never used in training, where the tasks themselves are few.
     """
 
     make: Callable[[Words], list[Turn]]
@@ -52,4 +53,5 @@ FAMILIES: dict[str, Family] = {
     "explain code": Family(explain_code, 2),
     "story": Family(story, 5, tells_a_story),
     "translate": Family(translate, 8, can_follow=0.04),
+    "drill": Family(drill, 0),
 }

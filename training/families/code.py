@@ -87,12 +87,13 @@ def write_code(words: Words, wrappings: tuple[str, ...] = ()) -> list[Turn]:
     asked = wrapped(words, asked, wrappings) if wrappings else words.casual(asked)
     turns = ask(asked, fenced(function.source()))
     if words.chance(0.4):
-        way, answer = words.rng.choice([_rename, _document, _type])(words, function)
+        way, answer = words.rng.choice([rename, _document, _type])(words, function)
         turns.append(Turn(words.one([way, f"Now {way[0].lower()}{way[1:]}"]), answer))
     return turns
 
 
-def _rename(words: Words, function: Function) -> tuple[str, str]:
+def rename(words: Words, function: Function) -> tuple[str, str]:
+    """The order to give one of the names another, and the answer."""
     olds = [*function.parameters, *([function.local] if function.local else []), function.name]
     old = words.one(olds)
     new = (
@@ -101,7 +102,7 @@ def _rename(words: Words, function: Function) -> tuple[str, str]:
         else words.one(["amounts", "best", "entries", "things", "first", "compute", "helper"])
     )
     if new in function.source():
-        return _rename(words, function)
+        return rename(words, function)
     return f"Rename {old} to {new}.", fenced(function.renamed(old, new).source())
 
 
@@ -122,7 +123,7 @@ def _copy(words: Words, function: Function) -> tuple[str, str]:
 def edit_code(words: Words) -> list[Turn]:
     """A function that is given, changed in one way."""
     function = build(words.rng.choice(known_functions()), words)
-    way, answer = words.rng.choice([_rename, _rename, _document, _type, _copy])(words, function)
+    way, answer = words.rng.choice([rename, rename, _document, _type, _copy])(words, function)
     source = function.source() if words.chance(0.5) else fenced(function.source())
     inside = way.replace(".", " in this code.") if way.startswith("Rename") and words.chance(0.7) else way
     return ask(words.one([f"{inside}\n\n{source}", f"{inside}\n\n{source}", f"{source}\n\n{way}"]), answer)

@@ -7,6 +7,7 @@ from ..words import CITIES, DAYS, MONTHS, NAMES, Words
 from .sentences import loose_text, nonsense
 
 Shaped = tuple[str, str]
+CAPITALS = ("Write in capital letters: {}", "In capital letters: {}", "Write this in upper case: {}")
 
 
 def echo(words: Words) -> list[Turn]:
@@ -24,8 +25,7 @@ def echo(words: Words) -> list[Turn]:
             ]
         )
         return ask(way.format(said), said)
-    way = words.one(["Write in capital letters: {}", "In capital letters: {}", "Write this in upper case: {}"])
-    return ask(way.format(said), said.upper())
+    return ask(words.one(CAPITALS).format(said), said.upper())
 
 
 def copy(words: Words) -> list[Turn]:
@@ -63,7 +63,8 @@ def _numbered(words: Words, said: list[str]) -> Shaped:
     return way, "\n".join(f"{at}. {sentence}" for at, sentence in enumerate(said, 1))
 
 
-def _shortened(words: Words, said: list[str]) -> Shaped:
+def shortened(words: Words, said: list[str]) -> Shaped:
+    """A text without its last sentence, or one sentence by its place."""
     if len(said) > 1 and words.chance(0.6):
         way = words.one(["Remove the last sentence.\n\n{}", "Delete the last sentence of this text.\n\n{}"])
         return way, " ".join(said[:-1])
@@ -84,7 +85,8 @@ def _other(words: Words, old: str) -> str:
     return words.city() if old in CITIES else words.name() if old in NAMES or old[0].isupper() else words.new_word()
 
 
-def _replaced(words: Words, said: list[str]) -> Shaped:
+def replaced(words: Words, said: list[str]) -> Shaped:
+    """One word of a text in the place of another, wherever it stands."""
     text = " ".join(said)
     inner = [word for sentence in said for word in re.findall(r"\b\w+\b", sentence)[1:]]
     named = [word for word in inner if (word[0].isupper() and word != "I") or word.isdigit()]
@@ -98,5 +100,5 @@ def _replaced(words: Words, said: list[str]) -> Shaped:
 def rewrite(words: Words) -> list[Turn]:
     """A text in another shape, or with one thing changed."""
     said = loose_text(words)
-    way, answer = words.rng.choice([_summary, _bullets, _numbered, _shortened, _replaced, _replaced])(words, said)
+    way, answer = words.rng.choice([_summary, _bullets, _numbered, shortened, replaced, replaced])(words, said)
     return ask(way.format(" ".join(said)), answer)

@@ -25,9 +25,8 @@ def _laid_out(words: Words, text: str, asked: str) -> str:
     ])  # fmt: skip
 
 
-def extract(words: Words) -> list[Turn]:
-    """A question about a passage, sometimes with others behind it."""
-    facts = passage(words)
+def quoted(words: Words, facts: list[Fact]) -> list[Turn]:
+    """A question about a text that these facts make, sometimes with others behind it."""
     text = " ".join(fact.sentence for fact in facts)
     fact = words.rng.choice(facts)
     turns = ask(_laid_out(words, text, words.one(fact.asked)), _quote(fact))
@@ -43,6 +42,11 @@ def extract(words: Words) -> list[Turn]:
     if words.chance(0.06):
         turns.append(Turn(f"What is the phone number of {words.one(NAMES)}?", "The text does not say that."))
     return turns
+
+
+def extract(words: Words) -> list[Turn]:
+    """A question about a passage."""
+    return quoted(words, passage(words))
 
 
 def mention(words: Words) -> list[Turn]:

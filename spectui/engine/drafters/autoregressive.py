@@ -5,3 +5,5 @@ from .drafter import Drafter
 
 class Autoregressive(Drafter):
     """The reference for every speed-up."""
+
+    drafts = False

@@ -100,6 +100,8 @@ class Drafter:
     """
 
     needs = Needs()
+    drafts = True
+    """Whether it ever proposes anything."""
 
     def __init__(self, resources: Resources) -> None:
         self.resources = resources
