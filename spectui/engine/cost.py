@@ -106,16 +106,17 @@ def _monotone(values: Iterable[float]) -> list[float]:
     return list(accumulate(values, max))
 
 
-def measure(run: Callable[[int], None], seconds: float = 1.5, rounds: int = 25) -> CostModel:
+def measure(run: Callable[[int], None], seconds: float = 1.5, rounds: int = 15) -> CostModel:
     """Time ``run(m)`` for the standard sizes in interleaved rounds, at most about ``seconds`` in all.
 
-    Medians of the rounds after one warm-up; a slow device gets fewer rounds, but never less than one.
+    Medians of the second of two passes, because a pass behind one of another size takes longer than in an answer. A
+    slow device gets fewer rounds, but never less than one.
     """
     times: dict[int, list[float]] = {size: [] for size in SIZES}
     begin = perf_counter()
-    run(SIZES[0])
     for _ in range(rounds):
         for size in SIZES:
+            run(size)
             start = perf_counter()
             run(size)
             times[size].append((perf_counter() - start) * 1e3)

@@ -2,7 +2,7 @@
 
 from ..engine.events import Turn
 from ..metrics import Meter, Numbers
-from ..record.events import EndText, PrefillText, Record, StepText, SwitchText, TurnText
+from ..record.events import ChangedText, EndText, PrefillText, Record, StepText, SwitchText, TurnText
 from ..run import summary
 from .measurement import Measurement
 
@@ -23,6 +23,8 @@ class Ledger:
         self.measurement = Measurement()
         self._meter = Meter()
         self._turn: Turn | None = None
+        self._shown: list[int] | None = None
+        """The ids of the latest answer; None if its sampling was changed, so that another answer would differ."""
         self._mode = ""
         self._answer = -1
         self._steps: dict[tuple[int, int], StepText] = {}
@@ -44,16 +46,30 @@ class Ledger:
             case TurnText(turn=turn):
                 self._turn, self._mode = turn, turn.mode
                 self._answer += 1
-            case PrefillText():
+                self._shown = []
+            case PrefillText(prefill=prefill):
                 self.can_measure = True
+                self._extend([prefill.token])
             case StepText(step=step):
+                self._extend([token.token for token in step.emitted])
                 self._steps[self._answer, step.index] = record
                 if len(self._steps) > MOST_STEPS:
                     del self._steps[next(iter(self._steps))]
             case SwitchText(switch=switch):
                 self._mode = switch.mode
+            case ChangedText(changed=changed):
+                if self._turn is not None and changed.options.sampling != self._turn.options.sampling:
+                    self._shown = None
             case EndText(end=end):
                 self.can_measure = self.can_measure and end.reason != "error"
+
+    def _extend(self, tokens: list[int]) -> None:
+        if self._shown is not None:
+            self._shown += tokens
+
+    def begin_measurement(self) -> None:
+        """The latest answer's prompt is about to be answered again, in two lanes."""
+        self.measurement.begin(self._shown or ())
 
     def step(self, answer: int, index: int) -> StepText | None:
         """A step of an answer, as long as it is remembered."""

@@ -1,5 +1,6 @@
 """The measured speed-up: the current mode and autoregressive decoding answer one prompt in turns."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from ..bench.race_book import RaceBook
@@ -14,14 +15,18 @@ class Measurement:
 
     def __init__(self) -> None:
         self.running = False
+        self._shown: Sequence[int] = ()
         self._turn: Turn | None = None
         self._book = RaceBook()
         self._failure: str | None = None
 
-    def begin(self) -> None:
-        """One was asked for; what the one before showed is forgotten."""
+    def begin(self, shown: Sequence[int] = ()) -> None:
+        """One was asked for; what the one before showed is forgotten.
+
+        ``shown`` are the ids of the answer on the screen, where they must be the same; empty where they need not be.
+        """
         self.__init__()  # type: ignore[misc]
-        self.running = True
+        self.running, self._shown = True, shown
 
     def speedup(self, turn: Turn, mode: str) -> float | None:
         """Of ``mode`` against autoregressive decoding for a turn like this; None if it was not measured."""
@@ -55,7 +60,9 @@ class Measurement:
         from ..same_text import difference
 
         mine, reference = (self._book.lanes[lane].tokens for lane in (AGAIN, BASELINE))
-        place, speedup = difference(mine, reference), self._speedup
+        places = (difference(tokens, reference) for tokens in (mine, self._shown or mine))
+        place = min((place for place in places if place is not None), default=None)
+        speedup = self._speedup
         times = f"×{speedup:.2f} against AR, step by step in turns" if speedup else "too short to compare"
         text = "same text ✓" if place is None else f"text differs at token {place}"
         return f"{MODES[self._turn.mode].title}: {times}   {text}"

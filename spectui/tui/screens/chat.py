@@ -339,7 +339,7 @@ class ChatScreen(Screen[None]):
         if self.busy or not self.ledger.can_measure:
             self.notify("ask something first, and let the answer end", timeout=3)
             return
-        self.ledger.measurement.begin()
+        self.ledger.begin_measurement()
         self.session.baseline()
         self._show_numbers()
 
