@@ -3,29 +3,9 @@
 import pytest
 
 from spectui.metrics import Numbers
-from spectui.tui.widgets.metric_bar import MetricBar, Part, fitting
+from spectui.tui.widgets.metric_bar import MetricBar
 
 from .stage import on_stage, rows
-
-PARTS = [Part(0, "first", 5), Part(3, "last", 4), Part(2, "third", 5), Part(1, "second", 6)]
-
-
-@pytest.mark.parametrize(
-    ("width", "kept"),
-    [
-        (26, ["first", "last", "third", "second"]),
-        (25, ["first", "third", "second"]),
-        (19, ["first", "second"]),
-        (12, ["first"]),
-        (0, ["first"]),
-    ],
-)
-def test_the_most_important_stay_in_their_order(width, kept):
-    assert [part.text for part in fitting(PARTS, width)] == kept
-
-
-def test_room_is_kept_for_numbers_that_grow():
-    assert fitting([Part(0, "1", 5), Part(1, "2", 5)], 11) == [Part(0, "1", 5)]
 
 
 @pytest.mark.parametrize(("width", "speedup"), [(30, True), (60, True), (120, True), (12, False)])

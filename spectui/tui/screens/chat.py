@@ -104,7 +104,7 @@ class ChatScreen(Screen[None]):
 
     def compose(self) -> ComposeResult:
         """Header, modes, transcript and steps, tape, numbers, prompt, keys."""
-        yield TitleBar(id="header", markup=False)
+        yield TitleBar(id="header")
         yield ModeBar(self.session.modes)
         with Horizontal(id="body"):
             with Vertical(id="main"):

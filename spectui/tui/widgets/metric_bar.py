@@ -1,49 +1,21 @@
 """The numbers of the answer in one line, as many as there is room for."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
-from textual.content import Content
-from textual.widgets import Static
-
 from ...metrics import Numbers
+from .parts import Part, PartsLine
 
 BLOCKS = " ▁▂▃▄▅▆▇█"
 STEPS = 16
 """Steps whose tokens are drawn as bars."""
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
-    """One of the numbers; those of low rank stay longest as room gets less, ``room`` is the least that one takes."""
-
-    rank: int
-    text: str
-    room: int
-    style: str = ""
-
-    @property
-    def content(self) -> Content:
-        """What is drawn."""
-        return Content.styled(self.text, self.style)
-
-
-def fitting(parts: Sequence[Part], width: int) -> list[Part]:
-    """The most important parts that stand in ``width`` cells side by side, in their order."""
-    kept = list(parts)
-    while len(kept) > 1 and sum(max(part.room, len(part.text)) + 2 for part in kept) - 2 > width:
-        kept.remove(max(kept, key=lambda part: part.rank))
-    return kept
-
-
-class MetricBar(Static):
+class MetricBar(PartsLine):
     """The numbers of the answer; unknown is –, a speed-up only against a measured run."""
 
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(markup=False, **kwargs)
+        super().__init__(**kwargs)
         self.rates: list[float] = []
-        self._parts: list[Part] = []
 
     def show(self, numbers: Numbers, speedup: float | None, measuring: bool, follow: bool, key: str) -> None:
         """Draw the numbers that fit; the width of a number does not decide which ones do."""
@@ -62,13 +34,7 @@ class MetricBar(Static):
         ]
         if not follow:
             parts.append(Part(1, "↓ more (end follows)", 20, "$text-warning"))
-        self._parts = parts
-        self.on_resize()
-
-    def on_resize(self) -> None:
-        """Draw what fits."""
-        shown = fitting(self._parts, self.size.width)
-        self.update(Content("  ").join(part.content for part in shown), layout=False)
+        self.draw(parts)
 
     def note(self, tokens: int) -> None:
         """Remember how many tokens a step gave, for the bars."""
