@@ -177,8 +177,7 @@ class Decoder:
         """One pass of the target, with whatever the mode drafted for it."""
         watch = Stopwatch()
         drafter, plan = self._drafters[self.mode], self._plans[self.mode]
-        limit, why = plan.limit(self.options.speculation, self._room())
-        tree = self._propose(drafter, plan, limit) if limit else DraftTree(why=why)
+        tree, limit = self._draft(drafter, plan) if drafter.drafts else (DraftTree(), 0)
         watch.lap("draft")
         needs = plan.needs(drafter.needs, self.options.speculation)
         job = drafter.overlap(tree) if limit else None
@@ -219,9 +218,13 @@ class Decoder:
             left.append(self.target.rope_switch.room(length))
         return min(left) if self.target.capability.trees else 0
 
-    def _propose(self, drafter: Drafter, plan: Plan, limit: int) -> DraftTree:
-        rule = RULES[self.options.speculation.rule]
+    def _draft(self, drafter: Drafter, plan: Plan) -> tuple[DraftTree, int]:
+        """What is worth verifying of the drafter's proposal, and how many nodes it was allowed to propose."""
         room = self._room()
+        limit, why = plan.limit(self.options.speculation, room)
+        if not limit:
+            return DraftTree(why=why), 0
+        rule = RULES[self.options.speculation.rule]
         context = Context(
             tokens=self.answer.tokens,
             remaining=room,
@@ -236,7 +239,7 @@ class Decoder:
             hidden=self._known.hidden,
         )
         tree = drafter.propose(context, limit).shallow(room)
-        return plan.prune(tree, self.options.speculation, rule.prunable)
+        return plan.prune(tree, self.options.speculation, rule.prunable), limit
 
     def _judge(self, tree: DraftTree, out: Output, position: int, step: int, top_ids: int) -> Verdict:
         tokens = self.answer.tokens

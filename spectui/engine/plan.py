@@ -39,8 +39,6 @@ class Plan:
 
     def limit(self, speculation: Speculation, room: int) -> tuple[int, str | None]:
         """The most nodes to propose when ``room`` tokens may follow the root, and why it is none."""
-        if not self.drafts:
-            return 0, None
         if room <= 0:
             return 0, "only the target's own token still fits"
         if _adaptive(speculation) and not self.gate.open:
