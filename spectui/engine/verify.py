@@ -90,12 +90,14 @@ class Coupled:
         """Choose at root and nodes in one batch, then walk; one transfer from a device that is not the CPU."""
         nodes = range(-1, len(made.tree))
         seen = [made.seen(node) for node in nodes] if chooser.needs_seen else None
-        chosen = chooser.choose(made.logits, [made.place(node) for node in nodes], seen)
-        if made.top_ids and chosen.device.type != "cpu":
-            packed = torch.cat([chosen[:, None], made.top(slice(None))], 1).tolist()
+        places = [made.place(node) for node in nodes]
+        packed: list[list[int]] = []
+        if made.top_ids and made.logits.device.type != "cpu":
+            on_device = chooser.choose(made.logits, places, seen)
+            packed = torch.cat([on_device[:, None], made.top(slice(None))], 1).tolist()
             choices = [row[0] for row in packed]
         else:
-            packed, choices = [], chosen.tolist()
+            choices = chooser.chosen(made.logits, places, seen)
         path = walk(made.tree, choices)
         row = path[-1] + 1 if path else 0
         if packed:

@@ -53,6 +53,7 @@ def test_a_row_does_not_depend_on_its_batch(seed, temperature):
     chooser = Chooser(Sampling(temperature, top_p=0.9, seed=seed), V)
     logits, indices = rows(seed, 6), [9, 10, 10, 11, 12, 12]
     together = chooser.choose(logits, indices).tolist()
+    assert chooser.chosen(logits, indices) == together
     alone = [int(chooser.choose(logits[row : row + 1], [index])) for row, index in enumerate(indices)]
     assert together == alone
 
@@ -60,6 +61,7 @@ def test_a_row_does_not_depend_on_its_batch(seed, temperature):
 def test_ties_go_to_the_lowest_id():
     logits = torch.zeros(1, V)
     assert int(Chooser(Sampling(), V).choose(logits, [0])) == 0
+    assert Chooser(Sampling(), V).chosen(logits, [0]) == [0]
 
 
 @pytest.mark.parametrize("temperature", [0.0, 1.0])

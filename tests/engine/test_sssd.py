@@ -238,7 +238,7 @@ def drafter_with(texts=(), vocabulary=VOCABULARY, ends=frozenset()):
     return drafter
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(sequences, st.integers(1, 70), st.one_of(st.just([]), texts_of), st.integers(2, 64), st.integers(1, 12))
 def test_the_full_tree_is_the_official_one(tokens, prompt, texts, capacity, remaining):
     prompt = min(prompt, len(tokens))
