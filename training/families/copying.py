@@ -97,6 +97,13 @@ def replaced(words: Words, said: list[str]) -> Shaped:
     return way, re.sub(rf"\b{re.escape(old)}\b", new, text)
 
 
+def replace(words: Words) -> list[Turn]:
+    """A text with one word in the place of another: of all ways to rewrite, the one that takes longest to learn."""
+    said = loose_text(words)
+    way, answer = replaced(words, said)
+    return ask(way.format(" ".join(said)), answer)
+
+
 def rewrite(words: Words) -> list[Turn]:
     """A text in another shape, or with one thing changed."""
     said = loose_text(words)
