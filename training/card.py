@@ -31,10 +31,11 @@ each). A previous-token head and induction heads are built into the fresh models
 embedding and norms; warm-up, constant rates, a linear decay at the end. bfloat16 products where the processor has them,
 float32 weights, stored in bfloat16. The draft model follows the target for the last {distilled:.0%} of its tokens: {follow:.1f}
 of its loss is KL to the target's distribution. Seeds are fixed; sums of floating-point numbers may differ from machine
-to machine. "Asked" is the share of the users' tokens that the loss looks at beside the assistant's.
+to machine. "Asked" is the share of the users' tokens that the loss looks at beside the assistant's, "kept" the share of
+the weights before a stage in its result.
 
-| stage | tokens | rates fall over the last | asked | conversations | seed | shares of families changed |
-| --- | ---: | ---: | ---: | ---: | ---: | --- |
+| stage | tokens | rates fall over the last | asked | kept | conversations | seed | shares of families changed |
+| --- | ---: | ---: | ---: | ---: | ---: | ---: | --- |
 {stages}
 """
 
@@ -42,7 +43,7 @@ to machine. "Asked" is the share of the users' tokens that the loss looks at bes
 def _stage_row(name: str, stage: Stage) -> str:
     schedule, corpus = stage.schedule, stage.corpus
     changed = ", ".join(f"{family} {weight:g}" for family, weight in corpus.weights.items()) or "–"
-    return (f"| {name} | {schedule.tokens:,} | {schedule.decay:.0%} | {schedule.asked:.0%} | {corpus.conversations:,} | "
+    return (f"| {name} | {schedule.tokens:,} | {schedule.decay:.0%} | {schedule.asked:.0%} | {stage.kept:.0%} | {corpus.conversations:,} | "
             f"{corpus.seed} | {changed} |")  # fmt: skip
 
 

@@ -88,9 +88,12 @@ class Pair:
         return model
 
     def _stage(self, name: str, model: Llama, stage: Stage, teacher: Llama | None) -> None:
+        before = {key: value.clone() for key, value in model.state_dict().items()}
         fit = Fit(model, self.recipe, stage.schedule, self.device, teacher)
         fit.run(self.training_rows(stage.corpus), self.recipe.seed, self.folder / f"{name}.pt", self._teller(name))
         model.cpu()
+        for key, value in model.state_dict().items():
+            value.lerp_(before[key], stage.kept)
         held_out = self.rows("held-out", Corpus(HELD_OUT, self.recipe.seed + 2))
         loss, right = held_out_loss(model, held_out[LENGTHS[0]])
         self.say(
