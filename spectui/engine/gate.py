@@ -4,8 +4,6 @@
 class Gate:
     """Whether drafting is worth its own time; when it is not, it is tried again every 32 steps, backing off to 256."""
 
-    KEPT = 2.0
-    """How many steps what is known from earlier texts weighs when another begins."""
     IGNORED, WARM_UP, PROBE, FIRST_PAUSE, LAST_PAUSE = 2, 10, 5, 32, 256
     CHEAP_IGNORED, CHEAP_PROBE, CHEAP_FIRST_PAUSE, CHEAP_LAST_PAUSE = 1, 2, 8, 32
 
@@ -31,7 +29,6 @@ class Gate:
     def begin(self) -> None:
         """Another text begins, or catching up with it: the next steps say little, and a cheap try is worth making."""
         self._ignore = self.CHEAP_IGNORED if self.cheap else self.IGNORED
-        self._weigh(min(1.0, self.KEPT / max(self._steps, 1.0)))
         if self.cheap and not self.open:
             self._closed_for = 0
             self._due = self.CHEAP_PROBE
@@ -51,21 +48,13 @@ class Gate:
             return
         if self._steps:
             ms = min(ms, 4.0 * self._ms / self._steps)
-        self._weigh(0.9)
-        self._tokens += tokens
-        self._ms += ms
-        self._steps += 1.0
-        self._plain_ms += plain_ms
+        self._tokens = 0.9 * self._tokens + tokens
+        self._ms = 0.9 * self._ms + ms
+        self._steps = 0.9 * self._steps + 1.0
+        self._plain_ms = 0.9 * self._plain_ms + plain_ms
         self._due = max(0, self._due - 1)
         if self._due == 0 and plain_ms > 0.0:
             self._decide(worth=self._tokens / self._ms >= 0.98 * self._steps / self._plain_ms)
-
-    def _weigh(self, factor: float) -> None:
-        """Keep this share of what is known."""
-        self._tokens *= factor
-        self._ms *= factor
-        self._steps *= factor
-        self._plain_ms *= factor
 
     def _decide(self, worth: bool) -> None:
         first, last = (
@@ -76,4 +65,4 @@ class Gate:
             return
         self._closed_for = min(last, max(first, self._pause))
         self._pause = min(last, 2 * self._closed_for)
-        self._weigh(0.0)
+        self._tokens = self._ms = self._steps = self._plain_ms = 0.0

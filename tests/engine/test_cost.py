@@ -109,17 +109,6 @@ def test_the_gate_opens_again_when_drafting_begins_to_pay():
     assert gate.open
 
 
-def test_what_earlier_texts_showed_weighs_little_in_a_new_one():
-    gate = Gate()
-    for _ in range(200):
-        gate.note(3, 6.0, 4.0)
-    gate.begin()
-    for _ in range(Gate.IGNORED + 3):
-        assert gate.open
-        gate.note(1, 8.0, 4.0)
-    assert not gate.open
-
-
 def test_one_bad_step_at_the_beginning_of_a_text_closes_nothing():
     gate = Gate()
     for _ in range(200):

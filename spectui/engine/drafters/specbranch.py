@@ -36,7 +36,7 @@ class Growing(Job):
         return self._stop.is_set() or (self._verified.is_set() and not self._patient and self.growth.enough)
 
     def join(self) -> tuple[int, int]:
-        """Wait for the branches: to their full length if one was asked for and no refusal is foreseen, else for one of use."""
+        """Wait for the branches: to their full length if one was asked for, else for one that is of use."""
         assert self.work is not None
         self._verified.set()
         return self.work.wait()
@@ -138,7 +138,7 @@ class SpecBranch(Drafter):
         rest = self.segment[len(tree) :]
         warned = bool(rest) and self._foreseen is not None
         growth = Growth(Path(context.tokens, tree.tokens), rest, length, len(tree) - 1, warned)
-        patient = isinstance(context.speculation.draft_tokens, int) and not warned
+        patient = isinstance(context.speculation.draft_tokens, int)
         self._job = job = Growing(growth, len(context.tokens) - 1, patient)
         job.work = self._beside.start(lambda: self._grow(context, job), self._share)
         return job
