@@ -307,7 +307,9 @@ async def test_a_key_that_two_actions_want_is_told(monkeypatch):
 async def test_sssd_shows_its_sources_and_says_when_it_drafts_nothing():
     async with running() as (app, pilot):
         await pilot.press("f4")
-        app.chat.prompt.text = "Copy this text. Clara is a pilot from Lyon. Clara has a cat called Belmina."
+        app.chat.prompt.text = (
+            "Repeat this text word for word. Clara is a pilot from Lyon. Clara has a cat called Belmina."
+        )
         await pilot.press("enter")
         await ended(app, pilot)
         records = app.chat.ledger._steps.values()
