@@ -98,7 +98,7 @@ _THIRD = Corpus(
              "list": 9, "records": 7, "sums": 6, "word problem": 6, "write code": 3, "code edit": 16, "explain code": 2, "story": 2,
              "translate": 5, "drill": 22},
 )  # fmt: skip
-
+# What takes longest to learn; the others are kept in mind.
 _FOURTH = Corpus(
     conversations=36_000,
     seed=19,

@@ -1,6 +1,7 @@
 """Copying and rewriting of texts that are given: the answer is made of the prompt's own words."""
 
 import re
+from collections.abc import Callable
 
 from ..task import Turn, ask
 from ..words import CITIES, DAYS, MONTHS, NAMES, Words
@@ -97,15 +98,18 @@ def replaced(words: Words, said: list[str]) -> Shaped:
     return way, re.sub(rf"\b{re.escape(old)}\b", new, text)
 
 
+def shaped(words: Words, said: list[str], shape: Callable[[Words, list[str]], Shaped]) -> list[Turn]:
+    """A text of these sentences, to be given another shape."""
+    way, answer = shape(words, said)
+    return ask(way.format(" ".join(said)), answer)
+
+
 def replace(words: Words) -> list[Turn]:
     """A text with one word in the place of another: of all ways to rewrite, the one that takes longest to learn."""
-    said = loose_text(words)
-    way, answer = replaced(words, said)
-    return ask(way.format(" ".join(said)), answer)
+    return shaped(words, loose_text(words), replaced)
 
 
 def rewrite(words: Words) -> list[Turn]:
     """A text in another shape, or with one thing changed."""
     said = loose_text(words)
-    way, answer = words.rng.choice([_summary, _bullets, _numbered, shortened, replaced, replaced])(words, said)
-    return ask(way.format(" ".join(said)), answer)
+    return shaped(words, said, words.rng.choice([_summary, _bullets, _numbered, shortened, replaced, replaced]))

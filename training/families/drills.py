@@ -3,7 +3,7 @@
 from ..task import Turn, ask
 from ..words import Words
 from .code import Function, fenced, rename
-from .copying import CAPITALS, replaced, shortened
+from .copying import CAPITALS, replaced, shaped, shortened
 from .extract import quoted
 from .lexicon import NOUNS
 from .passages import passage
@@ -29,14 +29,12 @@ def _capitals(words: Words) -> list[Turn]:
 
 def _replaced(words: Words) -> list[Turn]:
     said = [nonsense(words) for _ in range(words.rng.choice([1, 1, 2]))]
-    way, answer = replaced(words, said)
-    return ask(way.format(" ".join(said)), answer)
+    return shaped(words, said, replaced)
 
 
 def _picked(words: Words) -> list[Turn]:
     said = [nonsense(words) for _ in range(words.number(2, 4))]
-    way, answer = shortened(words, said)
-    return ask(way.format(" ".join(said)), answer)
+    return shaped(words, said, shortened)
 
 
 def _quoted(words: Words) -> list[Turn]:
