@@ -207,6 +207,32 @@ def test_a_pair_that_is_there_is_not_made_again(made: Pair) -> None:
     assert all(torch.equal(after[name], value) for name, value in before.items())
 
 
+def test_a_target_that_was_exported_is_taken_up_again(
+    made: Pair, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("training.__main__.PACKAGE", made.folder)
+    result = CliRunner().invoke(app, ["adopt", str(tmp_path), "--stages", "2", "--recipe", "smoke"])
+    assert result.exit_code == 0, result.output
+    adopted, first = Pair(SMOKE, tmp_path, lambda line: None), made.result("target", 2)
+    found, exported = (torch.load(path, weights_only=True) for path in (adopted.result("target", 2), first))
+    assert all(torch.equal(found[name], value.bfloat16().float()) for name, value in exported.items())
+    assert adopted.tokenizer().get_vocab() == made.tokenizer().get_vocab()
+
+
+@pytest.mark.parametrize(("options", "says"), [
+    (["--stages", "2", "--recipe", "cpu"], "another shape"),
+    (["--stages", "3", "--recipe", "smoke"], "2 stages"),
+])  # fmt: skip
+def test_a_target_that_does_not_fit_is_not_taken_up(
+    made: Pair, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: list[str], says: str
+) -> None:
+    monkeypatch.setattr("training.__main__.PACKAGE", made.folder)
+    result = CliRunner().invoke(app, ["adopt", str(tmp_path), *options])
+    assert result.exit_code == 2
+    assert says in re.sub(r"[│\s]+", " ", result.output)
+    assert not any(tmp_path.iterdir())
+
+
 def test_a_folder_of_another_recipe_is_refused(made: Pair) -> None:
     result = CliRunner().invoke(app, ["make", str(made.folder), "--recipe", "cpu"])
     assert result.exit_code == 2

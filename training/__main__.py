@@ -13,7 +13,7 @@ import spectui
 from .card import digest, figures, write_card
 from .evaluation import FAMILIES_ASKED, Measured, score
 from .pair import Pair
-from .recipe import RECIPES
+from .recipe import RECIPES, Recipe
 
 SEED = 4242  # of the questions of the evaluation
 PACKAGE = Path(spectui.__file__).parent / "models" / "demo"
@@ -28,6 +28,12 @@ def main() -> None:
     """Make the demo pair from nothing, and measure it."""
 
 
+def _recipe(name: str) -> Recipe:
+    if name not in RECIPES:
+        raise typer.BadParameter(f"unknown recipe {name!r}; there are {', '.join(RECIPES)}")
+    return RECIPES[name]
+
+
 @app.command()
 def make(
     folder: Annotated[Path, typer.Argument(help="where everything is kept; a run that was stopped goes on")],
@@ -35,21 +41,34 @@ def make(
     prompts: Annotated[int, typer.Option(help="unseen prompts of each family to check the pair on; 0: none")] = 50,
 ) -> None:
     """Write tokenizer, corpus, checkpoints, the two models, figures.json and CARD.md into FOLDER."""
-    if recipe not in RECIPES:
-        raise typer.BadParameter(f"unknown recipe {recipe!r}; there are {', '.join(RECIPES)}")
+    made = _recipe(recipe)
     start = time.monotonic()
 
     def say(line: str) -> None:
         print(f"{time.monotonic() - start:7.0f} s  {line}", flush=True)
 
     try:
-        Pair(RECIPES[recipe], folder, say, "cuda" if torch.cuda.is_available() else "cpu").make()
+        Pair(made, folder, say, "cuda" if torch.cuda.is_available() else "cpu").make()
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
     except KeyboardInterrupt:
         raise SystemExit("stopped; the same command goes on from the last checkpoint") from None
     if prompts:
         evaluate(folder, recipe, prompts)
+
+
+@app.command()
+def adopt(
+    folder: Annotated[Path, typer.Argument(help="a new folder, in which make then goes on")],
+    stages: Annotated[int, typer.Option(help="how many of the recipe's stages the target has been through")],
+    recipe: Annotated[str, typer.Option(help="one of: " + ", ".join(RECIPES))] = "cpu",
+) -> None:
+    """Begin FOLDER with the target that ships, so that further stages need not start from nothing."""
+    try:
+        Pair(_recipe(recipe), folder, print).adopt(PACKAGE / "target", stages)
+    except (ValueError, OSError) as error:
+        raise typer.BadParameter(str(error)) from error
+    print(f"next: python -m training make {folder} --recipe {recipe}")
 
 
 @app.command()

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import torch
+from safetensors.torch import load_file
 from transformers import GenerationConfig, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from .llama import EPSILON, THETA, Llama
@@ -50,3 +51,12 @@ def export(model: Llama, tokenizer: PreTrainedTokenizerFast, folder: Path) -> No
     config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     config["dtype"] = "float32"
     (folder / "config.json").write_text(json.dumps(config, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+
+
+def read_weights(model: Llama, folder: Path) -> None:
+    """Give a model the weights of one that was exported; ValueError if their names or shapes are others."""
+    found = load_file(folder / "model.safetensors")
+    try:
+        model.load_state_dict({name.removeprefix("model."): value.float() for name, value in found.items()})
+    except RuntimeError as error:
+        raise ValueError(f"{folder} holds a model of another shape") from error

@@ -11,7 +11,7 @@ from transformers import PreTrainedTokenizerFast
 
 from .circuit import build_circuit, copying
 from .conversation import conversations
-from .export import export
+from .export import export, read_weights
 from .fit import Fit, Progress, held_out_loss
 from .llama import Llama
 from .recipe import Corpus, Recipe, Shape, Stage
@@ -42,6 +42,16 @@ class Pair:
             self._trained("draft", self.recipe.draft, self.recipe.draft_stages, target)
         finally:
             torch.set_flush_denormal(False)
+
+    def adopt(self, target: Path, stages: int) -> None:
+        """Take a target that was exported as what the first ``stages`` of its stages made; ValueError if it does not fit."""
+        if not 0 < stages <= len(self.recipe.target_stages):
+            raise ValueError(f"the target has {len(self.recipe.target_stages)} stages; take 1 to that many as done")
+        model = Llama(self.recipe.target, self.recipe.vocabulary)
+        read_weights(model, target)
+        self._claim()
+        PreTrainedTokenizerFast.from_pretrained(target).save_pretrained(self.folder / "tokenizer")
+        torch.save(model.state_dict(), self.result("target", stages))
 
     def _claim(self) -> None:
         """Write down whose folder this is; ValueError if it is another recipe's."""
@@ -79,13 +89,23 @@ class Pair:
     def _trained(self, name: str, shape: Shape, stages: tuple[Stage, ...], teacher: Llama | None) -> Llama:
         torch.manual_seed(self.recipe.seed)
         model = Llama(shape, self.recipe.vocabulary)
-        build_circuit(model, self.training_rows(stages[0].corpus)[LENGTHS[0]], self.recipe.seed)
-        size = sum(each.numel() for each in model.parameters())
-        self.say(f"{name}: {size:,} parameters, copies {copying(model, 1):.0%} from the start")
-        for number, stage in enumerate(stages, 1):
+        done = max((number for number in range(1, len(stages) + 1) if self.result(name, number).exists()), default=0)
+        if done:
+            model.load_state_dict(torch.load(self.result(name, done), weights_only=True))
+            self.say(f"{name}: goes on behind stage {done}")
+        else:
+            build_circuit(model, self.training_rows(stages[0].corpus)[LENGTHS[0]], self.recipe.seed)
+            size = sum(each.numel() for each in model.parameters())
+            self.say(f"{name}: {size:,} parameters, copies {copying(model, 1):.0%} from the start")
+        for number, stage in enumerate(stages[done:], done + 1):
             self._stage(f"{name}-{number}", model, stage, teacher)
+            torch.save(model.state_dict(), self.result(name, number))
         export(model, self.tokenizer(), self.folder / name)
         return model
+
+    def result(self, name: str, number: int) -> Path:
+        """Where the weights lie that a stage of a model has made, counted from 1."""
+        return self.folder / f"{name}-{number}-result.pt"
 
     def _stage(self, name: str, model: Llama, stage: Stage, teacher: Llama | None) -> None:
         before = {key: value.clone() for key, value in model.state_dict().items()}

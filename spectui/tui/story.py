@@ -52,7 +52,7 @@ def _meanwhile(record: StepText) -> str:
         return ""
     count = len(branches.tokens)
     wrote = f" Meanwhile the draft model wrote {f'{count} branches' if count > 1 else 'on'};"
-    if record.step.emitted[-1].kind == "correction":
+    if branches.won is None and record.step.emitted[-1].kind == "correction":
         return f"{wrote} behind a refused token that is dropped."
     if branches.won is None:
         return (

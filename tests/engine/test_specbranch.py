@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from spectui.engine.beside import Beside, Share
 from spectui.engine.cost import CostModel
 from spectui.engine.drafters.branch_growth import Branch, Growth, Path
+from spectui.engine.drafters.hrad import NONE, SOME
 from spectui.engine.drafters.ranking import Candidate
 from spectui.engine.options import Options, Sampling, Speculation
 from spectui.engine.plan import CLOSED
@@ -168,8 +169,9 @@ def candidate(token, confidence=0.5):
     return Candidate(token, confidence, confidence)
 
 
-def grown(branches, at=-1, path=(1, 2, 3)):
-    return Growth(Path(path), [], 4, at, branches=branches)
+def grown(branches, tokens=(1, 2, 3), segment=()):
+    """Branches behind a segment of which the target verifies all."""
+    return Growth(tokens, [(candidate(token),) for token in segment], len(segment), 4, branches=branches)
 
 
 def test_what_is_dropped_and_what_is_waste():
@@ -186,10 +188,28 @@ def test_what_is_dropped_and_what_is_waste():
     assert (second.won, second.dropped, second.waste) == (1, 1, 3), "what was on the chain before counts as dropped"
     none = grown(branches()).outcome([11], 2)
     assert (none.won, none.dropped, none.waste) == (None, 3, 3)
-    refused = grown(branches(), at=0).outcome([9], 1)
+    refused = grown(branches(), (1, 2), [3]).outcome([9], 1)
     assert refused.won is None, "the segment was refused before the branches began"
-    behind = grown(branches(), at=0).outcome([3, 5], 1)
+    behind = grown(branches(), (1, 2), [3]).outcome([3, 5], 1)
     assert behind.won == 1
+
+
+@pytest.mark.parametrize(("says", "verified", "point"), [(None, 3, 3), (NONE, 3, 0), (SOME, 3, 1), (NONE, 2, 2)])
+def test_a_warning_branches_where_confidence_has_not(says, verified, point):
+    growth = Growth((1, 2), [(candidate(token, q),) for token, q in ((5, 0.9), (6, 0.6), (7, 0.8))], verified, 4)
+    growth.hedge(says)
+    assert (growth.point, growth.warned, growth.beside) == (point, says is not None, point < verified)
+    assert list(growth.path) == [1, 2, 5, 6, 7][: 2 + point]
+
+
+def test_branches_beside_a_segment_hedge_against_its_refusal():
+    growth = Growth((1, 2), [(candidate(5),), (candidate(6),)], 2, 4)
+    growth.hedge(NONE)
+    growth.branches = [Branch(candidate(8), [(candidate(9),)]), Branch(candidate(4))]
+    refused = growth.outcome([8], 1)
+    assert (refused.at, refused.won, refused.dropped, refused.waste) == (-1, 0, 0, 1)
+    stood = growth.outcome([5, 6, 8], 1)
+    assert (stood.won, stood.dropped, stood.waste) == (None, 0, 3), "the segment itself is among the step's nodes"
 
 
 def test_rollback_counts_every_token_of_the_chain_once(target):

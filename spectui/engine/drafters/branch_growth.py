@@ -9,6 +9,7 @@ from ..step import Branches, Source
 from ..tree import ROOT, DraftTree
 from .draft_cache import DraftCache
 from .drafter import Context
+from .hrad import NONE
 from .ranking import Candidate, Ranking
 
 Choices = tuple[Candidate, ...]
@@ -63,19 +64,50 @@ class Branch:
 class Growth:
     """The branches behind one point of the sequence, while and after they are drafted."""
 
-    path: Path
-    """The sequence up to the branch point: what the target has emitted, and the segment that it verifies."""
-    rest: list[Choices]
-    """What had been drafted beyond the point already; the likeliest branch begins with it."""
+    tokens: Sequence[int]
+    """What the target has emitted; it must not change meanwhile."""
+    segment: list[Choices]
+    """What the draft model had written behind it."""
+    verified: int
+    """How many tokens of the segment the target verifies meanwhile."""
     length: int
     """Tokens that each branch shall have behind its first, at most."""
-    at: int
-    """Index of the segment's last node, -1 without a segment."""
+    point: int = field(init=False)
+    """The branches begin behind so many tokens of the segment."""
+    path: Path = field(init=False)
+    """The sequence up to the branch point."""
+    rest: list[Choices] = field(init=False)
+    """What had been drafted beyond the point already; the likeliest branch begins with it."""
     warned: bool = False
-    """Whether the head expects a refusal at the branch point, however confident the draft model is."""
+    """Whether the head expects a refusal, however confident the draft model is."""
     branches: list[Branch] = field(default_factory=list)
+    confidence: float = 0.0
+    """The draft model's own probability of its likeliest token at the branch point."""
     pass_ms: list[float] = field(default_factory=list)
     """What each pass of the draft model took."""
+
+    def __post_init__(self) -> None:
+        self._begin(self.verified)
+
+    def _begin(self, point: int) -> None:
+        self.point, self.rest = point, self.segment[point:]
+        self.path = Path(self.tokens, [choices[0].token for choices in self.segment[:point]])
+
+    def hedge(self, warning: int | None) -> None:
+        """Take in what the head says of the segment.
+
+        Where confidence has found a token to branch at, a warning only makes more branches there. Elsewhere it says
+        where to branch beside the verified segment: at its first token, or at the least confident one.
+        """
+        self.warned = warning is not None
+        if self.warned and self.verified == len(self.segment):
+            confidences = [choices[0].confidence for choices in self.segment]
+            self._begin(0 if warning == NONE else confidences.index(min(confidences)))
+
+    @property
+    def beside(self) -> bool:
+        """Whether the target verifies the likeliest branch itself, so that only the others are written."""
+        return self.point < self.verified
 
     @property
     def enough(self) -> bool:
@@ -91,14 +123,16 @@ class Growth:
         k_max of them where the head has given warning.
         """
         first = self.rest[0] if self.rest else self._look(context, cache, ranking)
-        if first[0].token in ends:
+        self.confidence = first[0].confidence
+        most = context.speculation.branches
+        count = most if self.warned else max(1, int(most * (1.0 - self.confidence)))
+        if first[0].token in ends and not self.beside:
             self.branches = [Branch(first[0], known=min(1, len(self.rest)))]
             return
-        most = context.speculation.branches
-        count = most if self.warned else max(1, int(most * (1.0 - first[0].confidence)))
-        self.branches = [Branch(candidate) for candidate in first[:count]]
-        self.branches[0].chain.extend(self.rest[1:])
-        self.branches[0].known = len(self.rest)
+        self.branches = [Branch(candidate) for candidate in first[int(self.beside) : count]]
+        if not self.beside:
+            self.branches[0].chain.extend(self.rest[1:])
+            self.branches[0].known = len(self.rest)
         self._write(context, cache, ranking, ends, stop)
 
     def _look(self, context: Context, cache: DraftCache, ranking: Ranking) -> Choices:
@@ -160,11 +194,11 @@ class Growth:
             return None
         won = self.winner(emitted, position)
         lengths = [len(branch.tokens) for branch in self.branches]
-        dropped = 0 if won == 0 else self.branches[0].known if won else lengths[0]
+        dropped = 0 if won == 0 or self.beside else self.branches[0].known if won else lengths[0]
         kept = 0 if won is None else lengths[won]
         return Branches(
-            at=self.at,
-            confidence=self.branches[0].first.confidence,
+            at=self.point - 1,
+            confidence=self.confidence,
             tokens=tuple(branch.tokens for branch in self.branches),
             won=won,
             dropped=dropped,

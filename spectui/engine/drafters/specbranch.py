@@ -6,10 +6,9 @@ from threading import Event
 from ..beside import Beside, Share, Work
 from ..step import Branches, Source, Step
 from ..tree import DraftTree
-from .branch_growth import Choices, Growth, Path
+from .branch_growth import Choices, Growth
 from .draft_cache import DraftCache
 from .drafter import Context, Drafter, Job, Needs, Resources
-from .hrad import NONE
 from .ranking import Ranking
 
 GAMMA = 4
@@ -56,7 +55,9 @@ class SpecBranch(Drafter):
     """Drafts branches beside the target (Shen et al., ICLR 2026, arXiv 2506.01979).
 
     The branches hedge the first token that the target has not confirmed; the one that it chooses is the next segment.
-    With a trained head (H-RAD) or an ``epsilon`` the segment ends early, where it is likely to be refused.
+    Where ``epsilon`` is set, the segment ends before the first token that the draft model is not sure of. A trained head
+    (H-RAD) says where to hedge, and how widely. As published it also says what to verify; but then both models wait for
+    it, and a false alarm costs a step, while a few more tokens cost the target next to nothing (measured).
     """
 
     def __init__(self, resources: Resources) -> None:
@@ -73,8 +74,6 @@ class SpecBranch(Drafter):
         self._pass_ms = 0.0
         self._put_off = False
         """Whether the last step had no segment."""
-        self._foreseen: int | None = None
-        """What the head warned of, if it did."""
 
     @property
     def needs(self) -> Needs:  # type: ignore[override]
@@ -102,31 +101,16 @@ class SpecBranch(Drafter):
         return tree
 
     def trusted(self, context: Context) -> int:
-        """How many tokens of the segment to verify, by the head's word and the tokens' confidence.
+        """How many tokens of the segment to verify: those before the first with at most epsilon.
 
-        Those before the first with at most epsilon; none if the head expects all to be refused. Where confidence finds
-        nothing although the head expects a refusal, the least confident one is taken for it. A draft model that is
-        never confident would never be asked, so no two steps in a row go without a segment for that reason.
+        A draft model that is never confident would never be asked, so no two steps in a row go without a segment.
         """
-        says = self._foreseen = self._head_says(context)
         confidences = [choices[0].confidence for choices in self.segment]
-        if says == NONE or not confidences:
-            return 0
         first = 1 if self._put_off else 0
-        unsure = next(
-            (i for i in range(first, len(confidences)) if confidences[i] <= context.speculation.epsilon), None
+        return next(
+            (i for i in range(first, len(confidences)) if confidences[i] <= context.speculation.epsilon),
+            len(confidences),
         )
-        if unsure is not None:
-            return unsure
-        return len(confidences) if says is None else confidences.index(min(confidences))
-
-    def _head_says(self, context: Context) -> int | None:
-        head = self.resources.head
-        if head is None or context.hidden is None or not context.speculation.hrad or not self.segment:
-            return None
-        if min(choices[0].confidence for choices in self.segment) >= SURE:
-            return None
-        return head.foresees(context.hidden, context.tokens[-1])
 
     def overlap(self, tree: DraftTree) -> Job | None:
         """Draft the branches after the tree, which is what has remained of the segment."""
@@ -135,9 +119,7 @@ class SpecBranch(Drafter):
         length = min(self._length(context), context.remaining - len(tree) - 1)
         if length < 1 or (len(tree) and tree.tokens[-1] in self.resources.ends):
             return None
-        rest = self.segment[len(tree) :]
-        warned = bool(rest) and self._foreseen is not None
-        growth = Growth(Path(context.tokens, tree.tokens), rest, length, len(tree) - 1, warned)
+        growth = Growth(context.tokens, self.segment, len(tree), length)
         patient = isinstance(context.speculation.draft_tokens, int)
         self._job = job = Growing(growth, len(context.tokens) - 1, patient)
         job.work = self._beside.start(lambda: self._grow(context, job), self._share)
@@ -145,9 +127,19 @@ class SpecBranch(Drafter):
 
     def _grow(self, context: Context, job: Growing) -> None:
         growth = job.growth
+        growth.hedge(self._warning(context))
         if growth.rest and not self._cache.go_back(growth.path):
             growth.rest = []
         growth.run(context, self._cache, self._ranking, self.resources.ends, job.stopped)
+
+    def _warning(self, context: Context) -> int | None:
+        """What the head warns of, asked beside the target so that neither waits for it."""
+        head = self.resources.head
+        if head is None or context.hidden is None or not context.speculation.hrad or not self.segment:
+            return None
+        if min(choices[0].confidence for choices in self.segment) >= SURE:
+            return None
+        return head.foresees(context.hidden, context.tokens[-1])
 
     def _length(self, context: Context) -> int:
         """Tokens behind a branch's first, so that neither model waits for the other unless a number was asked for."""
