@@ -55,9 +55,9 @@ class SpecBranch(Drafter):
     """Drafts branches beside the target (Shen et al., ICLR 2026, arXiv 2506.01979).
 
     The branches hedge the first token that the target has not confirmed; the one that it chooses is the next segment.
-    Where ``epsilon`` is set, the segment ends before the first token that the draft model is not sure of. A trained head
-    (H-RAD) says where to hedge, and how widely. As published it also says what to verify; but then both models wait for
-    it, and a false alarm costs a step, while a few more tokens cost the target next to nothing (measured).
+    Where ``epsilon`` is set, the segment ends before the first token that the draft model is not sure of. A trained
+    head (H-RAD) says where to hedge, and how widely. As published it also says what to verify; but then both models
+    wait for it, and a false alarm costs a step, while a few more tokens cost the target next to nothing (measured).
     """
 
     def __init__(self, resources: Resources) -> None:
