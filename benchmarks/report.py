@@ -18,6 +18,8 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
+from benchmarks.tables import tables
+
 
 @dataclass(frozen=True, slots=True)
 class Part:
@@ -78,24 +80,6 @@ def run(part: Part, folder: Path, quick: bool) -> tuple[str, float, bool]:
     return printed.strip(), perf_counter() - begin, done.returncode == 0
 
 
-def ratios(bench: dict[str, Any]) -> str:
-    """A Markdown table of a bench report: every lane against the autoregressive one."""
-    lines = ["| lane | × AR | 95 % | call × hf | tok/step | same as AR |", "|---|---:|---|---:|---:|---:|"]
-    for one in bench["summary"]:
-        if one["category"] is not None:
-            continue
-        low, high = one["speedup_ci95"] or one["wall_vs_ar_ci95"] or (None, None)
-        speed = one["speedup_vs_ar"] or one["wall_vs_ar"]
-        cells = [one["lane"], _two(speed), f"{_two(low)} to {_two(high)}" if low else "–", _two(one["wall_vs_hf"]),
-                 _two(one["mean_accepted_tokens"]), f"{one['identical_to_ar']}/{one['compared_with_ar']}"]  # fmt: skip
-        lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines)
-
-
-def _two(value: float | None) -> str:
-    return "–" if value is None else f"{value:.2f}"
-
-
 def write(folder: Path, results: dict[str, dict[str, Any]]) -> None:
     """Both files."""
     (folder / "report.json").write_text(json.dumps({"format": "spectui.report/1", "parts": results}, indent=1), "utf-8")
@@ -104,7 +88,7 @@ def write(folder: Path, results: dict[str, dict[str, Any]]) -> None:
         lines += [f"## {result['title']}", "", f"`python {' '.join(PARTS[name].words)}`, {result['seconds']:.0f} s"]
         lines += [] if result["went_well"] else ["", "**It failed.**"]
         data = result["data"]
-        table = ratios(data) if data and "summary" in data else f"```\n{result['printed']}\n```"
+        table = tables(data) if data and "summary" in data else f"```\n{result['printed']}\n```"
         lines += ["", table, ""]
     if (folder / "bench.svg").is_file():
         lines += ["![Speed-up by lane](bench.svg)", ""]

@@ -2,7 +2,8 @@
 
 import json
 
-from benchmarks.report import PARTS, main, ratios
+from benchmarks.report import PARTS, main
+from benchmarks.tables import below, tables
 
 
 def test_a_report_holds_what_was_printed_and_says_what_failed(tmp_path, monkeypatch):
@@ -19,11 +20,30 @@ def test_a_report_holds_what_was_printed_and_says_what_failed(tmp_path, monkeypa
     assert "it broke" in text
 
 
-def test_a_bench_becomes_a_table_of_ratios():
-    one = {
-        "lane": "draft", "category": None, "speedup_vs_ar": 1.5, "speedup_ci95": [1.25, 1.75], "wall_vs_ar": 1.4,
-        "wall_vs_ar_ci95": None, "wall_vs_hf": None, "mean_accepted_tokens": 3.0, "identical_to_ar": 4,
-        "compared_with_ar": 4,
-    }  # fmt: skip
-    table = ratios({"summary": [one, {**one, "category": "code"}]})
-    assert table.splitlines()[2:] == ["| draft | 1.50 | 1.25 to 1.75 | – | 3.00 | 4/4 |"]
+ROW = {
+    "lane": "draft", "category": None, "tokens_per_second": 900.4, "speedup_vs_ar": 1.5, "speedup_ci95": [1.25, 1.75],
+    "wall_vs_ar": 1.4, "wall_vs_ar_ci95": None, "wall_vs_hf": None, "wall_vs_hf_ci95": None, "mean_accepted_tokens": 3.0,
+    "accepted": 3, "drafted": 4, "identical_to_ar": 4, "compared_with_ar": 4, "distinct_3": 0.91, "looping": 1, "runs": 4,
+}  # fmt: skip
+PEER = ROW | {
+    "lane": "hf", "tokens_per_second": None, "speedup_vs_ar": None, "speedup_ci95": None, "drafted": 0,
+    "mean_accepted_tokens": None, "identical_to_ar": 3,
+}  # fmt: skip
+
+
+def test_a_bench_becomes_the_tables_of_the_readme():
+    summary = [ROW, PEER, {**ROW, "category": "code"}, {**PEER, "category": "code"}]
+    first, second, last = tables({"summary": summary}).split("\n\n")
+    assert first.splitlines()[2:] == [
+        "| draft | 900 | 1.50 [1.25, 1.75] | – | 3.00 | 3/4 75% | 4/4 ✓ | 0.91 | 1/4 |",
+        "| hf | – | 1.40 call | – | – | – | 3/4 | 0.91 | 1/4 |",
+    ]
+    assert second.splitlines() == [
+        "| category | draft | hf |", "|---|---:|---:|", "| code | 1.50 [1.25, 1.75], 3.00 | 1.40 call |"
+    ]  # fmt: skip
+    assert last.endswith("none.")
+
+
+def test_what_lies_wholly_below_is_named():
+    slow = {**ROW, "category": "code", "speedup_vs_ar": 0.9, "speedup_ci95": [0.85, 0.97]}
+    assert below({"summary": [ROW, slow, PEER]}) == ["draft on code: 0.90 [0.85, 0.97]"]
