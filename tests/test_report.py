@@ -22,8 +22,9 @@ def test_a_report_holds_what_was_printed_and_says_what_failed(tmp_path, monkeypa
 
 ROW = {
     "lane": "draft", "category": None, "tokens_per_second": 900.4, "speedup_vs_ar": 1.5, "speedup_ci95": [1.25, 1.75],
-    "wall_vs_ar": 1.4, "wall_vs_ar_ci95": None, "wall_vs_hf": None, "wall_vs_hf_ci95": None, "mean_accepted_tokens": 3.0,
-    "accepted": 3, "drafted": 4, "identical_to_ar": 4, "compared_with_ar": 4, "distinct_3": 0.91, "looping": 1, "runs": 4,
+    "wall_vs_ar": 1.4, "wall_vs_ar_ci95": None, "wall_vs_hf": None, "wall_vs_hf_ci95": None,
+    "mean_accepted_tokens": 3.0, "accepted": 3, "drafted": 4, "identical_to_ar": 4, "compared_with_ar": 4,
+    "distinct_3": 0.91, "looping": 1, "runs": 4,
 }  # fmt: skip
 PEER = ROW | {
     "lane": "hf", "tokens_per_second": None, "speedup_vs_ar": None, "speedup_ci95": None, "drafted": 0,
