@@ -217,6 +217,11 @@ def test_a_target_that_was_exported_is_taken_up_again(
     found, exported = (torch.load(path, weights_only=True) for path in (adopted.result("target", 2), first))
     assert all(torch.equal(found[name], value.bfloat16().float()) for name, value in exported.items())
     assert adopted.tokenizer().get_vocab() == made.tokenizer().get_vocab()
+    result = CliRunner().invoke(app, ["make", str(tmp_path), "--recipe", "smoke", "--prompts", "1"])
+    assert result.exit_code == 0, result.output
+    assert "goes on behind stage 2" in result.output
+    assert "--stages 2" in (tmp_path / "CARD.md").read_text()
+    assert "--stages" not in (made.folder / "CARD.md").read_text()
 
 
 @pytest.mark.parametrize(("options", "says"), [

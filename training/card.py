@@ -7,6 +7,7 @@ from pathlib import Path
 
 from .evaluation import Score
 from .fit import ALONE
+from .pair import ADOPTED
 from .recipe import RECIPES, Recipe, Shape, Stage
 
 _HEAD = """# The demo pair
@@ -38,6 +39,17 @@ the weights before a stage in its result.
 | --- | ---: | ---: | ---: | ---: | ---: | ---: | --- |
 {stages}
 """
+
+
+_ADOPTED = """
+The first {stages} stages of the target were not run again for this pair: it began with the bfloat16 weights that they had
+given before (`python -m training adopt FOLDER --stages {stages}`).
+"""
+
+
+def _adopted(folder: Path) -> str:
+    path = folder / ADOPTED
+    return _ADOPTED.format(stages=int(path.read_text(encoding="utf-8"))) if path.exists() else ""
 
 
 def _stage_row(name: str, stage: Stage) -> str:
@@ -112,7 +124,7 @@ def write_card(folder: Path, name: str, scores: list[Score], agreement: float) -
         _HEAD,
         "| | layers | width | heads | inner | weights | SHA-256 |", "| --- | ---: | ---: | ---: | ---: | ---: | --- |",
         _shape_row("target", recipe.target, folder), _shape_row("draft", recipe.draft, folder), "",
-        data, how,
+        data, how + _adopted(folder),
         "## Measured", "",
         f"`python -m training evaluate FOLDER`: {prompts} unseen prompts of each family, greedy, judged by a program (copying,",
         "rewriting and translation letter for letter; JSON as data; code as a syntax tree; sums by the result and every sum",

@@ -19,6 +19,8 @@ from .rows import LENGTHS, Rows, encode, pack
 from .tokenizer import train_tokenizer
 
 HELD_OUT = 400
+ADOPTED = "adopted.txt"
+"""Says how many of the target's stages were taken over from an exported one."""
 _TOLD_EVERY = 30.0
 
 Say = Callable[[str], None]
@@ -52,6 +54,7 @@ class Pair:
         self._claim()
         PreTrainedTokenizerFast.from_pretrained(target).save_pretrained(self.folder / "tokenizer")
         torch.save(model.state_dict(), self.result("target", stages))
+        (self.folder / ADOPTED).write_text(f"{stages}\n", encoding="utf-8")
 
     def _claim(self) -> None:
         """Write down whose folder this is; ValueError if it is another recipe's."""

@@ -106,14 +106,6 @@ _FOURTH = Corpus(
              "list": 5, "records": 5, "sums": 4, "word problem": 4, "write code": 2, "code edit": 8, "explain code": 2, "story": 2,
              "translate": 3, "drill": 6, "replace": 40},
 )  # fmt: skip
-# Rewriting once more, beside what the fourth has cost.
-_FIFTH = Corpus(
-    conversations=80_000,
-    seed=23,
-    weights={"subject": 6, "talk": 6, "general": 5, "extract": 9, "mention": 9, "lookup": 8, "echo": 8, "copy": 6, "rewrite": 22,
-             "list": 10, "records": 6, "sums": 5, "word problem": 5, "write code": 2, "code edit": 10, "explain code": 2, "story": 2,
-             "translate": 4, "drill": 10, "replace": 22},
-)  # fmt: skip
 # For the draft model: more of what it follows worst.
 _FOLLOWED = Corpus(conversations=30_000, seed=17, weights={"translate": 18, "list": 12, "echo": 8})
 
@@ -139,12 +131,6 @@ CPU = Recipe(
             Schedule(tokens=7_000_000, decay=0.9, copies=0, asked=0, rates=Rates(0.007, 0.005, 0.001)),
             _FOURTH,
             kept=0.3,
-        ),
-        Stage(
-            Schedule(
-                tokens=16_000_000, decay=0.85, copies=0.04, copies_until=0.4, asked=0, rates=Rates(0.008, 0.0055, 0.001)
-            ),
-            _FIFTH,
         ),
     ),
     draft_stages=(Stage(Schedule(tokens=3_000_000, rates=Rates(0.015, 0.01, 0.001)), _FOLLOWED),),

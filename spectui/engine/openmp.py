@@ -3,8 +3,8 @@
 import os
 from collections.abc import MutableMapping
 
-SPINS = "10000"
-"""About half a millisecond on the processors seen, enough for the gaps between the parts of a pass.
+SPINS = "40000"
+"""Some two milliseconds on the processors seen, enough for the gaps between the parts of a pass and between steps.
 
 The default of 300,000 is some 15 ms: whatever runs beside a pass, the draft model or the screen, has to share a core
 with a thread that does nothing (measured).
