@@ -98,9 +98,9 @@ def prepare(pair: Pair, progress: Progress, begun: float, choice: StoreChoice | 
     A datastore that cannot be used is left out, with a note that says why.
     """
     limits = Limits(pair.context, pair.eos, stop_cut(pair.tokenizer))
-    pack = room_to_pack([pair.target, pair.draft])
-    target = Target(pair.target, pack=pack)
-    draft = Target(pair.draft, pack=pack) if pair.draft is not None else None
+    progress("trying threads and layouts", None)
+    target = settle_threads(_layouts(pair), pair.vocabulary)
+    draft = Target(pair.draft, pack=target.is_packed) if pair.draft is not None else None
     why_no_draft = draft.capability.why_no_tree if draft is not None else None
     usable = draft if why_no_draft is None else None
     head, head_note = find_head(pair.target, pair.draft, target.layers, heads()) if usable else (None, ())
@@ -113,7 +113,6 @@ def prepare(pair: Pair, progress: Progress, begun: float, choice: StoreChoice | 
         ends=pair.eos,
     )
     progress("measuring what verification costs", None)
-    settle_threads(target, pair.vocabulary)
     cost = measure_cost(target, pair.vocabulary) if target.capability.trees else CostModel()
     unavailable = {
         mode.name: why for mode in MODES.values() if (why := _why_not(mode, target, resources, why_no_draft))
@@ -133,6 +132,17 @@ def prepare(pair: Pair, progress: Progress, begun: float, choice: StoreChoice | 
     )
     _leave_out_of_collections()
     return Loaded(pair, target, resources, limits, cost, ready, store)
+
+
+def _layouts(pair: Pair) -> list[Target]:
+    """The target with its weights as they are and, where there is room, in oneDNN's layout: which is faster depends on
+    the processor.
+
+    The plain one comes last, so that transformers' model shares its memory.
+    """
+    packed = Target(pair.target, pack=True) if room_to_pack([pair.target, pair.draft]) else None
+    plain = Target(pair.target)
+    return [packed, plain] if packed is not None and packed.is_packed else [plain]
 
 
 def _leave_out_of_collections() -> None:

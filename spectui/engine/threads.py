@@ -1,4 +1,4 @@
-"""How many threads of a CPU the passes of a model use, found out by trying."""
+"""How many threads of a CPU the passes of a model use, and with which layout of its weights, found out by trying."""
 
 from collections.abc import Mapping, Sequence
 from statistics import median
@@ -25,25 +25,34 @@ def fewest(times: Mapping[int, Sequence[float]]) -> int:
     return min(threads for threads, taken in medians.items() if taken <= TOLERATED * min(medians.values()))
 
 
-def settle_threads(target: Target, vocabulary: int, seconds: float = 1.0, rounds: int = 9) -> int:
-    """Try passes over one and several tokens in interleaved rounds, two at least, for about ``seconds``.
+def settle_threads(targets: Sequence[Target], vocabulary: int, seconds: float = 1.0, rounds: int = 9) -> Target:
+    """The fastest of several targets over the same model, after passes over one and several tokens with each.
 
-    Returns the number of threads that torch uses from now on.
+    They are tried in interleaved rounds, two at least, for about ``seconds``; torch uses the number of threads that was
+    found from then on. On one device other than a CPU the first target is taken as it is.
     """
-    most = torch.get_num_threads()
-    if target.device.type != "cpu" or most == 1:
-        return most
-    times: dict[int, list[float]] = {threads: [] for threads in candidates(most)}
-    rehearsal, begin = Rehearsal(target, vocabulary, 64), perf_counter()
+    first, most = targets[0], torch.get_num_threads()
+    if first.device.type != "cpu" or (most == 1 and len(targets) == 1):
+        return first
+    rows = ROWS if first.capability.trees else ROWS[:1]
+    rehearsals = [Rehearsal(target, vocabulary, 64) for target in targets]
+    times: dict[int, dict[int, list[float]]] = {threads: {} for threads in candidates(most)}
+    begin = perf_counter()
     for turn in range(rounds):
         for threads, taken in times.items():
             torch.set_num_threads(threads)
-            start = perf_counter()
-            for rows in ROWS if target.capability.trees else ROWS[:1]:
-                rehearsal(rows)
-            taken.append(perf_counter() - start)
+            for index, rehearsal in enumerate(rehearsals):
+                taken.setdefault(index, []).append(_timed(rehearsal, rows))
         if turn and perf_counter() - begin > seconds:
             break
-    chosen = fewest(times)
+    best = {threads: min(taken, key=lambda index: median(taken[index])) for threads, taken in times.items()}
+    chosen = fewest({threads: times[threads][index] for threads, index in best.items()})
     torch.set_num_threads(chosen)
-    return chosen
+    return targets[best[chosen]]
+
+
+def _timed(rehearsal: Rehearsal, rows: Sequence[int]) -> float:
+    start = perf_counter()
+    for count in rows:
+        rehearsal(count)
+    return perf_counter() - start

@@ -1,5 +1,7 @@
 """How many threads of a CPU a model gets: as few as cost next to nothing."""
 
+import time
+
 import pytest
 import torch
 
@@ -27,8 +29,25 @@ def test_torch_uses_what_was_found(seconds):
     before = torch.get_num_threads()
     torch.set_num_threads(2)
     try:
-        chosen = settle_threads(Target(tiny_model()), VOCABULARY, seconds)
-        assert chosen in (1, 2)
-        assert torch.get_num_threads() == chosen
+        target = Target(tiny_model())
+        assert settle_threads([target], VOCABULARY, seconds) is target
+        assert torch.get_num_threads() in (1, 2)
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_the_faster_of_two_layouts_is_taken(monkeypatch):
+    slow, fast = Target(tiny_model()), Target(tiny_model())
+    original = slow.step
+
+    def late(*args, **kwargs):
+        time.sleep(0.002)
+        return original(*args, **kwargs)
+
+    monkeypatch.setattr(slow, "step", late)
+    before = torch.get_num_threads()
+    try:
+        assert settle_threads([slow, fast], VOCABULARY, 0.0) is fast
+        assert settle_threads([fast, slow], VOCABULARY, 0.0) is fast
     finally:
         torch.set_num_threads(before)
