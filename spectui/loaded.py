@@ -16,6 +16,7 @@ from .engine.cost import CostModel, measure
 from .engine.decoder import Decoder
 from .engine.drafters.drafter import Resources
 from .engine.drafters.registry import MODES, Mode
+from .engine.lean import can_pack
 from .engine.options import Options
 from .engine.rehearsal import Rehearsal
 from .engine.retrieval.live import LiveStore
@@ -140,9 +141,9 @@ def _layouts(pair: Pair) -> list[Target]:
 
     The plain one comes last, so that transformers' model shares its memory.
     """
-    packed = Target(pair.target, pack=True) if room_to_pack([pair.target, pair.draft]) else None
-    plain = Target(pair.target)
-    return [packed, plain] if packed is not None and packed.is_packed else [plain]
+    worth_a_try = can_pack(pair.target) and room_to_pack([pair.target, pair.draft])
+    packed = [Target(pair.target, pack=True)] if worth_a_try else []
+    return [*(target for target in packed if target.is_packed), Target(pair.target)]
 
 
 def _leave_out_of_collections() -> None:
