@@ -3,11 +3,10 @@
 from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
-from textual import getters, on
+from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
-from textual.screen import Screen
 from textual.widgets import Footer
 
 from ...engine.drafters.registry import MODES
@@ -30,6 +29,7 @@ from ...record.events import (
 from ...session import CHAT
 from ...settings import VIEWS, Settings
 from ..bridge import TICK, Bridge
+from ..compositor import RowScreen
 from ..ledger import Ledger
 from ..mode_keys import MODE_BINDINGS
 from ..widgets.examples import Examples
@@ -52,7 +52,7 @@ Text and read-outs change in different half ticks, because a paint redraws every
 """
 
 
-class ChatScreen(Screen[None]):
+class ChatScreen(RowScreen):
     """One conversation on one screen."""
 
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (60, "-normal"), (100, "-wide")]  # noqa: RUF012 (Textual types it so)
@@ -74,19 +74,18 @@ class ChatScreen(Screen[None]):
         Binding("f8", "screenshot", "Screenshot", id="chat.screenshot", show=False),
     ]
 
-    transcript = getters.query_one(Transcript)
-    examples = getters.query_one(Examples)
-    mode_bar = getters.query_one(ModeBar)
-    step_pane = getters.query_one(StepPane)
-    tape = getters.query_one(Tape)
-    timeline = getters.query_one(Timeline)
-    metric_bar = getters.query_one(MetricBar)
-    prompt = getters.query_one(Prompt)
-    header = getters.query_one(TitleBar)
-
     def __init__(self, settings: Settings, session: "Session", bridge: Bridge) -> None:
         super().__init__()
         self.settings, self.session, self.bridge = settings, session, bridge
+        self.header = TitleBar(id="header")
+        self.mode_bar = ModeBar(session.modes)
+        self.examples = Examples(id="examples")
+        self.transcript = Transcript(id="transcript")
+        self.step_pane = StepPane(id="side", markup=False)
+        self.tape = Tape(id="tape")
+        self.timeline = Timeline(id="timeline")
+        self.metric_bar = MetricBar(id="metrics")
+        self.prompt = Prompt(History(state_folder() / "prompts.jsonl"), id="prompt")
         self.ledger = Ledger()
         self.ready: Ready | None = None
         self.failed = False
@@ -104,17 +103,17 @@ class ChatScreen(Screen[None]):
 
     def compose(self) -> ComposeResult:
         """Header, modes, transcript and steps, tape, numbers, prompt, keys."""
-        yield TitleBar(id="header")
-        yield ModeBar(self.session.modes)
+        yield self.header
+        yield self.mode_bar
         with Horizontal(id="body"):
             with Vertical(id="main"):
-                yield Examples(id="examples")
-                yield Transcript(id="transcript")
-            yield StepPane(id="side", markup=False)
-        yield Tape(id="tape")
-        yield Timeline(id="timeline")
-        yield MetricBar(id="metrics")
-        yield Prompt(History(state_folder() / "prompts.jsonl"), id="prompt")
+                yield self.examples
+                yield self.transcript
+            yield self.step_pane
+        yield self.tape
+        yield self.timeline
+        yield self.metric_bar
+        yield self.prompt
         yield Footer(compact=True, show_command_palette=False)
 
     def on_mount(self) -> None:

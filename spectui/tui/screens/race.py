@@ -10,7 +10,6 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container
 from textual.content import Content
-from textual.screen import Screen
 from textual.widgets import Footer, Static
 
 from ...bench.compare import field_of
@@ -24,6 +23,7 @@ from ...models.sanitise import sanitise, sanitise_line
 from ...record.events import Note, Raced, Ready, Record, TurnText
 from ...record.replay import Replay
 from ..bridge import TICK
+from ..compositor import RowScreen
 from ..widgets.lane import LanePane
 from ..widgets.prompt import History, Prompt
 
@@ -35,7 +35,7 @@ LONGEST_SHOWN = 0.95
 """Bars are drawn to this quantile of all step times, so that one slow step does not flatten the others."""
 
 
-class RaceScreen(Screen[None]):
+class RaceScreen(RowScreen):
     """Lanes side by side, live or replayed; below them the table."""
 
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]  # noqa: RUF012 (Textual types it so)

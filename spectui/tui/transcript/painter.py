@@ -41,21 +41,26 @@ class Overlay:
 
 
 class Painter:
-    """Paints rows of ``width`` cells, a position mark last; rows without overlay are painted once and kept."""
+    """Paints rows of ``width`` cells, a position mark last; rows without overlay are painted once and kept.
+
+    Mouse selection needs to know which character stands where: a row painted with ``offsets`` says so in its segments'
+    styles, at twice the cost.
+    """
 
     def __init__(self, palette: Palette, width: int, indent: int) -> None:
         self._palette, self._width, self._indent = palette, width, indent
-        self._blanks: dict[tuple[tuple[int, int], str], Strip] = {}
-        """The latest blank row: its place changes whenever the document grows."""
+        self._blanks: dict[str, Strip] = {}
 
-    def row(self, paragraph: Paragraph, flow: Flow, at: Position, mark: str, overlay: Overlay) -> Strip:
+    def row(
+        self, paragraph: Paragraph, flow: Flow, at: Position, mark: str, overlay: Overlay, offsets: bool = False
+    ) -> Strip:
         """One row, with a position mark of one cell or none."""
         start, end = flow.span(at.row)
         lit, chosen = _within(overlay.selected, start, end), overlay.chosen
         if chosen is not None and all(piece.step != chosen for piece, _, _ in flow.pieces(start, end)):
             chosen = None
-        if lit or chosen is not None:
-            return self._paint(paragraph, flow, at, mark, lit, chosen)
+        if lit or chosen is not None or offsets:
+            return self._paint(paragraph, flow, at, mark, lit, chosen, offsets)
         kept = flow.strips[at.row]
         if kept is None:
             kept = flow.strips[at.row] = {}
@@ -63,26 +68,35 @@ class Painter:
             kept[mark] = self._paint(paragraph, flow, at, mark, None, None)
         return kept[mark]
 
-    def blank(self, at: tuple[int, int], mark: str) -> Strip:
-        """A row below the document, whose end has the offset ``at``."""
-        if (at, mark) not in self._blanks:
-            self._blanks = {(at, mark): self._strip([self._space(self._width - len(mark), at)], mark)}
-        return self._blanks[at, mark]
+    def blank(self, mark: str, at: tuple[int, int] | None = None) -> Strip:
+        """A row below the document; ``at`` is the offset of the document's end."""
+        if at is not None or mark not in self._blanks:
+            made = self._strip([self._space(self._width - len(mark), at)], mark)
+            return made if at is not None else self._blanks.setdefault(mark, made)
+        return self._blanks[mark]
 
     def _paint(
-        self, paragraph: Paragraph, flow: Flow, at: Position, mark: str, lit: Span | None, chosen: int | None
+        self,
+        paragraph: Paragraph,
+        flow: Flow,
+        at: Position,
+        mark: str,
+        lit: Span | None,
+        chosen: int | None,
+        offsets: bool = False,
     ) -> Strip:
-        """Put the sign before the text, the offsets that mouse selection needs into it, and fill it up."""
+        """Put the sign before the text and fill it up."""
         start, end = flow.span(at.row)
         room = self._width - self._indent - len(mark)
-        text = Strip(self._segments(flow, start, end, lit, chosen)).apply_offsets(start, at.paragraph)
+        first = (start, at.paragraph) if offsets else None
+        text = Strip(self._segments(flow, start, end, lit, chosen))
+        if first is not None:
+            text = text.apply_offsets(*first)
         if text.cell_length > room:
             text = text.crop(0, room)
         # Without an offset the fill counts as the row's end; an empty row has nothing else to carry one.
-        fill = Segment(" " * (room - text.cell_length), self._palette.base)
-        if start == end:
-            fill = self._space(room, (start, at.paragraph))
-        return self._strip([*self._left(paragraph, at, start), *text, fill], mark)
+        fill = self._space(room - text.cell_length, first if start == end else None)
+        return self._strip([*self._left(paragraph, at, first), *text, fill], mark)
 
     def _strip(self, segments: list[Segment], mark: str) -> Strip:
         segments.append(Segment(mark, self._palette.mark))
@@ -99,23 +113,24 @@ class Painter:
             for text, bright in _split(piece.display[first:last], index, lit):
                 if text:
                     full = style + self._palette.selection if bright else style
-                    if runs and runs[-1][1] == full:
+                    if runs and runs[-1][1] is full:
                         runs[-1] = (runs[-1][0] + text, full)
                     else:
                         runs.append((text, full))
             index += last - first
         return [Segment(text, style) for text, style in runs]
 
-    def _left(self, paragraph: Paragraph, at: Position, start: int) -> list[Segment]:
-        """The sign, cell by cell, so that a click on any of them means the row's first character."""
-        if not self._indent:
-            return []
-        sign = paragraph.role.sign if at.row == 0 else " " * self._indent
-        style = self._palette.looks[f"{paragraph.role.kind}-sign"] + _offset(start, at.paragraph)
-        return [Segment(character, style) for character in sign.ljust(self._indent)[: self._indent]]
+    def _left(self, paragraph: Paragraph, at: Position, first: tuple[int, int] | None) -> list[Segment]:
+        """The sign; with offsets cell by cell, so that a click on any of them means the row's first character."""
+        sign = (paragraph.role.sign if at.row == 0 else "").ljust(self._indent)[: self._indent]
+        style = self._palette.looks[f"{paragraph.role.kind}-sign"]
+        if first is None:
+            return [Segment(sign, style)]
+        return [Segment(character, style + _offset(*first)) for character in sign]
 
-    def _space(self, cells: int, at: tuple[int, int]) -> Segment:
-        return Segment(" " * cells, self._palette.base + _offset(*at))
+    def _space(self, cells: int, at: tuple[int, int] | None) -> Segment:
+        style = self._palette.base if at is None else self._palette.base + _offset(*at)
+        return Segment(" " * cells, style)
 
 
 def _offset(index: int, paragraph: int) -> Style:

@@ -258,8 +258,8 @@ class Transcript(Widget, can_focus=True):
     # -- painting
 
     def render_line(self, y: int) -> Strip:
-        """One row of the viewport."""
-        return self._paint(range(y, y + 1))[0]
+        """One row of the viewport, with the offsets by which Textual finds what the mouse selects."""
+        return self._paint(range(y, y + 1), offsets=True)[0]
 
     def render_lines(self, crop: Region) -> list[Strip]:
         """The rows as they go to the terminal; kept rows skip Textual's own cache, which would copy them."""
@@ -275,23 +275,27 @@ class Transcript(Widget, can_focus=True):
             return [strip.crop(*crop.column_span) for strip in strips]
         return strips
 
-    def _paint(self, rows: range) -> list[Strip]:
+    def _paint(self, rows: range, offsets: bool = False) -> list[Strip]:
         self._shape_up()
         painter, selection = self._brush(), self.text_selection
-        return [self._paint_row(painter, y, selection) for y in rows]
+        return [self._paint_row(painter, y, selection, offsets) for y in rows]
 
-    def _paint_row(self, painter: Painter, y: int, selection: Selection | None) -> Strip:
+    def _paint_row(self, painter: Painter, y: int, selection: Selection | None, offsets: bool) -> Strip:
         mark = self._position.sign(y) if self._has_mark else ""
-        paragraphs = self.document.paragraphs
         if y >= len(self._rows):
-            last = len(paragraphs) - 1
-            return painter.blank((len(self._flow(last).text), last) if paragraphs else (0, 0), mark)
+            return painter.blank(mark, self._end if offsets else None)
         at = self._rows[y]
-        paragraph, flow = paragraphs[at.paragraph], self._flow(at.paragraph)
+        paragraph, flow = self.document.paragraphs[at.paragraph], self._flow(at.paragraph)
         selected = selection.get_span(at.paragraph) if selection is not None else None
         chosen = self.selected[1] if self.selected and self.selected[0] == paragraph.answer else None
         overlay = Overlay(selected, chosen) if selected or chosen is not None else NOTHING
-        return painter.row(paragraph, flow, at, mark, overlay)
+        return painter.row(paragraph, flow, at, mark, overlay, offsets)
+
+    @property
+    def _end(self) -> tuple[int, int]:
+        """The offset of the document's end."""
+        last = len(self.document.paragraphs) - 1
+        return (len(self._flow(last).text), last) if last >= 0 else (0, 0)
 
     def _flow(self, index: int) -> Flow:
         """A paragraph's layout; while the display is held still, the one that it had before."""
@@ -309,7 +313,7 @@ class Transcript(Widget, can_focus=True):
 
     @property
     def _has_mark(self) -> bool:
-        return self.size.width > 3
+        return self._shape[0] > 3
 
     def _brush(self) -> Painter:
         """The painter for the theme, view and size as they are."""
