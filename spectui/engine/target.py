@@ -41,6 +41,7 @@ class Target:
         self.config = text_config(model)
         self.device: torch.device = next(model.parameters()).device
         self.dtype: torch.dtype = next(model.parameters()).dtype
+        self._narrow = self.dtype not in (torch.float32, torch.float64)
         self.capability: Capability = capability(model)
         self.layers = len(layer_types(self.config))
         self.rope_switch = rope_switch(self.config)
@@ -154,7 +155,7 @@ class Target:
         else:
             logits, states = self._theirs(cache, ids, {}, last, hidden)
         cache.scratch += len(ids)
-        if logits.dtype not in (torch.float32, torch.float64):
+        if self._narrow:
             logits = logits.float()
         return Output(logits, torch.stack(states) if hidden else None)
 

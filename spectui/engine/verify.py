@@ -51,6 +51,12 @@ class Pass(NamedTuple):
         """Sequence index of the token that is chosen after ``node``."""
         return self.position + 1 + (0 if node == ROOT else self.tree.depths[node])
 
+    @property
+    def places(self) -> list[int]:
+        """The same for the root and all nodes."""
+        first = self.position + 1
+        return [first, *(first + depth for depth in self.tree.depths)]
+
 
 class Rule(Protocol):
     """A way to decide which drafted tokens stand."""
@@ -68,6 +74,8 @@ class Rule(Protocol):
 def walk(tree: DraftTree, choices: Sequence[int]) -> list[int]:
     """The longest accepted path when the target chooses ``choices[v + 1]`` after node v; ties to the lower index."""
     best: list[int] = []
+    if not tree.tokens:
+        return best
     paths: dict[int, list[int]] = {ROOT: []}
     for node, (token, parent) in enumerate(zip(tree.tokens, tree.parents, strict=True)):
         if parent in paths and choices[parent + 1] == token:
@@ -88,16 +96,14 @@ class Coupled:
 
     def judge(self, made: Pass, chooser: Chooser) -> Verdict:
         """Choose at root and nodes in one batch, then walk; one transfer from a device that is not the CPU."""
-        nodes = range(-1, len(made.tree))
-        seen = [made.seen(node) for node in nodes] if chooser.needs_seen else None
-        places = [made.place(node) for node in nodes]
+        seen = [made.seen(node) for node in range(ROOT, len(made.tree))] if chooser.needs_seen else None
         packed: list[list[int]] = []
         if made.top_ids and made.logits.device.type != "cpu":
-            on_device = chooser.choose(made.logits, places, seen)
+            on_device = chooser.choose(made.logits, made.places, seen)
             packed = torch.cat([on_device[:, None], made.top(slice(None))], 1).tolist()
             choices = [row[0] for row in packed]
         else:
-            choices = chooser.chosen(made.logits, places, seen)
+            choices = chooser.chosen(made.logits, made.places, seen)
         path = walk(made.tree, choices)
         row = path[-1] + 1 if path else 0
         if packed:
