@@ -18,15 +18,16 @@ from training.__main__ import MOST_BYTES, PACKAGE, PARTS, app
 from training.batches import batch_of, batches
 from training.card import digest
 from training.circuit import build_circuit, copying
-from training.conversation import conversations, held_out, messages
+from training.conversation import conversations, held_out, messages, single_tasks
 from training.evaluation import FAMILIES_ASKED, passes, questions
 from training.families import FAMILIES
 from training.families.code import build, known_functions
+from training.hard import DOUBTED, hard
 from training.judge import distinct_3, equations_hold, same_data, same_program, same_result, tells_a_story
 from training.llama import Llama
 from training.pair import Pair
 from training.recipe import SMOKE, Corpus
-from training.rows import ANSWERED, encode
+from training.rows import ANSWERED, encode, pack
 from training.tokenizer import END_ID
 from training.words import Words
 
@@ -175,6 +176,27 @@ def test_a_run_that_was_stopped_goes_on_with_the_same_batches(made: Pair) -> Non
     )
 
 
+def test_hard_are_the_conversations_with_a_token_that_the_model_doubts(made: Pair) -> None:
+    torch.manual_seed(0)
+    model = Llama(SMOKE.target, SMOKE.vocabulary)
+    model.load_state_dict(torch.load(made.result("target", 2), weights_only=True))
+    every = encode(made.tokenizer(), single_tasks(Corpus(60, seed=5, weights={"talk": 200})))
+    parts = [part for part in every if len(part[0]) <= 512]
+    expected = set()
+    for ids, kind in parts:
+        tokens, size = torch.from_numpy(ids.astype(np.int64)), len(ids)
+        with torch.no_grad():
+            states = model(tokens[None], torch.ones(size, size, dtype=torch.bool).tril()[None, None])[0, :-1]
+        given = model.logits(states).softmax(-1).gather(1, tokens[1:, None])[:, 0]
+        if (given[torch.from_numpy(kind[1:] == ANSWERED)] < DOUBTED).any():
+            expected.add(tuple(ids))
+    rows = pack(parts, 1)[512]
+    found = [tuple(ids) for ids, _ in hard(model, model, rows, "cpu")]
+    assert len(rows) <= 16
+    assert set(found) == expected
+    assert len(found) > 0
+
+
 def test_the_circuit_copies_from_the_start(made: Pair) -> None:
     torch.manual_seed(0)
     model = Llama(SMOKE.target, SMOKE.vocabulary)
@@ -188,10 +210,13 @@ def test_transformers_computes_the_same(made: Pair) -> None:
     found = AutoModelForCausalLM.from_pretrained(made.folder / "target").eval()
     assert found.dtype == torch.float32
     model = Llama(SMOKE.target, SMOKE.vocabulary)
-    before, after = (torch.load(made.folder / f"target-{at}.pt", weights_only=True)["model"] for at in (1, 2))
-    kept = SMOKE.target_stages[1].kept
-    assert 0 < kept < 1
-    state = {name: value.lerp(before[name], kept).bfloat16().float() for name, value in after.items()}
+    before, after = (torch.load(made.folder / f"target-{at}.pt", weights_only=True) for at in (1, 2))
+    stage, mean = SMOKE.target_stages[1], after["mean"]
+    assert 0 < stage.kept < 1
+    assert mean["n_averaged"] == stage.averaged * stage.schedule.tokens / stage.schedule.batch + 1
+    weights = {name: mean[f"module.{name}"] for name in before["model"]}
+    assert any(not torch.equal(weights[name], last) for name, last in after["model"].items())
+    state = {name: value.lerp(before["model"][name], stage.kept).bfloat16().float() for name, value in weights.items()}
     model.load_state_dict(state)
     ids = torch.randint(0, SMOKE.vocabulary, (2, 100))
     mask = torch.ones(100, 100, dtype=torch.bool).tril()[None, None]

@@ -7,8 +7,9 @@ from pathlib import Path
 
 from .evaluation import Score
 from .fit import ALONE
+from .hard import DOUBTED
 from .pair import ADOPTED
-from .recipe import RECIPES, Recipe, Shape, Stage
+from .recipe import RECIPES, Corpus, Recipe, Shape, Stage
 
 _HEAD = """# The demo pair
 
@@ -32,11 +33,13 @@ each). A previous-token head and induction heads are built into the fresh models
 embedding and norms; warm-up, constant rates, a linear decay at the end. bfloat16 products where the processor has them,
 float32 weights, stored in bfloat16. The draft model follows the target for the last {distilled:.0%} of its tokens: {follow:.1f}
 of its loss is KL to the target's distribution. Seeds are fixed; sums of floating-point numbers may differ from machine
-to machine. "Asked" is the share of the users' tokens that the loss looks at beside the assistant's, "kept" the share of
-the weights before a stage in its result.
+to machine. "Asked" is the share of the users' tokens that the loss looks at beside the assistant's, "mean" the share of
+the tokens, the last ones, over which the weights are averaged, "kept" the share of the weights before a stage in its
+result. "Hard" are single tasks, of which those are trained on that the stage before has left wrong: some token of the
+answer is given less than {doubted:.0%}.
 
-| stage | tokens | rates fall over the last | asked | kept | conversations | seed | shares of families changed |
-| --- | ---: | ---: | ---: | ---: | ---: | ---: | --- |
+| stage | tokens | rates fall over the last | asked | mean | kept | conversations | seed | shares of families changed |
+| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | --- |
 {stages}
 """
 
@@ -53,10 +56,17 @@ def _adopted(folder: Path) -> str:
 
 
 def _stage_row(name: str, stage: Stage) -> str:
-    schedule, corpus = stage.schedule, stage.corpus
+    schedule = stage.schedule
+    shares = " | ".join(f"{share:.0%}" for share in (schedule.decay, schedule.asked, stage.averaged, stage.kept))
+    rows = [f"| {name} | {schedule.tokens:,} | {shares} | {_corpus_cells(stage.corpus)} |"]
+    if stage.hard is not None:
+        rows.append(f"| {name}, hard | | | | | | {_corpus_cells(stage.hard)} |")
+    return "\n".join(rows)
+
+
+def _corpus_cells(corpus: Corpus) -> str:
     changed = ", ".join(f"{family} {weight:g}" for family, weight in corpus.weights.items()) or "–"
-    return (f"| {name} | {schedule.tokens:,} | {schedule.decay:.0%} | {schedule.asked:.0%} | {stage.kept:.0%} | {corpus.conversations:,} | "
-            f"{corpus.seed} | {changed} |")  # fmt: skip
+    return f"{corpus.conversations:,} | {corpus.seed} | {changed}"
 
 
 def _stages(recipe: Recipe) -> str:
@@ -118,7 +128,9 @@ def write_card(folder: Path, name: str, scores: list[Score], agreement: float) -
     recipe = RECIPES[name]
     families = ", ".join(each.family for each in scores)
     data = _DATA.format(invented=recipe.invented, families=families)
-    how = _RECIPE.format(name=name, stages=_stages(recipe), distilled=recipe.distilled, follow=1 - ALONE)
+    how = _RECIPE.format(
+        name=name, stages=_stages(recipe), distilled=recipe.distilled, follow=1 - ALONE, doubted=DOUBTED
+    )
     prompts = scores[0].prompts
     return "\n".join([
         _HEAD,

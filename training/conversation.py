@@ -57,10 +57,20 @@ def conversation(words: Words, weights: Mapping[str, float]) -> list[Message]:
     return system + messages(turns)
 
 
-def conversations(corpus: Corpus) -> Iterator[list[Message]]:
-    """The conversations of a corpus, the same ones every time; KeyError if it weighs a family that there is not."""
+def _weights(corpus: Corpus) -> dict[str, float]:
     if unknown := set(corpus.weights) - set(FAMILIES):
         raise KeyError(f"no such family: {', '.join(sorted(unknown))}")
-    weights = {name: corpus.weights.get(name, family.weight) for name, family in FAMILIES.items()}
-    words = Words(random.Random(corpus.seed))
+    return {name: corpus.weights.get(name, family.weight) for name, family in FAMILIES.items()}
+
+
+def conversations(corpus: Corpus) -> Iterator[list[Message]]:
+    """The conversations of a corpus, the same ones every time; KeyError if it weighs a family that there is not."""
+    weights, words = _weights(corpus), Words(random.Random(corpus.seed))
     return (conversation(words, weights) for _ in range(corpus.conversations))
+
+
+def single_tasks(corpus: Corpus) -> Iterator[list[Message]]:
+    """The same with one task in each conversation."""
+    weights, words = _weights(corpus), Words(random.Random(corpus.seed))
+    names = words.rng.choices(list(weights), list(weights.values()), k=corpus.conversations)
+    return (messages(task(words, name)) for name in names)

@@ -9,11 +9,12 @@ import numpy as np
 import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel
 
 from .batches import Batch, batch_of, batches
 from .llama import Llama
 from .muon import Muon
-from .recipe import Recipe, Schedule
+from .recipe import Recipe, Schedule, Stage
 from .rows import Rows
 
 EVERY = 300.0  # seconds between checkpoints
@@ -42,18 +43,20 @@ def half(device: str) -> torch.autocast:
     return torch.autocast(device, dtype=torch.bfloat16, enabled=fast)
 
 
-def _compiled(model: Llama) -> Callable[[Tensor, Tensor], Tensor]:
-    compiled: Callable[[Tensor, Tensor], Tensor] = torch.compile(model, dynamic=False)
-    return compiled
+def compiled(model: Llama) -> Callable[[Tensor, Tensor], Tensor]:
+    """The model's forward, compiled for the shapes that it meets."""
+    made: Callable[[Tensor, Tensor], Tensor] = torch.compile(model, dynamic=False)
+    return made
 
 
 class Fit:
     """One model, its optimisers and where the run stands."""
 
-    def __init__(
-        self, model: Llama, recipe: Recipe, schedule: Schedule, device: str, teacher: Llama | None = None
-    ) -> None:
+    def __init__(self, model: Llama, recipe: Recipe, stage: Stage, device: str, teacher: Llama | None = None) -> None:
+        schedule = stage.schedule
         self.model, self.schedule, self.device = model.to(device), schedule, device
+        self.mean = AveragedModel(model) if stage.averaged else None
+        self.averaged_from = schedule.tokens * (1 - stage.averaged)
         self.teacher = teacher and teacher.to(device)
         self.distilled_from = schedule.tokens * (1 - recipe.distilled)
         self.step, self.tokens = 0, 0
@@ -66,8 +69,8 @@ class Fit:
             betas=(0.9, 0.98),
             weight_decay=0.0,
         )
-        self._forward = _compiled(model) if recipe.compiled else model
-        self._teach = _compiled(teacher) if teacher and recipe.compiled else teacher
+        self._forward = compiled(model) if recipe.compiled else model
+        self._teach = compiled(teacher) if teacher and recipe.compiled else teacher
 
     def loss(self, batch: Batch) -> tuple[Tensor, float]:
         """The loss to go down, and the plain cross-entropy."""
@@ -97,12 +100,14 @@ class Fit:
         self.model.zero_grad()
         self.step += 1
         self.tokens += batch.ids.numel()
+        if self.mean is not None and self.tokens >= self.averaged_from:
+            self.mean.update_parameters(self.model)
         return plain
 
     def state(self) -> dict[str, object]:
         """What a later run needs to go on."""
         return {"model": self.model.state_dict(), "adam": self.adam.state_dict(), "velocity": self.muon.velocity,
-                "step": self.step, "tokens": self.tokens}  # fmt: skip
+                "step": self.step, "tokens": self.tokens, "mean": self.mean and self.mean.state_dict()}  # fmt: skip
 
     def resume(self, path: Path) -> None:
         """Go on from a checkpoint, if there is one."""
@@ -112,6 +117,8 @@ class Fit:
         self.model.load_state_dict(found["model"])
         self.adam.load_state_dict(found["adam"])
         self.muon.velocity = found["velocity"]
+        if self.mean is not None:
+            self.mean.load_state_dict(found["mean"])
         self.step, self.tokens = found["step"], found["tokens"]
 
     def save(self, path: Path) -> None:
@@ -121,7 +128,7 @@ class Fit:
         partial.replace(path)
 
     def run(self, packed: dict[int, Rows], seed: int, checkpoint: Path, told: Callable[[Progress], None]) -> None:
-        """Train until the schedule's tokens are used up."""
+        """Train until the schedule's tokens are used up; the model then is the last one, or the mean of the last ones."""
         self.resume(checkpoint)
         schedule, vocabulary = self.schedule, self.model.embed_tokens.num_embeddings
         start, before, saved, smooth = time.monotonic(), self.tokens, time.monotonic(), 0.0
@@ -135,6 +142,8 @@ class Fit:
                 self.save(checkpoint)
                 saved = time.monotonic()
         self.save(checkpoint)
+        if self.mean is not None:
+            self.model.load_state_dict(self.mean.module.state_dict())
 
 
 @torch.no_grad()

@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -10,12 +10,13 @@ import torch
 from transformers import PreTrainedTokenizerFast
 
 from .circuit import build_circuit, copying
-from .conversation import conversations
+from .conversation import Message, conversations, single_tasks
 from .export import export, read_weights
-from .fit import Fit, Progress, held_out_loss
+from .fit import Fit, Progress, compiled, held_out_loss
+from .hard import hard
 from .llama import Llama
 from .recipe import Corpus, Recipe, Shape, Stage
-from .rows import LENGTHS, Rows, encode, pack
+from .rows import LENGTHS, Encoded, Rows, encode, pack
 from .tokenizer import train_tokenizer
 
 HELD_OUT = 400
@@ -74,20 +75,34 @@ class Pair:
             self.say(f"tokenizer with {self.recipe.vocabulary} entries")
         return PreTrainedTokenizerFast.from_pretrained(folder)
 
-    def rows(self, name: str, corpus: Corpus) -> dict[int, Rows]:
-        """The packed rows of a corpus, by length; they are kept under ``name``."""
+    def rows(self, name: str, parts: Callable[[], Iterable[Encoded]]) -> dict[int, Rows]:
+        """The packed rows of some conversations, by length; they are made once and kept under ``name``."""
         paths = {length: self.folder / f"{name}-{length}.npz" for length in LENGTHS}
         if not all(path.exists() for path in paths.values()):
-            packed = pack(encode(self.tokenizer(), conversations(corpus)), self.recipe.seed)
+            packed = pack(parts(), self.recipe.seed)
             for length, rows in packed.items():
                 rows.save(paths[length])
             tokens = sum(int((rows.kind > 0).sum()) for rows in packed.values())
             self.say(f"{name}: {tokens:,} tokens in {sum(map(len, packed.values())):,} rows")
         return {length: Rows.load(path) for length, path in paths.items()}
 
+    def encoded(self, chats: Iterable[list[Message]]) -> Iterator[Encoded]:
+        """Conversations as token ids and their kinds."""
+        return encode(self.tokenizer(), chats)
+
     def training_rows(self, corpus: Corpus) -> dict[int, Rows]:
-        """The rows to train on."""
-        return self.rows(f"train-{corpus.seed}", corpus)
+        """The rows of a corpus to train on."""
+        return self.rows(f"train-{corpus.seed}", lambda: self.encoded(conversations(corpus)))
+
+    def hard_rows(self, corpus: Corpus, model: Llama) -> dict[int, Rows]:
+        """The rows of those tasks of a corpus that a model gets wrong; long tasks are left out."""
+
+        def parts() -> Iterator[Encoded]:
+            packed = pack(self.encoded(single_tasks(corpus)), self.recipe.seed)
+            forward = compiled(model) if self.recipe.compiled else model
+            return hard(model.to(self.device), forward, packed[LENGTHS[0]], self.device)
+
+        return self.rows(f"hard-{corpus.seed}", parts)
 
     def _trained(self, name: str, shape: Shape, stages: tuple[Stage, ...], teacher: Llama | None) -> Llama:
         torch.manual_seed(self.recipe.seed)
@@ -112,12 +127,17 @@ class Pair:
 
     def _stage(self, name: str, model: Llama, stage: Stage, teacher: Llama | None) -> None:
         before = {key: value.clone() for key, value in model.state_dict().items()}
-        fit = Fit(model, self.recipe, stage.schedule, self.device, teacher)
-        fit.run(self.training_rows(stage.corpus), self.recipe.seed, self.folder / f"{name}.pt", self._teller(name))
+        packed = self.training_rows(stage.corpus)
+        if stage.hard is not None:
+            found = self.hard_rows(stage.hard, model)
+            packed = {length: rows.joined(found[length]) for length, rows in packed.items()}
+        fit = Fit(model, self.recipe, stage, self.device, teacher)
+        fit.run(packed, self.recipe.seed, self.folder / f"{name}.pt", self._teller(name))
         model.cpu()
         for key, value in model.state_dict().items():
             value.lerp_(before[key], stage.kept)
-        held_out = self.rows("held-out", Corpus(HELD_OUT, self.recipe.seed + 2))
+        asked = Corpus(HELD_OUT, self.recipe.seed + 2)
+        held_out = self.rows("held-out", lambda: self.encoded(conversations(asked)))
         loss, right = held_out_loss(model, held_out[LENGTHS[0]])
         self.say(
             f"{name}: held-out loss {loss:.4f}, {right:.2%} of the next tokens right, copies {copying(model, 1):.0%}"

@@ -34,6 +34,11 @@ class Rows:
         """A copy of some rows."""
         return Rows(self.ids[places], self.kind[places], self.document[places])
 
+    def joined(self, other: "Rows") -> "Rows":
+        """These rows and others of the same length."""
+        pairs = ((self.ids, other.ids), (self.kind, other.kind), (self.document, other.document))
+        return Rows(*map(np.concatenate, pairs))
+
     def save(self, path: Path) -> None:
         """Write the rows to a file."""
         np.savez(path, ids=self.ids, kind=self.kind, document=self.document)
