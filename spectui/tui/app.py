@@ -21,6 +21,7 @@ from ..record.events import Raced, Ready, Record
 from ..session import AGAIN, BASELINE, CHAT, Session
 from ..settings import Settings
 from .bridge import Bridge, Saver
+from .priority import yield_to_decoding
 from .screens.chat import ChatScreen
 from .screens.help import HelpScreen
 from .screens.race import RaceScreen
@@ -123,6 +124,8 @@ class SpectuiApp(App[int]):
             if raced and self.race is not None:
                 self.race.apply(raced)
         ready = next((record for record in records if isinstance(record, Ready)), None)
+        if ready is not None and not self.is_headless:
+            yield_to_decoding()
         if ready is not None and self.race is not None:
             self.call_later(self.race.begin, ready)
 
