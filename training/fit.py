@@ -19,6 +19,7 @@ from .rows import Rows
 
 EVERY = 300.0  # seconds between checkpoints
 ALONE = 0.2  # the share of the plain loss while a teacher is followed
+Forward = Callable[[Tensor, Tensor], Tensor]
 
 
 @dataclass(frozen=True)
@@ -43,9 +44,9 @@ def half(device: str) -> torch.autocast:
     return torch.autocast(device, dtype=torch.bfloat16, enabled=fast)
 
 
-def compiled(model: Llama) -> Callable[[Tensor, Tensor], Tensor]:
-    """The model's forward, compiled for the shapes that it meets."""
-    made: Callable[[Tensor, Tensor], Tensor] = torch.compile(model, dynamic=False)
+def forward_of(model: Llama, recipe: Recipe) -> Forward:
+    """The model's forward, compiled for the shapes that it meets if the recipe says so."""
+    made: Forward = torch.compile(model, dynamic=False) if recipe.compiled else model
     return made
 
 
@@ -69,8 +70,8 @@ class Fit:
             betas=(0.9, 0.98),
             weight_decay=0.0,
         )
-        self._forward = compiled(model) if recipe.compiled else model
-        self._teach = compiled(teacher) if teacher and recipe.compiled else teacher
+        self._forward = forward_of(model, recipe)
+        self._teach = forward_of(teacher, recipe) if teacher else None
 
     def loss(self, batch: Batch) -> tuple[Tensor, float]:
         """The loss to go down, and the plain cross-entropy."""

@@ -1,21 +1,18 @@
 """Tasks that a model still gets wrong: where the rest of its training is best spent."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from .batches import batch_of
-from .fit import half
+from .fit import Forward, half
 from .llama import Llama
 from .rows import Encoded, Rows
 
 DOUBTED = 0.5
 """A conversation is hard if the model gives some token of its answers less than this."""
 _TOKENS = 8192
-
-Forward = Callable[[Tensor, Tensor], Tensor]
 
 
 @torch.no_grad()

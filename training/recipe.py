@@ -153,17 +153,8 @@ _LEFT_WRONG = Corpus(
 _SIXTH = Corpus(
     conversations=22_000,
     seed=31,
-    weights={
-        "extract": 13,
-        "mention": 10,
-        "lookup": 6,
-        "echo": 10,
-        "rewrite": 20,
-        "code edit": 11,
-        "drill": 12,
-        "replace": 14,
-    },
-)
+    weights={"extract": 13, "mention": 10, "lookup": 6, "echo": 10, "rewrite": 20, "code edit": 11, "drill": 12, "replace": 14},
+)  # fmt: skip
 # An hour more: better text, and less of it that drafts foresee; the pair that ships has not been through it.
 LONGER = replace(
     CPU,

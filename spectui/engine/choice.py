@@ -66,7 +66,6 @@ class Chooser:
         self.needs_seen = sampling.repetition_penalty != 1.0
         """Whether the choice depends on which tokens came before."""
         self.noise = PositionNoise(sampling.seed, vocabulary, device)
-        self._on_cpu = torch.device(device).type == "cpu"
 
     def processed(self, logits: Tensor, seen: Sequence[Sequence[int]] | None = None) -> Tensor:
         """Logits after every processor: [rows, model vocabulary] -> [rows, vocabulary]; ruled-out ids are -inf."""
@@ -107,5 +106,5 @@ class Chooser:
     def chosen(self, logits: Tensor, indices: Sequence[int], seen: Sequence[Sequence[int]] | None = None) -> list[int]:
         """The same as a list; on a CPU numpy's search is several times as fast as torch's."""
         scores = self.scores(logits, indices, seen)
-        found: list[int] = (scores.numpy() if self._on_cpu else scores).argmax(-1).tolist()
+        found: list[int] = (scores.numpy() if scores.is_cpu else scores).argmax(-1).tolist()
         return found

@@ -41,7 +41,6 @@ class Target:
         self.config = text_config(model)
         self.device: torch.device = next(model.parameters()).device
         self.dtype: torch.dtype = next(model.parameters()).dtype
-        self._narrow = self.dtype not in (torch.float32, torch.float64)
         self.capability: Capability = capability(model)
         self.layers = len(layer_types(self.config))
         self.rope_switch = rope_switch(self.config)
@@ -155,7 +154,7 @@ class Target:
         else:
             logits, states = self._theirs(cache, ids, {}, last, hidden)
         cache.scratch += len(ids)
-        if self._narrow:
+        if logits.dtype not in (torch.float32, torch.float64):
             logits = logits.float()
         return Output(logits, torch.stack(states) if hidden else None)
 

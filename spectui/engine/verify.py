@@ -98,7 +98,7 @@ class Coupled:
         """Choose at root and nodes in one batch, then walk; one transfer from a device that is not the CPU."""
         seen = [made.seen(node) for node in range(ROOT, len(made.tree))] if chooser.needs_seen else None
         packed: list[list[int]] = []
-        if made.top_ids and made.logits.device.type != "cpu":
+        if made.top_ids and not made.logits.is_cpu:
             on_device = chooser.choose(made.logits, made.places, seen)
             packed = torch.cat([on_device[:, None], made.top(slice(None))], 1).tolist()
             choices = [row[0] for row in packed]

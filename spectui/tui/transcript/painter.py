@@ -70,10 +70,10 @@ class Painter:
 
     def blank(self, mark: str, at: tuple[int, int] | None = None) -> Strip:
         """A row below the document; ``at`` is the offset of the document's end."""
-        if at is not None or mark not in self._blanks:
-            made = self._strip([self._space(self._width - len(mark), at)], mark)
-            return made if at is not None else self._blanks.setdefault(mark, made)
-        return self._blanks[mark]
+        kept = self._blanks if at is None else {}
+        if mark not in kept:
+            kept[mark] = self._strip([self._space(self._width - len(mark), at)], mark)
+        return kept[mark]
 
     def _paint(
         self,
