@@ -10,6 +10,8 @@ SIZES = (1, 2, 4, 8, 16, 32, 64)
 MOST_ROWS = 128
 RATE, DRIFT_RATE = 0.1, 0.02
 """How fast what is observed replaces what was measured: for one size, and for all of them together."""
+SETTLING = 3
+"""Passes over one token behind a large one until they take as long as in an answer."""
 NODE_MS = 0.05
 """What a node costs besides its verification: to find, record and show it."""
 
@@ -109,14 +111,16 @@ def _monotone(values: Iterable[float]) -> list[float]:
 def measure(run: Callable[[int], None], seconds: float = 1.5, rounds: int = 15) -> CostModel:
     """Time ``run(m)`` for the standard sizes in interleaved rounds, at most about ``seconds`` in all.
 
-    Medians of the second of two passes, because a pass behind one of another size takes longer than in an answer. A
-    slow device gets fewer rounds, but never less than one.
+    Medians of passes behind one over a single token, as the first draft of an answer meets it; that one itself behind
+    several, because a large pass slows down the next ones: what it leaves in the caches is of no use to them. A slow
+    device gets fewer rounds, but never less than one.
     """
     times: dict[int, list[float]] = {size: [] for size in SIZES}
     begin = perf_counter()
     for _ in range(rounds):
         for size in SIZES:
-            run(size)
+            for _ in range(SETTLING if size == 1 else 1):
+                run(1)
             start = perf_counter()
             run(size)
             times[size].append((perf_counter() - start) * 1e3)

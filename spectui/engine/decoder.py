@@ -209,14 +209,12 @@ class Decoder:
 
     def _room(self) -> int:
         """How deep a tree may be: neither the limits nor a change of rotary frequencies may lie inside it."""
+        if not self.target.capability.trees:
+            return 0
         length = len(self.answer.tokens)
-        left = [
-            self.answer.prompt_length + self.options.max_new_tokens - length - 1,
-            self.limits.context - length - 1,
-        ]
-        if self.target.rope_switch is not None:
-            left.append(self.target.rope_switch.room(length))
-        return min(left) if self.target.capability.trees else 0
+        most = min(self.answer.prompt_length + self.options.max_new_tokens, self.limits.context)
+        left = most - length - 1
+        return left if self.target.rope_switch is None else min(left, self.target.rope_switch.room(length))
 
     def _draft(self, drafter: Drafter, plan: Plan) -> tuple[DraftTree, int]:
         """What is worth verifying of the drafter's proposal, and how many nodes it was allowed to propose."""
@@ -224,6 +222,8 @@ class Decoder:
         limit, why = plan.limit(self.options.speculation, room)
         if not limit:
             return DraftTree(why=why), 0
+        if not plan.may_propose(drafter, self.answer.tokens, self.options.speculation):
+            return DraftTree(why=drafter.nothing), limit
         rule = RULES[self.options.speculation.rule]
         context = Context(
             tokens=self.answer.tokens,

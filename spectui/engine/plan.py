@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from .calibration import Calibration
 from .cost import CostModel
-from .drafters.drafter import Needs
+from .drafters.drafter import Drafter, Needs
 from .gate import Gate
 from .options import Speculation
 from .step import Step
@@ -14,6 +14,8 @@ from .tree import DraftTree
 MOST_NODES = 64
 CHEAP = 0.3
 """Drafting below this share of a pass is tried again more often."""
+NEGLIGIBLE = 0.02
+"""Looking in vain below this share of a pass is no reason to stop looking."""
 CLOSED = "drafting costs more than it brings here; it is tried again soon"
 
 
@@ -28,6 +30,8 @@ class Plan:
     gate: Gate = field(default_factory=Gate)
     _draft_ms: float = 0.0
     """What drafting takes lately."""
+    _vain_ms: float = 0.0
+    """The same where nothing came of it."""
     _last: int | None = None
     _proposed: DraftTree = field(default_factory=DraftTree)
     """What was proposed for the running step, before anything was dropped."""
@@ -44,6 +48,10 @@ class Plan:
         if _adaptive(speculation) and not self.gate.open:
             return 0, CLOSED
         return MOST_NODES, None
+
+    def may_propose(self, drafter: Drafter, tokens: Sequence[int], speculation: Speculation) -> bool:
+        """Whether to ask the drafter: not where a glance tells that nothing will pay for its verification."""
+        return not _adaptive(speculation) or not self.cost or drafter.may_propose(tokens, self.cost)
 
     def needs(self, needs: Needs, speculation: Speculation) -> Needs:
         """What the drafter wants to know from the pass of this step: nothing if it is not asked after it."""
@@ -77,18 +85,28 @@ class Plan:
 
         With work ``beside`` it the target's pass says nothing about its cost alone, so that cost is taken as known.
         """
+        if not beside:
+            self.cost.note(len(step.nodes) + 1, step.ms.verify)
+        if not self.drafts or self._cost_nothing(step):
+            return
         if len(self._proposed):
             self._draft_ms += 0.1 * (step.ms.draft - self._draft_ms)
             self.gate.cheap = self._draft_ms < CHEAP * self.cost.verify_ms(1)
             self.calibration.learn(self._proposed, [emitted.token for emitted in step.emitted])
             self._proposed = DraftTree()
-        if not beside:
-            self.cost.note(len(step.nodes) + 1, step.ms.verify)
-        if not self.drafts:
-            return
         alone = self.cost.verify_ms(1) if beside else self.cost.plain_ms(len(step.nodes) + 1, step.ms.verify)
         plain = alone + step.ms.commit + step.ms.other
         self.gate.note(len(step.emitted), step.ms.wall, plain if self.cost else 0.0)
+
+    def _cost_nothing(self, step: Step) -> bool:
+        """Whether nothing was proposed and finding that out takes next to no time.
+
+        Such a step tells the gate nothing: to close it would save little and miss what can be copied later.
+        """
+        if len(self._proposed) or not step.limit:
+            return False
+        self._vain_ms += 0.1 * (step.ms.draft - self._vain_ms)
+        return self._vain_ms < NEGLIGIBLE * self.cost.verify_ms(1)
 
 
 def _adaptive(speculation: Speculation) -> bool:

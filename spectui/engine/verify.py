@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from .choice import Chooser
+from .highest import Highest
 from .noise import gumbel, key, uniforms
 from .tree import ROOT, DraftTree
 
@@ -16,7 +17,7 @@ class Verdict(NamedTuple):
 
     path: tuple[int, ...]
     token: int
-    top_ids: tuple[int, ...] = ()
+    top_ids: Sequence[int] = ()
     """The ids of the highest logits at the last node of the path, best first, as many as were asked for."""
 
     @property
@@ -46,6 +47,14 @@ class Pass(NamedTuple):
         """Ids of the highest logits of some rows, best first, int64 [rows, up to top_ids]."""
         logits = self.logits[rows, : self.vocabulary]
         return logits.topk(min(self.top_ids, logits.shape[-1]), -1).indices
+
+    def highest(self, row: int) -> Sequence[int]:
+        """The same ids of one row; on a CPU, where logits stay as they are, found when they are looked at."""
+        if not self.top_ids:
+            return ()
+        if self.logits.is_cpu:
+            return Highest(self.logits, row, self.top_ids, self.vocabulary)
+        return list(map(int, self.top(slice(row, row + 1))[0].tolist()))
 
     def place(self, node: int) -> int:
         """Sequence index of the token that is chosen after ``node``."""
@@ -108,8 +117,7 @@ class Coupled:
         row = path[-1] + 1 if path else 0
         if packed:
             return Verdict(tuple(path), choices[row], tuple(packed[row][1:]))
-        top = made.top(slice(row, row + 1))[0].tolist() if made.top_ids else ()
-        return Verdict(tuple(path), choices[row], tuple(top))
+        return Verdict(tuple(path), choices[row], made.highest(row))
 
 
 _ACCEPT, _RESIDUAL = 1, 2
@@ -136,8 +144,7 @@ class Classic:
             child, p = self._try(made.tree, node, p, uniforms(key(*word, _ACCEPT), 64).tolist())
             if child is None:
                 token = int((p.log() + gumbel(key(*word, _RESIDUAL), len(p), p.device)).argmax())
-                top = made.top(slice(node + 1, node + 2))[0].tolist() if made.top_ids else ()
-                return Verdict(tuple(path), token, tuple(top))
+                return Verdict(tuple(path), token, made.highest(node + 1))
             path.append(child)
             node = child
 

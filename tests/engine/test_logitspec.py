@@ -87,6 +87,17 @@ def test_the_pool_equals_one_that_is_built_anew(tokens, longest, span):
             assert found == slow_find(slow, suffix, longest)
 
 
+@given(sequences, st.integers(1, 4), st.integers(1, 25), st.integers(0, 120))
+def test_a_pool_that_grows_by_leaps_equals_one_that_grows_token_by_token(tokens, longest, span, leap):
+    leaping, walking = NgramPool(longest, span), NgramPool(longest, span)
+    for length in range(1, len(tokens) + 1):
+        walking.follow(tokens[:length], False)
+    leaping.follow(tokens[:leap], False)
+    leaping.follow(tokens, False)
+    for end in range(len(tokens) + 1):
+        assert leaping.find(tokens[:end]) == walking.find(tokens[:end])
+
+
 @given(sequences, sequences, st.integers(0, 60))
 def test_the_pool_follows_any_change_of_the_sequence(one, other, same):
     changed = [*one[:same], *other]

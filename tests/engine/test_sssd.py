@@ -12,12 +12,13 @@ from spectui.engine.calibration import Calibration
 from spectui.engine.choice import Chooser
 from spectui.engine.cost import CostModel
 from spectui.engine.drafters.drafter import Context, Resources
-from spectui.engine.drafters.sssd import NOTHING, Sssd
+from spectui.engine.drafters.sssd import Sssd
 from spectui.engine.options import Options, Sampling, Speculation
+from spectui.engine.retrieval.occurrences import LATEST, Occurrences
 from spectui.engine.retrieval.private import PrivateStore
 from spectui.engine.retrieval.snapshot import Reader, Snapshot, prompt_key
 from spectui.engine.retrieval.suffix_index import Learnt, SuffixIndex
-from spectui.engine.retrieval.trie import BRANCH, OfficialTrie, Trie
+from spectui.engine.retrieval.trie import BRANCH, OfficialTrie
 from spectui.engine.target import Target
 
 from .toys import VOCABULARY, decoder_of, run, tiny_model
@@ -59,8 +60,11 @@ def slow_runs(windows):
     return found
 
 
-def open_windows(tokens):
-    return [(start, tokens[start : start + BRANCH]) for start in range(len(tokens))]
+def windows_behind(tokens, run):
+    """(start, tokens) of what follows each occurrence of a run; both are a window long in all."""
+    n = len(run)
+    starts = [at for at in range(len(tokens) - n + 1) if tokens[at : at + n] == run]
+    return [(start + n, tokens[start + n : start + BRANCH]) for start in starts]
 
 
 def official_windows(tokens, prompt):
@@ -121,30 +125,43 @@ def paths_of(tree):
     return [tuple(tree.path_tokens(node)) for node in range(len(tree))]
 
 
-# -- trie
+# -- what was said in the conversation
 
 
-@given(sequences)
-def test_the_trie_counts_every_run_of_tokens_once(tokens):
-    trie = Trie()
-    trie.follow(tokens, len(tokens), True)
-    assert runs_of(trie.root) == slow_runs(open_windows(tokens))
-
-
-@given(sequences, st.lists(st.integers(1, 9), max_size=20))
-def test_the_trie_grows_by_what_is_new(tokens, pieces):
-    trie, length = Trie(), 0
-    for piece in pieces:
+@given(sequences, st.lists(st.integers(1, 9), max_size=20), st.integers(1, 3))
+def test_what_followed_a_run_is_counted_whole_however_the_sequence_has_grown(tokens, pieces, n):
+    said, length = Occurrences(), 0
+    for piece in [1, *pieces]:
         length = min(len(tokens), length + piece)
-        trie.follow(tokens[:length], 1, False)
-    assert runs_of(trie.root) == slow_runs(open_windows(tokens[:length]))
+        said.follow(tokens[:length], 1, False)
+        run = tokens[:length][-n:]
+        windows, found = windows_behind(tokens[:length], run), said.after(run)
+        assert runs_of(found) == slow_runs(windows)
+        assert found.count == len(windows)
+
+
+def test_only_the_latest_occurrences_are_counted():
+    tokens = [at % 3 for at in range(9 * LATEST)]
+    said = Occurrences()
+    said.follow(tokens, 1, False)
+    windows = windows_behind(tokens, [1, 2])
+    assert len(windows) > LATEST
+    assert runs_of(said.after([1, 2])) == slow_runs(windows[-LATEST:])
+
+
+@given(sequences, sequences, st.integers(0, 60), st.integers(1, 3))
+def test_what_was_said_follows_any_change_of_the_sequence(one, other, same, n):
+    changed = [*one[:same], *other]
+    said = Occurrences()
+    said.follow(one, 1, True)
+    said.follow(changed, 1, True)
+    assert runs_of(said.after(changed[-n:])) == slow_runs(windows_behind(changed, changed[-n:]))
 
 
 @given(sequences, sequences, st.integers(0, 60), st.integers(0, 80))
-@pytest.mark.parametrize("kind", [Trie, OfficialTrie])
-def test_the_trie_follows_any_change_of_the_sequence(kind, one, other, same, prompt):
+def test_the_official_trie_follows_any_change_of_the_sequence(one, other, same, prompt):
     changed = [*one[:same], *other]
-    trie, fresh = kind(), kind()
+    trie, fresh = OfficialTrie(), OfficialTrie()
     trie.follow(one, min(prompt, len(one)), True)
     trie.follow(changed, min(prompt, len(changed)), True)
     fresh.follow(changed, min(prompt, len(changed)), True)
@@ -305,7 +322,7 @@ def test_nothing_is_drafted_behind_an_end_or_outside_the_vocabulary():
 def test_it_says_why_when_nothing_is_known():
     tree = drafter_with().propose(context_of([1, 2, 3]), 64)
     assert not len(tree)
-    assert tree.why == NOTHING
+    assert tree.why == Sssd.nothing
 
 
 @pytest.mark.parametrize("tokens", [[3], [1, 1], [2, 2, 2, 2]])

@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..calibration import Calibration
 from ..choice import Chooser
@@ -51,8 +51,7 @@ class Resources:
     """What foresees how much of the draft model's segment will stand, if it was trained for this pair."""
 
 
-@dataclass(frozen=True, slots=True)
-class Context:
+class Context(NamedTuple):
     """What a drafter may know when it proposes."""
 
     tokens: Sequence[int]
@@ -102,12 +101,21 @@ class Drafter:
     needs = Needs()
     drafts = True
     """Whether it ever proposes anything."""
+    nothing = "there is nothing to draft from"
+    """Why there is no tree where ``may_propose`` says so."""
 
     def __init__(self, resources: Resources) -> None:
         self.resources = resources
 
     def begin(self, tokens: Sequence[int]) -> None:
         """A new answer begins, or this drafter is used for the first time; ``tokens`` is the sequence so far."""
+
+    def may_propose(self, tokens: Sequence[int], cost: CostModel) -> bool:
+        """Whether ``propose`` may be worth its time, as far as a few microseconds can tell.
+
+        Asked only where the measured cost decides about drafts.
+        """
+        return True
 
     def propose(self, context: Context, limit: int) -> DraftTree:
         """At most ``limit`` nodes, none deeper than ``context.remaining``; an empty tree says why in ``tree.why``."""

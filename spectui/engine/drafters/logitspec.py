@@ -4,7 +4,8 @@ from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 
 from ..calibration import RANKS
-from ..retrieval.copying import Copying
+from ..cost import CostModel
+from ..retrieval.copying import WEAK, Copying
 from ..retrieval.frequency import Frequency
 from ..step import Source, Step
 from ..tree import ROOT, DraftTree
@@ -14,9 +15,8 @@ GUESSED = dict(enumerate((0.06, 0.04, 0.06, 0.08, 0.12, 0.1)))
 """Group of ranks -> how likely the next token is among its guesses, before anything was learnt about this model."""
 MEMBERS = (1, 1, 2, 5, 24, 31)
 """How many ranks each group has."""
-WEAK = 4
-"""Tokens copied behind a match of one token, at most: it is mostly wrong, and a right one soon grows longer."""
-NOTHING = "nothing to copy, and the target's other candidates are unlikely to come next"
+LEARNING = 8
+"""Where guesses do not pay, one proposal in so many makes some all the same, to learn how often they are right."""
 
 
 def branch_length(rank: int) -> int:
@@ -31,12 +31,16 @@ class LogitSpec(Drafter):
     what is too unlikely to pay for its verification is not even built.
     """
 
+    nothing = "nothing to copy, and the target's other candidates are unlikely to come next"
+
     def __init__(self, resources: Resources) -> None:
         super().__init__(resources)
         self._copying = Copying(3, 20)
         self._capacity = 64
         self._ends = resources.ends
         self._guessed = Frequency(GUESSED)
+        self._guesses_pay: bool | None = None
+        """Whether the best guess alone is worth its verification; None if not yet decided for this text."""
         self._top: tuple[int, Sequence[int]] = (-1, ())
         """(index of the pending token, the candidates for the next one), to learn from."""
 
@@ -48,6 +52,7 @@ class LogitSpec(Drafter):
     def begin(self, tokens: Sequence[int]) -> None:
         """The sequence may have changed anywhere."""
         self._copying.doubt()
+        self._guesses_pay = None
 
     def observe(self, step: Step, mine: bool) -> None:
         """Learn how often copies and guesses are right, verified or not."""
@@ -60,27 +65,37 @@ class LogitSpec(Drafter):
                 self._guessed.note(group, group == hit)
         self._top = (-1, ())
 
+    def may_propose(self, tokens: Sequence[int], cost: CostModel) -> bool:
+        """Whether there is something to copy, or some candidate is likely enough."""
+        if self._guesses_pay is None:
+            self._guesses_pay = cost.best_size([max(self._likely(0), self._likely(1))]) > 0
+        return self._guesses_pay or self._copying.may_copy(tokens, cost)
+
     def propose(self, context: Context, limit: int) -> DraftTree:
         """The branch of the next token, then the branches of the guesses, best first."""
         self._adopt(context)
         self._copying.follow(context.tokens)
         most = min(limit, self._capacity - 1)
         full = context.speculation.full_tree
-        floor = 0.0 if full else context.cost.worth()
         tree = DraftTree(merge=not full)
         match = self._copying.next(context.tokens)
         if match is not None:
             source = Source("next", n=match.n, at=match.at)
             length = WEAK if match.n == 1 and not full else most
             self._copying.add(tree, ROOT, match, min(most, length, context.remaining), source, self._ends)
+        if self._guesses_pay is not False or context.step % LEARNING == 0:
+            self._add_guesses(context, tree, most, 0.0 if full else context.cost.worth())
+        if not len(tree):
+            tree.why = self.nothing
+        return tree
+
+    def _add_guesses(self, context: Context, tree: DraftTree, most: int, floor: float) -> None:
+        """The branches of the guesses that are likely enough, best first."""
         for rank, guess in self._guesses(context):
             likely = self._likely(rank)
             if len(tree) >= most or context.calibration.estimate(Source("guess", rank=rank), 1, likely) < floor:
                 break
             self._guess(context, tree, rank, guess, likely, most)
-        if not len(tree):
-            tree.why = NOTHING
-        return tree
 
     def _adopt(self, context: Context) -> None:
         """Take over the parameters that a person has set."""
@@ -89,7 +104,6 @@ class LogitSpec(Drafter):
             self._copying = Copying(wanted.max_ngram_size, wanted.num_pred_tokens)
         self._capacity = wanted.draft_tree_capacity
         self._ends = frozenset() if wanted.full_tree else self.resources.ends
-        self._top = (len(context.tokens) - 1, context.top_ids)
 
     def _likely(self, rank: int) -> float:
         """How likely the guess of this rank is the next token."""
@@ -99,7 +113,8 @@ class LogitSpec(Drafter):
     def _guesses(self, context: Context) -> Iterator[tuple[int, int]]:
         """(rank, id) of the target's other candidates for the pending token, best first."""
         pending = context.tokens[-1]
-        for rank, token in enumerate(context.top_ids[: self._capacity]):
+        self._top = (len(context.tokens) - 1, context.top_ids[: self._capacity])
+        for rank, token in enumerate(self._top[1]):
             if token != pending and token not in self.resources.never:
                 yield rank, token
 

@@ -2,17 +2,19 @@
 
 from collections.abc import Sequence
 
+from ..cost import CostModel
 from ..retrieval.copying import Copying
 from ..step import Source, Step
 from ..tree import ROOT, DraftTree
 from .drafter import Context, Drafter, Resources
 
 COPIED = 10
-NOTHING = "these tokens have not occurred before"
 
 
 class PromptLookup(Drafter):
     """Copies up to 10 tokens from behind the longest n-gram of up to 3 that ends in the pending token (Saxena 2023)."""
+
+    nothing = "these tokens have not occurred before"
 
     def __init__(self, resources: Resources) -> None:
         super().__init__(resources)
@@ -26,6 +28,10 @@ class PromptLookup(Drafter):
         """Learn how far copying can be trusted."""
         self._copying.observe(step)
 
+    def may_propose(self, tokens: Sequence[int], cost: CostModel) -> bool:
+        """Whether there is something to copy."""
+        return self._copying.may_copy(tokens, cost)
+
     def propose(self, context: Context, limit: int) -> DraftTree:
         """One chain, or nothing."""
         if self._copying.pool.longest != context.speculation.max_ngram_size:
@@ -33,7 +39,7 @@ class PromptLookup(Drafter):
         self._copying.follow(context.tokens)
         match = self._copying.next(context.tokens)
         if match is None:
-            return DraftTree(why=NOTHING)
+            return DraftTree(why=self.nothing)
         tree = DraftTree()
         source = Source("prompt", n=match.n, at=match.at)
         self._copying.add(tree, ROOT, match, min(limit, context.remaining), source, self.resources.ends)

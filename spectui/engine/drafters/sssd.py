@@ -2,10 +2,13 @@
 
 from collections.abc import Sequence
 
+from ..cost import CostModel
 from ..retrieval.followers import Followers, InConversation, InDatastore
 from ..retrieval.growth import Adaptive, Official
+from ..retrieval.occurrences import Occurrences
+from ..retrieval.pairs import Pairs
 from ..retrieval.snapshot import ENOUGH, ENTRIES, Snapshot
-from ..retrieval.trie import BRANCH, OfficialTrie, Trie
+from ..retrieval.trie import BRANCH, OfficialTrie
 from ..tree import DraftTree
 from .drafter import Context, Drafter, Resources
 
@@ -16,7 +19,6 @@ QUERY = 4
 SOME, FEW = 40, 8
 """Continuations to take at most, and how many are enough not to shorten the query, unless the tree is the official one:
 the official 100 and 50 take longer and dilute long matches with short ones."""
-NOTHING = "the last tokens occur nowhere before, in the conversation or the datastore"
 
 
 class Sssd(Drafter):
@@ -26,18 +28,27 @@ class Sssd(Drafter):
     shares are calibrated, and what is too unlikely to pay for its verification is not built.
     """
 
+    nothing = "the last tokens occur nowhere before, in the conversation or the datastore"
+
     def __init__(self, resources: Resources) -> None:
         super().__init__(resources)
-        self._trie: Trie | OfficialTrie = Trie()
+        self._said: Occurrences | OfficialTrie = Occurrences()
         self._official = False
+        self._pairs = Pairs()
         self._doubtful = True
         self._stored: Snapshot | None = None
         """What may be looked up during the present answer."""
 
     def begin(self, tokens: Sequence[int]) -> None:
         """The sequence may have changed anywhere, and the datastore may have grown."""
+        self._pairs = Pairs()
         self._doubtful = True
         self._stored = None
+
+    def may_propose(self, tokens: Sequence[int], cost: CostModel) -> bool:
+        """Whether the last two tokens have occurred before, or there is a datastore to look them up in."""
+        stored = len(self._stored) > 0 if self._stored is not None else self.resources.datastore is not None
+        return stored or self._pairs.again(tokens)
 
     def propose(self, context: Context, limit: int) -> DraftTree:
         """The likeliest paths of all sources, merged."""
@@ -45,18 +56,18 @@ class Sssd(Drafter):
         capacity = context.speculation.draft_tree_capacity
         sources = self._sources(context, 6 if capacity <= 32 else BRANCH)
         if not sources:
-            return DraftTree(why=NOTHING)
+            return DraftTree(why=self.nothing)
         grower = Official if self._official else Adaptive
         tree = grower(context, self.resources).grow(sources, min(limit, capacity - 1))
         if not len(tree):
-            tree.why = NOTHING
+            tree.why = self.nothing
         return tree
 
     def _follow(self, context: Context) -> None:
         if self._official != context.speculation.full_tree:
             self._official = context.speculation.full_tree
-            self._trie = OfficialTrie() if self._official else Trie()
-        self._trie.follow(context.tokens, context.prompt, self._doubtful)
+            self._said = OfficialTrie() if self._official else Occurrences()
+        self._said.follow(context.tokens, context.prompt, self._doubtful)
         self._doubtful = False
 
     def _sources(self, context: Context, length: int) -> list[Followers]:
@@ -65,12 +76,10 @@ class Sssd(Drafter):
         A single token alone says too little to be worth the time, unless the tree is the official one.
         """
         made: list[Followers] = []
-        for n in range(min(LONGEST_MATCH, len(context.tokens)), 0, -1):
-            node = self._trie.root.walk(context.tokens[-n:])
+        for n in range(min(LONGEST_MATCH, len(context.tokens)), 0 if self._official else 1, -1):
+            node = self._said.after(context.tokens[-n:])
             if node is not None and node.children:
-                made.append(InConversation(node, n, context.prompt, self._official, self._trie.root))
-            if n == 2 and not made and not self._official:
-                break
+                made.append(InConversation(node, n, context.prompt, self._official, self._said.after))
         snapshot = self._snapshot(context)
         if snapshot is not None and len(snapshot):
             entries, enough, shortest = (ENTRIES, ENOUGH, 1) if self._official else (SOME, FEW, 2)

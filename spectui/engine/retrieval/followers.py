@@ -1,7 +1,7 @@
 """What followed a match, token by token: the same question put to the conversation's trie and to a datastore."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
@@ -58,14 +58,14 @@ class InConversation:
     prompt: int
     """Length of the prompt: what stands before it was asked, the rest answered."""
     official: bool
-    trie: TrieNode
-    """The trie's root, in which a path that has left its window is looked up anew, unless it is the official one."""
+    after: Callable[[Sequence[int]], TrieNode | None]
+    """Looks a path that has left its window up anew, unless the shares are the official ones."""
 
     def of(self, node: TrieNode, path: Sequence[int], least: float) -> Iterator[Follower]:
         """The children of a trie's node."""
         children = node.children
         if children is None and not self.official:
-            again = self.trie.walk(path[-self.n :])
+            again = self.after(path[-self.n :])
             children = again.children if again is not None else None
         children = children or {}
         total = node.count if self.official else sum(child.count for child in children.values())

@@ -1,4 +1,4 @@
-"""A counting trie over the windows of one sequence: what followed each short run of tokens, and how often."""
+"""Counting tries: what followed a run of tokens, and how often."""
 
 from collections.abc import Sequence
 
@@ -38,31 +38,6 @@ class TrieNode:
         return node
 
 
-class Trie:
-    """Windows of 8 tokens from every start of a sequence, open ones included; grows by what is new.
-
-    A node's count is the number of times its run of tokens occurs, each occurrence once.
-    """
-
-    def __init__(self) -> None:
-        self.root = TrieNode()
-        self._tokens: list[int] = []
-        self._open: list[TrieNode] = []
-        """Where the windows stand that are shorter than 8 tokens yet, longest first."""
-
-    def follow(self, tokens: Sequence[int], prompt: int, changed: bool) -> None:
-        """Hold exactly ``tokens``; ``changed`` if more than its end may differ from the last time."""
-        known = len(self._tokens)
-        if not goes_on(self._tokens, tokens, changed):
-            self._tokens, self._open = [], []
-            self.root = TrieNode()
-            known = 0
-        for at in range(known, len(tokens)):
-            token = tokens[at]
-            self._open = [node.extend(token, at) for node in (*self._open[1 - BRANCH :], self.root)]
-        self._tokens.extend(tokens[known:])
-
-
 class OfficialTrie:
     """The windows of the published code: whole ones only, none across the seam of prompt and answer.
 
@@ -89,6 +64,10 @@ class OfficialTrie:
             self._insert(tokens, start, start + BRANCH)
             self._next = start + 1
         self._tokens.extend(tokens[len(self._tokens) :])
+
+    def after(self, run: Sequence[int]) -> TrieNode | None:
+        """What followed a run of tokens; None if it never stood there."""
+        return self.root.walk(run)
 
     def _insert(self, tokens: Sequence[int], start: int, stop: int) -> None:
         node = self.root
