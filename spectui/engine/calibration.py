@@ -19,26 +19,38 @@ def group_of(kind: str, n: int | None, rank: int | None, depth: int) -> Group:
 
 
 class Calibration:
-    """Turns a source's own estimates into frequencies of acceptance, learnt per source, rank, match and depth."""
+    """Turns a source's own estimates into frequencies of acceptance, learnt per source, rank, match and depth.
 
-    def __init__(self) -> None:
+    Of a source that ``copies``, the estimates say nothing about how long its drafts hold in the present text.
+    """
+
+    def __init__(self, copies: bool = False) -> None:
+        self._copies = copies
         self._sums: dict[Group, tuple[float, float, float]] = {}
         self._expected = self._came = 0.0
+        self._deeper_expected = self._deeper_came = 0.0
 
     def begin(self) -> None:
         """Another text begins: nothing is known of how it goes, and caution costs less than confidence."""
         self._expected, self._came = 2.0, 0.0
+        self._deeper_expected, self._deeper_came = 1.0, 0.0
 
     @property
     def trust(self) -> float:
         """What came of the first drafted tokens in the last few steps over what was expected: how this text goes."""
         return min(1.5, max(0.1, (self._came + 1.0) / (self._expected + 1.0)))
 
+    @property
+    def lasting(self) -> float:
+        """The same of the tokens behind a right one, where drafts are copied: how long they hold in this text."""
+        return min(1.0, (self._deeper_came + 2.0) / (self._deeper_expected + 2.0)) if self._copies else 1.0
+
     def estimate(self, source: Source, depth: int, probability: float | None) -> float:
         """Calibrated probability that a node of this source and depth is accepted once its parent is."""
         if probability is None:
             return self.usual(source.kind)
-        return min(0.995, probability * self.factor(source.kind, source.n, source.rank, depth))
+        lasting = self.lasting if depth > 1 else 1.0
+        return min(0.995, probability * self.factor(source.kind, source.n, source.rank, depth) * lasting)
 
     def factor(self, kind: str, n: int | None, rank: int | None, depth: int) -> float:
         """By how much a source's own estimates have to be multiplied."""
@@ -59,6 +71,8 @@ class Calibration:
         if len(tree):
             self._expected *= SHORT_MEMORY
             self._came *= SHORT_MEMORY
+            self._deeper_expected *= SHORT_MEMORY
+            self._deeper_came *= SHORT_MEMORY
         for node, parent in enumerate(tree.parents):
             depth = tree.depths[node]
             if parent not in true or depth > len(emitted):
@@ -71,9 +85,14 @@ class Calibration:
             group = group_of(*place)
             offered, predicted, accepted = (0.98 * value for value in self._sums.get(group, (0.0, 0.0, 0.0)))
             probability = tree.probabilities[node]
-            if depth == 1 and probability is not None:
-                self._expected += min(1.0, probability * self.factor(*place))
-                self._came += hit
+            if probability is not None:
+                expected = min(1.0, probability * self.factor(*place))
+                if depth == 1:
+                    self._expected += expected
+                    self._came += hit
+                else:
+                    self._deeper_expected += expected
+                    self._deeper_came += hit
             self._sums[group] = (
                 offered + 1.0,
                 predicted + (0.5 if probability is None else probability),

@@ -7,6 +7,7 @@ from itertools import starmap
 from torch import Tensor
 
 from .answer import Answer, Limits, cut
+from .calibration import Calibration
 from .choice import Chooser
 from .clock import Clock, RealClock, Stopwatch
 from .cost import CostModel
@@ -64,7 +65,7 @@ class Decoder:
     def add_drafter(self, name: str, drafter: Drafter) -> None:
         """Make a drafter known under a name of its own, besides those of the registry."""
         self._drafters[name] = drafter
-        self._plans[name] = Plan(self.cost, drafter.drafts)
+        self._plans[name] = Plan(self.cost, drafter.drafts, Calibration(drafter.copies))
 
     def set_mode(self, mode: str) -> None:
         """Draft with another method from the next step on; KeyError if there is no such mode."""

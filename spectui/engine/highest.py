@@ -9,7 +9,7 @@ from torch import Tensor
 class Highest(Sequence[int]):
     """Up to ``count`` ids below ``vocabulary`` of one row of logits [rows, model vocabulary], best first.
 
-    They are sorted at the first look; until then not even the row is cut out, which alone would be felt in a short step.
+    They are sorted at the first look; until then not even the row is cut out, which would be felt in a short step.
     """
 
     def __init__(self, logits: Tensor, row: int, count: int, vocabulary: int | None = None) -> None:

@@ -28,6 +28,8 @@ class Plan:
     """Whether the mode ever drafts."""
     calibration: Calibration = field(default_factory=Calibration)
     gate: Gate = field(default_factory=Gate)
+    _pass_ms: float = 0.0
+    """What a pass over one token took when the text began."""
     _draft_ms: float = 0.0
     """What drafting takes lately."""
     _vain_ms: float = 0.0
@@ -40,6 +42,7 @@ class Plan:
         """Another text begins, or this mode takes over."""
         self.gate.begin()
         self.calibration.begin()
+        self._pass_ms = self.cost.verify_ms(1)
 
     def limit(self, speculation: Speculation, room: int) -> tuple[int, str | None]:
         """The most nodes to propose when ``room`` tokens may follow the root, and why it is none."""
@@ -91,7 +94,7 @@ class Plan:
             return
         if len(self._proposed):
             self._draft_ms += 0.1 * (step.ms.draft - self._draft_ms)
-            self.gate.cheap = self._draft_ms < CHEAP * self.cost.verify_ms(1)
+            self.gate.cheap = self._draft_ms < CHEAP * self._pass_ms
             self.calibration.learn(self._proposed, [emitted.token for emitted in step.emitted])
             self._proposed = DraftTree()
         alone = self.cost.verify_ms(1) if beside else self.cost.plain_ms(len(step.nodes) + 1, step.ms.verify)
@@ -106,7 +109,7 @@ class Plan:
         if len(self._proposed) or not step.limit:
             return False
         self._vain_ms += 0.1 * (step.ms.draft - self._vain_ms)
-        return self._vain_ms < NEGLIGIBLE * self.cost.verify_ms(1)
+        return self._vain_ms < NEGLIGIBLE * self._pass_ms
 
 
 def _adaptive(speculation: Speculation) -> bool:

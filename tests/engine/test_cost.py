@@ -61,6 +61,18 @@ def test_measuring_gives_every_size_a_time():
     assert cost.verify_ms(64) >= cost.verify_ms(1) > 0.0
 
 
+def test_what_a_large_pass_leaves_behind_is_not_taken_for_the_cost_of_a_small_one(monkeypatch):
+    now, before = 0.0, [64] * 3
+
+    def run(rows):
+        nonlocal now, before
+        now += POINTS[rows] + (3.0 if max(before) > 8 else 0.0)
+        before = [*before[1:], rows]
+
+    monkeypatch.setattr("spectui.engine.cost.perf_counter", lambda: now / 1e3)
+    assert measure(run, seconds=10.0).points[1] == pytest.approx(POINTS[1])
+
+
 def step_of(fate, probability=0.9, emitted=1, wall=5.0):
     node = Node(1, -1, Source("s"), probability, fate)
     tokens = (Emitted(1, "target"),) * emitted
@@ -76,6 +88,31 @@ def test_calibration_turns_overconfidence_into_frequencies():
     assert calibration.estimate(Source("s"), 1, 0.9) == pytest.approx(0.5, abs=0.06)
     assert calibration.estimate(Source("s"), 1, None) == pytest.approx(0.5, abs=0.06)
     assert calibration.estimate(Source("unheard of"), 1, 0.9) == pytest.approx(0.9)
+
+
+def proposed(first, second):
+    tree = DraftTree()
+    tree.add(first, ROOT, Source("s"), 0.9)
+    tree.add(second, 0, Source("s"), 0.9)
+    return tree
+
+
+@pytest.mark.parametrize("copies", [True, False])
+def test_how_long_a_draft_holds_is_learnt_of_each_text_where_drafts_are_copied(copies):
+    calibration = Calibration(copies)
+    for _ in range(100):
+        calibration.learn(proposed(1, 2), [1, 2])
+    holds = calibration.estimate(Source("s"), 2, 0.9)
+    calibration.begin()
+    for _ in range(3):
+        calibration.learn(proposed(1, 2), [1, 5])
+    breaks = calibration.estimate(Source("s"), 2, 0.9)
+    calibration.begin()
+    if copies:
+        assert breaks < 0.7 * holds, "three copies in this text broke off behind the first token"
+        assert breaks < calibration.estimate(Source("s"), 2, 0.9) < holds, "another text begins in between"
+    else:
+        assert breaks > 0.9 * holds, "the draft model's own probabilities tell how the text goes"
 
 
 def gate_after(tokens, ms, plain, steps):
@@ -129,6 +166,21 @@ def test_a_plan_prunes_only_where_the_cost_decides():
     pruned = plan.prune(tree, Speculation())
     assert len(pruned) == 0
     assert "pay" in pruned.why
+
+
+def looked_in_vain(draft_ms):
+    plan = Plan(CostModel(POINTS))
+    plan.begin()
+    for _ in range(60):
+        limit, _ = plan.limit(Speculation(), 10)
+        times = Times(draft_ms if limit else 0.0, 4.0, 0.0, 0.0, 4.0 + (draft_ms if limit else 0.0))
+        plan.learn(Step("m", 0, 0, 0.0, (), 0, (Emitted(1, "target"),), times, (), limit))
+    return plan
+
+
+def test_looking_in_vain_closes_the_gate_only_where_it_takes_long():
+    assert looked_in_vain(0.02).gate.open
+    assert not looked_in_vain(1.0).gate.open
 
 
 def test_a_closed_gate_says_why():

@@ -101,6 +101,8 @@ class Drafter:
     needs = Needs()
     drafts = True
     """Whether it ever proposes anything."""
+    copies = False
+    """Whether what it proposes is copied, without an opinion on how long that holds in the text at hand."""
     nothing = "there is nothing to draft from"
     """Why there is no tree where ``may_propose`` says so."""
 

@@ -31,6 +31,7 @@ class LogitSpec(Drafter):
     what is too unlikely to pay for its verification is not even built.
     """
 
+    copies = True
     nothing = "nothing to copy, and the target's other candidates are unlikely to come next"
 
     def __init__(self, resources: Resources) -> None:

@@ -14,6 +14,7 @@ COPIED = 10
 class PromptLookup(Drafter):
     """Copies up to 10 tokens from behind the longest n-gram of up to 3 that ends in the pending token (Saxena 2023)."""
 
+    copies = True
     nothing = "these tokens have not occurred before"
 
     def __init__(self, resources: Resources) -> None:

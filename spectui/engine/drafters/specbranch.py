@@ -148,7 +148,8 @@ class SpecBranch(Drafter):
             return wanted
         if not self._pass_ms or not context.cost:
             return GAMMA
-        return min(MOST, max(1, int(context.cost.verify_ms(1) * self._share.slowdown / self._pass_ms) - 1))
+        verify_ms = context.cost.verify_ms(GAMMA + 1) * self._share.slowdown
+        return min(MOST, max(1, int(verify_ms / self._pass_ms) - 1))
 
     def observe(self, step: Step, mine: bool) -> None:
         """Follow the branch that the target has chosen; without one everything that was drafted is dropped."""

@@ -28,6 +28,7 @@ class Sssd(Drafter):
     shares are calibrated, and what is too unlikely to pay for its verification is not built.
     """
 
+    copies = True
     nothing = "the last tokens occur nowhere before, in the conversation or the datastore"
 
     def __init__(self, resources: Resources) -> None:

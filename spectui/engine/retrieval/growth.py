@@ -85,7 +85,7 @@ class Adaptive(Official):
         super().__init__(context, resources)
         self._ends = resources.ends
         self._cost, self._calibration = context.cost, context.calibration
-        self._trust = self._calibration.trust
+        self._trust, self._lasting = self._calibration.trust, self._calibration.lasting
         self._factors: dict[tuple[str, int, int], float] = {}
         self._seen: set[tuple[Path, bool]] = set()
         self._gain = 1.0
@@ -99,7 +99,7 @@ class Adaptive(Official):
         factor = self._factors.get(key)
         if factor is None:
             factor = self._factors[key] = self._calibration.factor(one.kind, one.n, None, depth)
-        return min(0.995, one.share * factor * (self._trust if depth == 1 else 1.0))
+        return min(0.995, one.share * factor * (self._trust if depth == 1 else self._lasting))
 
     def _is_over(self, probability: float, size: int) -> bool:
         return probability < self._floor and size >= ALWAYS
