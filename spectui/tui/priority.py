@@ -5,7 +5,7 @@ import sys
 from contextlib import suppress
 from threading import get_native_id
 
-NICE = 10
+NICE = 19
 """The screen's place behind decoding, by the system's scale of 0 to 19."""
 
 
