@@ -1,9 +1,8 @@
 """The clock of a lane: milliseconds since the command to answer."""
 
+from itertools import pairwise
 from time import perf_counter_ns
 from typing import Protocol
-
-from .step import Span
 
 
 class Clock(Protocol):
@@ -50,28 +49,25 @@ class LaneClock:
 
 
 class Stopwatch:
-    """Splits the wall time of a step into laps, in milliseconds since it began."""
+    """Splits the wall time of a step into laps."""
 
     def __init__(self) -> None:
-        self._begin = perf_counter_ns()
-        self._last = 0.0
-        self.laps: dict[str, Span] = {}
+        self._times = [perf_counter_ns()]
+
+    def lap(self) -> None:
+        """End a lap that began where the last one ended."""
+        self._times.append(perf_counter_ns())
 
     def now(self) -> float:
         """Milliseconds since the beginning."""
-        return (perf_counter_ns() - self._begin) / 1e6
+        return self.at(perf_counter_ns())
 
     def at(self, moment: int) -> float:
         """A moment of ``perf_counter_ns`` in milliseconds since the beginning."""
-        return (moment - self._begin) / 1e6
-
-    def lap(self, name: str) -> None:
-        """End a lap that began where the last one ended."""
-        end = self.now()
-        self.laps[name] = Span(name, self._last, end)
-        self._last = end
+        return (moment - self._times[0]) / 1e6
 
     @property
-    def lengths(self) -> list[float]:
-        """Milliseconds of each lap."""
-        return [end - start for _, start, end in self.laps.values()]
+    def laps(self) -> list[tuple[float, float]]:
+        """When each lap began and ended, in milliseconds since the beginning."""
+        ends = [self.at(moment) for moment in self._times]
+        return list(pairwise(ends))

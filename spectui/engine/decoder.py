@@ -23,6 +23,9 @@ from .target import Output, Target
 from .tree import ROOT, DraftTree
 from .verify import RULES, Pass, Verdict
 
+NOTHING = DraftTree()
+"""What a mode proposes that never drafts."""
+
 
 @dataclass(slots=True)
 class Known:
@@ -178,25 +181,25 @@ class Decoder:
         """One pass of the target, with whatever the mode drafted for it."""
         watch = Stopwatch()
         drafter, plan = self._drafters[self.mode], self._plans[self.mode]
-        tree, limit = self._draft(drafter, plan) if drafter.drafts else (DraftTree(), 0)
-        watch.lap("draft")
+        tree, limit = self._draft(drafter, plan) if drafter.drafts else (NOTHING, 0)
+        watch.lap()
         needs = plan.needs(drafter.needs, self.options.speculation)
         job = drafter.overlap(tree) if limit else None
         try:
             out = self.target.step(self._cache, self.answer.tokens[-1], tree, needs.hidden)
             verdict = self._judge(tree, out, len(self.answer.tokens) - 1, self._index, needs.top_ids)
-            watch.lap("verify")
+            watch.lap()
         except BaseException:
             if job is not None:
                 job.cancel()
             raise
         beside = job.join() if job is not None else None
-        watch.lap("wait")
+        watch.lap()
         tokens = [tree.tokens[node] for node in verdict.path]
         tokens.append(verdict.token)
         kept, end = cut(self.answer, tokens, self.limits, self.options.max_new_tokens)
         self._cache.commit([0, *(node + 1 for node in verdict.path[: kept - 1])])
-        watch.lap("commit")
+        watch.lap()
         branches = job.outcome(tokens[:kept]) if job is not None else None
         step = self._record(tree, verdict, tokens[:kept], limit, out, watch, beside, branches)
         self.answer.tokens.extend(tokens[:kept])
@@ -269,9 +272,10 @@ class Decoder:
         nodes = _nodes(tree, verdict.path, len(emitted)) if len(tree) else ()
         top = self._top(tree, verdict, out) if self.inspect else None
         wall = watch.now()
-        draft, verify, wait, commit = watch.lengths
-        other = max(0.0, wall - draft - verify - wait - commit)
-        spans = [watch.laps["draft"], watch.laps["verify"]]
+        drafting, verifying, _, committing = watch.laps
+        other = max(0.0, wall - committing[1])
+        draft, verify, commit = (end - start for start, end in (drafting, verifying, committing))
+        spans = [Span("draft", *drafting), Span("verify", *verifying)]
         if beside is not None:
             spans.append(Span("draft", *map(watch.at, beside)))
             draft += spans[-1].end - spans[-1].start
