@@ -32,7 +32,7 @@ class LogitSpec(Drafter):
     """
 
     copies = True
-    nothing = "nothing to copy, and the target's other candidates are unlikely to come next"
+    nothing = "nothing to copy, and no guess is likely enough"
 
     def __init__(self, resources: Resources) -> None:
         super().__init__(resources)

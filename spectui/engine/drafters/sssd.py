@@ -29,7 +29,7 @@ class Sssd(Drafter):
     """
 
     copies = True
-    nothing = "the last tokens occur nowhere before, in the conversation or the datastore"
+    nothing = "these tokens were neither said nor stored before"
 
     def __init__(self, resources: Resources) -> None:
         super().__init__(resources)
