@@ -2,6 +2,7 @@
 
 from bisect import bisect_left
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from .step import Source
 from .tree import ROOT, DraftTree
@@ -18,6 +19,28 @@ def group_of(kind: str, n: int | None, rank: int | None, depth: int) -> Group:
     return kind, n or 0, 0 if rank is None else bisect_left(RANKS, rank), min(depth, 8)
 
 
+@dataclass(slots=True)
+class _Lately:
+    """What came true in the last few steps of the present text, beside what was expected."""
+
+    expected: float = 0.0
+    came: float = 0.0
+
+    def fade(self) -> None:
+        """Another step."""
+        self.expected *= SHORT_MEMORY
+        self.came *= SHORT_MEMORY
+
+    def note(self, expected: float, hit: bool) -> None:
+        """A token of which the probability was expected."""
+        self.expected += expected
+        self.came += hit
+
+    def share(self, weight: float) -> float:
+        """What came over what was expected; ``weight`` tokens that went as expected stand for what is not known."""
+        return (self.came + weight) / (self.expected + weight)
+
+
 class Calibration:
     """Turns a source's own estimates into frequencies of acceptance, learnt per source, rank, match and depth.
 
@@ -27,23 +50,21 @@ class Calibration:
     def __init__(self, copies: bool = False) -> None:
         self._copies = copies
         self._sums: dict[Group, tuple[float, float, float]] = {}
-        self._expected = self._came = 0.0
-        self._deeper_expected = self._deeper_came = 0.0
+        self._first, self._later = _Lately(), _Lately()
 
     def begin(self) -> None:
         """Another text begins: nothing is known of how it goes, and caution costs less than confidence."""
-        self._expected, self._came = 2.0, 0.0
-        self._deeper_expected, self._deeper_came = 1.0, 0.0
+        self._first, self._later = _Lately(2.0), _Lately(1.0)
 
     @property
     def trust(self) -> float:
         """What came of the first drafted tokens in the last few steps over what was expected: how this text goes."""
-        return min(1.5, max(0.1, (self._came + 1.0) / (self._expected + 1.0)))
+        return min(1.5, max(0.1, self._first.share(1.0)))
 
     @property
     def lasting(self) -> float:
         """The same of the tokens behind a right one, where drafts are copied: how long they hold in this text."""
-        return min(1.0, (self._deeper_came + 2.0) / (self._deeper_expected + 2.0)) if self._copies else 1.0
+        return min(1.0, self._later.share(2.0)) if self._copies else 1.0
 
     def estimate(self, source: Source, depth: int, probability: float | None) -> float:
         """Calibrated probability that a node of this source and depth is accepted once its parent is."""
@@ -69,10 +90,8 @@ class Calibration:
         """
         true = {ROOT}
         if len(tree):
-            self._expected *= SHORT_MEMORY
-            self._came *= SHORT_MEMORY
-            self._deeper_expected *= SHORT_MEMORY
-            self._deeper_came *= SHORT_MEMORY
+            self._first.fade()
+            self._later.fade()
         for node, parent in enumerate(tree.parents):
             depth = tree.depths[node]
             if parent not in true or depth > len(emitted):
@@ -86,13 +105,8 @@ class Calibration:
             offered, predicted, accepted = (0.98 * value for value in self._sums.get(group, (0.0, 0.0, 0.0)))
             probability = tree.probabilities[node]
             if probability is not None:
-                expected = min(1.0, probability * self.factor(*place))
-                if depth == 1:
-                    self._expected += expected
-                    self._came += hit
-                else:
-                    self._deeper_expected += expected
-                    self._deeper_came += hit
+                lately = self._first if depth == 1 else self._later
+                lately.note(min(1.0, probability * self.factor(*place)), hit)
             self._sums[group] = (
                 offered + 1.0,
                 predicted + (0.5 if probability is None else probability),

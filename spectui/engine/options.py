@@ -51,6 +51,11 @@ class Speculation:
     full_tree: bool = False
     """Whether all that a method proposes is verified, whatever it costs, as published; for comparisons."""
 
+    @property
+    def adaptive(self) -> bool:
+        """Whether the measured cost decides how much is drafted, because nobody has asked for a fixed size."""
+        return self.draft_tokens == "auto" and not self.draft_tree and not self.full_tree
+
     def __post_init__(self) -> None:
         fixed = self.draft_tokens not in ("auto", "schedule")
         if fixed:

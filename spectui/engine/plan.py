@@ -48,17 +48,17 @@ class Plan:
         """The most nodes to propose when ``room`` tokens may follow the root, and why it is none."""
         if room <= 0:
             return 0, "only the target's own token still fits"
-        if _adaptive(speculation) and not self.gate.open:
+        if speculation.adaptive and not self.gate.open:
             return 0, CLOSED
         return MOST_NODES, None
 
     def may_propose(self, drafter: Drafter, tokens: Sequence[int], speculation: Speculation) -> bool:
         """Whether to ask the drafter: not where a glance tells that nothing will pay for its verification."""
-        return not _adaptive(speculation) or not self.cost or drafter.may_propose(tokens, self.cost)
+        return not speculation.adaptive or not self.cost or drafter.may_propose(tokens, self.cost)
 
     def needs(self, needs: Needs, speculation: Speculation) -> Needs:
         """What the drafter wants to know from the pass of this step: nothing if it is not asked after it."""
-        return needs if self.gate.opens_next or not _adaptive(speculation) else Needs()
+        return needs if self.gate.opens_next or not speculation.adaptive else Needs()
 
     def prune(self, tree: DraftTree, speculation: Speculation, allowed: bool = True) -> DraftTree:
         """The nodes worth verifying at their measured cost; all of them where a fixed size was asked for.
@@ -66,7 +66,7 @@ class Plan:
         ``allowed`` tells whether the rule lets nodes be dropped by their scores.
         """
         self._proposed = tree
-        if not len(tree) or not allowed or not _adaptive(speculation) or not self.cost:
+        if not len(tree) or not allowed or not speculation.adaptive or not self.cost:
             return tree
         scores = self._calibrated(tree)
         self._last = self.cost.best_size(scores, self._last)
@@ -110,8 +110,3 @@ class Plan:
             return False
         self._vain_ms += 0.1 * (step.ms.draft - self._vain_ms)
         return self._vain_ms < NEGLIGIBLE * self._pass_ms
-
-
-def _adaptive(speculation: Speculation) -> bool:
-    """Whether the measured cost decides, because nobody has asked for a fixed size."""
-    return speculation.draft_tokens == "auto" and not speculation.draft_tree and not speculation.full_tree

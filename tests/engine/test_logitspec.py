@@ -230,3 +230,13 @@ def test_prompt_lookup_copies_behind_the_longest_match():
 
 def test_branches_become_shorter_with_the_rank():
     assert [branch_length(rank) for rank in (0, 8, 9, 32, 33, 60)] == [4, 4, 3, 3, 1, 1]
+
+
+def test_a_glance_at_the_cost_leaves_the_official_tree_whole():
+    """Whether guesses pay is found out for an adaptive draft; who then asks for the full tree gets it."""
+    tokens, top = [1, 2, 3, 1, 2], [3, 4, 5, 0]
+    drafter = LogitSpec(Resources(6))
+    drafter.begin(tokens)
+    assert drafter.may_propose(tokens, CostModel({1: 1.0, 64: 64.0}))
+    tree = drafter.propose(context_of(tokens, top, FULL)._replace(step=1), 64)
+    assert pairs(tree) == slow_tree(tokens, top, 64)

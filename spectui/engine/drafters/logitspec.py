@@ -84,7 +84,7 @@ class LogitSpec(Drafter):
             source = Source("next", n=match.n, at=match.at)
             length = WEAK if match.n == 1 and not full else most
             self._copying.add(tree, ROOT, match, min(most, length, context.remaining), source, self._ends)
-        if self._guesses_pay is not False or context.step % LEARNING == 0:
+        if self._guesses_pay is not False or not context.speculation.adaptive or context.step % LEARNING == 0:
             self._add_guesses(context, tree, most, 0.0 if full else context.cost.worth())
         if not len(tree):
             tree.why = self.nothing
