@@ -13,8 +13,8 @@ def yield_to_decoding() -> None:
     """Let the calling thread wait for threads that were there before; only Linux has priorities of threads.
 
     A pass works on all cores and waits for the slowest: a frame that takes one of them stops them all. So the caller
-    neither interrupts another thread when it wakes up (the policy for batches) nor takes turns with it for long. Threads
-    that it starts later inherit its place, so the decode thread must be there already.
+    neither interrupts another thread when it wakes up (the policy for batches) nor takes turns with it for long.
+    Threads that it starts later inherit its place, so the decode thread must be there already.
     """
     if sys.platform == "linux":
         mine = get_native_id()
