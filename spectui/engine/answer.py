@@ -6,10 +6,12 @@ from dataclasses import dataclass, field
 from .events import Reason
 
 StopCut = Callable[[Sequence[int], int], int | None]
-"""(tokens of the answer, index of the first new one) -> how many of them to keep, or None to go on."""
+"""(last tokens of the answer, index of the first new one) -> how many of them to keep, or None to go on."""
+STOP_REACH = 64
+"""Tokens before the new ones that a stop is shown: a step must not cost more as the answer grows."""
 
 
-def no_stop(answer: Sequence[int], new: int) -> int | None:
+def no_stop(tail: Sequence[int], new: int) -> int | None:
     """Never cut."""
     return None
 
@@ -51,9 +53,10 @@ def cut(answer: Answer, new: Sequence[int], limits: Limits, most: int) -> tuple[
     if (length := max(1, most - done)) <= count:
         count, reason = length, "length"
     if limits.stop is not no_stop:
-        kept = limits.stop([*answer.emitted, *new], done)
-        if kept is not None and max(1, kept - done) <= count:
-            count, reason = max(1, kept - done), "stop"
+        tail = answer.tokens[max(answer.prompt_length, len(answer.tokens) - STOP_REACH) :]
+        kept = limits.stop([*tail, *new], len(tail))
+        if kept is not None and max(1, kept - len(tail)) <= count:
+            count, reason = max(1, kept - len(tail)), "stop"
     for index, token in enumerate(new[:count]):
         if token in limits.eos:
             return index + 1, "eos"

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ..engine.answer import no_stop
+from ..engine.answer import STOP_REACH, no_stop
 from .template import PLAIN_STOPS, has_template
 
 
@@ -12,14 +12,14 @@ class StopStrings:
 
     def __init__(self, tokenizer: Any, strings: Sequence[str]) -> None:
         self._tokenizer, self._strings = tokenizer, tuple(strings)
-        self._reach = 2 * max(map(len, self._strings)) + 8
+        self._reach = min(STOP_REACH, 2 * max(map(len, self._strings)) + 8)
 
-    def __call__(self, answer: Sequence[int], new: int) -> int | None:
-        """How many of the answer's ids to keep, or None; only strings that end in ids from ``new`` on count."""
+    def __call__(self, tail: Sequence[int], new: int) -> int | None:
+        """How many of the last ids to keep, or None; only strings that end in ids from ``new`` on count."""
         start = max(0, new - self._reach)
-        before = self._text(answer[start:new])
-        for end in range(new + 1, len(answer) + 1):
-            text = self._text(answer[start:end])
+        before = self._text(tail[start:new])
+        for end in range(new + 1, len(tail) + 1):
+            text = self._text(tail[start:end])
             if any(text.rfind(stop) + len(stop) > len(before) for stop in self._strings if stop in text):
                 return end
         return None

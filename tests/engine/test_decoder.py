@@ -2,7 +2,7 @@
 
 import pytest
 
-from spectui.engine.answer import Answer, Limits, cut
+from spectui.engine.answer import STOP_REACH, Answer, Limits, cut
 from spectui.engine.clock import LaneClock
 from spectui.engine.drafters.drafter import Drafter, Needs
 from spectui.engine.errors import UserError
@@ -87,6 +87,18 @@ def test_a_stop_cuts_where_it_says(target, long_answer, length):
     decoder = oracle(target, long_answer, options=fixed(max_new_tokens=60), stop=stop)
     assert run(decoder, PROMPT)[0] == long_answer[:length]
     assert decoder.answer.end == "stop"
+
+
+def test_a_stop_is_shown_as_much_of_a_long_answer_as_of_a_short_one():
+    seen = []
+
+    def stop(tail, new):
+        seen.append((list(tail), new))
+        return new + 2
+
+    answer = Answer(list(range(1000)), 10)
+    assert cut(answer, [7, 8, 9], Limits(5000, stop=stop), 5000) == (2, "stop")
+    assert seen == [([*range(1000 - STOP_REACH, 1000), 7, 8, 9], STOP_REACH)]
 
 
 @pytest.mark.parametrize("context", range(8, 24))
