@@ -1,7 +1,7 @@
 """Word wrap: nothing is lost, nothing is too wide, and a growing text wraps as a whole one does."""
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from rich.cells import cell_len, split_graphemes
 
@@ -46,6 +46,7 @@ def test_rows_joined_are_the_text(text, width):
 
 
 @given(LINES, WIDTHS)
+@example("\u200d\u200daa", 1)
 def test_no_row_is_wider_than_the_width_but_for_hanging_spaces_and_single_graphemes(text, width):
     for row in rows(text, width):
         shown = row.rstrip(" ")

@@ -45,6 +45,7 @@ def _row_end_by_cells(text: str, start: int, width: int) -> int:
     piece = _longer_than(text, start, width)
     cells = stop = 0
     for begin, end, size in split_graphemes(piece)[0]:
+        size = size or cell_len(piece[begin:end])  # split_graphemes takes a letter behind two joiners for nothing
         if size == 2 and begin:
             stop = begin
         if cells + size > width:
