@@ -23,9 +23,6 @@ from .target import Output, Target
 from .tree import ROOT, DraftTree
 from .verify import RULES, Pass, Verdict
 
-NOTHING = DraftTree()
-"""What a mode proposes that never drafts."""
-
 
 @dataclass(slots=True)
 class Known:
@@ -181,7 +178,7 @@ class Decoder:
         """One pass of the target, with whatever the mode drafted for it."""
         watch = Stopwatch()
         drafter, plan = self._drafters[self.mode], self._plans[self.mode]
-        tree, limit = self._draft(drafter, plan) if drafter.drafts else (NOTHING, 0)
+        tree, limit = self._draft(drafter, plan) if drafter.drafts else (DraftTree(), 0)
         watch.lap()
         needs = plan.needs(drafter.needs, self.options.speculation)
         job = drafter.overlap(tree) if limit else None

@@ -1,30 +1,24 @@
 """The ids of the highest logits, found when somebody asks for them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
-
-from torch import Tensor
 
 
 class Highest(Sequence[int]):
-    """Up to ``count`` ids below ``vocabulary`` of one row of logits [rows, model vocabulary], best first.
+    """Ids, best first, that ``find`` gives at the first look: sorting them out would be felt in a short step."""
 
-    They are sorted at the first look; until then not even the row is cut out, which would be felt in a short step.
-    """
-
-    def __init__(self, logits: Tensor, row: int, count: int, vocabulary: int | None = None) -> None:
-        self._logits, self._row, self._vocabulary = logits, row, vocabulary
-        self._count = min(count, vocabulary or logits.shape[-1])
+    def __init__(self, find: Callable[[], list[int]]) -> None:
+        self._find = find
         self._found: list[int] | None = None
 
     @property
     def _ids(self) -> list[int]:
         if self._found is None:
-            self._found = self._logits[self._row, : self._vocabulary].topk(self._count).indices.tolist()
+            self._found = self._find()
         return self._found
 
     def __len__(self) -> int:
-        return self._count
+        return len(self._ids)
 
     def __getitem__(self, index: Any) -> Any:
         return self._ids[index]

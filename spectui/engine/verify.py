@@ -52,9 +52,8 @@ class Pass(NamedTuple):
         """The same ids of one row; on a CPU, where logits stay as they are, found when they are looked at."""
         if not self.top_ids:
             return ()
-        if self.logits.is_cpu:
-            return Highest(self.logits, row, self.top_ids, self.vocabulary)
-        return list(map(int, self.top(slice(row, row + 1))[0].tolist()))
+        later = Highest(lambda: self.top(slice(row, row + 1))[0].tolist())
+        return later if self.logits.is_cpu else list(later)
 
     def place(self, node: int) -> int:
         """Sequence index of the token that is chosen after ``node``."""
