@@ -32,8 +32,6 @@ log = logging.getLogger(__name__)
 
 MakeSession = Callable[[Callable[[Record], None]], Session]
 PLAIN_THEME = "spectui-ansi"
-SWITCH_INTERVAL = 2e-5
-"""Seconds that the screen may hold the interpreter while the decode thread waits for it, several times a step."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,7 +231,6 @@ def run_app(settings: Settings, make: MakeSession, record: Path | None = None, r
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         instead = "compare PROMPT --headless" if race else "run PROMPT"
         raise UserError(f"this needs a terminal; use `spectui {instead}` in a pipe")
-    sys.setswitchinterval(SWITCH_INTERVAL)
     app = SpectuiApp(settings, make, record, race)
     try:
         code = app.run()

@@ -1,14 +1,13 @@
 """A step in the order in which a person reads it: position by position, with what was refused there."""
 
 from collections import defaultdict
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ..record.events import StepText
 from .tokens import TokenKind
 
 
-@dataclass(frozen=True, slots=True)
-class Refused:
+class Refused(NamedTuple):
     """A drafted token that the target did not choose, and what was drafted below it."""
 
     node: int
@@ -16,8 +15,7 @@ class Refused:
     """Unreached nodes under it, parents before children."""
 
 
-@dataclass(frozen=True, slots=True)
-class Slot:
+class Slot(NamedTuple):
     """One position of the text after the step's root."""
 
     kind: TokenKind | None
@@ -32,6 +30,8 @@ class Slot:
 def read_step(record: StepText) -> list[Slot]:
     """The positions of a step, in order."""
     nodes = record.step.nodes
+    if not nodes:
+        return [_slot(record, place, None, ()) for place in range(len(record.emitted))]
     children: dict[int, list[int]] = defaultdict(list)
     for index, node in enumerate(nodes):
         children[node.parent].append(index)

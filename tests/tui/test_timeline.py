@@ -69,11 +69,13 @@ async def test_it_is_shown_only_where_a_draft_model_works():
         timeline.show()
         await pilot.pause()
         assert KEPT in "".join(painted(timeline))
-        timeline.add(replace(record().step, mode="sssd"))
-        timeline.show()
+        timeline.follow("sssd")
         assert not timeline.display
+        timeline.follow("draft")
         timeline.clear()
-        assert not timeline.display
+        await pilot.pause()
+        assert timeline.size.height == 2
+        assert KEPT not in "".join(painted(timeline))
 
 
 def test_branches_in_words_and_on_the_tape():

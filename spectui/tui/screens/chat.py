@@ -1,7 +1,7 @@
 """The chat: ask, watch, switch, stop, measure."""
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult
@@ -26,7 +26,7 @@ from ...record.events import (
     SwitchText,
     TurnText,
 )  # fmt: skip
-from ...session import CHAT
+from ...session import CHAT, Session
 from ...settings import VIEWS, Settings
 from ..bridge import TICK, Bridge
 from ..compositor import RowScreen
@@ -42,14 +42,10 @@ from ..widgets.timeline import Timeline
 from ..widgets.title import TitleBar
 from ..widgets.transcript import Transcript
 
-if TYPE_CHECKING:
-    from ...session import Session
-
 READ_OUT_TICKS = 6
-"""Half ticks from one change of tape, step pane and numbers to the next while an answer streams: nobody reads faster.
+"""Half ticks between changes of tape, step pane and numbers while an answer streams: nobody reads faster.
 
-Text and read-outs change in different half ticks, because a paint redraws everything that lies between its changes.
-"""
+Text and read-outs change in different ones, because a paint redraws everything that lies between its changes."""
 
 
 class ChatScreen(RowScreen):
@@ -74,7 +70,7 @@ class ChatScreen(RowScreen):
         Binding("f8", "screenshot", "Screenshot", id="chat.screenshot", show=False),
     ]
 
-    def __init__(self, settings: Settings, session: "Session", bridge: Bridge) -> None:
+    def __init__(self, settings: Settings, session: Session, bridge: Bridge) -> None:
         super().__init__()
         self.settings, self.session, self.bridge = settings, session, bridge
         self.header = TitleBar(id="header")
@@ -122,7 +118,7 @@ class ChatScreen(RowScreen):
         self.set_class(not self.settings.ui.side_pane, "-no-side")
         self.examples.show(self.settings.model.model)
         self._set_empty(True)
-        self.mode_bar.show(self.session.mode)
+        self._show_mode(self.session.mode)
         self._show_step(None)
         self.timeline.clear()
         self.prompt.focus()
@@ -135,6 +131,7 @@ class ChatScreen(RowScreen):
         """Show the examples or the conversation; a class on the screen would style every widget anew."""
         self.empty = empty
         self.examples.display, self.transcript.display = empty, not empty
+        self.timeline.follow(None if empty else self.mode_bar.current)
 
     # -- what comes from the decode thread
 
@@ -176,7 +173,7 @@ class ChatScreen(RowScreen):
                 self.metric_bar.rates.clear()
                 self.transcript.begin_answer(MODES[turn.mode].title)
             case SwitchText(switch=switch):
-                self.mode_bar.show(switch.mode)
+                self._show_mode(switch.mode)
                 if self._answering:
                     self.transcript.seam(MODES[switch.mode].title)
             case ChangedText():
@@ -207,7 +204,7 @@ class ChatScreen(RowScreen):
     def _become_ready(self, ready: Ready) -> None:
         self.ready = ready
         self.mode_bar.unavailable = ready.unavailable
-        self.mode_bar.show(self.session.mode)
+        self._show_mode(self.session.mode)
         self.examples.show(self.settings.model.model)
         for note in ready.notes:
             self.notify(note, markup=False)
@@ -232,6 +229,12 @@ class ChatScreen(RowScreen):
     def _show_header(self) -> None:
         state = "not loaded" if self.failed else f"{self._stage} …"
         self.header.show(self.ready, self.settings.model.model, self.session.options, state)
+
+    def _show_mode(self, name: str, waiting: bool = False) -> None:
+        """Mark a mode; what it shows of its own changes when it takes effect."""
+        self.mode_bar.show(name, waiting)
+        if not (waiting or self.empty):
+            self.timeline.follow(name)
 
     def _show_numbers(self) -> None:
         ledger = self.ledger
@@ -316,7 +319,7 @@ class ChatScreen(RowScreen):
             return
         if name != self.session.mode:
             self.session.switch(name)
-        self.mode_bar.show(name, waiting=self._answering and name != self.mode_bar.current)
+        self._show_mode(name, waiting=self._answering and name != self.mode_bar.current)
 
     @on(Pill.Chosen)
     def _pill(self, event: Pill.Chosen) -> None:

@@ -33,7 +33,9 @@ class Pill(Static):
         """Draw the pill in its state: ``why_not`` says why it cannot run, ``idle`` why it drafted nothing."""
         sign = "●" if current else "×" if why_not else "○"
         note = " next step" if waiting else " idle" if idle else ""
-        self.update(Content(f"{self.key} {sign} {self.mode.name if self.short else self.mode.title}{note}".strip()))
+        text = f"{self.key} {sign} {self.mode.name if self.short else self.mode.title}{note}".strip()
+        if text != str(self.content):
+            self.update(Content(text))
         self.set_class(current, "-current")
         self.set_class(why_not is not None, "-unavailable")
         self.tooltip = why_not or (f"nothing was drafted: {idle}" if idle else self.mode.summary)

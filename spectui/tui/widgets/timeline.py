@@ -51,10 +51,12 @@ class Timeline(TokenRows):
         self._steps.clear()
         self.show()
 
+    def follow(self, mode: str | None) -> None:
+        """Be there in a mode with a draft model; in others, and in none, there is nothing to see."""
+        self.display = mode is not None and MODES[mode].needs_draft
+
     def show(self) -> None:
-        """Draw the steps so far; without a draft model in the latest there is nothing to see."""
-        mode = MODES.get(self._steps[-1].mode) if self._steps else None
-        self.display = mode is not None and mode.needs_draft
+        """Draw the steps so far."""
         self._drawn = (0, [])
         self.refresh()
 
