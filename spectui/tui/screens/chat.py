@@ -131,7 +131,6 @@ class ChatScreen(RowScreen):
         """Show the examples or the conversation; a class on the screen would style every widget anew."""
         self.empty = empty
         self.examples.display, self.transcript.display = empty, not empty
-        self.timeline.follow(None if empty else self.mode_bar.current)
 
     # -- what comes from the decode thread
 
@@ -233,7 +232,7 @@ class ChatScreen(RowScreen):
     def _show_mode(self, name: str, waiting: bool = False) -> None:
         """Mark a mode; what it shows of its own changes when it takes effect."""
         self.mode_bar.show(name, waiting)
-        if not (waiting or self.empty):
+        if not waiting:
             self.timeline.follow(name)
 
     def _show_numbers(self) -> None:

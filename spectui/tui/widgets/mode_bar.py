@@ -12,6 +12,9 @@ from textual.widgets import Static
 from ...engine.drafters.registry import Mode
 from ..mode_keys import MODE_KEYS
 
+IDLE = " idle"
+"""Has its room in the current pill all the time: where it came and went, so would the layout of the whole screen."""
+
 
 class Pill(Static):
     """One mode; a click chooses it."""
@@ -32,10 +35,11 @@ class Pill(Static):
     def show(self, current: bool, waiting: bool, why_not: str | None, idle: str | None) -> None:
         """Draw the pill in its state: ``why_not`` says why it cannot run, ``idle`` why it drafted nothing."""
         sign = "●" if current else "×" if why_not else "○"
-        note = " next step" if waiting else " idle" if idle else ""
-        text = f"{self.key} {sign} {self.mode.name if self.short else self.mode.title}{note}".strip()
-        if text != str(self.content):
-            self.update(Content(text))
+        note = " next step" if waiting else IDLE if idle else " " * len(IDLE) if current else ""
+        text = f"{self.key} {sign} {self.mode.name if self.short else self.mode.title}{note}".lstrip()
+        before = str(self.content)
+        if text != before:
+            self.update(Content(text), layout=len(text) != len(before))
         self.set_class(current, "-current")
         self.set_class(why_not is not None, "-unavailable")
         self.tooltip = why_not or (f"nothing was drafted: {idle}" if idle else self.mode.summary)

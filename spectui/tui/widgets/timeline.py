@@ -51,9 +51,9 @@ class Timeline(TokenRows):
         self._steps.clear()
         self.show()
 
-    def follow(self, mode: str | None) -> None:
-        """Be there in a mode with a draft model; in others, and in none, there is nothing to see."""
-        self.display = mode is not None and MODES[mode].needs_draft
+    def follow(self, mode: str) -> None:
+        """Be there in a mode with a draft model, also before there is anything to draw; elsewhere it never has any."""
+        self.display = MODES[mode].needs_draft
 
     def show(self) -> None:
         """Draw the steps so far."""
