@@ -45,7 +45,8 @@ from ..widgets.transcript import Transcript
 READ_OUT_TICKS = 6
 """Half ticks between changes of tape, step pane and numbers while an answer streams: nobody reads faster.
 
-Text and read-outs change in different ones, because a paint redraws everything that lies between its changes."""
+Text and read-outs change in different ones, because a paint redraws everything that lies between its changes.
+"""
 
 
 class ChatScreen(RowScreen):
