@@ -46,18 +46,18 @@ def cut(answer: Answer, new: Sequence[int], limits: Limits, most: int) -> tuple[
     ``most`` is the length that the answer may reach. The earliest of EOS, stop string, length and full context wins,
     of two at the same place the one named first.
     """
-    done = len(answer.tokens) - answer.prompt_length
-    count: int
-    reason: Reason
-    count, reason = max(1, limits.context - len(answer.tokens)), "context"
-    if (length := max(1, most - done)) <= count:
-        count, reason = length, "length"
+    reason: Reason = "length"
+    last = answer.prompt_length + most
+    if last > limits.context:
+        last, reason = limits.context, "context"
+    count = max(1, last - len(answer.tokens))
     if limits.stop is not no_stop:
         tail = answer.tokens[max(answer.prompt_length, len(answer.tokens) - STOP_REACH) :]
         kept = limits.stop([*tail, *new], len(tail))
         if kept is not None and max(1, kept - len(tail)) <= count:
             count, reason = max(1, kept - len(tail)), "stop"
-    for index, token in enumerate(new[:count]):
-        if token in limits.eos:
-            return index + 1, "eos"
+    if not limits.eos.isdisjoint(new):
+        first = next(index for index, token in enumerate(new) if token in limits.eos)
+        if first < count:
+            return first + 1, "eos"
     return (count, reason) if count <= len(new) else (len(new), None)

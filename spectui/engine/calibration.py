@@ -8,6 +8,11 @@ from .step import Source
 from .tree import ROOT, DraftTree
 
 Group = tuple[str, int, int, int]
+Sums = tuple[float, float, float]
+"""Of a group: tokens, what the source expected of them, what came of them."""
+NOTHING: Sums = (0.0, 0.0, 0.0)
+LONG_MEMORY = 0.98
+"""What is kept of a group's sums with each of its tokens."""
 SHORT_MEMORY = 0.85
 """What is kept from step to step of how the present text goes."""
 RANKS = (0, 1, 3, 8, 32)
@@ -49,7 +54,7 @@ class Calibration:
 
     def __init__(self, copies: bool = False) -> None:
         self._copies = copies
-        self._sums: dict[Group, tuple[float, float, float]] = {}
+        self._sums: dict[Group, Sums] = {}
         self._first, self._later = _Lately(), _Lately()
 
     def begin(self) -> None:
@@ -75,8 +80,7 @@ class Calibration:
 
     def factor(self, kind: str, n: int | None, rank: int | None, depth: int) -> float:
         """By how much a source's own estimates have to be multiplied."""
-        _, predicted, accepted = self._sums.get(group_of(kind, n, rank, depth), (0.0, 0.0, 0.0))
-        return (accepted + 4.0) / (predicted + 4.0)
+        return _factor(self._sums.get(group_of(kind, n, rank, depth), NOTHING))
 
     def usual(self, kind: str) -> float:
         """How often a node of this source is accepted once its parent is, at whatever depth; 0.8 before any was."""
@@ -100,15 +104,20 @@ class Calibration:
             if hit:
                 true.add(node)
             source = tree.sources[node]
-            place = (source.kind, source.n, source.rank, depth)
-            group = group_of(*place)
-            offered, predicted, accepted = (0.98 * value for value in self._sums.get(group, (0.0, 0.0, 0.0)))
+            group = group_of(source.kind, source.n, source.rank, depth)
+            sums = self._sums.get(group, NOTHING)
             probability = tree.probabilities[node]
             if probability is not None:
                 lately = self._first if depth == 1 else self._later
-                lately.note(min(1.0, probability * self.factor(*place)), hit)
+                lately.note(min(1.0, probability * _factor(sums)), hit)
+            offered, predicted, accepted = sums
             self._sums[group] = (
-                offered + 1.0,
-                predicted + (0.5 if probability is None else probability),
-                accepted + hit,
+                LONG_MEMORY * offered + 1.0,
+                LONG_MEMORY * predicted + (0.5 if probability is None else probability),
+                LONG_MEMORY * accepted + hit,
             )
+
+
+def _factor(sums: Sums) -> float:
+    _, predicted, accepted = sums
+    return (accepted + 4.0) / (predicted + 4.0)

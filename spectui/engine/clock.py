@@ -1,6 +1,5 @@
 """The clock of a lane: milliseconds since the command to answer."""
 
-from itertools import pairwise
 from time import perf_counter_ns
 from typing import Protocol
 
@@ -51,23 +50,21 @@ class LaneClock:
 class Stopwatch:
     """Splits the wall time of a step into laps."""
 
+    __slots__ = ("_begin", "laps")
+
     def __init__(self) -> None:
-        self._times = [perf_counter_ns()]
+        self.laps: list[float] = []
+        """When each lap ended, in milliseconds since the beginning; the next one begins there."""
+        self._begin = perf_counter_ns()
 
     def lap(self) -> None:
-        """End a lap that began where the last one ended."""
-        self._times.append(perf_counter_ns())
+        """End a lap."""
+        self.laps.append((perf_counter_ns() - self._begin) / 1e6)
 
     def now(self) -> float:
         """Milliseconds since the beginning."""
-        return self.at(perf_counter_ns())
+        return (perf_counter_ns() - self._begin) / 1e6
 
     def at(self, moment: int) -> float:
         """A moment of ``perf_counter_ns`` in milliseconds since the beginning."""
-        return (moment - self._times[0]) / 1e6
-
-    @property
-    def laps(self) -> list[tuple[float, float]]:
-        """When each lap began and ended, in milliseconds since the beginning."""
-        ends = [self.at(moment) for moment in self._times]
-        return list(pairwise(ends))
+        return (moment - self._begin) / 1e6

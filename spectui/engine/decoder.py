@@ -53,6 +53,8 @@ class Decoder:
         self.options = Options()
         self.cost = cost or CostModel()
         self._resources = resources
+        self._rule = RULES[self.options.speculation.rule]
+        self._nothing = DraftTree()
         self._cache = target.new_cache()
         self._chooser = self._new_chooser()
         self._drafters: dict[str, Drafter] = {}
@@ -87,6 +89,7 @@ class Decoder:
         if options.speculation.rule not in RULES:
             raise UserError(f"there is no rule {options.speculation.rule!r}; choose from {', '.join(RULES)}")
         self.options = options
+        self._rule = RULES[options.speculation.rule]
         self._chooser = self._new_chooser()
 
     def forget(self) -> None:
@@ -178,7 +181,7 @@ class Decoder:
         """One pass of the target, with whatever the mode drafted for it."""
         watch = Stopwatch()
         drafter, plan = self._drafters[self.mode], self._plans[self.mode]
-        tree, limit = self._draft(drafter, plan) if drafter.drafts else (DraftTree(), 0)
+        tree, limit = self._draft(drafter, plan) if drafter.drafts else (self._nothing, 0)
         watch.lap()
         needs = plan.needs(drafter.needs, self.options.speculation)
         job = drafter.overlap(tree) if limit else None
@@ -225,13 +228,12 @@ class Decoder:
             return DraftTree(why=why), 0
         if not plan.may_propose(drafter, self.answer.tokens, self.options.speculation):
             return DraftTree(why=drafter.nothing), limit
-        rule = RULES[self.options.speculation.rule]
         context = Context(
             tokens=self.answer.tokens,
             remaining=room,
             speculation=self.options.speculation,
             chooser=self._chooser,
-            rule_is_coupled=rule.same_text,
+            rule_is_coupled=self._rule.same_text,
             cost=self.cost,
             calibration=plan.calibration,
             prompt=self.answer.prompt_length,
@@ -240,20 +242,12 @@ class Decoder:
             hidden=self._known.hidden,
         )
         tree = drafter.propose(context, limit).shallow(room)
-        return plan.prune(tree, self.options.speculation, rule.prunable), limit
+        return plan.prune(tree, self.options.speculation, self._rule.prunable), limit
 
     def _judge(self, tree: DraftTree, out: Output, position: int, step: int, top_ids: int) -> Verdict:
-        tokens = self.answer.tokens
-        made = Pass(
-            tree,
-            out.logits,
-            position,
-            step,
-            lambda node: [*tokens, *tree.path_tokens(node)],
-            top_ids,
-            self._resources.vocabulary,
-        )
-        return RULES[self.options.speculation.rule].judge(made, self._chooser)
+        vocabulary = self._resources.vocabulary
+        made = Pass(tree, out.logits, position, step, self.answer.tokens, top_ids, vocabulary)
+        return self._rule.judge(made, self._chooser)
 
     def _record(
         self,
@@ -269,13 +263,12 @@ class Decoder:
         nodes = _nodes(tree, verdict.path, len(emitted)) if len(tree) else ()
         top = self._top(tree, verdict, out) if self.inspect else None
         wall = watch.now()
-        drafting, verifying, _, committing = watch.laps
-        other = max(0.0, wall - committing[1])
-        draft, verify, commit = (end - start for start, end in (drafting, verifying, committing))
-        spans = [Span("draft", *drafting), Span("verify", *verifying)]
+        draft, verified, joined, committed = watch.laps
+        spans: tuple[Span, ...] = (Span("draft", 0.0, draft), Span("verify", draft, verified))
+        times = Times(draft, verified - draft, committed - joined, max(0.0, wall - committed), wall)
         if beside is not None:
-            spans.append(Span("draft", *map(watch.at, beside)))
-            draft += spans[-1].end - spans[-1].start
+            spans = (*spans, Span("draft", *map(watch.at, beside)))
+            times = times._replace(draft=draft + spans[-1].end - spans[-1].start)
         return Step(
             mode=self.mode,
             index=self._index,
@@ -284,8 +277,8 @@ class Decoder:
             nodes=nodes,
             accepted=min(len(verdict.path), len(emitted)),
             emitted=tuple(map(Emitted, emitted, _kinds(nodes, verdict, len(emitted)))),
-            ms=Times(draft, verify, commit, other, wall),
-            spans=tuple(spans),
+            ms=times,
+            spans=spans,
             limit=limit,
             why_no_draft=None if nodes else tree.why,
             branches=branches,
@@ -326,7 +319,8 @@ def _kinds(nodes: Sequence[Node], verdict: Verdict, emitted: int) -> list[Kind]:
     accepted = len(verdict.path)
     kinds: list[Kind] = ["accepted"] * min(accepted, emitted)
     if emitted > accepted:
-        refused = any(node.fate == "rejected" and node.parent == verdict.row - 1 for node in nodes)
+        last = verdict.path[-1] if accepted else ROOT
+        refused = any(node.fate == "rejected" and node.parent == last for node in nodes)
         kinds.append("correction" if refused else "bonus")
     return kinds
 

@@ -23,8 +23,7 @@ class Source:
     """Index in the sequence where the match stands."""
 
 
-@dataclass(frozen=True, slots=True)
-class Node:
+class Node(NamedTuple):
     """One drafted token with its fate; ``parent`` -1 is the root, the pending token."""
 
     token: int

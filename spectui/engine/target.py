@@ -1,6 +1,7 @@
 """The target behind one narrow interface: prefill a prompt, verify a tree."""
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from inspect import signature
 from typing import Any, NamedTuple
 
@@ -124,7 +125,7 @@ class Target:
         """
         if not len(tree):
             return self.forward(cache, [token], None, depths=(0,), hidden=hidden)
-        visible = torch.from_numpy(visibility(tree.parents))
+        visible = causal(len(tree) + 1) if tree.is_chain else torch.from_numpy(visibility(tree.parents))
         return self.forward(cache, [token, *tree.tokens], visible, (0, *tree.depths), hidden=hidden)
 
     @inference
@@ -209,6 +210,7 @@ class Target:
         return self._masks.build(visible, queries, keys)
 
 
+@lru_cache(PREFILL_CHUNK // 4)
 def causal(rows: int) -> Tensor:
-    """Each row sees those above it and itself; bool [rows, rows]."""
+    """Each row sees those above it and itself; bool [rows, rows], the same tensor at every call."""
     return torch.from_numpy(np.tri(rows, dtype=np.bool_))

@@ -59,6 +59,11 @@ class DraftTree:
         self.sources.append(source)
         return index
 
+    @property
+    def is_chain(self) -> bool:
+        """Whether every node continues the one before it."""
+        return self.parents == list(range(ROOT, len(self) - 1))
+
     def path(self, node: int) -> list[int]:
         """Node indices from below the root down to ``node``, which is last."""
         found: list[int] = []
@@ -106,8 +111,6 @@ class DraftTree:
 def visibility(parents: Sequence[int]) -> NDArray[np.bool_]:
     """Who attends to whom among root and nodes: bool [n + 1, n + 1], row and column 0 the root."""
     size = len(parents) + 1
-    if all(parent == index - 1 for index, parent in enumerate(parents)):
-        return np.tri(size, dtype=np.bool_)
     seen = np.zeros((size, size), dtype=np.bool_)
     seen[0, 0] = True
     for index, parent in enumerate(parents):

@@ -1,6 +1,6 @@
 """Verification: which drafted tokens stand, and what the target says after them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
 import torch
@@ -36,8 +36,8 @@ class Pass(NamedTuple):
     """Index of the root in the sequence."""
     step: int
     """Number of the step, for noise that must be fresh each step."""
-    seen: Callable[[int], Sequence[int]]
-    """Node -> token ids of the sequence and of the node's path."""
+    before: Sequence[int]
+    """The token ids of the sequence, up to the root."""
     top_ids: int = 0
     """How many ids of the highest logits to bring back for the last accepted node."""
     vocabulary: int | None = None
@@ -55,6 +55,10 @@ class Pass(NamedTuple):
         later = Highest(lambda: self.top(slice(row, row + 1))[0].tolist())
         return later if self.logits.is_cpu else list(later)
 
+    def seen(self, node: int) -> list[int]:
+        """The token ids of the sequence and of the node's path."""
+        return [*self.before, *self.tree.path_tokens(node)]
+
     def place(self, node: int) -> int:
         """Sequence index of the token that is chosen after ``node``."""
         return self.position + 1 + (0 if node == ROOT else self.tree.depths[node])
@@ -63,7 +67,7 @@ class Pass(NamedTuple):
     def places(self) -> list[int]:
         """The same for the root and all nodes."""
         first = self.position + 1
-        return [first, *(first + depth for depth in self.tree.depths)]
+        return [first, *[first + depth for depth in self.tree.depths]] if self.tree.depths else [first]
 
 
 class Rule(Protocol):
@@ -81,16 +85,15 @@ class Rule(Protocol):
 
 def walk(tree: DraftTree, choices: Sequence[int]) -> list[int]:
     """The longest accepted path when the target chooses ``choices[v + 1]`` after node v; ties to the lower index."""
-    best: list[int] = []
     if not tree.tokens:
-        return best
-    paths: dict[int, list[int]] = {ROOT: []}
-    for node, (token, parent) in enumerate(zip(tree.tokens, tree.parents, strict=True)):
-        if parent in paths and choices[parent + 1] == token:
-            paths[node] = [*paths[parent], node]
-            if len(paths[node]) > len(best):
-                best = paths[node]
-    return best
+        return []
+    reached, last, deepest = {ROOT}, ROOT, 0
+    for node, (token, parent, depth) in enumerate(zip(tree.tokens, tree.parents, tree.depths, strict=True)):
+        if parent in reached and choices[parent + 1] == token:
+            reached.add(node)
+            if depth > deepest:
+                last, deepest = node, depth
+    return tree.path(last)
 
 
 class Coupled:

@@ -96,10 +96,10 @@ def emitted(rule, drafts, seed):
     """The first two tokens of a run that verifies one tree and, if need be, takes one more plain step."""
     tree = drafts(seed)
     chooser = Chooser(Sampling(1.0, seed=seed), V)
-    verdict = RULES[rule].judge(Pass(tree, target_logits(tree), 0, 0, lambda node: ()), chooser)
+    verdict = RULES[rule].judge(Pass(tree, target_logits(tree), 0, 0, ()), chooser)
     tokens = [*(tree.tokens[node] for node in verdict.path), verdict.token]
     if len(tokens) < 2:
-        more = Pass(DraftTree(), P2[tokens[0]][None].log(), 1, 1, lambda node: ())
+        more = Pass(DraftTree(), P2[tokens[0]][None].log(), 1, 1, ())
         tokens.append(RULES[rule].judge(more, chooser).token)
     return tokens[0], tokens[1]
 
@@ -135,7 +135,7 @@ def test_the_coupled_draft_agrees_as_often_as_its_bound_says():
     for seed in range(4000):
         tree = coupled_chain(seed)
         chooser = Chooser(Sampling(1.0, seed=seed), V)
-        verdict = RULES["coupled"].judge(Pass(tree, target_logits(tree), 0, 0, lambda node: ()), chooser)
+        verdict = RULES["coupled"].judge(Pass(tree, target_logits(tree), 0, 0, ()), chooser)
         hits += bool(verdict.path)
     assert hits / 4000 > (1 - tv) / (1 + tv) - 0.03
 
@@ -165,7 +165,7 @@ def test_the_walk_equals_a_search_over_all_paths(seed):
 
 def test_a_greedy_classic_run_is_the_coupled_one():
     tree = fixed_tree(0)
-    made = Pass(tree, target_logits(tree), 0, 0, lambda node: ())
+    made = Pass(tree, target_logits(tree), 0, 0, ())
     chooser = Chooser(Sampling(), V)
     classic, coupled = (RULES[name].judge(made, chooser) for name in ("classic", "coupled"))
     assert (classic.path, classic.token) == (coupled.path, coupled.token)
