@@ -77,12 +77,11 @@ class Branches:
     """Tokens of the branches that lost besides."""
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(NamedTuple):
     """One pass of the loop: what was drafted, what the target said, what it cost."""
 
     mode: str
-    index: int
+    index: int  # type: ignore[assignment]  # tuples have a method of this name
     """0-based number of the step in its answer."""
     position: int
     """Index of the root (the pending token) in the sequence."""

@@ -23,7 +23,7 @@ def branches(won=0, tokens=((1, 2, 3), (4, 5)), at=-1):
 def record(draft=(0.0, 0.0), beside=None, verify=(0.0, 10.0), wall=10.0, ahead=None, accepted=1, refused=0):
     made = chain(0, [" a"] * accepted, [" x"] * refused, " b")
     spans = [Span("draft", *draft), Span("verify", *verify), *([Span("draft", *beside)] if beside else [])]
-    step = replace(made.step, mode="specbranch", spans=tuple(spans), branches=ahead, ms=Times(1, 10, 0, 0, wall))
+    step = made.step._replace(mode="specbranch", spans=tuple(spans), branches=ahead, ms=Times(1, 10, 0, 0, wall))
     return replace(made, step=step, branches=((" b", " c", " d"), (" e", " f"))[: len(ahead.tokens)] if ahead else ())
 
 
