@@ -21,6 +21,8 @@ class Share:
     """The same for the work beside it."""
     slowdown: float = 1.0
     """By how much a pass of the target takes longer than alone."""
+    draft_ms: float = 0.0
+    """Milliseconds of a pass of the draft model meanwhile; 0 if unmeasured."""
 
 
 class Work:

@@ -86,6 +86,7 @@ class SpecBranch(Drafter):
         self._cache.doubt()
         if self.resources.sharing is not None:
             self._share = self.resources.sharing.share
+            self._pass_ms = self._pass_ms or self._share.draft_ms
 
     def leave(self) -> None:
         """End the thread."""
