@@ -5,13 +5,15 @@ class Gate:
     """Whether drafting is worth its own time; when it is not, it is tried again every 32 steps, backing off to 256."""
 
     IGNORED, WARM_UP, PROBE, FIRST_PAUSE, LAST_PAUSE = 2, 10, 5, 32, 256
+    UNUSED_TO = 8
+    """Steps that count for nothing when the mode has never been used: its code runs for the first time."""
     CHEAP_IGNORED, CHEAP_PROBE, CHEAP_FIRST_PAUSE, CHEAP_LAST_PAUSE = 1, 2, 8, 32
 
     def __init__(self) -> None:
         self.cheap = False
         """Whether trying costs so little that it may happen more often: an answer is short."""
         self._tokens = self._ms = self._steps = self._plain_ms = 0.0
-        self._ignore = self.IGNORED
+        self._ignore = self.UNUSED_TO
         self._due = self.WARM_UP
         self._closed_for = 0
         self._pause = self.FIRST_PAUSE
@@ -28,7 +30,7 @@ class Gate:
 
     def begin(self) -> None:
         """Another text begins, or catching up with it: the next steps say little, and a cheap try is worth making."""
-        self._ignore = self.CHEAP_IGNORED if self.cheap else self.IGNORED
+        self._ignore = max(self._ignore, self.CHEAP_IGNORED if self.cheap else self.IGNORED)
         if self.cheap and not self.open:
             self._closed_for = 0
             self._due = self.CHEAP_PROBE

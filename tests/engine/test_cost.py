@@ -146,6 +146,14 @@ def test_the_gate_opens_again_when_drafting_begins_to_pay():
     assert gate.open
 
 
+def test_the_first_steps_of_a_mode_may_take_long():
+    gate = Gate()
+    for step in range(100):
+        gate.begin() if step in (0, 4) else None
+        gate.note(3, 6.0 if step >= Gate.UNUSED_TO else 60.0, 4.0)
+        assert gate.open
+
+
 def test_one_bad_step_at_the_beginning_of_a_text_closes_nothing():
     gate = Gate()
     for _ in range(200):
