@@ -5,6 +5,7 @@ import random
 import threading
 import time
 from itertools import pairwise
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -14,11 +15,13 @@ from hypothesis import strategies as st
 from spectui.engine.beside import Beside, Share
 from spectui.engine.cost import CostModel
 from spectui.engine.drafters.branch_growth import Branch, Growth, Path
+from spectui.engine.drafters.drafter import Resources
 from spectui.engine.drafters.hrad import NONE, SOME
 from spectui.engine.drafters.ranking import Candidate
+from spectui.engine.drafters.specbranch import SpecBranch
 from spectui.engine.options import Options, Sampling, Speculation
 from spectui.engine.plan import CLOSED
-from spectui.engine.sharing import measure, splits
+from spectui.engine.sharing import Sharing, measure, splits
 from spectui.engine.target import Target
 from spectui.metrics import Meter, total
 
@@ -336,7 +339,17 @@ def test_a_device_is_divided_by_what_was_tried(target, draft):
     share = measure(target, draft, seconds=0.05, rounds=2)
     assert (share.target_threads, share.draft_threads) in splits(before)
     assert share.slowdown >= 1.0
+    assert share.draft_ms > 0.0
     assert torch.get_num_threads() == before, "the calling thread has its threads back"
+
+
+@pytest.mark.parametrize(("draft_ms", "length"), [(1.0, 6), (0.5, 13), (4.0, 1)])
+def test_the_first_branch_is_as_long_as_the_measured_times_allow(target, draft, draft_ms, length):
+    sharing = Sharing(target, draft, Share(slowdown=1.75, draft_ms=draft_ms))
+    drafter = SpecBranch(Resources(VOCABULARY, draft, sharing=sharing))
+    drafter.begin(PROMPT)
+    context = SimpleNamespace(speculation=Speculation(), cost=CostModel({1: 2.0, 5: 4.0, 64: 40.0}))
+    assert drafter._length(context) == length
 
 
 def test_the_target_has_all_threads_again_after_the_work():
