@@ -206,7 +206,7 @@ class Decoder:
         self.answer.end = end
         self._known = Known(verdict.top_ids, None if out.hidden is None else out.hidden[:, verdict.row])
         self._index += 1
-        plan.learn(step, beside=job is not None)
+        plan.learn(step, job.slowdown if job is not None else None)
         for name, other in self._drafters.items():
             other.observe(step, name == self.mode)
         return step

@@ -83,12 +83,13 @@ class Plan:
             scores.append(min(0.995, above * estimate))
         return scores
 
-    def learn(self, step: Step, beside: bool = False) -> None:
+    def learn(self, step: Step, slowdown: float | None = None) -> None:
         """Take in what a step of this mode showed.
 
-        With work ``beside`` it the target's pass says nothing about its cost alone, so that cost is taken as known.
+        ``slowdown`` is by how much work beside the target's pass made it longer, as far as that is known; of its cost
+        alone such a pass says too little to be learnt from.
         """
-        if not beside:
+        if slowdown is None:
             self.cost.note(len(step.nodes) + 1, step.ms.verify)
         if not self.drafts or self._cost_nothing(step):
             return
@@ -97,7 +98,7 @@ class Plan:
             self.gate.cheap = self._draft_ms < CHEAP * self._pass_ms
             self.calibration.learn(self._proposed, [emitted.token for emitted in step.emitted])
             self._proposed = DraftTree()
-        alone = self.cost.verify_ms(1) if beside else self.cost.plain_ms(len(step.nodes) + 1, step.ms.verify)
+        alone = self.cost.plain_ms(len(step.nodes) + 1, step.ms.verify / (slowdown or 1.0))
         plain = alone + step.ms.commit + step.ms.other
         self.gate.note(len(step.emitted), step.ms.wall, plain if self.cost else 0.0)
 

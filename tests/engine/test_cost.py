@@ -191,6 +191,17 @@ def test_looking_in_vain_closes_the_gate_only_where_it_takes_long():
     assert not looked_in_vain(1.0).gate.open
 
 
+@pytest.mark.parametrize(("slowdown", "stays_open"), [(1.6, True), (1.0, True), (4.0, False)])
+def test_a_pass_beside_work_is_held_against_one_alone_that_is_slow_alike(slowdown, stays_open):
+    """All is twice as slow as it was measured, as in a race; two tokens a pass pay if it is 1.6 times as long."""
+    plan = Plan(CostModel(POINTS))
+    for _ in range(100):
+        took = 2.0 * 1.6 * POINTS[2]
+        plan.learn(step_of("accepted", emitted=2, wall=took), slowdown)
+    assert plan.gate.open is stays_open
+    assert plan.cost.verify_ms(1) == POINTS[1], "such a pass says nothing about the cost of one alone"
+
+
 def test_a_closed_gate_says_why():
     plan = Plan(CostModel(POINTS))
     for _ in range(30):

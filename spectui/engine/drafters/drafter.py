@@ -78,6 +78,9 @@ class Context(NamedTuple):
 class Job(ABC):
     """Optional work that runs while the target verifies."""
 
+    slowdown = 1.0
+    """By how much the target's pass takes longer than alone."""
+
     @abstractmethod
     def join(self) -> tuple[int, int]:
         """Wait for the end; when the work began and ended, in nanoseconds of ``perf_counter_ns``."""

@@ -24,8 +24,8 @@ FIRST = "the target takes this step alone; the draft model prepares branches mea
 class Growing(Job):
     """Branches that are being drafted in the second thread."""
 
-    def __init__(self, growth: Growth, position: int, patient: bool) -> None:
-        self.growth = growth
+    def __init__(self, growth: Growth, position: int, patient: bool, slowdown: float) -> None:
+        self.growth, self.slowdown = growth, slowdown
         self._position, self._patient = position, patient
         self._stop, self._verified = Event(), Event()
         self.work: Work | None = None
@@ -122,7 +122,7 @@ class SpecBranch(Drafter):
             return None
         growth = Growth(context.tokens, self.segment, len(tree), length)
         patient = isinstance(context.speculation.draft_tokens, int)
-        self._job = job = Growing(growth, len(context.tokens) - 1, patient)
+        self._job = job = Growing(growth, len(context.tokens) - 1, patient, self._share.slowdown)
         job.work = self._beside.start(lambda: self._grow(context, job), self._share)
         return job
 
