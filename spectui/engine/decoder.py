@@ -319,7 +319,7 @@ def _kinds(nodes: Sequence[Node], verdict: Verdict, emitted: int) -> list[Kind]:
     accepted = len(verdict.path)
     kinds: list[Kind] = ["accepted"] * min(accepted, emitted)
     if emitted > accepted:
-        last = verdict.path[-1] if accepted else ROOT
+        last = verdict.row - 1
         refused = any(node.fate == "rejected" and node.parent == last for node in nodes)
         kinds.append("correction" if refused else "bonus")
     return kinds
