@@ -26,7 +26,8 @@ from training.hard import DOUBTED, hard
 from training.judge import distinct_3, equations_hold, same_data, same_program, same_result, tells_a_story
 from training.llama import Llama
 from training.pair import Pair
-from training.recipe import SMOKE, Corpus
+from training.recipe import Corpus
+from training.recipes import RECIPES, SMOKE
 from training.rows import ANSWERED, encode, pack
 from training.tokenizer import END_ID
 from training.words import Words
@@ -129,6 +130,16 @@ def test_the_same_seed_gives_the_same_corpus() -> None:
     assert list(conversations(Corpus(50, seed=5))) != list(conversations(Corpus(50, seed=6)))
 
 
+@pytest.mark.parametrize("name", RECIPES)
+def test_different_corpora_of_a_recipe_have_different_seeds(name: str) -> None:
+    recipe = RECIPES[name]
+    stages = (*recipe.target_stages, *recipe.draft_stages)
+    corpora = [corpus for stage in stages for corpus in (stage.corpus, stage.hard) if corpus]
+    assert all(one == other for one in corpora for other in corpora if one.seed == other.seed)
+    # Those of the tokenizer and of the held-out loss are seeded by the recipe.
+    assert not {corpus.seed for corpus in corpora} & {recipe.seed + 1, recipe.seed + 2}
+
+
 def test_a_corpus_weighs_families_as_it_is_told() -> None:
     only = dict.fromkeys(FAMILIES, 0.0) | {"echo": 1.0}
     taught = [chat[-2]["content"] for chat in conversations(Corpus(50, weights=only)) if len(chat) == 2]
@@ -149,7 +160,7 @@ def test_a_stage_goes_on_from_the_weights_of_the_one_before(made: Pair) -> None:
 def test_only_the_assistant_counts_in_full(made: Pair) -> None:
     tokenizer = made.tokenizer()
     chat = messages(some("echo", 1)[0])
-    ids, kind = next(encode(tokenizer, [chat]))
+    ids, kind, _ = next(encode(tokenizer, [chat]))
     assert tokenizer.decode(ids[kind == ANSWERED]).strip() == chat[1]["content"] + "<|im_end|>"
     text = tokenizer.apply_chat_template(chat, tokenize=False)
     assert tokenizer(text, add_special_tokens=False)["input_ids"] == ids.tolist()
@@ -181,9 +192,9 @@ def test_hard_are_the_conversations_with_a_token_that_the_model_doubts(made: Pai
     model = Llama(SMOKE.target, SMOKE.vocabulary)
     model.load_state_dict(torch.load(made.result("target", 2), weights_only=True))
     every = encode(made.tokenizer(), single_tasks(Corpus(60, seed=5, weights={"talk": 200})))
-    parts = [part for part in every if len(part[0]) <= 512]
+    parts = [part for part in every if len(part.ids) <= 512]
     expected = set()
-    for ids, kind in parts:
+    for ids, kind, _ in parts:
         tokens, size = torch.from_numpy(ids.astype(np.int64)), len(ids)
         with torch.no_grad():
             states = model(tokens[None], torch.ones(size, size, dtype=torch.bool).tril()[None, None])[0, :-1]
@@ -191,7 +202,7 @@ def test_hard_are_the_conversations_with_a_token_that_the_model_doubts(made: Pai
         if (given[torch.from_numpy(kind[1:] == ANSWERED)] < DOUBTED).any():
             expected.add(tuple(ids))
     rows = pack(parts, 1)[512]
-    found = [tuple(ids) for ids, _ in hard(model, model, rows, "cpu")]
+    found = [tuple(part.ids) for part in hard(model, model, rows, "cpu")]
     assert len(rows) <= 16
     assert set(found) == expected
     assert len(found) > 0

@@ -13,7 +13,8 @@ import spectui
 from .card import digest, figures, write_card
 from .evaluation import FAMILIES_ASKED, Measured, score
 from .pair import Pair
-from .recipe import RECIPES, Recipe
+from .recipe import Recipe
+from .recipes import RECIPES
 
 SEED = 4242  # of the questions of the evaluation
 PACKAGE = Path(spectui.__file__).parent / "models" / "demo"

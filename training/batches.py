@@ -10,14 +10,22 @@ from torch import Tensor
 from .recipe import Schedule
 from .rows import ANSWERED, ASKED, Rows
 
+LOOKED = 0.25
+"""The share of the users' tokens at which the hints about sentences are asked for."""
+
 
 @dataclass(frozen=True)
 class Batch:
-    """One step's rows: ids [rows, tokens], mask [rows, 1, tokens, tokens], and where the loss looks [rows, tokens - 1]."""
+    """One step's rows: ids [rows, tokens], mask [rows, 1, tokens, tokens], and where the loss looks [rows, tokens - 1].
+
+    ``hints`` are [rows, tokens, 3]; ``looked`` [rows, tokens] is where those about sentences are asked for.
+    """
 
     ids: Tensor
     mask: Tensor
     counted: Tensor
+    hints: Tensor
+    looked: Tensor
 
     @property
     def wanted(self) -> Tensor:
@@ -26,7 +34,7 @@ class Batch:
 
     def to(self, device: str) -> "Batch":
         """The batch on a device."""
-        return Batch(self.ids.to(device), self.mask.to(device), self.counted.to(device))
+        return Batch(*(each.to(device) for each in (self.ids, self.mask, self.counted, self.hints, self.looked)))
 
 
 def repeat_tokens(rows: Rows, count: int, rng: np.random.Generator, vocabulary: int) -> None:
@@ -42,6 +50,7 @@ def repeat_tokens(rows: Rows, count: int, rng: np.random.Generator, vocabulary: 
             rows.kind[at, place:until] = ANSWERED
             rows.kind[at, place : place + size] = 0
             place, number = until, number + 1
+        rows.hints[at] = 0
 
 
 def batch_of(rows: Rows, rng: np.random.Generator | None = None, asked: float = 0) -> Batch:
@@ -53,7 +62,9 @@ def batch_of(rows: Rows, rng: np.random.Generator | None = None, asked: float = 
     if rng is not None:
         counted = counted | ((rows.kind[:, 1:] == ASKED) & (rng.random(counted.shape) < asked))
     counted &= rows.document[:, 1:] == rows.document[:, :-1]
-    return Batch(ids, mask[:, None], torch.from_numpy(counted))
+    looked = (rows.kind == ASKED) & (np.zeros_like(rows.kind) if rng is None else rng.random(rows.kind.shape) < LOOKED)
+    hints = torch.from_numpy(rows.hints.astype(np.int64))
+    return Batch(ids, mask[:, None], torch.from_numpy(counted), hints, torch.from_numpy(looked))
 
 
 def order(packed: dict[int, Rows], batch: int, seed: int) -> Iterator[tuple[int, np.ndarray]]:

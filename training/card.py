@@ -9,7 +9,8 @@ from .evaluation import Score
 from .fit import ALONE
 from .hard import DOUBTED
 from .pair import ADOPTED
-from .recipe import RECIPES, Corpus, Recipe, Shape, Stage
+from .recipe import Corpus, Recipe, Shape, Stage
+from .recipes import RECIPES
 
 _HEAD = """# The demo pair
 
@@ -36,10 +37,12 @@ of its loss is KL to the target's distribution. Seeds are fixed; sums of floatin
 to machine. "Asked" is the share of the users' tokens that the loss looks at beside the assistant's, "mean" the share of
 the tokens, the last ones, over which the weights are averaged, "kept" the share of the weights before a stage in its
 result. "Hard" are single tasks, of which those are trained on that the stage before has left wrong: some token of the
-answer is given less than {doubted:.0%}.
+answer is given less than {doubted:.0%}. "Hints" is the weight of a second loss: linear probes read from the states behind
+half of the layers how the sentence of a user's token begins and its number, and, where an answer has put a word in the
+place of another, the other one; the layers below learn to hold that, the probes are thrown away.
 
-| stage | tokens | rates fall over the last | asked | mean | kept | conversations | seed | shares of families changed |
-| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | --- |
+| stage | tokens | rates fall over the last | asked | hints | mean | kept | conversations | seed | shares of families changed |
+| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | --- |
 {stages}
 """
 
@@ -57,10 +60,11 @@ def _adopted(folder: Path) -> str:
 
 def _stage_row(name: str, stage: Stage) -> str:
     schedule = stage.schedule
-    shares = " | ".join(f"{share:.0%}" for share in (schedule.decay, schedule.asked, stage.averaged, stage.kept))
+    parts = (schedule.decay, schedule.asked, schedule.hints, stage.averaged, stage.kept)
+    shares = " | ".join(f"{part:.0%}" for part in parts)
     rows = [f"| {name} | {schedule.tokens:,} | {shares} | {_corpus_cells(stage.corpus)} |"]
     if stage.hard is not None:
-        rows.append(f"| {name}, hard | | | | | | {_corpus_cells(stage.hard)} |")
+        rows.append(f"| {name}, hard | | | | | | | {_corpus_cells(stage.hard)} |")
     return "\n".join(rows)
 
 

@@ -157,9 +157,8 @@ def build_circuit(model: Llama, rows: Rows, seed: int, count: int = 12) -> None:
 def copying(model: Llama, seed: int, length: int = 512) -> float:
     """The share of repeated random tokens that the model predicts."""
     shape, rng, vocabulary = (4, length), np.random.default_rng(seed), model.embed_tokens.num_embeddings
-    rows = Rows(
-        rng.integers(3, vocabulary, shape).astype(np.uint16), np.zeros(shape, np.uint8), np.zeros(shape, np.uint8)
-    )
+    kind, document, hints = np.zeros(shape, np.uint8), np.zeros(shape, np.uint8), np.zeros((*shape, 3), np.uint16)
+    rows = Rows(rng.integers(3, vocabulary, shape).astype(np.uint16), kind, document, hints)
     repeat_tokens(rows, 4, rng, vocabulary)
     batch = batch_of(rows)
     logits = model.logits(model(batch.ids, batch.mask)[:, :-1][batch.counted])

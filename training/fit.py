@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar, cast
 
 import numpy as np
 import torch
@@ -14,12 +15,14 @@ from torch.optim.swa_utils import AveragedModel
 from .batches import Batch, batch_of, batches
 from .llama import Llama
 from .muon import Muon
+from .probes import Probes
 from .recipe import Recipe, Schedule, Stage
 from .rows import Rows
 
 EVERY = 300.0  # seconds between checkpoints
 ALONE = 0.2  # the share of the plain loss while a teacher is followed
 Forward = Callable[[Tensor, Tensor], Tensor]
+Made = TypeVar("Made", bound=Callable[..., object])
 
 
 @dataclass(frozen=True)
@@ -44,10 +47,9 @@ def half(device: str) -> torch.autocast:
     return torch.autocast(device, dtype=torch.bfloat16, enabled=fast)
 
 
-def forward_of(model: Llama, recipe: Recipe) -> Forward:
-    """The model's forward, compiled for the shapes that it meets if the recipe says so."""
-    made: Forward = torch.compile(model, dynamic=False) if recipe.compiled else model
-    return made
+def compiled(forward: Made, recipe: Recipe) -> Made:
+    """A forward, compiled for the shapes that it meets if the recipe says so."""
+    return cast(Made, torch.compile(forward, dynamic=False)) if recipe.compiled else forward
 
 
 class Fit:
@@ -70,14 +72,18 @@ class Fit:
             betas=(0.9, 0.98),
             weight_decay=0.0,
         )
-        self._forward = forward_of(model, recipe)
-        self._teach = forward_of(teacher, recipe) if teacher else None
+        self.probes = Probes(model.shape.width).to(device) if schedule.hints else None
+        self._forward = compiled(model.with_middle, recipe)
+        self._teach = compiled(teacher, recipe) if teacher else None
 
     def loss(self, batch: Batch) -> tuple[Tensor, float]:
         """The loss to go down, and the plain cross-entropy."""
         with half(self.device):
-            logits = self.model.logits(self._forward(batch.ids, batch.mask)[:, :-1][batch.counted])
+            states, middle = self._forward(batch.ids, batch.mask)
+            logits = self.model.logits(states[:, :-1][batch.counted])
         plain = F.cross_entropy(logits.float(), batch.wanted)
+        if self.probes is not None:
+            return plain + self.schedule.hints * self.hinted(middle, batch), plain.item()
         if self.teacher is None or self._teach is None or self.tokens < self.distilled_from:
             return plain, plain.item()
         with torch.no_grad(), half(self.device):
@@ -86,6 +92,13 @@ class Fit:
             logits.float().log_softmax(-1), taught.float().log_softmax(-1), log_target=True, reduction="batchmean"
         )
         return ALONE * plain + (1 - ALONE) * follow, plain.item()
+
+    def hinted(self, middle: Tensor, batch: Batch) -> Tensor:
+        """The loss of the hints; while the rates warm up, only the probes learn from it."""
+        assert self.probes is not None
+        with half(self.device):
+            seen = middle.detach() if self.step < self.schedule.warm_up else middle
+            return self.probes.loss(seen, self.model.embed_tokens.weight, batch)
 
     def update(self, batch: Batch) -> float:
         """One step; the plain loss."""
@@ -98,6 +111,8 @@ class Fit:
         for group in self.adam.param_groups:
             group["lr"] = group["base"] * factor
         self.adam.step()
+        if self.probes is not None:
+            self.probes.update()
         self.model.zero_grad()
         self.step += 1
         self.tokens += batch.ids.numel()
@@ -108,7 +123,8 @@ class Fit:
     def state(self) -> dict[str, object]:
         """What a later run needs to go on."""
         return {"model": self.model.state_dict(), "adam": self.adam.state_dict(), "velocity": self.muon.velocity,
-                "step": self.step, "tokens": self.tokens, "mean": self.mean and self.mean.state_dict()}  # fmt: skip
+                "step": self.step, "tokens": self.tokens, "mean": self.mean and self.mean.state_dict(),
+                "probes": self.probes and self.probes.state()}  # fmt: skip
 
     def resume(self, path: Path) -> None:
         """Go on from a checkpoint, if there is one."""
@@ -120,6 +136,8 @@ class Fit:
         self.muon.velocity = found["velocity"]
         if self.mean is not None:
             self.mean.load_state_dict(found["mean"])
+        if self.probes is not None:
+            self.probes.resume(found["probes"])
         self.step, self.tokens = found["step"], found["tokens"]
 
     def save(self, path: Path) -> None:

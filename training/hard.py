@@ -33,4 +33,4 @@ def hard(model: Llama, forward: Forward, rows: Rows, device: str) -> Iterator[En
         doubted = places[(right < DOUBTED).cpu()].tolist()
         for row, document in sorted({(row, int(some.document[row, place + 1])) for row, place in doubted}):
             mine = some.document[row] == document
-            yield some.ids[row][mine], some.kind[row][mine]
+            yield Encoded(some.ids[row][mine], some.kind[row][mine], some.hints[row][mine])

@@ -111,10 +111,16 @@ class Llama(nn.Module):
 
     def forward(self, ids: Tensor, mask: Tensor) -> Tensor:
         """The normed hidden states [rows, tokens, width] of ids [rows, tokens] under mask [rows, 1, tokens, tokens]."""
-        x = self.embed_tokens(ids)
-        for layer in self.layers:
+        return self.with_middle(ids, mask)[0]
+
+    def with_middle(self, ids: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """The same, and the states behind the first half of the layers, normed without weights."""
+        x = middle = self.embed_tokens(ids)
+        for number, layer in enumerate(self.layers, 1):
             x = layer(x, self.cos[: ids.shape[1]], self.sin[: ids.shape[1]], mask)
-        return self.norm(x)
+            if number == len(self.layers) // 2:
+                middle = x
+        return self.norm(x), F.rms_norm(middle, (middle.shape[-1],))
 
     def logits(self, hidden: Tensor) -> Tensor:
         """[..., vocabulary]."""

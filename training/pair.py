@@ -12,7 +12,7 @@ from transformers import PreTrainedTokenizerFast
 from .circuit import build_circuit, copying
 from .conversation import Message, conversations, single_tasks
 from .export import export, read_weights
-from .fit import Fit, Progress, forward_of, held_out_loss
+from .fit import Fit, Progress, compiled, held_out_loss
 from .hard import hard
 from .llama import Llama
 from .recipe import Corpus, Recipe, Shape, Stage
@@ -100,7 +100,7 @@ class Pair:
         def parts() -> Iterator[Encoded]:
             packed = pack(self.encoded(single_tasks(corpus)), self.recipe.seed)
             model.to(self.device)
-            return hard(model, forward_of(model, self.recipe), packed[LENGTHS[0]], self.device)
+            return hard(model, compiled(model, self.recipe), packed[LENGTHS[0]], self.device)
 
         return self.rows(f"hard-{corpus.seed}", parts)
 

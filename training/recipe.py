@@ -1,7 +1,7 @@
-"""The figures of a training run; the same recipe and the same seeds give the same data and the same order of rows."""
+"""What a training run is decided by; the same recipe and the same seeds give the same data and the same order of rows."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,8 @@ class Schedule:
     """How long a model trains: ``tokens`` in rows of every length, the last ``decay`` of them with falling rates.
 
     ``asked`` is the share of the users' tokens that the loss looks at beside the assistant's; ``copies`` is the share
-    of rows that are repeated tokens, until ``copies_until`` of the schedule.
+    of rows that are repeated tokens, until ``copies_until`` of the schedule. ``hints`` is the weight
+    of the loss of the middle layers' hints (``hints.py``) beside the plain one.
     """
 
     tokens: int
@@ -50,6 +51,7 @@ class Schedule:
     copies: float = 0.06
     copies_until: float = 0.5
     asked: float = 0.3
+    hints: float = 0.0
     rates: Rates = field(default_factory=Rates)
 
 
@@ -84,123 +86,3 @@ class Recipe:
     seed: int = 7
     distilled: float = 0.8
     compiled: bool = True
-
-
-_FIRST = Corpus(conversations=120_000)
-# What one stage leaves weak gets more room; what it has learnt well is kept in mind.
-_SECOND = Corpus(
-    conversations=100_000,
-    seed=11,
-    weights={"subject": 9, "talk": 7, "general": 4, "mention": 8, "lookup": 8, "echo": 8, "copy": 6, "rewrite": 20, "list": 13,
-             "records": 7, "sums": 16, "word problem": 13, "write code": 2, "explain code": 1, "story": 2, "translate": 5},
-)  # fmt: skip
-# Short tasks of one skill, and the families that need it.
-_THIRD = Corpus(
-    conversations=90_000,
-    seed=13,
-    weights={"subject": 8, "talk": 6, "general": 4, "extract": 13, "mention": 6, "lookup": 7, "echo": 8, "copy": 6, "rewrite": 22,
-             "list": 9, "records": 7, "sums": 6, "word problem": 6, "write code": 3, "code edit": 16, "explain code": 2, "story": 2,
-             "translate": 5, "drill": 22},
-)  # fmt: skip
-# What takes longest to learn; the others are kept in mind.
-_FOURTH = Corpus(
-    conversations=36_000,
-    seed=19,
-    weights={"subject": 5, "talk": 4, "general": 3, "extract": 7, "mention": 4, "lookup": 4, "echo": 5, "copy": 4, "rewrite": 10,
-             "list": 5, "records": 5, "sums": 4, "word problem": 4, "write code": 2, "code edit": 8, "explain code": 2, "story": 2,
-             "translate": 3, "drill": 6, "replace": 40},
-)  # fmt: skip
-# For the draft model: more of what it follows worst.
-_FOLLOWED = Corpus(conversations=30_000, seed=17, weights={"translate": 18, "list": 12, "echo": 8})
-
-# What two CPU cores with bfloat16 instructions finish in some five hours.
-CPU = Recipe(
-    target=Shape(width=256, layers=10, heads=4, inner=640),
-    draft=Shape(width=128, layers=2, heads=4, inner=352),
-    target_stages=(
-        Stage(Schedule(tokens=17_000_000), _FIRST),
-        Stage(
-            Schedule(
-                tokens=16_000_000, decay=0.7, copies=0.12, copies_until=0.6, asked=0, rates=Rates(0.009, 0.006, 0.001)
-            ),
-            _SECOND,
-        ),
-        Stage(
-            Schedule(
-                tokens=18_000_000, decay=0.8, copies=0.04, copies_until=0.4, asked=0, rates=Rates(0.009, 0.006, 0.001)
-            ),
-            _THIRD,
-        ),
-        Stage(
-            Schedule(tokens=7_000_000, decay=0.9, copies=0, asked=0, rates=Rates(0.007, 0.005, 0.001)),
-            _FOURTH,
-            kept=0.3,
-        ),
-    ),
-    draft_stages=(Stage(Schedule(tokens=3_000_000, rates=Rates(0.015, 0.01, 0.001)), _FOLLOWED),),
-)
-
-# All families again, and the tasks that four stages have left wrong.
-_FIFTH = Corpus(conversations=20_000, seed=23, weights={"rewrite": 16, "drill": 4, "replace": 6})
-_LEFT_WRONG = Corpus(
-    conversations=70_000,
-    seed=29,
-    weights={"subject": 0, "talk": 0, "general": 0, "extract": 12, "mention": 14, "lookup": 7, "echo": 10, "copy": 4, "rewrite": 18,
-             "list": 4, "records": 6, "sums": 4, "word problem": 4, "write code": 0, "code edit": 7, "explain code": 0, "story": 0,
-             "translate": 3, "drill": 10, "replace": 10},
-)  # fmt: skip
-# A last one at low rates, on nothing that was seen before.
-_SIXTH = Corpus(
-    conversations=22_000,
-    seed=31,
-    weights={"extract": 13, "mention": 10, "lookup": 6, "echo": 10, "rewrite": 20, "code edit": 11, "drill": 12, "replace": 14},
-)  # fmt: skip
-# An hour more: better text, and less of it that drafts foresee; the pair that ships has not been through it.
-LONGER = replace(
-    CPU,
-    target_stages=(
-        *CPU.target_stages,
-        Stage(
-            Schedule(tokens=12_000_000, decay=0.1, copies=0, asked=0, rates=Rates(0.005, 0.0035, 0.0005)),
-            _FIFTH,
-            hard=_LEFT_WRONG,
-            averaged=0.7,
-        ),
-        Stage(
-            Schedule(tokens=4_000_000, decay=0.95, copies=0, asked=0, rates=Rates(0.002, 0.0014, 0.0003)),
-            _SIXTH,
-        ),
-    ),
-)
-
-# About a billion tokens for a target of 21 million parameters: a matter of one large GPU.
-_LARGE = Corpus(conversations=1_500_000, weights={"drill": 8, "replace": 8})
-GPU = Recipe(
-    target=Shape(width=384, layers=12, heads=6, inner=1024),
-    draft=Shape(width=192, layers=2, heads=4, inner=512),
-    target_stages=(Stage(Schedule(tokens=1_000_000_000, batch=65_536, warm_up=200), _LARGE),),
-    draft_stages=(Stage(Schedule(tokens=200_000_000, batch=65_536, warm_up=200), _LARGE),),
-)
-
-# Proves the plumbing in a few seconds; such a pair knows nothing.
-_LITTLE = Corpus(conversations=150)
-SMOKE = Recipe(
-    target=Shape(width=32, layers=3, heads=2, inner=64),
-    draft=Shape(width=32, layers=2, heads=2, inner=48),
-    target_stages=(
-        Stage(Schedule(tokens=16_384, batch=2048, warm_up=2), _LITTLE),
-        Stage(
-            Schedule(tokens=8192, batch=2048, warm_up=1, asked=0),
-            Corpus(40, seed=11, weights={"sums": 100}),
-            kept=0.3,
-            hard=Corpus(60, seed=13),
-            averaged=0.5,
-        ),
-    ),
-    draft_stages=(Stage(Schedule(tokens=16_384, batch=2048, warm_up=2), _LITTLE),),
-    vocabulary=512,
-    tokenizer_conversations=100,
-    compiled=False,
-)
-
-RECIPES = {"cpu": CPU, "longer": LONGER, "gpu": GPU, "smoke": SMOKE}

@@ -4,11 +4,14 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from transformers import PreTrainedTokenizerFast
 
 from .conversation import Message
+from .families.copying import exchanged
+from .hints import Exchange, Hints
 from .tokenizer import END, START
 
 LENGTHS = (512, 1024)
@@ -18,66 +21,87 @@ _OPEN = 24
 
 @dataclass(frozen=True)
 class Rows:
-    """Packed conversations of one row length: token ids, what each token is, and which conversation it belongs to.
+    """Packed conversations of one row length: token ids, what each token is, which conversation it belongs to, its hints.
 
-    All three are [rows, length]; ``kind`` is NOTHING, ASKED or ANSWERED; ``document`` is 255 on padding.
+    The first three are [rows, length], hints [rows, length, 3]; ``kind`` is NOTHING, ASKED or ANSWERED; ``document`` is
+    255 on padding.
     """
 
     ids: np.ndarray
     kind: np.ndarray
     document: np.ndarray
+    hints: np.ndarray
 
     def __len__(self) -> int:
         return len(self.ids)
 
     def take(self, places: np.ndarray) -> "Rows":
         """A copy of some rows."""
-        return Rows(self.ids[places], self.kind[places], self.document[places])
+        return Rows(*(each[places] for each in self._parts()))
 
     def joined(self, other: "Rows") -> "Rows":
         """These rows and others of the same length."""
-        pairs = ((self.ids, other.ids), (self.kind, other.kind), (self.document, other.document))
-        return Rows(*map(np.concatenate, pairs))
+        return Rows(*map(np.concatenate, zip(self._parts(), other._parts(), strict=True)))
+
+    def _parts(self) -> tuple[np.ndarray, ...]:
+        return self.ids, self.kind, self.document, self.hints
 
     def save(self, path: Path) -> None:
         """Write the rows to a file."""
-        np.savez(path, ids=self.ids, kind=self.kind, document=self.document)
+        np.savez(path, ids=self.ids, kind=self.kind, document=self.document, hints=self.hints)
 
     @classmethod
     def load(cls, path: Path) -> "Rows":
         """Read rows that were saved."""
         with np.load(path) as found:
-            return cls(found["ids"], found["kind"], found["document"])
+            return cls(found["ids"], found["kind"], found["document"], found["hints"])
 
 
-Encoded = tuple[np.ndarray, np.ndarray]
+class Encoded(NamedTuple):
+    """A conversation's token ids, their kinds and their hints."""
+
+    ids: np.ndarray
+    kind: np.ndarray
+    hints: np.ndarray
 
 
-def _spelled(chat: list[Message]) -> tuple[str, list[tuple[int, int]]]:
-    """The text of a conversation as the template writes it, and the stretches that the assistant says."""
-    text, answers = "", []
+class _Spelled(NamedTuple):
+    """The text of a conversation as the template writes it, what the assistant says of it, and what is exchanged there."""
+
+    text: str
+    answers: list[tuple[int, int]]
+    exchanges: list[Exchange]
+
+
+def _spelled(chat: list[Message]) -> _Spelled:
+    text, asked = "", ""
+    answers, exchanges = [], []
     for message in chat:
         text += f"{START}{message['role']}\n"
         start = len(text)
         text += f"{message['content']}{END}"
         if message["role"] == "assistant":
             answers.append((start, len(text)))
+            if words := exchanged(asked):
+                exchanges.append(Exchange(*words, *answers[-1]))
+        asked = message["content"]
         text += "\n"
-    return text, answers
+    return _Spelled(text, answers, exchanges)
 
 
 def encode(tokenizer: PreTrainedTokenizerFast, chats: Iterable[list[Message]]) -> Iterator[Encoded]:
-    """Each conversation's token ids and their kinds."""
-    spelled = map(_spelled, chats)
+    """The conversations as numbers."""
+    spelled, hints = map(_spelled, chats), Hints(tokenizer)
     while some := list(islice(spelled, 2000)):
-        texts = [text for text, _ in some]
+        texts = [each.text for each in some]
         found = tokenizer.backend_tokenizer.encode_batch(texts, add_special_tokens=False)
-        for encoding, (_, answers) in zip(found, some, strict=True):
-            starts = np.array([start for start, _ in encoding.offsets])
+        for encoding, (text, answers, exchanges) in zip(found, some, strict=True):
+            starts, ends = np.array(encoding.offsets).T
             kind = np.full(len(starts), ASKED, np.uint8)
             for first, last in answers:
                 kind[(starts >= first) & (starts < last)] = ANSWERED
-            yield np.array(encoding.ids, np.uint16), kind
+            ids = np.array(encoding.ids, np.uint16)
+            yield Encoded(ids, kind, hints.of(ids, ends, text, exchanges))
 
 
 def _pack(parts: list[Encoded], length: int) -> Rows:
@@ -85,7 +109,7 @@ def _pack(parts: list[Encoded], length: int) -> Rows:
     closed: list[list[Encoded]] = []
     opened: list[tuple[int, list[Encoded]]] = []
     for part in parts:
-        size = len(part[0])
+        size = len(part.ids)
         at = next((at for at, (used, _) in enumerate(opened) if used + size <= length), None)
         if at is None:
             opened.append((size, [part]))
@@ -99,21 +123,22 @@ def _pack(parts: list[Encoded], length: int) -> Rows:
 
 def _filled(rows: list[list[Encoded]], length: int) -> Rows:
     ids, kind = np.zeros((len(rows), length), np.uint16), np.zeros((len(rows), length), np.uint8)
-    document = np.full((len(rows), length), 255, np.uint8)
+    document, hints = np.full((len(rows), length), 255, np.uint8), np.zeros((len(rows), length, 3), np.uint16)
     for at, row in enumerate(rows):
         place = 0
-        for number, (tokens, kinds) in enumerate(row):
-            until = place + len(tokens)
-            ids[at, place:until], kind[at, place:until], document[at, place:until] = tokens, kinds, number
+        for number, part in enumerate(row):
+            until = place + len(part.ids)
+            ids[at, place:until], kind[at, place:until], hints[at, place:until] = part
+            document[at, place:until] = number
             place = until
-    return Rows(ids, kind, document)
+    return Rows(ids, kind, document, hints)
 
 
 def pack(parts: Iterable[Encoded], seed: int) -> dict[int, Rows]:
     """Rows by their length, shuffled; a conversation goes into the shortest row that holds it, the longest are left out."""
     by_length: dict[int, list[Encoded]] = {length: [] for length in LENGTHS}
     for part in parts:
-        length = next((length for length in LENGTHS if len(part[0]) <= length), None)
+        length = next((length for length in LENGTHS if len(part.ids) <= length), None)
         if length is not None:
             by_length[length].append(part)
     packed = {length: _pack(found, length) for length, found in by_length.items()}

@@ -7,7 +7,7 @@ from ..judge import Judge, same_data, same_program, same_result, same_text, tell
 from ..task import Turn
 from ..words import Words
 from .code import edit_code, explain_code, write_code
-from .copying import copy, echo, replace, rewrite
+from .copying import altered, copy, echo, replace, rewrite
 from .drills import drill
 from .extract import extract, lookup, mention
 from .lists import lists
@@ -55,4 +55,5 @@ FAMILIES: dict[str, Family] = {
     "translate": Family(translate, 8, can_follow=0.04),
     "drill": Family(drill, 0),
     "replace": Family(replace, 0),
+    "altered": Family(altered, 0),
 }

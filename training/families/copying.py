@@ -4,11 +4,26 @@ import re
 from collections.abc import Callable
 
 from ..task import Turn, ask
-from ..words import CITIES, DAYS, MONTHS, NAMES, Words
-from .sentences import loose_text, nonsense
+from ..words import CITIES, DAYS, MONTHS, NAMES, Words, capital
+from .lexicon import NOUNS
+from .sentences import explanation, loose_text, nonsense
 
 Shaped = tuple[str, str]
 CAPITALS = ("Write in capital letters: {}", "In capital letters: {}", "Write this in upper case: {}")
+_EXCHANGES = (
+    "Replace {old} with {new} in this text.\n\n{{}}",
+    "Change {old} to {new}.\n\n{{}}",
+    "Rewrite the text with {new} instead of {old}.\n\n{{}}",
+    "{{}}\n\nReplace {old} by {new}.",
+)
+_EXCHANGED = [
+    re.compile(
+        re.escape(way.replace("{{}}", "").strip())
+        .replace(r"\{old\}", r"(?P<old>\w+)")
+        .replace(r"\{new\}", r"(?P<new>\w+)")
+    )
+    for way in _EXCHANGES
+]
 
 
 def echo(words: Words) -> list[Turn]:
@@ -93,9 +108,14 @@ def replaced(words: Words, said: list[str]) -> Shaped:
     named = [word for word in inner if (word[0].isupper() and word != "I") or word.isdigit()]
     old = words.one(named if named and words.chance(0.8) else [word for word in inner if len(word) > 2] or inner)
     new = _other(words, old)
-    way = words.one([f"Replace {old} with {new} in this text.\n\n{{}}", f"Change {old} to {new}.\n\n{{}}",
-                     f"Rewrite the text with {new} instead of {old}.\n\n{{}}", f"{{}}\n\nReplace {old} by {new}."])  # fmt: skip
+    way = words.one(_EXCHANGES).format(old=old, new=new)
     return way, re.sub(rf"\b{re.escape(old)}\b", new, text)
+
+
+def exchanged(asked: str) -> tuple[str, str] | None:
+    """The old and the new word of a question that ``replaced`` has made."""
+    found = next(filter(None, (way.search(asked) for way in _EXCHANGED)), None)
+    return (found["old"], found["new"]) if found else None
 
 
 def shaped(words: Words, said: list[str], shape: Callable[[Words, list[str]], Shaped]) -> list[Turn]:
@@ -107,6 +127,21 @@ def shaped(words: Words, said: list[str], shape: Callable[[Words, list[str]], Sh
 def replace(words: Words) -> list[Turn]:
     """A text with one word in the place of another: of all ways to rewrite, the one that takes longest to learn."""
     return shaped(words, loose_text(words), replaced)
+
+
+def altered(words: Words) -> list[Turn]:
+    """The same with an explanation in which words are exchanged already: who recites it by heart is wrong."""
+    nouns = [noun.english for noun in NOUNS]
+    said = explanation(words)
+    for at, sentence in enumerate(said):
+        parts = sentence.split(" ")
+        for place, part in enumerate(parts):
+            if len(part) > 2 and part.isalpha() and words.chance(0.12):
+                other = words.rng.choice([words.new_word, words.name, lambda: words.one(nouns)])()
+                parts[place] = capital(other) if part[0].isupper() else other
+        said[at] = " ".join(parts)
+    shape = words.rng.choice([replaced, replaced, replaced, replaced, _bullets, _numbered, shortened])
+    return shaped(words, said, shape)
 
 
 def rewrite(words: Words) -> list[Turn]:

@@ -28,13 +28,18 @@ def nonsense(words: Words) -> str:
     ])  # fmt: skip
 
 
+def explanation(words: Words) -> list[str]:
+    """The sentences with which a term of the program's subject is explained."""
+    answer: str = words.rng.choice(facts("subject")["term"])["answer"]
+    return [part if part.endswith(".") else part + "." for part in answer.split(". ")]
+
+
 def loose_text(words: Words) -> list[str]:
     """The sentences of a text: nonsense, an explanation, or a passage."""
     roll = words.rng.random()
     if roll < 0.5:
         return [nonsense(words) for _ in range(words.number(2, 6))]
     if roll < 0.7:
-        answer: str = words.rng.choice(facts("subject")["term"])["answer"]
-        return [part if part.endswith(".") else part + "." for part in answer.split(". ")]
+        return explanation(words)
     said = [fact.sentence for fact in passage(words)]
     return said if roll < 0.9 else said[:2] + [nonsense(words) for _ in range(2)]
