@@ -82,16 +82,21 @@ class Fit:
             states, middle = self._forward(batch.ids, batch.mask)
             logits = self.model.logits(states[:, :-1][batch.counted])
         plain = F.cross_entropy(logits.float(), batch.wanted)
+        loss = plain
+        if self._teach is not None and self.tokens >= self.distilled_from:
+            loss = ALONE * plain + (1 - ALONE) * self.followed(logits, batch)
         if self.probes is not None:
-            return plain + self.schedule.hints * self.hinted(middle, batch), plain.item()
-        if self.teacher is None or self._teach is None or self.tokens < self.distilled_from:
-            return plain, plain.item()
+            loss = loss + self.schedule.hints * self.hinted(middle, batch)
+        return loss, plain.item()
+
+    def followed(self, logits: Tensor, batch: Batch) -> Tensor:
+        """How far the teacher's distribution is from the model's, in nats a token."""
+        assert self.teacher is not None
+        assert self._teach is not None
         with torch.no_grad(), half(self.device):
             taught = self.teacher.logits(self._teach(batch.ids, batch.mask)[:, :-1][batch.counted])
-        follow = F.kl_div(
-            logits.float().log_softmax(-1), taught.float().log_softmax(-1), log_target=True, reduction="batchmean"
-        )
-        return ALONE * plain + (1 - ALONE) * follow, plain.item()
+        own, other = logits.float().log_softmax(-1), taught.float().log_softmax(-1)
+        return F.kl_div(own, other, log_target=True, reduction="batchmean")
 
     def hinted(self, middle: Tensor, batch: Batch) -> Tensor:
         """The loss of the hints; while the rates warm up, only the probes learn from it."""
