@@ -58,8 +58,11 @@ class Calibration:
         self._first, self._later = _Lately(), _Lately()
 
     def begin(self) -> None:
-        """Another text begins: nothing is known of how it goes, and caution costs less than confidence."""
-        self._first, self._later = _Lately(2.0), _Lately(1.0)
+        """Another text begins: nothing is known of how it goes.
+
+        For copies caution costs less than confidence; what a model says is worth the same in every text.
+        """
+        self._first, self._later = _Lately(2.0 if self._copies else 0.0), _Lately(1.0)
 
     @property
     def trust(self) -> float:

@@ -211,3 +211,11 @@ def test_a_closed_gate_says_why():
     assert plan.limit(Speculation(), 10) == (0, CLOSED)
     assert plan.limit(Speculation(4), 10)[0] > 0, "a fixed size always drafts"
     assert plan.limit(Speculation(4), 0)[0] == 0
+
+
+def test_where_a_text_begins_copies_are_doubted_and_a_model_is_believed():
+    copied, written = Calibration(copies=True), Calibration()
+    for each in (copied, written):
+        each.begin()
+    assert copied.trust == pytest.approx(1 / 3)
+    assert written.trust == 1.0
