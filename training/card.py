@@ -45,6 +45,10 @@ place of another, the other one; the layers below learn to hold that, the probes
 | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | --- |
 {stages}
 """
+_OWN_TEXTS = """All of these prompts are unseen, but they come from the generator that the pair was trained with. **Texts that
+people write themselves** have other words, sentences and lengths; they are copied, quoted and rewritten much worse, and
+often in circles.
+"""
 
 
 _ADOPTED = """
@@ -105,6 +109,7 @@ def _limits(scores: list[Score]) -> list[str]:
     return [
         "## Limits",
         "",
+        _OWN_TEXTS,
         *(["Short of what was asked for:", "", *lines] if lines else ["No family is short of what was asked for."]),
         "",
     ]
