@@ -34,7 +34,7 @@ class Batch:
 
     def to(self, device: str) -> "Batch":
         """The batch on a device."""
-        return Batch(*(each.to(device) for each in (self.ids, self.mask, self.counted, self.hints, self.looked)))
+        return Batch(*(each.to(device) for each in vars(self).values()))
 
 
 def repeat_tokens(rows: Rows, count: int, rng: np.random.Generator, vocabulary: int) -> None:
@@ -58,11 +58,11 @@ def batch_of(rows: Rows, rng: np.random.Generator | None = None, asked: float = 
     ids, document = torch.from_numpy(rows.ids.astype(np.int64)), torch.from_numpy(rows.document.astype(np.int64))
     causal = torch.ones(ids.shape[1], ids.shape[1], dtype=torch.bool).tril()
     mask = (document[:, :, None] == document[:, None, :]) & causal
-    counted = rows.kind[:, 1:] == ANSWERED
+    counted, looked = rows.kind[:, 1:] == ANSWERED, np.zeros(rows.kind.shape, bool)
     if rng is not None:
         counted = counted | ((rows.kind[:, 1:] == ASKED) & (rng.random(counted.shape) < asked))
+        looked = (rows.kind == ASKED) & (rng.random(looked.shape) < LOOKED)
     counted &= rows.document[:, 1:] == rows.document[:, :-1]
-    looked = (rows.kind == ASKED) & (np.zeros_like(rows.kind) if rng is None else rng.random(rows.kind.shape) < LOOKED)
     hints = torch.from_numpy(rows.hints.astype(np.int64))
     return Batch(ids, mask[:, None], torch.from_numpy(counted), hints, torch.from_numpy(looked))
 

@@ -49,8 +49,6 @@ _OWN_TEXTS = """All of these prompts are unseen, but they come from the generato
 people write themselves** have other words, sentences and lengths; they are copied, quoted and rewritten much worse, and
 often in circles.
 """
-
-
 _ADOPTED = """
 The first {stages} stages of the target were not run again for this pair: it began with the bfloat16 weights that they had
 given before (`python -m training adopt FOLDER --stages {stages}`).

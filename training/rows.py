@@ -37,24 +37,21 @@ class Rows:
 
     def take(self, places: np.ndarray) -> "Rows":
         """A copy of some rows."""
-        return Rows(*(each[places] for each in self._parts()))
+        return Rows(*(each[places] for each in vars(self).values()))
 
     def joined(self, other: "Rows") -> "Rows":
         """These rows and others of the same length."""
-        return Rows(*map(np.concatenate, zip(self._parts(), other._parts(), strict=True)))
-
-    def _parts(self) -> tuple[np.ndarray, ...]:
-        return self.ids, self.kind, self.document, self.hints
+        return Rows(*map(np.concatenate, zip(vars(self).values(), vars(other).values(), strict=True)))
 
     def save(self, path: Path) -> None:
         """Write the rows to a file."""
-        np.savez(path, ids=self.ids, kind=self.kind, document=self.document, hints=self.hints)
+        np.savez(path, **vars(self))
 
     @classmethod
     def load(cls, path: Path) -> "Rows":
         """Read rows that were saved."""
         with np.load(path) as found:
-            return cls(found["ids"], found["kind"], found["document"], found["hints"])
+            return cls(**found)
 
 
 class Encoded(NamedTuple):
