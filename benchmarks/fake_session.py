@@ -8,7 +8,7 @@ from spectui.engine.drafters.registry import MODES
 from spectui.engine.events import End, Prefill, Switch, Turn
 from spectui.engine.options import Options
 from spectui.engine.step import Emitted, Node, Source, Step, Times
-from spectui.record.events import EndText, PrefillText, Ready, Record, StepText, SwitchText, TurnText
+from spectui.record.events import EndText, Finished, PrefillText, Ready, Record, Started, StepText, SwitchText, TurnText
 
 WORDS = [
     "",
@@ -39,6 +39,7 @@ class FakeSession:
     def __init__(self, sink: Callable[[Record], None], rate: float, tokens: int) -> None:
         self.modes, self.mode, self.options = MODES, "draft", Options()
         self.busy = False
+        self.commands = 0
         self.producer_seconds = 0.0
         self.produced = 0
         self._sink, self._rate, self._tokens = sink, rate, tokens
@@ -49,19 +50,22 @@ class FakeSession:
         """Ready at once."""
         self._sink(Ready("fake", "fake draft", "none", "none", 0.0, 10**6, tuple(MODES)))
 
-    def ask(self, text: str) -> None:
+    def ask(self, text: str) -> int | None:
         """Emit an answer from a thread."""
         self.busy = True
+        self.commands += 1
         self._stop.clear()
         self._thread = Thread(target=self._answer, args=(text,), daemon=True)
         self._thread.start()
+        return self.commands
 
-    def rerun(self) -> None:
+    def rerun(self) -> int | None:
         """The same again."""
-        self.ask("again")
+        return self.ask("again")
 
-    def baseline(self) -> None:
+    def baseline(self) -> int | None:
         """Nothing to measure."""
+        return None
 
     def stop(self) -> None:
         """End at the next step."""
@@ -89,6 +93,7 @@ class FakeSession:
 
     def _answer(self, text: str) -> None:
         begin = perf_counter()
+        self._sink(Started(self.commands, "answer"))
         self._sink(TurnText("chat", Turn((1, 2), self.mode, self.options), text, ("a", "b")))
         self._sink(PrefillText("chat", Prefill(1.0, 0, 1, 1.0), "Once"))
         index = 0
@@ -105,6 +110,7 @@ class FakeSession:
         self.elapsed = perf_counter() - begin
         self.busy = False
         self._sink(EndText("chat", End("stopped" if self._stop.is_set() else "length")))
+        self._sink(Finished(self.commands, "answer"))
 
     def _step(self, index: int, time_ms: float) -> StepText:
         source = Source("draft")

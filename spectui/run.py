@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.text import Text
 
 from .metrics import Meter, Numbers
-from .record.events import EndText, Failed, PrefillText, Ready, Record, StepText
+from .record.events import EndText, Failed, Finished, Note, PrefillText, Ready, Record, StepText
 from .record.trace import TraceWriter, to_json
 from .tui.reading import read_step
 from .tui.tokens import FATE_HUES, LOOKS, TokenKind, legend
@@ -24,8 +24,8 @@ class Asks(Protocol):
     def load(self) -> None:
         """Start loading."""
 
-    def ask(self, text: str) -> None:
-        """Answer."""
+    def ask(self, text: str) -> int | None:
+        """Answer; ends in Finished."""
 
     def stop(self) -> None:
         """Stop the answer."""
@@ -178,12 +178,16 @@ def run_once(
                 return 1
             meter.feed(item)
             printer.show(item)
-            if isinstance(item, EndText):
-                if item.end.reason == "error":
-                    print(f"spectui: {item.end.message}", file=sys.stderr)
-                    return 1
-                printer.finish(meter.numbers)
-                return code
+            match item:
+                case EndText(end=end) if end.reason == "error":
+                    print(f"spectui: {end.message}", file=sys.stderr)
+                    code = 1
+                case EndText():
+                    printer.finish(meter.numbers)
+                case Note(message=message):
+                    print(f"spectui: {message}", file=sys.stderr)
+                case Finished():
+                    return code
             if isinstance(item, Ready) and sys.stderr.isatty() and not isinstance(printer, JsonPrinter):
                 for note in item.notes:
                     print(f"note: {note}", file=sys.stderr)

@@ -1,47 +1,28 @@
-"""A conversation with a loaded pair: the one road from commands and text to records."""
+"""A conversation with a loaded pair: the one road from commands and text to records.
 
-import logging
+A session has two halves. This one belongs to the thread of whoever gives commands: it numbers them and knows what was
+wished for. The other, ``Conversation``, belongs to the decode thread: it alone says what runs.
+"""
+
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from .conversation import AGAIN, BASELINE, CHAT, Beginning, Conversation, Loader, Sink, load_models
 from .engine.drafters.registry import MODES, Mode, default_mode
-from .engine.errors import UserError
-from .engine.events import End, Event, Turn
 from .engine.options import Options
-from .engine.worker import Call, Change, Quit, Stop, SwitchMode, Worker, describe, is_out_of_memory
+from .engine.worker import Call, Change, Stop, SwitchMode
 from .models.choice import ModelChoice, StoreChoice
-from .models.sanitise import sanitise
-from .record.events import EndText, Failed, Loading, Measured, Note, Raced, Record
+from .record.events import Kind
 
-if TYPE_CHECKING:
-    from .engine.retrieval.snapshot import Reader
-    from .loaded import Loaded
-    from .record.transcribe import Transcriber
-
-log = logging.getLogger(__name__)
-
-CHAT, AGAIN, BASELINE = "chat", "again", "baseline"
-"""Lanes: the conversation, and the two of a measurement, the current mode once more and autoregressive decoding."""
-Sink = Callable[[Record], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """The last question, as the models saw it."""
-
-    question: str
-    prompt: tuple[int, ...]
-    emitted: int = 0
-    """Tokens of its answer."""
+__all__ = ["AGAIN", "BASELINE", "CHAT", "Session", "Sink"]
 
 
 class Session:
     """One conversation; owns the decode thread.
 
     Methods may be called from any one thread and return at once. ``sink`` is called in the decode thread, in order,
-    with sanitised records; it must be quick.
+    with sanitised records; it must be quick. A command that is accepted has an id; its records come between the
+    Started and the Finished of that id. One command runs at a time, and others are refused until it is over.
     """
 
     def __init__(
@@ -52,26 +33,23 @@ class Session:
         sink: Sink,
         system: str | None = None,
         store: StoreChoice | None = None,
+        loader: Loader = load_models,
     ) -> None:
         self.modes: Mapping[str, Mode] = MODES
         self._choice, self._options, self._mode = choice, options, mode
-        self._store = store
-        self._sink = sink
-        self._worker = Worker(self._emit, self._crashed)
-        self._loaded: Loaded | None = None
-        self._transcribers: dict[str, Transcriber] = {}
-        self._system = [{"role": "system", "content": system}] if system else []
-        self._messages: list[dict[str, str]] = []
-        self._asked: Asked | None = None
-        self._reader: Reader | None = None
-        self._running = False
-        self.environment: dict[str, Any] = {}
-        """Where this session runs, for reports; empty until the models are loaded."""
+        self._half = Conversation(Beginning(choice, options, mode, system, store, loader), sink)
+        self._worker = self._half.worker
+        self._newest = 0
+        """The id of the last command."""
+        self._left_behind = 0
+        """Commands up to this id belong to a conversation that was left."""
 
     @property
     def mode(self) -> str:
         """The mode of the next step."""
-        return self._mode or default_mode(has_draft=self._choice.draft != "none")
+        loaded = self._half.loaded
+        has_draft = "draft" in loaded.ready.modes if loaded is not None else self._choice.draft != "none"
+        return self._mode or default_mode(has_draft=has_draft)
 
     @property
     def options(self) -> Options:
@@ -80,51 +58,51 @@ class Session:
 
     @property
     def busy(self) -> bool:
-        """Whether an answer or a baseline runs or waits to run."""
-        return self._running
+        """Whether a command of this conversation runs or waits to run."""
+        return self._newest > max(self._half.finished, self._left_behind)
 
     @property
-    def has_question(self) -> bool:
-        """Whether there is a last question to run again or to race."""
-        return self._asked is not None
+    def environment(self) -> dict[str, Any]:
+        """Where this session runs, for reports; empty until the models are loaded."""
+        return self._half.environment
 
-    # -- commands, from the user's thread
+    # -- commands
 
     def load(self) -> None:
         """Start the decode thread, which loads the models; ends in Ready or Failed."""
-        self._worker.submit(Call(self._load))
+        self._worker.submit(Call(self._half.load))
         self._worker.start()
 
-    def ask(self, text: str) -> None:
-        """Answer ``text`` as the next message; ignored while an answer runs."""
-        self._run(lambda: self._answer(text))
+    def ask(self, text: str) -> int | None:
+        """Answer ``text`` as the next message; the command's id, or None if another one runs."""
+        return self._command("answer", lambda: self._half.answer(text))
 
-    def rerun(self) -> None:
-        """Answer the last question again in the current mode; the old answer is dropped."""
-        self._run(self._again)
+    def rerun(self) -> int | None:
+        """Answer the last question again in the current mode, dropping the old answer; id or None as for ``ask``."""
+        return self._command("answer", self._half.again)
 
-    def baseline(self) -> None:
+    def baseline(self) -> int | None:
         """Answer the last question in the current mode and autoregressively, same ids, settings and length, in turns.
 
-        Both have a lane of their own and nothing of it enters the conversation. Ends with Measured.
+        Both have a lane of their own and nothing of it enters the conversation. The id or None as for ``ask``.
         """
-        self._run(self._measure)
+        return self._command("measurement", self._half.measure)
 
-    def race(self, modes: Sequence[str], text: str | None = None) -> None:
+    def race(self, modes: Sequence[str], text: str | None = None) -> int | None:
         """Let several modes answer ``text``, or the last question, side by side, each in a lane named like it.
 
-        Nothing of it enters the conversation. Ends with a Compared record for each lane that has to agree, and Raced.
+        Nothing of it enters the conversation. The id or None as for ``ask``.
         """
-        self._run(lambda: self._race(modes, text))
+        return self._command("race", lambda: self._half.race(modes, text))
 
     def stop(self) -> None:
-        """End what runs at the next step; its text is kept."""
-        if self._running:
-            self._worker.submit(Stop())
+        """End the last command at its next step, or before its first one if it waits; its text is kept."""
+        self._worker.submit(Stop(self._newest))
 
     def switch(self, mode: str) -> None:
         """Use another mode from the next step on; ignored if this pair cannot run it."""
-        if self._loaded is None or mode in self._loaded.ready.modes:
+        loaded = self._half.loaded
+        if loaded is None or mode in loaded.ready.modes:
             self._mode = mode
             self._worker.submit(SwitchMode(CHAT, mode))
 
@@ -134,9 +112,10 @@ class Session:
         self._worker.submit(Change(CHAT, options))
 
     def clear(self) -> None:
-        """Begin a new conversation; whatever runs is stopped."""
+        """Begin a new conversation, which takes commands at once; what runs is stopped."""
         self.stop()
-        self._worker.submit(Call(self._forget))
+        self._left_behind = self._newest
+        self._worker.submit(Call(self._half.forget))
 
     def close(self, timeout: float = 1.0) -> bool:
         """Stop whatever runs and end the threads; whether they ended within about ``timeout`` seconds.
@@ -144,149 +123,14 @@ class Session:
         Answers that wait to be learnt are learnt first.
         """
         ended = self._worker.close(timeout)
-        store = self._loaded.store if self._loaded is not None else None
+        loaded = self._half.loaded
+        store = loaded.store if loaded is not None else None
         return (store is None or store.close(timeout)) and ended
 
-    def _run(self, function: Callable[[], None]) -> None:
-        if self._running:
-            return
-        self._running = True
-
-        def guarded() -> None:
-            try:
-                function()
-            finally:
-                self._running = False
-
-        self._worker.submit(Call(guarded))
-
-    # -- in the decode thread
-
-    def _load(self) -> None:
-        begun = perf_counter()
-        try:
-            self._sink(Loading("starting torch"))
-            from .loaded import prepare
-            from .models.loading import load_pair
-
-            pair = load_pair(self._choice, self._progress)
-            self._loaded = prepare(pair, self._progress, begun, self._store)
-            self._begin(self._loaded)
-        except UserError as error:
-            self._fail(str(error))
-        except Exception as error:
-            self._crashed(error)
-            self._fail("out of memory; use a smaller model" if is_out_of_memory(error) else describe(error))
-
-    def _progress(self, stage: str, fraction: float | None = None) -> None:
-        self._sink(Loading(sanitise(stage), fraction))
-
-    def _fail(self, message: str) -> None:
-        self._sink(Failed(sanitise(message)))
-        self._worker.submit(Quit())
-
-    def _begin(self, loaded: "Loaded") -> None:
-        from .environment import environment
-        from .record.transcribe import Transcriber
-
-        mode = self._mode or default_mode(has_draft="draft" in loaded.ready.modes)
-        if mode not in loaded.ready.modes:
-            raise UserError(f"mode {mode!r} cannot run: {loaded.ready.unavailable.get(mode, 'there is no such mode')}")
-        self._transcribers = {CHAT: Transcriber(loaded.pair.tokenizer, CHAT)}
-        self._mode = mode
-        if loaded.store is not None:
-            loaded.store.failed = self._learns_no_more
-            self._reader = loaded.store.reader()
-        self._worker.lanes[CHAT] = loaded.decoder(mode, self._options, reader=self._reader)
-        self.environment = environment(loaded, self._options)
-        self._sink(loaded.ready)
-
-    def _answer(self, text: str, again: bool = False) -> None:
-        if self._loaded is None:
-            return
-        if self._reader is not None:
-            self._reader.hides = again
-        try:
-            prompt = self._prompt(text)
-        except UserError as error:
-            self._sink(EndText(CHAT, End("error", sanitise(str(error)))))
-            return
-        turn = Turn(prompt, self.mode, self._worker.lanes[CHAT].options)
-        self._sink(self._transcribers[CHAT].turn(turn, text))
-        end = self._worker.answer(CHAT, prompt)
-        if end.reason == "error":
-            return
-        emitted = self._worker.lanes[CHAT].answer.emitted
-        if self._loaded.store is not None and end.reason != "stopped" and not again:
-            self._loaded.store.learn(prompt, emitted)
-        self._asked = Asked(text, prompt, len(emitted))
-        self._messages += [
-            {"role": "user", "content": text},
-            {"role": "assistant", "content": self._loaded.text(emitted)},
-        ]
-
-    def _prompt(self, text: str) -> tuple[int, ...]:
-        """Ids of the conversation with ``text`` as its next message."""
-        assert self._loaded is not None
-        return tuple(self._loaded.prompt([*self._system, *self._messages, {"role": "user", "content": text}]))
-
-    def _again(self) -> None:
-        if len(self._messages) >= 2:
-            question = self._messages[-2]["content"]
-            del self._messages[-2:]
-            self._answer(question, again=True)
-
-    def _measure(self) -> None:
-        from .racing import REFERENCE
-
-        asked = self._asked
-        if asked is not None and asked.emitted:
-            options = replace(self._options, max_new_tokens=asked.emitted)
-            lanes = {AGAIN: self.mode, BASELINE: REFERENCE}
-            self._side_by_side(lanes, options, lambda: asked.prompt, asked.question, Measured())
-
-    def _race(self, modes: Sequence[str], text: str | None) -> None:
-        asked = self._asked
-        lanes = {mode: mode for mode in modes}
-        if text is not None:
-            self._side_by_side(lanes, self._options, lambda: self._prompt(text), text, Raced())
-        elif asked is not None:
-            self._side_by_side(lanes, self._options, lambda: asked.prompt, asked.question, Raced())
-
-    def _side_by_side(
-        self,
-        lanes: Mapping[str, str],
-        options: Options,
-        prompt: Callable[[], tuple[int, ...]],
-        question: str,
-        over: Record,
-    ) -> None:
-        if self._loaded is None:
-            return
-        from .racing import race
-
-        try:
-            with self._loaded.undisturbed():
-                race(self._loaded, self._worker, self._transcribers, self._sink, lanes, options, prompt(), question)
-        except UserError as error:
-            self._sink(Note(sanitise(str(error))))
-        self._running = False
-        self._sink(over)
-
-    def _emit(self, lane: str, event: Event) -> None:
-        record = self._transcribers[lane](event)
-        if lane == CHAT and isinstance(event, End):
-            self._running = False
-        self._sink(record)
-
-    def _forget(self) -> None:
-        self._messages = []
-        self._asked = None
-
-    def _learns_no_more(self, message: str) -> None:
-        """Called in the thread that learns; records are told in the decode thread."""
-        log.warning(message)
-        self._worker.submit(Call(lambda: self._sink(Note(sanitise(message)))))
-
-    def _crashed(self, error: BaseException) -> None:
-        log.error("unexpected failure in the decode thread", exc_info=error)
+    def _command(self, kind: Kind, function: Callable[[], None]) -> int | None:
+        if self.busy:
+            return None
+        self._newest += 1
+        command = self._newest
+        self._worker.submit(Call(lambda: self._half.run(command, kind, function), command))
+        return command

@@ -10,7 +10,7 @@ from spectui.engine.retrieval import datastore
 from spectui.engine.worker import Call
 from spectui.locations import datastores
 from spectui.models.choice import StoreChoice
-from spectui.record.events import EndText, Measured, Note, Raced, Ready, StepText
+from spectui.record.events import EndText, Finished, Note, Ready, StepText
 
 from .test_session import Talk
 
@@ -41,7 +41,7 @@ def learnt_tokens(talk):
     idle = Event()
     talk.session._worker.submit(Call(idle.set))
     assert idle.wait(10)
-    store = talk.session._loaded.store
+    store = talk.session._half.loaded.store
     assert store.close(10)
     return sum(map(len, store.indexes))
 
@@ -71,10 +71,10 @@ def test_comparisons_neither_learn_nor_see_their_own_answer(tmp_path):
         assert text == first
         assert len(steps(talk)) > alone / 2, "a rerun does not look up the answer that it repeats"
         talk.session.baseline()
-        talk.until(Measured)
+        talk.until(Finished)
         talk.session.race(("ar", "sssd"))
         talk.seen.clear()
-        talk.until(Raced)
+        talk.until(Finished)
         raced = [record.step for record in talk.seen if isinstance(record, StepText) and record.lane == "sssd"]
         assert len(raced) > alone / 2
         assert not any(node.source.kind == "datastore" for step in raced for node in step.nodes)

@@ -8,7 +8,7 @@ from spectui.engine.drafters.registry import MODES
 from spectui.engine.options import Options, Sampling
 from spectui.metrics import Meter
 from spectui.models.choice import ModelChoice
-from spectui.record.events import EndText, Failed, Measured, PrefillText, Ready, StepText, TurnText
+from spectui.record.events import EndText, Failed, Finished, PrefillText, Ready, StepText, TurnText
 from spectui.session import AGAIN, BASELINE, Session
 
 
@@ -31,6 +31,7 @@ class Talk:
     def answer(self):
         self.seen.clear()
         end = self.until(EndText)
+        self.until(Finished)
         return text_of(self.seen), end
 
 
@@ -101,10 +102,10 @@ def test_a_measurement_has_lanes_of_its_own_in_turns_with_the_same_text(talk):
     talk.session.baseline()
     assert talk.session.busy
     talk.seen.clear()
-    talk.until(Measured)
+    talk.until(Finished)
     assert not talk.session.busy
     lanes = {lane: [one for one in talk.seen if getattr(one, "lane", None) == lane] for lane in (AGAIN, BASELINE)}
-    assert sum(map(len, lanes.values())) == len(talk.seen) - 1
+    assert sum(map(len, lanes.values())) == len(talk.seen) - 2, "all but Started and Finished"
     assert all(text_of(records) == text for records in lanes.values())
     modes = {lane: {one.step.mode for one in records if isinstance(one, StepText)} for lane, records in lanes.items()}
     assert modes == {AGAIN: {"draft"}, BASELINE: {"ar"}}

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from ..engine.errors import UserError
 from ..engine.race import MOST_LANES
-from ..record.events import EndText, Failed, Loading, Note, Raced, Ready, Record
+from ..record.events import EndText, Failed, Finished, Loading, Note, Ready, Record
 from ..record.trace import TraceWriter
 from .measured import REFERENCE
 from .output import Output
@@ -24,13 +24,15 @@ from .tables import describe, rich_table
 class Races(Protocol):
     """The part of a session that a race needs."""
 
-    environment: dict[str, Any]
+    @property
+    def environment(self) -> dict[str, Any]:
+        """Where it runs."""
 
     def load(self) -> None:
         """Start loading."""
 
-    def race(self, modes: Sequence[str], text: str | None = None) -> None:
-        """Race."""
+    def race(self, modes: Sequence[str], text: str | None = None) -> int | None:
+        """Race; ends in Finished."""
 
     def stop(self) -> None:
         """Stop the race."""
@@ -124,7 +126,7 @@ def _rounds(
             except KeyboardInterrupt:
                 session.stop()
                 return True
-            if isinstance(record, Raced):
+            if isinstance(record, Finished):
                 break
             if isinstance(record, Note):
                 console.print(record.message, markup=False)

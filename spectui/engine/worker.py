@@ -22,14 +22,18 @@ OUT_OF_MEMORY = "out of memory; start a new conversation, shorten the prompt, or
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """Run a function in the decode thread; waits until no answer runs."""
+    """Run a function in the decode thread; waits until no other call runs."""
 
     function: Callable[[], None]
+    command: int = 0
+    """The id by which it can be stopped, larger than those before it; 0 cannot be stopped."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """End the running answer at the next step."""
+    """End what runs or waits under this id or a smaller one, at its next step."""
+
+    command: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +73,10 @@ class Worker:
         self._commands: SimpleQueue[Command] = SimpleQueue()
         self._later: deque[Call] = deque()
         self._quit = False
-        self._stop = False
+        self._running = 0
+        """The id of the call that runs."""
+        self._stopped_up_to = 0
+        """The highest id that was stopped."""
         self._thread = Thread(target=self._run, name="decode", daemon=True)
 
     def start(self) -> None:
@@ -94,7 +101,6 @@ class Worker:
 
         Call it only from a function that was submitted with ``Call``.
         """
-        self._stop = False
         decoder = self.lanes[lane]
         try:
             end = End(_inferring(self._decode)(lane, decoder, prompt))
@@ -110,7 +116,6 @@ class Worker:
 
         Call it only from a function that was submitted with ``Call``; what goes wrong ends all of them.
         """
-        self._stop = False
         race = Race({lane: self.lanes[lane] for lane in lanes}, self._emit, self._stopped)
         try:
             _inferring(race.run)(prompt, together)
@@ -145,7 +150,7 @@ class Worker:
             try:
                 self._handle(self._commands.get_nowait())
             except Empty:
-                return self._stop or self._quit
+                return self._quit or 0 < self._running <= self._stopped_up_to
 
     def _run(self) -> None:
         while not self._quit:
@@ -153,19 +158,27 @@ class Worker:
             if call is None:
                 self._handle(self._commands.get())
                 continue
+            self._running = call.command
             try:
                 call.function()
             except Exception as error:
                 self._crashed(error)
+            self._running = 0
         for decoder in self.lanes.values():
             decoder.close()
 
     def _handle(self, command: Command) -> None:
+        try:
+            self._carry_out(command)
+        except Exception as error:
+            self._crashed(error)
+
+    def _carry_out(self, command: Command) -> None:
         match command:
             case Call():
                 self._later.append(command)
-            case Stop():
-                self._stop = True
+            case Stop(up_to):
+                self._stopped_up_to = max(self._stopped_up_to, up_to)
             case Quit():
                 self._quit = True
             case SwitchMode(lane, mode) if lane in self.lanes:

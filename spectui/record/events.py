@@ -5,6 +5,7 @@ has passed ``models.sanitise``; it holds no control character but newline and ta
 """
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 from ..engine.events import Changed, End, Prefill, Switch, Turn
 from ..engine.step import Step
@@ -118,14 +119,30 @@ class Compared:
     """Between the two highest scores of the target for that token."""
 
 
-@dataclass(frozen=True, slots=True)
-class Raced:
-    """A race is over: every lane has ended, and those that came to their own end were compared."""
+Kind = Literal["answer", "measurement", "race"]
+"""What a command asks for."""
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
-    """A measurement against autoregressive decoding is over: both of its lanes have ended."""
+class Started:
+    """A command begins: all records of lanes up to its Finished belong to it."""
+
+    command: int
+    """The id that its caller was given."""
+    kind: Kind
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """A command is over, however it went; each one that was accepted ends in exactly one such record."""
+
+    command: int
+    kind: Kind
+
+
+@dataclass(frozen=True, slots=True)
+class Cleared:
+    """A new conversation begins: what follows is not part of the old one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +163,8 @@ Record = (
     | ChangedText
     | EndText
     | Compared
-    | Raced
-    | Measured
+    | Started
+    | Finished
+    | Cleared
     | Note
 )

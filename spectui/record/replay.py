@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from .events import Compared, EndText, PrefillText, Raced, Record, StepText
+from .events import Compared, EndText, PrefillText, Record, StepText
 
 
 def times(records: Sequence[Record]) -> list[float]:
@@ -14,7 +14,7 @@ def times(records: Sequence[Record]) -> list[float]:
         match record:
             case PrefillText(prefill=event) | StepText(step=event):
                 clocks[lane] = max(event.time_ms, clocks.get(lane, 0.0))
-            case Compared() | Raced():
+            case Compared():
                 clocks[lane] = max(clocks.values(), default=0.0)
         made.append(clocks.get(lane, 0.0))
     return made

@@ -3,13 +3,16 @@
 import logging
 import os
 import sys
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from time import monotonic
 from typing import Any, ClassVar
 
 from textual.app import App, SystemCommand
+from textual.await_complete import AwaitComplete
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
@@ -17,14 +20,15 @@ from ..engine.drafters.registry import MODES
 from ..engine.errors import UserError
 from ..locations import conversations, log_file, shipped_themes, user_themes
 from ..models.sanitise import sanitise_line
-from ..record.events import Raced, Ready, Record
-from ..session import AGAIN, BASELINE, CHAT, Session
+from ..record.events import ChangedText, Finished, Note, Ready, Record, Started, SwitchText
+from ..session import CHAT, Session
 from ..settings import Settings
 from .bridge import Bridge, Saver
 from .priority import yield_to_decoding
 from .screens.chat import ChatScreen
 from .screens.help import HelpScreen
 from .screens.race import RaceScreen
+from .steady import Steady
 from .theme import ThemeWatch, load_themes, token_variable_defaults
 from .widgets.transcript import Transcript
 
@@ -32,6 +36,8 @@ log = logging.getLogger(__name__)
 
 MakeSession = Callable[[Callable[[Record], None]], Session]
 PLAIN_THEME = "spectui-ansi"
+MOST_FAILURES, FAILURES_SECONDS = 20, 10.0
+"""So many unexpected failures in so many seconds are a loop, which nobody can work with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +48,7 @@ class RacePlan:
     text: str | None = None
 
 
-class SpectuiApp(App[int]):
+class SpectuiApp(Steady, App[int]):
     """The program as a person sees it."""
 
     TITLE = "spectui"
@@ -59,16 +65,18 @@ class SpectuiApp(App[int]):
         self.no_colour = bool(os.environ.get("NO_COLOR"))
         super().__init__(ansi_color=self.no_colour)
         self.settings = settings
-        self._savers: list[Saver] = [Saver(record)] if record else []
-        self._header: Ready | None = None
+        self._savers: list[Saver] = [Saver(lambda: record)] if record else []
+        self._command: int | None = None
+        """The command whose records come from the decode thread."""
+        self._failures: deque[float] = deque(maxlen=MOST_FAILURES)
+        """When the last unexpected failures happened."""
         self._watch_themes = ThemeWatch(user_themes())
         self.bridge = Bridge(self._apply)
         self.session = make_session(self._sink)
         self.chat = ChatScreen(settings, self.session, self.bridge)
         self.race = RaceScreen(self.session, race.modes, race.text) if race else None
-        self._keep = settings.ui.save_conversations
-        if self._keep:
-            self._savers.append(Saver(_new_file()))
+        if settings.ui.save_conversations:
+            self._savers.append(Saver(_new_file, follows=True))
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """Colours of tokens, for themes that have none."""
@@ -86,7 +94,7 @@ class SpectuiApp(App[int]):
         self.set_keymap(dict(self.settings.keys))
         self.push_screen(self.chat)
         if self.race is not None:
-            self.push_screen(self.race)
+            self._push_race(self.race)
         self.call_after_refresh(self._warn_of_clashes)
         self.set_interval(1.0, self._reload_themes)
 
@@ -104,43 +112,62 @@ class SpectuiApp(App[int]):
     # -- records
 
     def _sink(self, record: Record) -> None:
-        """Take a record in the decode thread."""
-        if isinstance(record, Ready):
-            self._header = record
+        """Take a record in the decode thread, which alone writes the list of savers from now on."""
         self.bridge.put(record)
         for saver in list(self._savers):
             try:
                 saver.put(record)
             except (OSError, UserError) as error:
                 self._savers.remove(saver)
-                self.notify(f"the conversation is no longer saved: {error}", severity="error", markup=False)
+                self.bridge.put(Note(sanitise_line(f"the conversation is no longer saved: {error}")))
 
     def _apply(self, records: list[Record]) -> None:
+        """Hand each record to the screen whose command it belongs to; those of a screen that is gone are dropped."""
+        chat: list[Record] = []
+        race: list[Record] = []
+        for record in records:
+            if isinstance(record, Started):
+                self._command = record.command
+            if self._is_for_chat(record):
+                chat.append(record)
+            elif self.race is not None and self._command == self.race.command:
+                race.append(record)
+            if isinstance(record, Finished):
+                self._command = None
         with self.batch_update():
-            self.chat.apply([record for record in records if not of_race(record)])
-            raced = [record for record in records if of_race(record)]
-            if raced and self.race is not None:
-                self.race.apply(raced)
-        ready = next((record for record in records if isinstance(record, Ready)), None)
-        if ready is not None and not self.is_headless:
+            self.chat.apply(chat)
+            if race and self.race is not None:
+                self.race.apply(race)
+        self._become_ready(next((record for record in records if isinstance(record, Ready)), None))
+
+    def _is_for_chat(self, record: Record) -> bool:
+        """Whether a record is of a command of the chat, of none, or tells of the chat's lane whatever runs."""
+        if isinstance(record, SwitchText | ChangedText):
+            return record.lane == CHAT
+        return self._command is None or self._command == self.chat.command
+
+    def _become_ready(self, ready: Ready | None) -> None:
+        if ready is None:
+            return
+        if not self.is_headless:
             yield_to_decoding()
-        if ready is not None and self.race is not None:
+        if self.race is not None:
             self.call_later(self.race.begin, ready)
 
-    def open_race(self, ready: Ready) -> None:
-        """Let all modes answer the last question of the chat side by side."""
-        self.race = RaceScreen(self.session, ready.modes, ready=ready)
-        self.push_screen(self.race)
+    def open_race(self, ready: Ready, has_question: bool) -> None:
+        """Let all modes race on the last question of the chat, if there is one."""
+        self._push_race(RaceScreen(self.session, ready.modes, ready=ready, has_question=has_question))
 
-    def new_conversation(self) -> None:
-        """Keep what comes in another file."""
-        if not self._keep or self._header is None or not self._savers:
-            return
-        old = self._savers.pop()
-        new = Saver(_new_file())
-        new.put(self._header)
-        self._savers.append(new)
-        old.close()
+    def _push_race(self, race: RaceScreen) -> None:
+        self.race = race
+        self.push_screen(race, lambda _: self._race_is_gone())
+
+    def _race_is_gone(self) -> None:
+        self.race = None
+
+    def pop_screen(self) -> AwaitComplete:
+        """Take the top screen away, but never the chat, however fast keys are pressed."""
+        return AwaitComplete() if self.screen is self.chat else super().pop_screen()
 
     # -- themes
 
@@ -165,7 +192,7 @@ class SpectuiApp(App[int]):
         yield from super().get_system_commands(screen)
         for mode in MODES.values():
             yield SystemCommand(f"Mode: {mode.title}", mode.summary, lambda name=mode.name: self.chat.action_mode(name))
-        yield SystemCommand("New conversation", "Forget what was said", self.chat.action_new)
+        yield SystemCommand("New conversation", "Begin anew; this conversation stays saved", self.chat.action_new)
         yield SystemCommand("Rerun", "Answer the last question again", self.chat.action_rerun)
         against = "Time the current mode and autoregressive decoding on the same prompt, in turns"
         yield SystemCommand("Measure AR", against, self.chat.action_baseline)
@@ -209,17 +236,35 @@ class SpectuiApp(App[int]):
             saver.close()
 
     def _handle_exception(self, error: Exception) -> None:
-        if self.is_headless:
+        """Go on after a failure outside our own screens (a worker, a widget that goes away); else leave with a line.
+
+        Textual ends the message loop of the widget that failed, so a screen over the chat that has failed is closed.
+        """
+        if not self.goes_on:
             super()._handle_exception(error)
-            return
-        log.error("unexpected failure in the screen", exc_info=error)
-        line = sanitise_line(f"unexpected {type(error).__name__}: {error}")[:300]
-        self.exit(1, return_code=1, message=f"spectui: {line} (details in {log_file()})")
+        elif not self.chat.is_mounted or not self.tell(error):
+            line = sanitise_line(f"unexpected {type(error).__name__}: {error}")[:300]
+            self.exit(1, return_code=1, message=f"spectui: {line} (details in {log_file()})")
+        elif self.screen not in (self.chat, self.race):
+            self.call_later(self._close_failed)
 
+    def _close_failed(self) -> None:
+        self.pop_screen()
 
-def of_race(record: Record) -> bool:
-    """Whether a record belongs to a race and not to the chat."""
-    return isinstance(record, Raced) or getattr(record, "lane", CHAT) not in (CHAT, AGAIN, BASELINE)
+    @property
+    def goes_on(self) -> bool:
+        """Whether a failure is told and survived; tests that drive the app shall see it instead."""
+        return not self.is_headless
+
+    def tell(self, error: Exception) -> bool:
+        """Log an unexpected failure and show it in one line; False if there were too many to go on."""
+        cause = getattr(error, "error", error)
+        log.error("unexpected failure in the screen", exc_info=cause)
+        now = monotonic()
+        self._failures.append(now)
+        line = sanitise_line(f"unexpected {type(cause).__name__}: {cause}")[:200]
+        self.notify(f"{line} (details in {log_file()})", severity="error", markup=False)
+        return len(self._failures) < MOST_FAILURES or now - self._failures[0] > FAILURES_SECONDS
 
 
 def _new_file() -> Path:

@@ -3,9 +3,10 @@
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
+from threading import Lock
 from time import perf_counter
 
-from ..record.events import EndText, Record
+from ..record.events import Cleared, EndText, Ready, Record, TurnText
 from ..record.trace import TraceWriter
 
 TICK = 1 / 8
@@ -41,33 +42,59 @@ class Bridge:
 
 
 class Saver:
-    """Keeps a conversation on disk without slowing a step: records are written when an answer ends, or every 2 s."""
+    """Keeps a conversation on disk without slowing a step: records are written when an answer ends, or every 2 s.
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    ``new_path`` names the file; it is asked again for each new conversation if ``follows``, else all goes into one. A
+    conversation in which nothing was asked leaves no file.
+    """
+
+    def __init__(self, new_path: Callable[[], Path], follows: bool = False) -> None:
+        self._new_path, self._follows = new_path, follows
         self._writer: TraceWriter | None = None
+        self._header: Ready | None = None
         self._waiting: list[Record] = []
+        self._asked = False
         self._last = perf_counter()
+        self._lock = Lock()
+        """The decode thread writes; whoever ends the program closes, perhaps while an answer still runs."""
 
     def put(self, record: Record) -> None:
         """Take a record, in the decode thread."""
-        self._waiting.append(record)
-        if isinstance(record, EndText) or perf_counter() - self._last > SAVE_EVERY:
-            self.flush()
+        with self._lock:
+            if isinstance(record, Ready):
+                self._header = record
+            elif isinstance(record, TurnText):
+                self._asked = True
+            elif isinstance(record, Cleared) and self._follows:
+                self._end()
+                self._waiting = [self._header] if self._header is not None else []
+            self._waiting.append(record)
+            if self._asked and (isinstance(record, EndText) or perf_counter() - self._last > SAVE_EVERY):
+                self._flush()
 
     def flush(self) -> None:
+        """Write what has gathered, now."""
+        with self._lock:
+            self._flush()
+
+    def close(self) -> None:
+        """Write the rest and close."""
+        with self._lock:
+            self._end()
+
+    def _end(self) -> None:
+        if self._asked:
+            self._flush()
+        if self._writer is not None:
+            self._writer.close()
+        self._writer, self._asked, self._waiting = None, False, []
+
+    def _flush(self) -> None:
         """Write what has gathered."""
         self._last = perf_counter()
         if self._writer is None:
-            self._writer = TraceWriter(self._path)
+            self._writer = TraceWriter(self._new_path())
         for record in self._waiting:
             self._writer.write(record)
         self._waiting.clear()
         self._writer.flush()
-
-    def close(self) -> None:
-        """Write the rest and close; a conversation in which nothing was asked leaves no file."""
-        if self._writer is not None:
-            self.flush()
-            self._writer.close()
-            self._writer = None

@@ -7,6 +7,8 @@ from textual.geometry import Region
 from textual.screen import Screen
 from textual.strip import Strip
 
+from .steady import Steady
+
 
 class RowCompositor(Compositor):
     """Textual's compositor for screens of which little changes many times a second.
@@ -45,7 +47,7 @@ def _hidden(part: Region, front: list[Region]) -> bool:
     return any(region.contains_region(part) for region in front)
 
 
-class RowScreen(Screen[None]):
+class RowScreen(Steady, Screen[None]):
     """A screen that is painted so."""
 
     def __init__(self) -> None:

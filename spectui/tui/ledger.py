@@ -19,7 +19,10 @@ class Ledger:
     """Fed with the records of the chat's lane, in order; those of a measurement go to ``measurement``."""
 
     def __init__(self) -> None:
+        self.answered = False
+        """Whether the latest question has an answer, so that it can be answered again."""
         self.can_measure = False
+        """Whether that answer has tokens."""
         self.measurement = Measurement()
         self._meter = Meter()
         self._turn: Turn | None = None
@@ -47,6 +50,7 @@ class Ledger:
                 self._turn, self._mode = turn, turn.mode
                 self._answer += 1
                 self._shown = []
+                self.answered = self.can_measure = False
             case PrefillText(prefill=prefill):
                 self.can_measure = True
                 self._extend([prefill.token])
@@ -61,7 +65,8 @@ class Ledger:
                 if self._turn is not None and changed.options.sampling != self._turn.options.sampling:
                     self._shown = None
             case EndText(end=end):
-                self.can_measure = self.can_measure and end.reason != "error"
+                self.answered = end.reason != "error"
+                self.can_measure = self.can_measure and self.answered
 
     def _extend(self, tokens: list[int]) -> None:
         if self._shown is not None:

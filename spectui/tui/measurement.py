@@ -6,7 +6,7 @@ from dataclasses import replace
 from ..bench.race_book import RaceBook
 from ..engine.drafters.registry import MODES
 from ..engine.events import Turn
-from ..record.events import EndText, Measured, Record, TurnText
+from ..record.events import EndText, Finished, Record, TurnText
 from ..session import AGAIN, BASELINE
 
 
@@ -48,7 +48,7 @@ class Measurement:
                 self._turn = turn
             case EndText(end=end) if end.reason in ("stopped", "error"):
                 self._failure = f"the measurement failed: {end.message}" if end.message else "measurement stopped"
-            case Measured():
+            case Finished():
                 self.running = False
                 return self._verdict()
         return None

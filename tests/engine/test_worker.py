@@ -1,5 +1,6 @@
 """The decode thread: order of events, stop, switch, failure, quit."""
 
+import itertools
 import threading
 from queue import Empty, Queue
 
@@ -23,7 +24,7 @@ class Bench:
         self.events, self.crashes = Queue(), []
         self.worker = Worker(self.emit, self.crashes.append)
         self.before_emit = before_emit
-        self.seen = []
+        self.seen, self.ids = [], itertools.count(1)
         model = tiny_model()
         self.worker.lanes["chat"] = decoder_of(
             Target(model), related(model), "ar", Options(max_new_tokens=most), context=250
@@ -37,7 +38,7 @@ class Bench:
         self.events.put(event)
 
     def ask(self):
-        self.worker.submit(Call(lambda: self.worker.answer("chat", PROMPT)))
+        self.worker.submit(Call(lambda: self.worker.answer("chat", PROMPT), next(self.ids)))
 
     def until(self, kind, timeout=30):
         while True:
@@ -64,13 +65,22 @@ def test_an_answer_is_a_prefill_steps_and_an_end_in_order(bench):
 
 
 def test_stop_ends_at_the_next_step_and_keeps_the_answer():
-    bench = Bench(before_emit=lambda b, e: b.worker.submit(Stop()) if getattr(e, "index", 0) == 5 else None)
+    bench = Bench(before_emit=lambda b, e: b.worker.submit(Stop(1)) if getattr(e, "index", 0) == 5 else None)
     bench.ask()
     assert bench.until(End).reason == "stopped"
     assert isinstance(bench.seen[-2], Step)
     assert bench.seen[-2].index == 5
     assert len(bench.worker.lanes["chat"].answer.emitted) == 7
     assert bench.worker.close(5)
+
+
+def test_a_stop_ends_the_command_that_it_names_even_before_it_begins_and_no_later_one(bench):
+    bench.worker.submit(Stop(1))
+    bench.ask()
+    bench.ask()
+    assert bench.until(End).reason == "stopped"
+    assert bench.until(End).reason == "length"
+    assert [type(event) for event in bench.seen[:2]] == [End, Prefill]
 
 
 def test_a_switch_takes_effect_at_the_next_step_and_is_told():
@@ -180,7 +190,7 @@ def test_a_call_that_fails_does_not_end_the_thread(bench):
 
 def test_commands_for_a_lane_that_is_not_there_are_ignored(bench):
     bench.worker.submit(SwitchMode("nobody", "draft"))
-    bench.worker.submit(Stop())
+    bench.worker.submit(Stop(0))
     bench.ask()
     assert bench.until(End) == End("length")
     with pytest.raises(Empty):

@@ -248,7 +248,7 @@ async def test_new_during_an_answer_leaves_nothing_of_it():
         await say(pilot, STORY)
         await wait_until(pilot, lambda: len(answer(app)) > 10)
         await pilot.press("ctrl+n")
-        await wait_until(pilot, lambda: not app.session.busy and not app.chat._discarding)
+        await wait_until(pilot, lambda: not app.chat.busy)
         await pilot.pause(0.2)
         assert not app.chat.transcript.document.paragraphs
         assert app.chat.empty

@@ -5,7 +5,7 @@ from dataclasses import replace
 from spectui.engine.events import Changed, End, Prefill, Turn
 from spectui.engine.options import Options
 from spectui.engine.step import Emitted, Step, Times
-from spectui.record.events import ChangedText, EndText, Measured, PrefillText, StepText, TurnText
+from spectui.record.events import ChangedText, EndText, Finished, PrefillText, StepText, TurnText
 from spectui.session import AGAIN, BASELINE, CHAT
 from spectui.tui.ledger import Ledger
 
@@ -30,7 +30,11 @@ def verdict(shown, again, baseline, between=()):
         ledger.feed(record)
     ledger.begin_measurement()
     said = None
-    for record in [*answer(AGAIN, "draft", again), *answer(BASELINE, "ar", baseline, ms=2.0), Measured()]:
+    for record in [
+        *answer(AGAIN, "draft", again),
+        *answer(BASELINE, "ar", baseline, ms=2.0),
+        Finished(1, "measurement"),
+    ]:
         said = ledger.measurement.feed(record) or said
     return said
 

@@ -10,14 +10,16 @@ from textual.containers import Horizontal, Vertical
 from textual.widgets import Footer
 
 from ...engine.drafters.registry import MODES
+from ...engine.events import End
 from ...locations import state_folder
 from ...models.sanitise import sanitise
 from ...record.events import (
     ChangedText,
     EndText,
     Failed,
+    Finished,
+    Kind,
     Loading,
-    Measured,
     Note,
     PrefillText,
     Ready,
@@ -95,8 +97,8 @@ class ChatScreen(RowScreen):
         self._chosen = False
         self._unasked: str | None = None
         """A question that is being painted; asked when it stands, so that decoding does not share its moment."""
-        self._discarding = False
-        """Whether the records of an answer that a new conversation has cut off still come."""
+        self.command: int | None = None
+        """The command of this screen that runs or waits to run; its records are the only ones of lanes that come."""
 
     def compose(self) -> ComposeResult:
         """Header, modes, transcript and steps, tape, numbers, prompt, keys."""
@@ -118,15 +120,25 @@ class ChatScreen(RowScreen):
         self.transcript.view = self.settings.ui.view  # type: ignore[assignment]
         self.set_class(not self.settings.ui.side_pane, "-no-side")
         self.examples.show(self.settings.model.model)
-        self._set_empty(True)
         self._show_mode(self.session.mode)
-        self._show_step(None)
-        self.timeline.clear()
-        self.prompt.focus()
         self._show_header()
-        self._show_numbers()
+        self._begin_empty()
         self.set_interval(TICK / 2, self._tick)
         self.call_after_refresh(self.session.load)
+
+    def _begin_empty(self) -> None:
+        """Show a conversation in which nothing was asked."""
+        self.command = self._unasked = self._news = None
+        self._answering = self._chosen = False
+        self.ledger = Ledger()
+        self.transcript.clear()
+        self.metric_bar.rates.clear()
+        self.timeline.clear()
+        self._set_empty(True)
+        self._show_step(None)
+        self._show_numbers()
+        self.prompt.cursor_blink = True
+        self.prompt.focus()
 
     def _set_empty(self, empty: bool) -> None:
         """Show the examples or the conversation; a class on the screen would style every widget anew."""
@@ -148,17 +160,14 @@ class ChatScreen(RowScreen):
             self._show_numbers()
 
     def apply(self, records: list[Record]) -> None:
-        """Take in a batch of records, in order."""
+        """Take in a batch of records of this screen's own commands, or of none, in order."""
         for record in records:
-            if isinstance(record, Measured) or getattr(record, "lane", CHAT) != CHAT:
-                self._measured(record)
-            else:
+            if getattr(record, "lane", CHAT) == CHAT:
                 self._chat(record)
+            else:
+                self._measured(record)
 
     def _chat(self, record: Record) -> None:
-        if self._discarding and isinstance(record, TurnText | PrefillText | StepText | EndText):
-            self._discarding = not isinstance(record, EndText)
-            return
         self.ledger.feed(record)
         match record:
             case StepText():
@@ -188,7 +197,24 @@ class ChatScreen(RowScreen):
             case Failed(message):
                 self._fail(message)
             case Note(message):
-                self.notify(message, markup=False)
+                self._say(message)
+            case Finished(kind=kind):
+                self._finish(record, kind)
+
+    def _say(self, message: str) -> None:
+        """A line for the person: where an answer should be, if one was asked for, else beside it."""
+        if self.command is not None and not self.ledger.measurement.running:
+            self.transcript.error(message)
+        else:
+            self.notify(message, markup=False)
+
+    def _finish(self, record: Record, kind: Kind) -> None:
+        """The command is over, however it went: nothing stays open."""
+        self.command = None
+        if kind == "measurement":
+            self._measured(record)
+        if self._answering:
+            self._end(EndText(CHAT, End("error")))
 
     def _end(self, record: EndText) -> None:
         if self._answering:
@@ -221,7 +247,7 @@ class ChatScreen(RowScreen):
         verdict = self.ledger.measurement.feed(record)
         if verdict:
             self.notify(verdict, markup=False)
-        if isinstance(record, Measured):
+        if isinstance(record, Finished):
             self._show_numbers()
 
     # -- read-outs
@@ -290,13 +316,22 @@ class ChatScreen(RowScreen):
 
     def _ask(self) -> None:
         if self._unasked is not None:
-            self.session.ask(self._unasked)
-            self._unasked = None
+            question, self._unasked = self._unasked, None
+            if not self._give(self.session.ask(question)):
+                self.transcript.error("not asked: something else runs; stop it, then ask again")
+
+    def _give(self, command: int | None) -> bool:
+        """Take note of a command that was given; whether the session has accepted it."""
+        if command is None:
+            self.notify("something else runs; esc stops it", timeout=3)
+            return False
+        self.command = command
+        return True
 
     @property
     def busy(self) -> bool:
-        """Whether a question is being answered or about to be."""
-        return self._unasked is not None or self.session.busy
+        """Whether a command of this screen runs or is about to."""
+        return self._unasked is not None or self.command is not None
 
     def action_stop(self) -> None:
         """Stop what runs; with nothing to stop, go between prompt and transcript."""
@@ -338,44 +373,35 @@ class ChatScreen(RowScreen):
 
     def action_baseline(self) -> None:
         """Measure the current mode against autoregressive decoding of the same prompt."""
-        if self.busy or not self.ledger.can_measure:
+        if self.busy or not self.ledger.answered:
             self.notify("ask something first, and let the answer end", timeout=3)
-            return
-        self.ledger.begin_measurement()
-        self.session.baseline()
-        self._show_numbers()
+        elif not self.ledger.can_measure:
+            self.notify("the last answer has no tokens, so there is nothing to measure", timeout=3)
+        elif self._give(self.session.baseline()):
+            self.ledger.begin_measurement()
+            self._show_numbers()
 
     def action_race(self) -> None:
         """Let all modes answer the last question side by side."""
         if self.busy or self.ready is None:
             self.notify("still answering; esc stops" if self.ready else "still loading", timeout=3)
         else:
-            self.app.open_race(self.ready)  # type: ignore[attr-defined]
+            self.app.open_race(self.ready, self.ledger.answered)  # type: ignore[attr-defined]
 
     def action_rerun(self) -> None:
         """Answer the last question again in the current mode."""
         if self.busy:
             self.notify("still answering; esc stops", timeout=3)
-        elif self.ledger.can_measure:
+        elif not self.ledger.answered:
+            self.notify("ask something first", timeout=3)
+        elif self._give(self.session.rerun()):
             self.transcript.drop_answer()
             self.ledger.drop()
-            self.session.rerun()
 
     def action_new(self) -> None:
-        """Begin a new conversation."""
-        self.bridge.drain()
-        self._discarding = self._answering
-        self._unasked = None
+        """Begin a new conversation; the old one stays saved."""
         self.session.clear()
-        self.transcript.clear()
-        self.ledger = Ledger()
-        self._answering = False
-        self._set_empty(True)
-        self._show_step(None)
-        self.timeline.clear()
-        self._show_numbers()
-        self.prompt.focus()
-        self.app.new_conversation()  # type: ignore[attr-defined]
+        self._begin_empty()
 
     def action_side(self) -> None:
         """Show or hide the step pane."""

@@ -11,6 +11,7 @@ from textual.widgets import Static
 
 from ...engine.drafters.registry import MODES
 from ..mode_keys import MODE_KEYS
+from ..steady import Steady
 from ..tokens import LOOKS
 from ..widgets.step_pane import look
 
@@ -20,7 +21,7 @@ WHAT = (
 )
 
 
-class HelpScreen(ModalScreen[None]):
+class HelpScreen(Steady, ModalScreen[None]):
     """A page over the chat."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,f1,q", "dismiss", "Close", id="help.close")]

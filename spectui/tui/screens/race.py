@@ -20,7 +20,7 @@ from ...engine.errors import UserError
 from ...engine.race import MOST_LANES
 from ...locations import conversations, state_folder
 from ...models.sanitise import sanitise, sanitise_line
-from ...record.events import Note, Raced, Ready, Record, TurnText
+from ...record.events import Finished, Note, Ready, Record, Started, TurnText
 from ...record.replay import Replay
 from ..bridge import TICK
 from ..compositor import RowScreen
@@ -56,7 +56,12 @@ class RaceScreen(RowScreen):
     prompt = getters.query_one(Prompt)
 
     def __init__(
-        self, session: "Session", modes: Sequence[str], text: str | None = None, ready: Ready | None = None
+        self,
+        session: "Session",
+        modes: Sequence[str],
+        text: str | None = None,
+        ready: Ready | None = None,
+        has_question: bool = False,
     ) -> None:
         super().__init__()
         self.session = session
@@ -65,11 +70,16 @@ class RaceScreen(RowScreen):
         self.shown = RaceBook()
         """What the lanes show: the running round, or a replay of it."""
         self._modes, self._text, self._ready = list(modes), text, ready
+        self._has_question = has_question
+        """Whether the chat has a last question, to be raced if there is no text."""
+        self.command: int | None = None
+        """The race that runs or waits to run; only its records come."""
+        self._unraced = False
+        """Whether a race waits until the screen is painted, so that the two do not share a moment."""
         self._panes: dict[str, LanePane] = {}
         self._records: list[Record] = []
         self._replay: Replay | None = None
         self._speed, self._tick_at = 0.0, 0.0
-        self._racing = False
         self._left_out: dict[str, str] = {}
 
     def compose(self) -> ComposeResult:
@@ -102,30 +112,45 @@ class RaceScreen(RowScreen):
         self._panes = {lane: LanePane(lane) for lane in field.lanes}
         await self.query_one("#lanes").mount(*self._panes.values())
         self._read_out()
-        if self._text is not None or self.session.has_question:
+        if self._text is not None or self._has_question:
             self._start()
 
     # -- racing
 
+    @property
+    def racing(self) -> bool:
+        """Whether a race runs or is about to."""
+        return self._unraced or self.command is not None
+
     def _start(self) -> None:
-        if self.session.busy or not self._panes:
+        if self.racing or not self._panes:
             self.notify("still racing; esc stops" if self._panes else "no model is loaded yet", timeout=3)
             return
-        self._replay, self._records, self._racing = None, [], True
+        self._replay, self._records, self._unraced = None, [], True
         self.shown = RaceBook()
         self.table.display = False
-        self.call_after_refresh(self.session.race, tuple(self._panes), self._text)
+        self.call_after_refresh(self._race)
         self._show_head()
+
+    def _race(self) -> None:
+        if self._unraced:
+            self._unraced = False
+            self.command = self.session.race(tuple(self._panes), self._text)
+            if self.command is None:
+                self.notify("something else runs; stop it, then race", timeout=3)
+                self._finish()
 
     def apply(self, records: Sequence[Record]) -> None:
         """Take in records of the race, in order."""
         for record in records:
             match record:
-                case Raced():
-                    self._racing = False
+                case Finished():
+                    self.command = None
                     self._finish()
                 case Note(message=message):
                     self.notify(message, markup=False)
+                case Started():
+                    pass
                 case _:
                     self._records.append(record)
                     self.book.feed(record)
@@ -176,7 +201,7 @@ class RaceScreen(RowScreen):
 
     def action_replay(self, speed: float) -> None:
         """Play the last race once more, on one clock for all lanes."""
-        if self._racing or not self._records:
+        if self.racing or not self._records:
             self.notify("race first; then it can be replayed", timeout=3)
             return
         self._rewind()
@@ -185,7 +210,7 @@ class RaceScreen(RowScreen):
 
     def action_step(self) -> None:
         """Replay by single steps, in the order in which they happened."""
-        if self._racing or not self._records:
+        if self.racing or not self._records:
             self.notify("race first; then it can be replayed", timeout=3)
             return
         if self._replay is None or self._replay.done:
@@ -215,7 +240,7 @@ class RaceScreen(RowScreen):
             state = "replay over" if self._replay.done else f"replay {pace}"
             state += f", {self._replay.clock:.0f} of {self._replay.length:.0f} ms"
         else:
-            state = "racing" if self._racing else "f3 replays, ctrl+r races again" if self._records else "ask something"
+            state = "racing" if self.racing else "f3 replays, ctrl+r races again" if self._records else "ask something"
         question = next((r.question for r in self._records if isinstance(r, TurnText)), self._text or "")
         count = f", {len(self.book.rounds)} races" if len(self.book.rounds) > 1 else ""
         parts: list[Any] = [
@@ -236,7 +261,7 @@ class RaceScreen(RowScreen):
     def _sent(self, event: Prompt.Sent) -> None:
         if not event.text.strip():
             self.notify("type something first", timeout=2)
-        elif not self.session.busy and self._panes:
+        elif not self.racing and self._panes:
             self.prompt.take(event.text)
             self._text = sanitise(event.text.strip())
             self.book = RaceBook()
@@ -246,14 +271,15 @@ class RaceScreen(RowScreen):
 
     def action_stop(self) -> None:
         """Stop the race, or go back to the chat."""
-        if self._racing:
+        if self.racing:
+            self._race()
             self.session.stop()
-        else:
-            self.app.pop_screen()
+        elif self.is_current:
+            self.dismiss()
 
     def action_again(self) -> None:
         """Race once more; the table shows the median of all rounds."""
-        if self._text is None and not self.session.has_question:
+        if self._text is None and not self._has_question:
             self.notify("ask something first", timeout=2)
         else:
             self._start()

@@ -9,9 +9,10 @@ from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
 from ...models.registry import examples
+from ..steady import Steady
 
 
-class Examples(OptionList):
+class Examples(Steady, OptionList):
     """A list of prompts; enter, a click or the number sends one."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -10,6 +10,7 @@ from textual.message import Message
 from textual.widgets import TextArea
 
 from ...models.sanitise import sanitise
+from ..steady import Steady
 
 MOST_KEPT = 500
 
@@ -47,7 +48,7 @@ class History:
         return self.entries[to] if to < len(self.entries) else ""
 
 
-class Prompt(TextArea):
+class Prompt(Steady, TextArea):
     """The input; what is pasted is sanitised before it is shown."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

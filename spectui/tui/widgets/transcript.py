@@ -12,6 +12,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from ...record.events import EndText, PrefillText, StepText
+from ..steady import Steady
 from ..transcript.document import CLEAN, Document
 from ..transcript.flow import Flow
 from ..transcript.painter import Overlay, Painter, Palette, index_at
@@ -26,7 +27,7 @@ WHEEL_ROWS = 3
 NOTHING = Overlay()
 
 
-class Transcript(Widget, can_focus=True):
+class Transcript(Steady, Widget, can_focus=True):
     """Shows questions and answers, and which step each token came from.
 
     It scrolls by itself and never sets ``virtual_size``, so that growing costs no layout. All text given to it must
