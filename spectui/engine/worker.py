@@ -158,14 +158,26 @@ class Worker:
             if call is None:
                 self._handle(self._commands.get())
                 continue
-            self._running = call.command
-            try:
-                call.function()
-            except Exception as error:
-                self._crashed(error)
-            self._running = 0
+            self._call(call)
+        self._end_waiting()
         for decoder in self.lanes.values():
             decoder.close()
+
+    def _call(self, call: Call) -> None:
+        self._running = call.command
+        try:
+            call.function()
+        except Exception as error:
+            self._crashed(error)
+        self._running = 0
+
+    def _end_waiting(self) -> None:
+        """Give each command that still waits its end: its answer stops before it begins."""
+        while not self._commands.empty():
+            self._handle(self._commands.get())
+        for call in self._later:
+            if call.command:
+                self._call(call)
 
     def _handle(self, command: Command) -> None:
         try:

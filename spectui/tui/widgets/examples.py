@@ -29,9 +29,13 @@ class Examples(Steady, OptionList):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self._prompts: list[str] = []
+        self._model = ""
 
     def show(self, model: str) -> None:
-        """List the prompts of a model."""
+        """List the prompts of a model; a list that is there already is left alone, and with it where a person is."""
+        if model == self._model:
+            return
+        self._model = model
         self.clear_options()
         self._prompts = []
         for family in examples(model):
