@@ -1,4 +1,4 @@
-"""The README's tables of a bench report.
+"""The tables of a bench report, for ``docs/benchmarks.md``.
 
 python -m benchmarks.tables bench.json
 """

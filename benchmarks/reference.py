@@ -1,0 +1,316 @@
+"""The pages of ``docs/reference`` that follow from declarations: commands, settings and keys.
+
+python -m benchmarks.reference            writes them
+python -m benchmarks.reference --check    fails if one of them is stale
+"""
+
+import argparse
+import ast
+import inspect
+import re
+import sys
+import textwrap
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import typer.main
+from textual.binding import Binding
+
+from spectui.cli import app
+from spectui.engine.drafters.registry import MODES
+from spectui.settings import PREFIX, Settings
+from spectui.tui.app import SpectuiApp
+from spectui.tui.screens.chat import ChatScreen
+from spectui.tui.screens.help import HelpScreen
+from spectui.tui.screens.race import RaceScreen
+from spectui.tui.widgets.prompt import Prompt
+from spectui.tui.widgets.transcript import Transcript
+
+FOLDER = Path(__file__).parents[1] / "docs" / "reference"
+MADE = "*This page is made by `python -m benchmarks.reference`. Do not edit it by hand.*"
+SETTERS = ("model", "decoding", "datastore")
+"""Sections of the settings that have flags."""
+PLACES: dict[str, type[Any]] = {
+    "Everywhere": SpectuiApp,
+    "Chat": ChatScreen,
+    "Prompt": Prompt,
+    "Transcript": Transcript,
+    "Race": RaceScreen,
+    "Help": HelpScreen,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One thing that a person may set."""
+
+    section: str
+    name: str
+    kind: str
+    default: object
+    help: str
+
+    @property
+    def key(self) -> str:
+        """Its name in the settings."""
+        return f"{self.section}.{self.name}"
+
+    @property
+    def variable(self) -> str:
+        """Its environment variable."""
+        return f"{PREFIX}{self.section}__{self.name}".upper()
+
+
+@dataclass(frozen=True, slots=True)
+class Flag:
+    """One flag or argument of a command."""
+
+    name: str
+    words: tuple[str, ...]
+    help: str
+    default: object
+    is_argument: bool
+    is_switch: bool
+    required: bool
+    repeats: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A command as a shell knows it."""
+
+    name: str
+    help: str
+    examples: tuple[str, ...]
+    flags: tuple[Flag, ...]
+
+
+def declared_options() -> list[Option]:
+    """Every option, from the place that declares it."""
+    made: list[Option] = []
+    for section in fields(Settings):
+        if section.name == "keys":
+            continue
+        assert callable(section.default_factory)
+        group = section.default_factory()
+        told = attribute_docstrings(type(group))
+        made += [
+            Option(section.name, entry.name, kind_of(entry.type), getattr(group, entry.name), told[entry.name])
+            for entry in fields(group)
+        ]
+    return made
+
+
+def attribute_docstrings(owner: type) -> dict[str, str]:
+    """Attribute of a class -> the text below it."""
+    body = ast.parse(textwrap.dedent(inspect.getsource(owner))).body[0]
+    assert isinstance(body, ast.ClassDef)
+    found: dict[str, str] = {}
+    for attribute, below in zip(body.body, body.body[1:], strict=False):
+        if isinstance(attribute, ast.AnnAssign) and isinstance(attribute.target, ast.Name):
+            text = below.value if isinstance(below, ast.Expr) else None
+            if isinstance(text, ast.Constant):
+                found[attribute.target.id] = str(text.value)
+    return found
+
+
+def kind_of(kind: object) -> str:
+    """A type in a word."""
+    names: dict[object, str] = {bool: "true or false", int: "whole number", float: "number", str: "text"}
+    return names.get(kind, str(kind))
+
+
+def declared_commands() -> list[Command]:
+    """Every command, groups with their own ones, in the order of the help."""
+    root = typer.main.get_command(app)
+    return [Command("", root.help or "", examples(root.epilog), flags_of(root)), *_commands(root, "")]
+
+
+def _commands(group: Any, prefix: str) -> Iterator[Command]:
+    for name, command in group.commands.items():
+        if hasattr(command, "commands"):
+            yield from _commands(command, f"{prefix}{name} ")
+        else:
+            yield Command(f"{prefix}{name}", command.help or "", examples(command.epilog), flags_of(command))
+
+
+def flags_of(command: Any) -> tuple[Flag, ...]:
+    """The flags and arguments of a command."""
+    return tuple(
+        Flag(
+            name=one.name,
+            words=(*one.opts, *one.secondary_opts),
+            help=getattr(one, "help", None) or "",
+            default=one.default,
+            is_argument=not one.opts[0].startswith("-"),
+            is_switch=bool(getattr(one, "is_flag", False)),
+            required=bool(one.required),
+            repeats=bool(getattr(one, "multiple", False)) or one.nargs == -1,
+        )
+        for one in command.params
+        if one.name not in ("help", "version")
+    )
+
+
+def examples(epilog: str | None) -> tuple[str, ...]:
+    """The commands in the last line of a help text."""
+    if not epilog:
+        return ()
+    return tuple(line.strip() for line in re.sub(r"^Examples?:", "", epilog).split(" · "))
+
+
+def commands_page() -> str:
+    """``commands.md``."""
+    options = {option.name: option for option in declared_options() if option.section in SETTERS}
+    commands = declared_commands()
+    common = next(command for command in commands if command.name == "run").flags
+    lines = ["# Commands", "", MADE, "", commands[0].help, "", *_block(commands[0].examples)]
+    lines += ["`spectui COMMAND --help` says the same. Exit codes: 0 is success, 1 is a failure with one line on",
+              "standard error, 2 is wrong usage, 130 means that you stopped it.", ""]  # fmt: skip
+    lines += _table(["command", "what it does"], ([f"[`{c.name}`](#{_anchor(c.name)})", c.help] for c in commands[1:]))
+    for command in commands[1:]:
+        lines += _command(command, options)
+    lines += ["## Common options", "", "These hold for `chat`, `run`, `compare`, `bench`, `calibrate` and `doctor`.",
+              "Each one is also a setting and an environment variable: see [settings](settings.md).", ""]  # fmt: skip
+    rows = ([_words(flag), options[flag.name].default, flag.help] for flag in common if flag.name in options)
+    lines += _table(["option", "default", "what it does"], rows)
+    return _page(lines)
+
+
+def _command(command: Command, options: dict[str, Option]) -> list[str]:
+    mine = [flag for flag in command.flags if flag.name not in options or command.name.startswith("datastore")]
+    takes_common = len(command.flags) - len(mine) > 1
+    arguments = " ".join(_argument(flag) for flag in mine if flag.is_argument)
+    usage = f"spectui {command.name} [OPTIONS] {arguments}".strip()
+    lines = [f"## {command.name}", "", command.help, "", *_block([usage])]
+    if mine:
+        rows = ([_words(flag), "" if flag.is_argument else flag.default, flag.help] for flag in mine)
+        lines += _table(["option", "default", "what it does"], rows)
+    if takes_common:
+        given = {flag.name for flag in command.flags}
+        without = [f"`{_words_of(name)}`" for name in options if name not in given]
+        note = f", without {' and '.join(without)}" if without else ""
+        lines += [f"It takes the [common options](#common-options) too{note}.", ""]
+    return [*lines, *(["Examples:", "", *_block(command.examples)] if command.examples else [])]
+
+
+def _words_of(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
+
+
+def _argument(flag: Flag) -> str:
+    word = flag.name.upper() + ("..." if flag.repeats else "")
+    return word if flag.required else f"[{word}]"
+
+
+def _words(flag: Flag) -> str:
+    if flag.is_argument:
+        return f"`{_argument(flag)}`"
+    return ", ".join(f"`{word}`" for word in flag.words)
+
+
+def settings_page() -> str:
+    """``settings.md``."""
+    options = declared_options()
+    lines = ["# Settings", "", MADE, "",
+             "A setting comes from the settings file, else from an environment variable, else from its default. An",
+             "environment variable wins over the file, and a flag of a command wins over both. `spectui doctor` says where",
+             "your settings file is. The program does not make it: write it yourself.", "",
+             *_block(["[model]", 'model = "demo"', "", "[decoding]", 'mode = "sssd"', "temperature = 0.8", "",
+                      "[keys]", '"chat.race" = "ctrl+o"'], "toml"),
+             "An unknown section or key is an error that names the file and the key. `SPECTUI_HOME` puts settings,",
+             "data and log below one folder.", ""]  # fmt: skip
+    for section in fields(Settings):
+        told = attribute_docstrings(Settings)[section.name]
+        lines += [f"## {section.name}", "", told, ""]
+        if section.name == "keys":
+            lines += ["The names of the bindings stand in [keys](keys.md).", ""]
+            continue
+        rows = (
+            [f"`{one.name}`", one.kind, one.default, f"`{one.variable}`", one.help]
+            for one in options
+            if one.section == section.name
+        )
+        lines += _table(["key", "type", "default", "environment variable", "what it does"], rows)
+    return _page(lines)
+
+
+def keys_page() -> str:
+    """``keys.md``."""
+    lines = ["# Keys", "", MADE, "",
+             "Every key can be changed. Write the name of the binding and the new key below `[keys]` in the settings",
+             "file. Several keys are separated by commas. In the program `f1` shows this list.", ""]  # fmt: skip
+    for place, owner in PLACES.items():
+        bindings = [one for one in owner.BINDINGS if isinstance(one, Binding) and one.id and one.description]
+        rows = ([_keys(one.key), _meaning(one), f"`{one.id}`"] for one in bindings)
+        lines += [f"## {place}", "", *_table(["key", "what it does", "binding"], rows)]
+    return _page(lines)
+
+
+def _meaning(binding: Binding) -> str:
+    name = (binding.id or "").removeprefix("mode.")
+    return f"Mode: {MODES[name].title}" if name in MODES else binding.description
+
+
+def _keys(keys: str) -> str:
+    signs = {"full_stop": ".", "comma": ",", "plus": "+", "minus": "-"}
+    return " ".join(f"`{signs.get(key, key)}`" for key in keys.split(","))
+
+
+def _table(columns: Sequence[str], rows: Iterator[Sequence[object]]) -> list[str]:
+    lines = [f"| {' | '.join(columns)} |", f"|{'---|' * len(columns)}"]
+    return [*lines, *(f"| {' | '.join(_cell(value) for value in row)} |" for row in rows), ""]
+
+
+def _cell(value: object) -> str:
+    if value is None or value == "":
+        return ""
+    if isinstance(value, bool):
+        return f"`{str(value).lower()}`"
+    if isinstance(value, int | float):
+        return f"`{value}`"
+    return str(value).replace("|", "\\|").replace("\n", " ")
+
+
+def _block(lines: Sequence[str], language: str = "text") -> list[str]:
+    return [f"```{language}", *lines, "```", ""] if lines else []
+
+
+def _anchor(name: str) -> str:
+    return name.replace(" ", "-")
+
+
+def _page(lines: Sequence[str]) -> str:
+    return "\n".join(lines).rstrip() + "\n"
+
+
+PAGES = {"commands.md": commands_page, "settings.md": settings_page, "keys.md": keys_page}
+
+
+def stale(folder: Path = FOLDER) -> list[str]:
+    """The names of the pages that say something else than the declarations."""
+    return [
+        name
+        for name, page in PAGES.items()
+        if not (folder / name).is_file() or (folder / name).read_text("utf-8") != page()
+    ]
+
+
+def main() -> None:
+    """Write the pages, or check them."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--check", action="store_true", help="write nothing; fail if a page is stale")
+    if parser.parse_args().check:
+        names = stale()
+        if names:
+            sys.exit(f"stale: {', '.join(names)}; run python -m benchmarks.reference")
+        return
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    for name, page in PAGES.items():
+        (FOLDER / name).write_text(page(), "utf-8")
+
+
+if __name__ == "__main__":
+    main()
