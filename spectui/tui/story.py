@@ -36,7 +36,7 @@ def origin(record: StepText) -> str:
             else:
                 parts.append(("copied", text, place))
         elif node.source.kind == "guess":
-            parts.append(("guessed", text, f" (rank {node.source.rank})"))
+            parts.append(("guessed", text, f" (rank {(node.source.rank or 0) + 1})"))
     return ", then ".join(f"{verb} {quoted(text)}{rest}" for verb, text, rest in parts)
 
 
@@ -63,6 +63,14 @@ def _meanwhile(record: StepText) -> str:
     return f"{wrote} {which} begins with {quoted(record.emitted[-1])}{goes_on}."
 
 
+def _refused(record: StepText) -> str:
+    """The likeliest draft where the walk ended: a rejected child of the last accepted node."""
+    fates = [node.fate for node in record.step.nodes]
+    last = max((index for index, fate in enumerate(fates) if fate == "accepted"), default=-1)
+    children = (text for node, text in zip(record.step.nodes, record.nodes, strict=True) if node.parent == last)
+    return next(children, "")
+
+
 def _verified(record: StepText) -> str:
     step = record.step
     last = quoted(record.emitted[-1]) if record.emitted else "∅"
@@ -75,8 +83,6 @@ def _verified(record: StepText) -> str:
     if kind == "bonus":
         return f"All {words.removesuffix(' stood')} on the path stood; the target added {last} for free."
     if kind == "correction":
-        refused = next(
-            (text for node, text in zip(step.nodes, record.nodes, strict=True) if node.fate == "rejected"), ""
-        )
+        refused = _refused(record)
         return f"{words}; then the draft's {quoted(refused)} was refused and the target chose {last}."
     return f"{words}; the answer ended there."

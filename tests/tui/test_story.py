@@ -19,8 +19,21 @@ GUESS, COPY = Source("guess", rank=4), Source("guess", rank=4, n=2, at=57)
 
 def test_a_guess_and_what_was_copied_behind_it():
     told = record((" model", GUESS, "accepted"), (" of", COPY, "accepted"), (" the", COPY, "accepted"))
-    assert origin(told) == 'guessed " model" (rank 4), then copied " of the" from the text before'
+    assert origin(told) == 'guessed " model" (rank 5), then copied " of the" from the text before'
     assert origin(told) in sentence(told)
+
+
+def test_in_a_tree_the_refused_token_is_the_one_where_the_walk_ended():
+    nodes = (
+        Node(1, -1, GUESS, 0.5, "accepted"),
+        Node(2, -1, GUESS, 0.3, "rejected"),
+        Node(3, 0, COPY, 0.5, "rejected"),
+    )
+    step = Step(
+        "m", 3, 9, 1.0, nodes, 1, (Emitted(1, "accepted"), Emitted(9, "correction")), Times(0, 1, 0, 0, 1), (), 64
+    )
+    told = sentence(StepText("chat", step, (".", " 5", " Emma"), (".", " Tom")))
+    assert 'the draft\'s " Emma" was refused and the target chose " Tom"' in told
 
 
 def test_a_copy_from_the_datastore_is_told_apart():
