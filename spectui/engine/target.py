@@ -1,6 +1,9 @@
 """The target behind one narrow interface: prefill a prompt, verify a tree."""
 
-from collections.abc import Callable, Sequence
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import replace
 from functools import lru_cache
 from inspect import signature
 from typing import Any, NamedTuple
@@ -12,12 +15,16 @@ from torch import Tensor
 from . import attention
 from .cache import CHUNK, AnyCache, KVCache, NativeCache
 from .capability import Capability, capability, layer_types, reach, rope_switch, text_config
+from .check import Check, cache_name, unsupported
 from .graphs import CudaRecorder, Graphs, Recorder
 from .inference import inference
-from .lean import lean_forward
+from .lean import LeanForward, lean_forward
 from .tree import DraftTree, visibility
 
+log = logging.getLogger(__name__)
+
 PREFILL_CHUNK = 512
+NO_TREE = "transformers gives it other logits for a tree of tokens than for the tree's paths"
 
 
 class Output(NamedTuple):
@@ -45,13 +52,46 @@ class Target:
         self.capability: Capability = capability(model)
         self.layers = len(layer_types(self.config))
         self.rope_switch = rope_switch(self.config)
-        accepted = signature(model.forward).parameters
-        self._cache_name = "past_key_values" if "past_key_values" in accepted else "cache_params"
-        self._masks = self._prepare() if self.capability.trees else None
-        self._lean, self._why_not_lean = None, "its cache cannot be cut back"
-        if self._masks is not None:
-            self._lean, self._why_not_lean = lean_forward(model, pack) if lean else (None, "it was not asked for")
-        self._graphs = self._recording(recorder)
+        self._cache_name = cache_name(model)
+        self._last = {"logits_to_keep": 1} if "logits_to_keep" in signature(model.forward).parameters else {}
+        self._masks: attention.Masks | None = None
+        self._lean: LeanForward | None = None
+        self._why_not_lean = "it was not asked for" if self.capability.trees else "its cache cannot be cut back"
+        self._graphs: Graphs | None = None
+        self._settle(self._ways(lean, pack, recorder))
+
+    def _settle(self, ways: Iterator[None]) -> None:
+        """Stay with the first way of running the model that gives what a plain forward with eager attention gives."""
+        if self.capability.trees:
+            self._attend("eager")
+        check = Check(self.model)
+        why: str | None = None
+        for _ in ways:
+            why = check.why_wrong(self)
+            if why is None:
+                return
+            log.info("one way less to run the model: %s", why)
+        assert why is not None
+        raise unsupported(self.model, why)
+
+    def _ways(self, lean: bool, pack: bool, recorder: Recorder | None) -> Iterator[None]:
+        """Make the target run the model in one way after the other, the fastest first."""
+        if not self.capability.trees:
+            yield
+            return
+        self._attend(attention.NAME)
+        if lean:
+            self._lean, self._why_not_lean = lean_forward(self.model, pack)
+        if self._lean is not None:
+            self._graphs = self._recording(recorder)
+            yield
+            self._lean, self._why_not_lean = None, "its logits differ from those of the lean forward"
+            self._graphs = None
+        yield
+        self._attend("eager")
+        yield
+        self.capability = replace(self.capability, why_no_tree=NO_TREE)
+        yield
 
     def _recording(self, recorder: Recorder | None) -> Graphs | None:
         if self._lean is None or self._masks is None or self._masks.reaches:
@@ -60,21 +100,17 @@ class Target:
             recorder = CudaRecorder(self.device)
         return Graphs(self._lean, recorder) if recorder is not None else None
 
-    def _prepare(self) -> attention.Masks:
+    def _attend(self, implementation: str) -> None:
+        """Let the model attend by ours or by transformers' own function, with masks that fit."""
         attention.register()
-        folded = True
-        try:
-            self.model.set_attn_implementation(attention.NAME)
-            if any(getattr(self.config, name, None) for name in ("attn_logit_softcapping", "attn_logit_softcap")):
-                raise NotImplementedError
-        except (NotImplementedError, ValueError):
-            self.model.set_attn_implementation("eager")
-            folded = False
+        with suppress(NotImplementedError, ValueError):  # then it stays with the function that it has
+            self.model.set_attn_implementation(implementation)
         heads = self.config.num_attention_heads
+        folded = self.model.config._attn_implementation == attention.NAME
         group = heads // (getattr(self.config, "num_key_value_heads", None) or heads) if folded else 1
         names = sorted(set(self.capability.layer_types))
         kinds = [attention.LayerKind(name, reach(self.config, name)) for name in names]
-        return attention.Masks(kinds, self.dtype, self.device, group)
+        self._masks = attention.Masks(kinds, self.dtype, self.device, group)
 
     @property
     def is_lean(self) -> bool:
@@ -183,12 +219,12 @@ class Target:
         """The same by transformers' own forward."""
         inputs = torch.tensor([ids], device=self.device)
         if last:
-            kwargs["logits_to_keep"] = 1
+            kwargs.update(self._last)
         if hidden:
-            kwargs["output_hidden_states"] = list(hidden)
+            kwargs["output_hidden_states"] = True  # a list of layers would mean others in other versions
         kwargs[self._cache_name] = cache.adapter
         out = self.model(input_ids=inputs, use_cache=True, **kwargs)
-        return out.logits[0], [out.hidden_states[layer][0] for layer in hidden]
+        return out.logits[0][-1:] if last else out.logits[0], [out.hidden_states[layer][0] for layer in hidden]
 
     def _mask(
         self, cache: KVCache, visible: Tensor | None, positions: list[int], scratch_depths: Sequence[int]

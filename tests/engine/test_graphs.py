@@ -39,7 +39,9 @@ class StrictRecorder(PlainRecorder):
 
 def both(model):
     recorder = StrictRecorder()
-    return Target(model, recorder=recorder), Target(model), recorder
+    made = Target(model, recorder=recorder), Target(model), recorder
+    recorder.recordings = recorder.replays = 0  # the check at load runs recorded passes too
+    return made
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,7 @@ OTHERS = {
         **TINY, rope_parameters={"rope_type": "dynamic", "factor": 2.0, "rope_theta": 10000.0}
     ),
     "qwen2 with mixed layers": Qwen2Config(
-        **TINY, sliding_window=4, layer_types=["sliding_attention", "full_attention"]
+        **TINY, use_sliding_window=True, sliding_window=4, layer_types=["sliding_attention", "full_attention"]
     ),
 }
 

@@ -8,6 +8,7 @@ from transformers import (
     Gemma2Config,
     Gemma3TextConfig,
     GPT2Config,
+    GPTNeoXConfig,
     Lfm2Config,
     Llama4TextConfig,
     LlamaConfig,
@@ -40,6 +41,7 @@ CONFIGS = {
         **TINY, head_dim=8, sliding_window=4, layer_types=["sliding_attention", "full_attention"]
     ),
     "gpt2": GPT2Config(vocab_size=VOCABULARY, n_embd=32, n_layer=2, n_head=4, n_positions=256),
+    "gpt-neox": GPTNeoXConfig(**{name: size for name, size in TINY.items() if name != "num_key_value_heads"}),
 }
 
 
