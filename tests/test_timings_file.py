@@ -96,7 +96,8 @@ class Starts:
 
 
 @pytest.fixture
-def starts(pair, monkeypatch):
+def starts(pair, monkeypatch, home):
+    (home / "cache").unlink()
     return Starts(pair, monkeypatch)
 
 
