@@ -88,9 +88,9 @@ def _graphs(loaded: Loaded) -> str:
 
 def _side_by_side(loaded: Loaded) -> str:
     """How target and draft model share the device when both work at once, as specbranch lets them."""
-    if loaded.resources.sharing is None:
+    share = loaded.resources.share
+    if share is None:
         return "–"
-    share = loaded.resources.sharing.share
     threads = f"{share.target_threads} + {share.draft_threads} threads; " if share.target_threads else ""
     head = "a trained head" if loaded.resources.head else "no trained head (spectui calibrate)"
     return f"{threads}a pass of the target takes {share.slowdown:.2f} of its time alone; {head}"

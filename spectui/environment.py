@@ -9,7 +9,9 @@ from typing import Any
 import torch
 
 from .engine.options import Options
-from .loaded import MEASURED_CONTEXT, Loaded
+from .engine.timings import MEASURED_CONTEXT
+from .loaded import Loaded
+from .machine import processor
 
 
 def environment(loaded: Loaded, options: Options) -> dict[str, Any]:
@@ -21,7 +23,7 @@ def environment(loaded: Loaded, options: Options) -> dict[str, Any]:
         "model": loaded.ready.model,
         "draft": loaded.ready.draft,
         "device": str(device),
-        "processor": torch.cuda.get_device_name(device) if device.type == "cuda" else cpu_name(),
+        "processor": processor(device),
         "cores": os.cpu_count(),
         "threads": torch.get_num_threads(),
         "dtype": loaded.ready.dtype,
@@ -45,15 +47,3 @@ def environment(loaded: Loaded, options: Options) -> dict[str, Any]:
         "verification_ms": {str(rows): ms for rows, ms in loaded.cost.points.items()},
         "verification_context": MEASURED_CONTEXT,
     }
-
-
-def cpu_name() -> str:
-    """What the processor calls itself."""
-    try:
-        with open("/proc/cpuinfo", encoding="utf-8") as file:
-            for line in file:
-                if line.startswith("model name"):
-                    return line.partition(":")[2].strip()
-    except OSError:
-        pass
-    return platform.processor() or platform.machine()

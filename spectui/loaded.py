@@ -12,19 +12,18 @@ import torch
 
 from .engine.answer import Limits
 from .engine.clock import Clock
-from .engine.cost import CostModel, measure
+from .engine.cost import CostModel
 from .engine.decoder import Decoder
 from .engine.drafters.drafter import Resources
 from .engine.drafters.registry import MODES, Mode
 from .engine.lean import can_pack
 from .engine.options import Options
-from .engine.rehearsal import Rehearsal
 from .engine.retrieval.live import LiveStore
 from .engine.retrieval.snapshot import Reader
-from .engine.sharing import Sharing
 from .engine.target import Target
 from .engine.threads import settle_threads
-from .locations import heads
+from .engine.timings import Timings, hold, measure_all, rehearse
+from .locations import heads, timings_folder
 from .models.choice import StoreChoice
 from .models.heads import find_head
 from .models.loading import Pair
@@ -33,9 +32,8 @@ from .models.stops import stop_cut
 from .models.template import prompt_ids
 from .record.events import Ready
 from .store import open_store
+from .timings_file import keep_timings, key_of, read_timings
 
-MEASURED_CONTEXT = 128
-"""Tokens in the cache while the cost of verification is measured."""
 Progress = Callable[[str, float | None], None]
 
 
@@ -94,7 +92,7 @@ class Loaded:
 
 
 def prepare(pair: Pair, progress: Progress, begun: float, choice: StoreChoice | None = None) -> Loaded:
-    """Wrap a pair for the engine and measure what verification costs; ``begun`` is when loading began.
+    """Wrap a pair for the engine, with the times that the policies need; ``begun`` is when loading began.
 
     A datastore that cannot be used is left out, with a note that says why.
     """
@@ -108,16 +106,15 @@ def prepare(pair: Pair, progress: Progress, begun: float, choice: StoreChoice | 
     resources = Resources(
         vocabulary=pair.vocabulary,
         draft=usable,
-        sharing=Sharing(target, usable) if usable is not None and target.capability.trees else None,
         head=head,
         never=pair.reserved,
         ends=pair.eos,
     )
-    progress("measuring what verification costs", None)
-    cost = measure_cost(target, pair.vocabulary) if target.capability.trees else CostModel()
     unavailable = {
         mode.name: why for mode in MODES.values() if (why := _why_not(mode, target, resources, why_no_draft))
     }
+    modes = tuple(name for name in MODES if name not in unavailable)
+    timings = _timings(target, resources, limits, modes, progress)
     store, store_note = open_store(pair.tokenizer, pair.vocabulary, pair.name, choice)
     ready = Ready(
         model=sanitise_line(pair.name),
@@ -126,13 +123,28 @@ def prepare(pair: Pair, progress: Progress, begun: float, choice: StoreChoice | 
         dtype=str(pair.dtype).removeprefix("torch."),
         seconds=perf_counter() - begun,
         context=limits.context,
-        modes=tuple(name for name in MODES if name not in unavailable),
+        modes=modes,
         unavailable=unavailable,
         notes=tuple(map(sanitise_line, (*pair.notes, *store_note, *head_note))),
         versions={name: version(name) for name in ("spectui", "torch", "transformers")},
     )
     _leave_out_of_collections()
-    return Loaded(pair, target, resources, limits, cost, ready, store)
+    return Loaded(pair, target, timings.given_to(resources), limits, CostModel(timings.verify_ms), ready, store)
+
+
+def _timings(target: Target, resources: Resources, limits: Limits, modes: Sequence[str], progress: Progress) -> Timings:
+    """The times of an earlier start if they are still true, else those of now; the code is warm in either case."""
+    folder, key = timings_folder(), key_of(target, resources.draft)
+    known = read_timings(folder, key)
+    if known is not None:
+        progress("checking the times of an earlier start", None)
+        if hold(known, target, resources):
+            rehearse(target, known.given_to(resources), limits, CostModel(known.verify_ms), modes, steps=1)
+            return known
+    progress("measuring what drafting and verification take", None)
+    made = measure_all(target, resources, limits, modes)
+    keep_timings(folder, key, made)
+    return made
 
 
 def _layouts(pair: Pair) -> list[Target]:
@@ -177,11 +189,6 @@ def room_to_pack(models: Sequence[Any]) -> bool:
     parameters = [parameter for model in models if model is not None for parameter in model.parameters()]
     free = free_memory(torch.device("cpu"))
     return free is None or 3 * sum(parameter.nbytes for parameter in parameters) < free
-
-
-def measure_cost(target: Target, vocabulary: int, context: int = MEASURED_CONTEXT, seconds: float = 1.0) -> CostModel:
-    """T(m) of a target behind ``context`` cached tokens."""
-    return measure(Rehearsal(target, vocabulary, context), seconds)
 
 
 def _why_not(mode: Mode, target: Target, resources: Resources, why_no_draft: str | None) -> str | None:

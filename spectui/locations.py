@@ -44,6 +44,11 @@ def heads() -> Path:
     return (_below_home("data") or _DIRS.user_data_path) / "heads"
 
 
+def timings_folder() -> Path:
+    """Times that were measured at earlier starts."""
+    return (_below_home("cache") or _DIRS.user_cache_path) / "timings"
+
+
 def state_folder() -> Path:
     """The log, and the history of prompts."""
     return _below_home("state") or _DIRS.user_state_path

@@ -13,9 +13,20 @@ for _name in [name for name in os.environ if name.startswith("SPECTUI_")]:
     del os.environ[_name]
 
 
+@pytest.fixture(autouse=True, scope="session")
+def common_home(tmp_path_factory):
+    """The home of what several tests share; measured times are kept there for all of them."""
+    folder = tmp_path_factory.mktemp("common")
+    (folder / "cache").mkdir()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SPECTUI_HOME", str(folder))
+        yield folder
+
+
 @pytest.fixture(autouse=True)
-def home(tmp_path_factory, monkeypatch):
+def home(tmp_path_factory, monkeypatch, common_home):
     """Every test has a home of its own."""
     folder = tmp_path_factory.mktemp("home")
+    (folder / "cache").symlink_to(common_home / "cache")
     monkeypatch.setenv("SPECTUI_HOME", str(folder))
     return folder

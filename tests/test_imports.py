@@ -17,6 +17,8 @@ LEVELS = {
     "record": 2,
     "metrics": 3,
     "locations": 2,
+    "machine": 2,
+    "timings_file": 3,
     "settings": 3,
     "flags": 4,
     "corpus": 2,

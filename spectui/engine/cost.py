@@ -1,9 +1,10 @@
 """The cost model: what verification takes on this device, and how many drafted tokens are therefore worth it."""
 
 from bisect import bisect_left
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import accumulate
-from statistics import median
+from statistics import median, median_low
 from time import perf_counter
 
 SIZES = (1, 2, 4, 8, 16, 32, 64)
@@ -12,8 +13,30 @@ RATE, DRIFT_RATE = 0.1, 0.02
 """How fast what is observed replaces what was measured: for one size, and for all of them together."""
 SETTLING = 3
 """Passes over one token behind a large one until they take as long as in an answer."""
+SLOWEST = 2.0
+"""A pass counts for at most so many times what one of its size is expected to take."""
+LATEST, BELIEVED = 9, 3
+"""Times of which the usual one is the median, and for how many of them what was measured at load stands."""
 NODE_MS = 0.05
 """What a node costs besides its verification: to find, record and show it."""
+
+
+class Usual:
+    """How long something usually takes: the median of the last times.
+
+    It begins with what was measured at load, if anything was; a few outliers (cold code, another program, the garbage
+    collector) count for nothing, and a wrong beginning is soon forgotten.
+    """
+
+    def __init__(self, ms: float = 0.0) -> None:
+        self.ms = ms
+        """Milliseconds; 0 if unknown."""
+        self._times = deque([ms] * BELIEVED if ms else (), LATEST)
+
+    def note(self, ms: float) -> None:
+        """Take in how long it took this time."""
+        self._times.append(ms)
+        self.ms = median_low(self._times)
 
 
 class CostModel:
@@ -56,13 +79,14 @@ class CostModel:
         return ms * self.verify_ms(1) / expected if expected > 0.0 else 0.0
 
     def note(self, rows: int, ms: float) -> None:
-        """Take in a pass that really happened."""
+        """Take in a pass that really happened; of one that took very long only so much that it hardly counts."""
         if not self.points:
             return
         low, high, share = self._places[min(rows, MOST_ROWS)]
-        ratio = min(4.0, max(0.25, ms / (self._base[low] + share * (self._base[high] - self._base[low]))))
-        self._drift += DRIFT_RATE * (ratio - self._drift)
         near = high if share > 0.5 else low
+        ratio = ms / (self._base[low] + share * (self._base[high] - self._base[low]))
+        ratio = min(ratio, SLOWEST * self._drift * self._shape[near])
+        self._drift += DRIFT_RATE * (ratio - self._drift)
         self._shape[near] += RATE * (ratio / self._drift - self._shape[near])
         self._stale = True
 

@@ -10,7 +10,7 @@ from .answer import Answer, Limits, cut
 from .calibration import Calibration
 from .choice import Chooser
 from .clock import Clock, RealClock, Stopwatch
-from .cost import CostModel
+from .cost import CostModel, Usual
 from .drafters.drafter import Context, Drafter, Resources
 from .drafters.registry import MODES
 from .errors import UserError
@@ -67,7 +67,8 @@ class Decoder:
     def add_drafter(self, name: str, drafter: Drafter) -> None:
         """Make a drafter known under a name of its own, besides those of the registry."""
         self._drafters[name] = drafter
-        self._plans[name] = Plan(self.cost, drafter.drafts, Calibration(drafter.copies))
+        usual = Usual(self._resources.drafting_ms.get(name, 0.0))
+        self._plans[name] = Plan(self.cost, drafter.drafts, Calibration(drafter.copies), draft_ms=usual)
 
     def set_mode(self, mode: str) -> None:
         """Draft with another method from the next step on; KeyError if there is no such mode."""

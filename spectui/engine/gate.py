@@ -5,15 +5,13 @@ class Gate:
     """Whether drafting is worth its own time; when it is not, it is tried again every 32 steps, backing off to 256."""
 
     IGNORED, WARM_UP, PROBE, FIRST_PAUSE, LAST_PAUSE = 2, 10, 5, 32, 256
-    UNUSED_TO = 8
-    """Steps that count for nothing when the mode has never been used: its code runs for the first time."""
     CHEAP_IGNORED, CHEAP_PROBE, CHEAP_FIRST_PAUSE, CHEAP_LAST_PAUSE = 1, 2, 8, 32
 
     def __init__(self) -> None:
         self.cheap = False
         """Whether trying costs so little that it may happen more often: an answer is short."""
         self._tokens = self._ms = self._steps = self._plain_ms = 0.0
-        self._ignore = self.UNUSED_TO
+        self._ignore = self.IGNORED
         self._due = self.WARM_UP
         self._closed_for = 0
         self._pause = self.FIRST_PAUSE
@@ -48,8 +46,9 @@ class Gate:
         if self._ignore:
             self._ignore -= 1
             return
-        if self._steps:
-            ms = min(ms, 4.0 * self._ms / self._steps)
+        usual = max(plain_ms, self._ms / self._steps if self._steps else 0.0)
+        if usual > 0.0:
+            ms = min(ms, 4.0 * usual)
         self._tokens = 0.9 * self._tokens + tokens
         self._ms = 0.9 * self._ms + ms
         self._steps = 0.9 * self._steps + 1.0

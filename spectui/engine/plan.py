@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from .calibration import Calibration
-from .cost import CostModel
+from .cost import CostModel, Usual
 from .drafters.drafter import Drafter, Needs
 from .gate import Gate
 from .options import Speculation
@@ -28,11 +28,11 @@ class Plan:
     """Whether the mode ever drafts."""
     calibration: Calibration = field(default_factory=Calibration)
     gate: Gate = field(default_factory=Gate)
+    draft_ms: Usual = field(default_factory=Usual)
+    """What drafting takes."""
     _pass_ms: float = 0.0
     """What a pass over one token took when the text began."""
-    _draft_ms: float = 0.0
-    """What drafting takes lately."""
-    _vain_ms: float = 0.0
+    _vain_ms: Usual = field(default_factory=Usual)
     """The same where nothing came of it."""
     _last: int | None = None
     _proposed: DraftTree = field(default_factory=DraftTree)
@@ -94,8 +94,8 @@ class Plan:
         if not self.drafts or self._cost_nothing(step):
             return
         if len(self._proposed):
-            self._draft_ms += 0.1 * (step.ms.draft - self._draft_ms)
-            self.gate.cheap = self._draft_ms < CHEAP * self._pass_ms
+            self.draft_ms.note(step.ms.draft)
+            self.gate.cheap = self.draft_ms.ms < CHEAP * self._pass_ms
             self.calibration.learn(self._proposed, [emitted.token for emitted in step.emitted])
             self._proposed = DraftTree()
         alone = self.cost.plain_ms(len(step.nodes) + 1, step.ms.verify / (slowdown or 1.0))
@@ -109,5 +109,5 @@ class Plan:
         """
         if len(self._proposed) or not step.limit:
             return False
-        self._vain_ms += 0.1 * (step.ms.draft - self._vain_ms)
-        return self._vain_ms < NEGLIGIBLE * self._pass_ms
+        self._vain_ms.note(step.ms.draft)
+        return self._vain_ms.ms < NEGLIGIBLE * self._pass_ms

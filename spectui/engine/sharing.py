@@ -1,7 +1,6 @@
 """How target and draft model best share a device, found out by trying."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from statistics import median
 from time import perf_counter
 from typing import TypeVar
@@ -19,22 +18,6 @@ ROWS, DRAFTED, CONTEXT = 5, 3, 64
 T = TypeVar("T")
 
 
-@dataclass(slots=True)
-class Sharing:
-    """The two models of a pair, and how they share the device; measured once, when it is first needed."""
-
-    target: Target
-    draft: Target
-    _share: Share | None = None
-
-    @property
-    def share(self) -> Share:
-        """The best division; the first call takes some tenths of a second."""
-        if self._share is None:
-            self._share = measure(self.target, self.draft)
-        return self._share
-
-
 def splits(threads: int) -> list[tuple[int, int]]:
     """Divisions of a CPU's threads between target and draft that are worth a try."""
     drafts = sorted({1, threads // 4, threads // 2} - {0})
@@ -42,7 +25,7 @@ def splits(threads: int) -> list[tuple[int, int]]:
 
 
 @inference
-def measure(target: Target, draft: Target, seconds: float = 0.5, rounds: int = 15) -> Share:
+def measure_share(target: Target, draft: Target, seconds: float = 0.5, rounds: int = 15) -> Share:
     """Try every division for its part of ``seconds``, and keep the fastest by medians.
 
     One division after the other, each with a thread of its own: as long as a thread lives that has worked with several

@@ -21,7 +21,7 @@ from spectui.engine.drafters.ranking import Candidate
 from spectui.engine.drafters.specbranch import SpecBranch
 from spectui.engine.options import Options, Sampling, Speculation
 from spectui.engine.plan import CLOSED
-from spectui.engine.sharing import Sharing, measure, splits
+from spectui.engine.sharing import measure_share, splits
 from spectui.engine.target import Target
 from spectui.metrics import Meter, total
 
@@ -336,7 +336,7 @@ def test_a_device_is_divided_by_what_was_tried(target, draft):
     assert splits(2) == [(1, 1), (2, 2)]
     assert splits(16) == [(15, 1), (12, 4), (8, 8), (16, 16)]
     before = torch.get_num_threads()
-    share = measure(target, draft, seconds=0.05, rounds=2)
+    share = measure_share(target, draft, seconds=0.05, rounds=2)
     assert (share.target_threads, share.draft_threads) in splits(before)
     assert share.slowdown >= 1.0
     assert share.draft_ms > 0.0
@@ -345,8 +345,8 @@ def test_a_device_is_divided_by_what_was_tried(target, draft):
 
 @pytest.mark.parametrize(("draft_ms", "length"), [(1.0, 6), (0.5, 13), (4.0, 1)])
 def test_the_first_branch_is_as_long_as_the_measured_times_allow(target, draft, draft_ms, length):
-    sharing = Sharing(target, draft, Share(slowdown=1.75, draft_ms=draft_ms))
-    drafter = SpecBranch(Resources(VOCABULARY, draft, sharing=sharing))
+    share = Share(slowdown=1.75, draft_ms=draft_ms)
+    drafter = SpecBranch(Resources(VOCABULARY, draft, share=share))
     drafter.begin(PROMPT)
     context = SimpleNamespace(speculation=Speculation(), cost=CostModel({1: 2.0, 5: 4.0, 64: 40.0}))
     assert drafter._length(context) == length

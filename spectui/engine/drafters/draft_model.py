@@ -6,7 +6,7 @@ from time import perf_counter
 from torch import Tensor
 
 from ..calibration import Calibration
-from ..cost import CostModel
+from ..cost import CostModel, Usual
 from ..noise import gumbel, key
 from ..step import Source, Step
 from ..target import Output, Target
@@ -16,8 +16,6 @@ from .drafter import Context, Drafter, Resources
 from .ranking import Ranking
 
 MOST = 16
-FORGET = 0.99
-"""What is kept of the time of a pass from step to step: chains of one token need no pass and would never mend it."""
 CHAIN = Source("draft", rank=0)
 _DRAW = 3
 
@@ -59,7 +57,7 @@ class DraftModel(Drafter):
         self._cache = DraftCache(self._target)
         self._ranking = Ranking(resources, self._target.device)
         self._scheduled = 5
-        self._token_ms = 0.0
+        self._pass = Usual(resources.draft_ms)
 
     def begin(self, tokens: Sequence[int]) -> None:
         """Nothing is known about the cached rows any more; they are compared at the next proposal."""
@@ -73,7 +71,7 @@ class DraftModel(Drafter):
 
     def propose(self, context: Context, limit: int) -> DraftTree:
         """Catch up with the sequence, then draft as the options say."""
-        logits = self._cache.catch_up(context.tokens)
+        logits = self._catch_up(context.tokens)
         wanted = context.speculation
         if not context.rule_is_coupled and not context.chooser.greedy:
             return self._draw(context, logits, limit)
@@ -91,7 +89,6 @@ class DraftModel(Drafter):
     def _chain(self, context: Context, logits: Tensor, limit: int) -> DraftTree:
         tree = DraftTree()
         limit = min(limit, context.remaining)
-        self._token_ms *= FORGET
         adaptive = context.speculation.draft_tokens == "auto" and bool(context.cost)
         outlook = Outlook(context.calibration)
         while len(tree) < limit:
@@ -137,8 +134,8 @@ class DraftModel(Drafter):
     def _enough(self, cost: CostModel, outlook: "Outlook") -> bool:
         """Whether one more token would cost more than it is expected to bring."""
         count = outlook.depth
-        now = cost.verify_ms(count + 1) + count * self._token_ms
-        later = cost.verify_ms(count + 2) + (count + 1) * self._token_ms
+        now = cost.verify_ms(count + 1) + count * self._pass.ms
+        later = cost.verify_ms(count + 2) + (count + 1) * self._pass.ms
         return (outlook.gain + outlook.more) * now < outlook.gain * later
 
     # -- classic: independent draws, in a shape fixed beforehand
@@ -184,12 +181,23 @@ class DraftModel(Drafter):
             return None
         return [[*context.tokens, *tree.path_tokens(node)] for node in nodes]
 
+    def _catch_up(self, tokens: Sequence[int]) -> Tensor:
+        """Read what has come since the last proposal; logits after it, [1, vocabulary].
+
+        Behind a pass of the target, and over more than one token, it takes longer than a pass of a chain: it can only
+        show that those take less than is thought. Chains of one token need none and would never show it.
+        """
+        start = perf_counter()
+        logits = self._cache.catch_up(tokens)
+        spent = (perf_counter() - start) * 1e3
+        if spent < self._pass.ms:
+            self._pass.note(spent)
+        return logits
+
     def _feed(self, tree: DraftTree, nodes: list[int]) -> Tensor:
         """One pass of the draft over some nodes of the tree; logits [nodes, vocabulary]."""
         start = perf_counter()
         out: Output = self._cache.feed(tree, nodes)
-        spent = (perf_counter() - start) * 1e3
-        if not self._token_ms:
-            self._token_ms = spent
-        self._token_ms += 0.1 * (min(spent, 2.0 * self._token_ms) - self._token_ms)
+        if len(nodes) == 1:
+            self._pass.note((perf_counter() - start) * 1e3)
         return out.logits

@@ -1,7 +1,7 @@
 """What a decoding method is: a drafter that proposes trees and learns from steps."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -15,8 +15,8 @@ from ..tree import DraftTree
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from ..beside import Share
     from ..retrieval.snapshot import Reader
-    from ..sharing import Sharing
     from ..target import Target
     from .hrad import Head
 
@@ -45,7 +45,11 @@ class Resources:
     """Ids that end an answer: nothing is worth drafting below them."""
     datastore: "Reader | None" = None
     """Texts to look up in, if there are any."""
-    sharing: "Sharing | None" = None
+    draft_ms: float = 0.0
+    """Milliseconds of a pass of the draft model over one token; 0 if unmeasured."""
+    drafting_ms: Mapping[str, float] = field(default_factory=dict)
+    """Mode -> milliseconds that it usually drafts in a step, as far as that was measured."""
+    share: "Share | None" = None
     """How target and draft model work side by side; None lets both use what they find."""
     head: "Head | None" = None
     """What foresees how much of the draft model's segment will stand, if it was trained for this pair."""

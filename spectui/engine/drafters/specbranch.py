@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from threading import Event
 
 from ..beside import Beside, Share, Work
+from ..cost import Usual
 from ..step import Branches, Source, Step
 from ..tree import DraftTree
 from .branch_growth import Choices, Growth
@@ -16,8 +17,6 @@ GAMMA = 4
 MOST = 16
 SURE = 0.7
 """The head is not asked about a segment in which the draft model is everywhere at least so sure (measured)."""
-RATE = 0.1
-"""How fast a new pass replaces what is known of their time."""
 FIRST = "the target takes this step alone; the draft model prepares branches meanwhile"
 
 
@@ -70,8 +69,8 @@ class SpecBranch(Drafter):
         """What the surviving branch says after the pending token."""
         self._context: Context | None = None
         self._job: Growing | None = None
-        self._share = Share()
-        self._pass_ms = 0.0
+        self._share = resources.share or Share()
+        self._pass = Usual(self._share.draft_ms)
         self._put_off = False
         """Whether the last step had no segment."""
 
@@ -81,12 +80,9 @@ class SpecBranch(Drafter):
         return Needs(hidden=self.resources.head.layers) if self.resources.head else Needs()
 
     def begin(self, tokens: Sequence[int]) -> None:
-        """The sequence may have changed anywhere; how the device is shared is found out now, not within a step."""
+        """The sequence may have changed anywhere."""
         self.segment = []
         self._cache.doubt()
-        if self.resources.sharing is not None:
-            self._share = self.resources.sharing.share
-            self._pass_ms = self._pass_ms or self._share.draft_ms
 
     def leave(self) -> None:
         """End the thread."""
@@ -147,10 +143,10 @@ class SpecBranch(Drafter):
         wanted = context.speculation.draft_tokens
         if not isinstance(wanted, str):
             return wanted
-        if not self._pass_ms or not context.cost:
+        if not self._pass.ms or not context.cost:
             return GAMMA
         verify_ms = context.cost.verify_ms(GAMMA + 1) * self._share.slowdown
-        return min(MOST, max(1, int(verify_ms / self._pass_ms) - 1))
+        return min(MOST, max(1, int(verify_ms / self._pass.ms) - 1))
 
     def observe(self, step: Step, mine: bool) -> None:
         """Follow the branch that the target has chosen; without one everything that was drafted is dropped."""
@@ -160,6 +156,6 @@ class SpecBranch(Drafter):
             self._cache.doubt()
             return
         for ms in job.growth.pass_ms[1:]:
-            self._pass_ms += (RATE if self._pass_ms else 1.0) * (min(ms, 4.0 * self._pass_ms or ms) - self._pass_ms)
+            self._pass.note(ms)
         if step.branches is not None and step.branches.won is not None:
             self.segment = job.growth.branches[step.branches.won].chain
