@@ -20,7 +20,8 @@ from .engine.lean import can_pack
 from .engine.options import Options
 from .engine.rehearsal import Rehearsal
 from .engine.retrieval.live import LiveStore
-from .engine.retrieval.snapshot import Reader
+from .engine.retrieval.snapshot import Reader, frozen
+from .engine.retrieval.suffix_index import SuffixIndex
 from .engine.sharing import Sharing
 from .engine.target import Target
 from .engine.threads import settle_threads
@@ -51,15 +52,28 @@ class Loaded:
     ready: Ready
     store: LiveStore | None = None
     """The datastore, if one is used."""
+    compares: bool = False
+    """Whether comparisons look up in the datastore."""
+
+    @property
+    def compared(self) -> Sequence[SuffixIndex]:
+        """What a comparison may look up in: nothing, unless somebody asked for the datastore.
+
+        It has learnt from earlier answers, so that a comparison would measure what was said before.
+        """
+        return self.store.indexes if self.store is not None and self.compares else ()
+
+    def remembers(self, mode: str) -> int:
+        """Tokens that a mode may look up in the datastore while it is compared with others."""
+        return sum(map(len, self.compared)) if MODES[mode].looks_up else 0
 
     def decoder(self, mode: str, options: Options, clock: Clock | None = None, reader: Reader | None = None) -> Decoder:
         """A decoder with a cache of its own, on a real clock unless another is given.
 
-        Without a ``reader`` it looks up in the datastore as it is now, less the answers to its own prompt, as
-        comparisons must.
+        Without a ``reader`` it looks up in ``compared`` as it is now, less the answers to its own prompt.
         """
-        if reader is None and self.store is not None:
-            reader = self.store.frozen()
+        if reader is None and (indexes := self.compared):
+            reader = frozen(indexes)
         resources = replace(self.resources, datastore=reader)
         made = Decoder(self.target, resources, self.limits, CostModel(self.cost.points), clock)
         made.set_options(options)
@@ -132,7 +146,7 @@ def prepare(pair: Pair, progress: Progress, begun: float, choice: StoreChoice | 
         versions={name: version(name) for name in ("spectui", "torch", "transformers")},
     )
     _leave_out_of_collections()
-    return Loaded(pair, target, resources, limits, cost, ready, store)
+    return Loaded(pair, target, resources, limits, cost, ready, store, choice is not None and choice.compares)
 
 
 def _layouts(pair: Pair) -> list[Target]:

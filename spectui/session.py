@@ -11,6 +11,7 @@ from .engine.errors import UserError
 from .engine.events import End, Event, Turn
 from .engine.options import Options
 from .engine.worker import Call, Change, Quit, Stop, SwitchMode, Worker, describe, is_out_of_memory
+from .metrics import Rounds
 from .models.choice import ModelChoice, StoreChoice
 from .models.sanitise import sanitise
 from .record.events import EndText, Failed, Loading, Measured, Note, Raced, Record
@@ -64,6 +65,7 @@ class Session:
         self._messages: list[dict[str, str]] = []
         self._asked: Asked | None = None
         self._reader: Reader | None = None
+        self._rounds = Rounds()
         self._running = False
         self.environment: dict[str, Any] = {}
         """Where this session runs, for reports; empty until the models are loaded."""
@@ -106,16 +108,18 @@ class Session:
     def baseline(self) -> None:
         """Answer the last question in the current mode and autoregressively, same ids, settings and length, in turns.
 
+        Again and again while that is too short to be measured.
         Both have a lane of their own and nothing of it enters the conversation. Ends with Measured.
         """
         self._run(self._measure)
 
-    def race(self, modes: Sequence[str], text: str | None = None) -> None:
+    def race(self, modes: Sequence[str], text: str | None = None, repeat: bool = False) -> None:
         """Let several modes answer ``text``, or the last question, side by side, each in a lane named like it.
 
+        With ``repeat`` again and again while that is too short to be measured.
         Nothing of it enters the conversation. Ends with a Compared record for each lane that has to agree, and Raced.
         """
-        self._run(lambda: self._race(modes, text))
+        self._run(lambda: self._race(modes, text, repeat))
 
     def stop(self) -> None:
         """End what runs at the next step; its text is kept."""
@@ -245,13 +249,13 @@ class Session:
             lanes = {AGAIN: self.mode, BASELINE: REFERENCE}
             self._side_by_side(lanes, options, lambda: asked.prompt, asked.question, Measured())
 
-    def _race(self, modes: Sequence[str], text: str | None) -> None:
+    def _race(self, modes: Sequence[str], text: str | None, repeat: bool) -> None:
         asked = self._asked
         lanes = {mode: mode for mode in modes}
         if text is not None:
-            self._side_by_side(lanes, self._options, lambda: self._prompt(text), text, Raced())
+            self._side_by_side(lanes, self._options, lambda: self._prompt(text), text, Raced(), repeat)
         elif asked is not None:
-            self._side_by_side(lanes, self._options, lambda: asked.prompt, asked.question, Raced())
+            self._side_by_side(lanes, self._options, lambda: asked.prompt, asked.question, Raced(), repeat)
 
     def _side_by_side(
         self,
@@ -260,6 +264,7 @@ class Session:
         prompt: Callable[[], tuple[int, ...]],
         question: str,
         over: Record,
+        repeat: bool = True,
     ) -> None:
         if self._loaded is None:
             return
@@ -267,7 +272,14 @@ class Session:
 
         try:
             with self._loaded.undisturbed():
-                race(self._loaded, self._worker, self._transcribers, self._sink, lanes, options, prompt(), question)
+                ids, self._rounds = prompt(), Rounds()
+                again = True
+                while again:
+                    self._rounds.begin()
+                    ended = race(
+                        self._loaded, self._worker, self._transcribers, self._sink, lanes, options, ids, question
+                    )
+                    again = repeat and ended and self._rounds.due
         except UserError as error:
             self._sink(Note(sanitise(str(error))))
         self._running = False
@@ -275,6 +287,8 @@ class Session:
 
     def _emit(self, lane: str, event: Event) -> None:
         record = self._transcribers[lane](event)
+        if lane != CHAT:
+            self._rounds.count(lane, event)
         if lane == CHAT and isinstance(event, End):
             self._running = False
         self._sink(record)
