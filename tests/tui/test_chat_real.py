@@ -312,6 +312,9 @@ async def test_views_help_and_a_chosen_step():
         await pilot.press("f1")
         await pilot.pause(0.1)
         assert "drafted and accepted" in screen_text(app)
+        said = str(app.screen.query_one("#help Static").render())
+        assert "?: doubtful" in said
+        assert "unless --with-datastore was given" in said
         await pilot.press("escape")
 
 
@@ -378,7 +381,7 @@ async def test_sssd_shows_its_sources_and_says_when_it_drafts_nothing():
 
 @pytest.mark.parametrize(("kept", "words"), [(True, "this one stays saved"), (False, "this one is not saved")])
 async def test_the_palette_says_what_becomes_of_the_conversation(kept, words):
-    async with running(Settings().with_flags("ui", save_conversations=kept), ready=False) as (app, pilot):
+    async with running(Settings().with_flags("ui", save_conversations=kept)) as (app, _pilot):
         told = {command.title: command.help for command in app.get_system_commands(app.screen)}
         assert words in told["New conversation"]
         assert "Forget" not in " ".join(told.values())
