@@ -51,7 +51,7 @@ def _cells(row: Row) -> list[str]:
         row["lane"],
         f"{row['tokens_per_second']:.0f}" if row["tokens_per_second"] else "–",
         _speed(row),
-        _ratio(row["wall_vs_hf"], row["wall_vs_hf_ci95"]),
+        _ratio(row["wall_vs_hf"], row["wall_vs_hf_ci95"], row["wall_vs_hf_doubt"]),
         f"{row['mean_accepted_tokens']:.2f}" if row["mean_accepted_tokens"] else "–",
         accepted,
         same if row["lane"] != "ar" else "–",
@@ -64,8 +64,8 @@ def _speed(row: Row) -> str:
     if row["lane"] == "ar":
         return "–"
     if row["speedup_vs_ar"] is None:
-        return f"{_ratio(row['wall_vs_ar'], row['wall_vs_ar_ci95'])} call"
-    return _ratio(row["speedup_vs_ar"], row["speedup_ci95"])
+        return f"{_ratio(row['wall_vs_ar'], row['wall_vs_ar_ci95'], row['wall_vs_ar_doubt'])} call"
+    return _ratio(row["speedup_vs_ar"], row["speedup_ci95"], row["speedup_doubt"])
 
 
 def _speed_and_step(row: Row) -> str:
@@ -73,10 +73,10 @@ def _speed_and_step(row: Row) -> str:
     return _speed(row) + (f", {step:.2f}" if step and row["speedup_vs_ar"] is not None else "")
 
 
-def _ratio(value: float | None, interval: Sequence[float] | None) -> str:
+def _ratio(value: float | None, interval: Sequence[float] | None, doubt: str | None = None) -> str:
     if value is None:
         return "–"
-    return f"{value:.2f}" + (f" [{interval[0]:.2f}, {interval[1]:.2f}]" if interval else "")
+    return f"{value:.2f}{'?' if doubt else ''}" + (f" [{interval[0]:.2f}, {interval[1]:.2f}]" if interval else "")
 
 
 def _line(cells: Sequence[str]) -> str:

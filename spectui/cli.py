@@ -60,7 +60,7 @@ def _default(
 
 
 @app.command(epilog="Examples: spectui chat --mode ar · spectui chat --model qwen3-8b --temperature 0.8 --seed 7")
-@with_settings()
+@with_settings(compares=True)
 def chat(settings: Settings, record: RecordFlag = None) -> None:
     """Chat in the terminal and watch every token's fate."""
     from .tui.app import run_app
@@ -95,7 +95,12 @@ def compare(
     prompt: Annotated[str | None, typer.Argument(help="The prompt, or - to read it from standard input.")] = None,
     modes: ModesFlag = None,
     headless: Annotated[bool, typer.Option("--headless", help="Print the table instead of showing the race.")] = False,
-    rounds: Annotated[int, typer.Option("--rounds", min=1, max=100, help="Races to measure, with --headless.")] = 3,
+    rounds: Annotated[
+        int | None,
+        typer.Option(
+            "--rounds", min=1, max=100, help="Races to measure, with --headless; default is 3, more of short answers."
+        ),
+    ] = None,
     output: OutputFlag = None,
     form: FormatFlag = "table",
     plot: PlotFlag = None,

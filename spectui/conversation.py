@@ -11,6 +11,7 @@ from .engine.errors import UserError
 from .engine.events import End, Event, Turn
 from .engine.options import Options
 from .engine.worker import Call, Worker, describe, is_out_of_memory
+from .metrics import Rounds
 from .models.choice import ModelChoice, StoreChoice
 from .models.sanitise import sanitise
 from .record.events import Cleared, EndText, Failed, Finished, Kind, Loading, Note, Record, Started
@@ -80,6 +81,7 @@ class Conversation:
         self._messages: list[dict[str, str]] = []
         self._asked: Asked | None = None
         self._reader: Reader | None = None
+        self._rounds = Rounds()
 
     def load(self) -> None:
         """Load the models; ends in Ready or Failed."""
@@ -155,13 +157,13 @@ class Conversation:
         options = replace(lane.options, max_new_tokens=asked.emitted)
         self._side_by_side({AGAIN: lane.mode, BASELINE: REFERENCE}, options, asked.prompt, asked.question)
 
-    def race(self, modes: Sequence[str], text: str | None) -> None:
+    def race(self, modes: Sequence[str], text: str | None, repeat: bool = False) -> None:
         """Let modes answer ``text``, or the last question, side by side, each in a lane named like it."""
         if text is None and self._asked is None:
             raise UserError("there is no question yet; ask something first")
         prompt = self._asked.prompt if text is None and self._asked is not None else self._prompt(text or "")
         question = self._asked.question if text is None and self._asked is not None else text or ""
-        self._side_by_side({mode: mode for mode in modes}, self.worker.lanes[CHAT].options, prompt, question)
+        self._side_by_side({mode: mode for mode in modes}, self.worker.lanes[CHAT].options, prompt, question, repeat)
 
     def forget(self) -> None:
         """Begin a new conversation."""
@@ -196,13 +198,28 @@ class Conversation:
         """Ids of the conversation with ``text`` as its next message."""
         return tuple(self._loaded.prompt([*self._system, *self._messages, {"role": "user", "content": text}]))
 
-    def _side_by_side(self, lanes: Mapping[str, str], options: Options, prompt: tuple[int, ...], question: str) -> None:
+    def _side_by_side(
+        self,
+        lanes: Mapping[str, str],
+        options: Options,
+        prompt: tuple[int, ...],
+        question: str,
+        repeat: bool = True,
+    ) -> None:
+        """Race the lanes once or, to ``repeat``, until there is enough to measure."""
         from .racing import race
 
-        with self._loaded.undisturbed():
-            race(self._loaded, self.worker, self._transcribers, self._sink, lanes, options, prompt, question)
+        loaded, self._rounds = self._loaded, Rounds()
+        again = True
+        with loaded.undisturbed():
+            while again:
+                self._rounds.begin()
+                ended = race(loaded, self.worker, self._transcribers, self._sink, lanes, options, prompt, question)
+                again = repeat and ended and self._rounds.due
 
     def _emit(self, lane: str, event: Event) -> None:
+        if lane != CHAT:
+            self._rounds.count(lane, event)
         self._sink(self._transcribers[lane](event))
 
     def _progress(self, stage: str, fraction: float | None = None) -> None:

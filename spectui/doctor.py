@@ -35,7 +35,7 @@ def run_doctor(settings: Settings) -> int:
         "versions": f"python {block['python']}, "
         + ", ".join(f"{name} {version}" for name, version in block["versions"].items()),
         "loaded in": f"{loaded.ready.seconds:.1f} s",
-        "datastore": f"{block['datastore_tokens']:,} tokens" if loaded.store else "not used",
+        "datastore": f"{sum(map(len, loaded.store.indexes)):,} tokens" if loaded.store else "not used",
         "terminal": _terminal(console),
     }
     _print(console, "", rows)

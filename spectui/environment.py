@@ -17,7 +17,6 @@ from .machine import processor
 def environment(loaded: Loaded, options: Options) -> dict[str, Any]:
     """Models, machine, versions, settings, and the measured cost of verification."""
     device = loaded.target.device
-    sampling, speculation = options.sampling, options.speculation
     return {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "model": loaded.ready.model,
@@ -31,19 +30,8 @@ def environment(loaded: Loaded, options: Options) -> dict[str, Any]:
         "python": sys.version.split()[0],
         "system": platform.system(),
         "versions": loaded.ready.versions,
-        "settings": {
-            "temperature": sampling.temperature,
-            "top_k": sampling.top_k,
-            "top_p": sampling.top_p,
-            "min_p": sampling.min_p,
-            "repetition_penalty": sampling.repetition_penalty,
-            "seed": sampling.seed,
-            "max_new_tokens": options.max_new_tokens,
-            "draft_tokens": speculation.draft_tokens,
-            "draft_tree": speculation.draft_tree,
-            "rule": speculation.rule,
-        },
-        "datastore_tokens": sum(map(len, loaded.store.indexes)) if loaded.store else 0,
+        "settings": options.by_name(),
+        "datastore_tokens": sum(map(len, loaded.compared)),
         "verification_ms": {str(rows): ms for rows, ms in loaded.cost.points.items()},
         "verification_context": MEASURED_CONTEXT,
     }

@@ -56,16 +56,24 @@ _DECODING = {
 _DATASTORE = {
     "use": Annotated[bool | None, typer.Option("--datastore/--no-datastore", help="Look up in earlier texts (sssd).")],
     "learn": Annotated[bool | None, typer.Option("--learn/--no-learn", help="Add finished answers to them.")],
+    "compare": Annotated[
+        bool | None,
+        typer.Option("--with-datastore", help="Look up in them in comparisons too; else theirs are empty."),
+    ],
 }
 
 
-def with_settings(several_modes: bool = False) -> Callable[[Callable[..., None]], Callable[..., None]]:
+def with_settings(
+    several_modes: bool = False, compares: bool = False
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Give a command the common flags; it is called with the Settings that they make, and with its own flags.
 
-    With ``several_modes`` the flag is ``--modes``, which the command has itself, and nothing is learnt.
+    With ``several_modes`` the flag is ``--modes``, which the command has itself, and nothing is learnt. One that
+    ``compares``, as those do, may be told to look up in the datastore meanwhile.
     """
     decoding = {name: kind for name, kind in _DECODING.items() if not (several_modes and name == "mode")}
-    datastore = {name: kind for name, kind in _DATASTORE.items() if not (several_modes and name == "learn")}
+    unfit = {"learn"} if several_modes else set() if compares else {"compare"}
+    datastore = {name: kind for name, kind in _DATASTORE.items() if name not in unfit}
 
     def wrap(command: Callable[..., None]) -> Callable[..., None]:
         own = list(inspect.signature(command, eval_str=True).parameters.values())[1:]
@@ -96,6 +104,8 @@ def make_settings(chosen: dict[str, dict[str, Any]]) -> Settings:
     settings = load_settings(config_file())
     for section, flags in chosen.items():
         settings = settings.with_flags(section, **flags)
+    if chosen.get("datastore", {}).get("compare") and not settings.datastore.use:
+        raise typer.BadParameter("--with-datastore needs the datastore; leave --no-datastore and datastore.use out")
     mode = settings.decoding.mode
     if mode and mode not in MODES:
         raise typer.BadParameter(f"unknown mode {mode!r}; choose from {', '.join(MODES)}")

@@ -19,7 +19,8 @@ from .engine.drafters.registry import MODES, Mode
 from .engine.lean import can_pack
 from .engine.options import Options
 from .engine.retrieval.live import LiveStore
-from .engine.retrieval.snapshot import Reader
+from .engine.retrieval.snapshot import Reader, frozen
+from .engine.retrieval.suffix_index import SuffixIndex
 from .engine.target import Target
 from .engine.threads import settle_threads
 from .engine.timings import Timings, hold, measure_all, rehearse
@@ -49,15 +50,28 @@ class Loaded:
     ready: Ready
     store: LiveStore | None = None
     """The datastore, if one is used."""
+    compares: bool = False
+    """Whether comparisons look up in the datastore."""
+
+    @property
+    def compared(self) -> Sequence[SuffixIndex]:
+        """What a comparison may look up in: nothing, unless somebody asked for the datastore.
+
+        It has learnt from earlier answers, so that a comparison would measure what was said before.
+        """
+        return self.store.indexes if self.store is not None and self.compares else ()
+
+    def remembers(self, mode: str) -> int:
+        """Tokens that a mode may look up in the datastore while it is compared with others."""
+        return sum(map(len, self.compared)) if MODES[mode].looks_up else 0
 
     def decoder(self, mode: str, options: Options, clock: Clock | None = None, reader: Reader | None = None) -> Decoder:
         """A decoder with a cache of its own, on a real clock unless another is given.
 
-        Without a ``reader`` it looks up in the datastore as it is now, less the answers to its own prompt, as
-        comparisons must.
+        Without a ``reader`` it looks up in ``compared`` as it is now, less the answers to its own prompt.
         """
-        if reader is None and self.store is not None:
-            reader = self.store.frozen()
+        if reader is None and (indexes := self.compared):
+            reader = frozen(indexes)
         resources = replace(self.resources, datastore=reader)
         made = Decoder(self.target, resources, self.limits, CostModel(self.cost.points), clock)
         made.set_options(options)
@@ -129,7 +143,8 @@ def prepare(pair: Pair, progress: Progress, begun: float, choice: StoreChoice | 
         versions={name: version(name) for name in ("spectui", "torch", "transformers")},
     )
     _leave_out_of_collections()
-    return Loaded(pair, target, timings.given_to(resources), limits, CostModel(timings.verify_ms), ready, store)
+    resources, cost = timings.given_to(resources), CostModel(timings.verify_ms)
+    return Loaded(pair, target, resources, limits, cost, ready, store, choice is not None and choice.compares)
 
 
 def _timings(target: Target, resources: Resources, limits: Limits, modes: Sequence[str], progress: Progress) -> Timings:

@@ -1,8 +1,10 @@
 """The numbers of an answer, each defined once, computed from its records alone."""
 
 from collections import Counter
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from statistics import median
+from time import perf_counter
 
 from .engine.events import Event, Prefill, Turn
 from .engine.step import Step
@@ -65,14 +67,9 @@ class Numbers:
 
     @property
     def rollback(self) -> float | None:
-        """Drafted tokens of the chain that were discarded / all that were drafted on it (METHODS 5)."""
+        """Drafted tokens of the chain that were discarded / all that were drafted on it (Shen et al., 2506.01979)."""
         chain = self.drafted + self.confirmed + self.dropped
         return (self.drafted - self.accepted + self.dropped) / chain if chain else None
-
-    def speedup(self, baseline: "Numbers | None") -> float | None:
-        """Tokens per second over those of a measured autoregressive run of the same prompt."""
-        mine, reference = self.tokens_per_second, baseline.tokens_per_second if baseline else None
-        return mine / reference if mine and reference else None
 
 
 COUNTED = tuple(entry.name for entry in fields(Numbers) if entry.name != "ttft_ms")
@@ -93,7 +90,14 @@ class Meter:
 
     def __init__(self) -> None:
         self.numbers = Numbers()
+        self.tokens: list[int] = []
+        """Ids of the answer so far."""
         self._first_ms = 0.0
+
+    @property
+    def looping(self) -> bool:
+        """Whether the answer goes in circles."""
+        return is_looping(distinct(self.tokens))
 
     def feed(self, record: Record) -> None:
         """Take in one record; a new turn starts from zero."""
@@ -106,10 +110,12 @@ class Meter:
         match event:
             case Turn():
                 self.__init__()  # type: ignore[misc]
-            case Prefill(time_ms=time):
+            case Prefill(time_ms=time, token=token):
                 self._first_ms = time
+                self.tokens = [token]
                 self.numbers = Numbers(emitted=1, ttft_ms=time)
             case Step():
+                self.tokens += [token.token for token in event.emitted]
                 self.numbers = self._after(event)
 
     def _after(self, step: Step) -> Numbers:
@@ -176,3 +182,110 @@ def distinct(tokens: Sequence[Hashable], n: int = 3) -> float | None:
     """Different n-grams / n-grams of tokens or words (Li et al., 1510.03055); None if there are fewer than n."""
     grams = [tuple(tokens[start : start + n]) for start in range(len(tokens) - n + 1)]
     return len(set(grams)) / len(grams) if grams else None
+
+
+def is_looping(distinct_3: float | None) -> bool:
+    """Whether an answer with this distinct-3 goes in circles."""
+    return distinct_3 is not None and distinct_3 < LOOPING
+
+
+ENOUGH_MS, ENOUGH_STEPS = 100.0, 20
+"""Below this decode time or these steps, over all rounds, the ratio of two lanes is mostly chance."""
+ROUNDS, MOST_ROUNDS = 3, 50
+"""Rounds that show a spread, and the most of one measurement."""
+BRIEF, MOST_SECONDS = 3.0, 10.0
+"""What a measurement may take to show a spread, and what it may take until there is enough to measure."""
+TOO_LITTLE = "too little was measured"
+TOO_HIGH = "above the tokens of a step, so the times are off"
+
+
+def is_enough(numbers: Numbers) -> bool:
+    """Whether so many steps in so much time can be compared with others."""
+    return numbers.decode_ms >= ENOUGH_MS and numbers.steps >= ENOUGH_STEPS
+
+
+def is_round_due(rounds: Sequence[Mapping[str, Numbers]], seconds: float) -> bool:
+    """Whether a measurement of these rounds by lane, which took ``seconds``, should go on and has time to."""
+    if not rounds or len(rounds) >= MOST_ROUNDS or any(one.after_first < 1 for one in rounds[-1].values()):
+        return False
+    sums = [total([lanes[lane] for lanes in rounds if lane in lanes]) for lane in rounds[-1]]
+    with_next = seconds * (1 + 1 / len(rounds))
+    if not all(map(is_enough, sums)):
+        return with_next <= MOST_SECONDS
+    return len(rounds) < ROUNDS and with_next <= BRIEF
+
+
+class Rounds:
+    """The rounds of a measurement while it runs."""
+
+    def __init__(self) -> None:
+        self._begun = perf_counter()
+        self._rounds: list[dict[str, Meter]] = []
+
+    def begin(self) -> None:
+        """The lanes answer once more."""
+        self._rounds.append({})
+
+    def count(self, lane: str, event: Event) -> None:
+        """Take in an event of a lane."""
+        if self._rounds:
+            self._rounds[-1].setdefault(lane, Meter()).count(event)
+
+    @property
+    def due(self) -> bool:
+        """Whether there should be another one."""
+        numbers = [{lane: meter.numbers for lane, meter in lanes.items()} for lanes in self._rounds]
+        return is_round_due(numbers, perf_counter() - self._begun)
+
+
+def doubt(ratio: float, ours: Numbers, reference: Numbers) -> str:
+    """Why a ratio of these two, each over all rounds or questions, cannot be trusted; empty if it can.
+
+    A pass over several tokens takes at least the time of one, so that a speed-up above the tokens of a step is an error
+    of the measurement; compared as it is shown, to a hundredth.
+    """
+    if not (is_enough(ours) and is_enough(reference)):
+        return TOO_LITTLE
+    per_step = ours.tokens_per_step
+    return TOO_HIGH if per_step is not None and round(ratio, 2) > round(per_step, 2) else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Speedup:
+    """A lane's tokens per second over the reference's, round by round on one prompt."""
+
+    value: float
+    """The median of the rounds."""
+    low: float
+    high: float
+    rounds: int
+    doubt: str
+    """Why it cannot be trusted; empty if it can."""
+
+    @property
+    def spread(self) -> str:
+        """``[2.10, 2.31] n=5``; the count alone where there was one round."""
+        return f"[{self.low:.2f}, {self.high:.2f}] n={self.rounds}" if self.rounds > 1 else f"n={self.rounds}"
+
+    def __str__(self) -> str:
+        """``2.22``, with the mark of doubt if there is one."""
+        return f"{self.value:.2f}{DOUBTFUL if self.doubt else ''}"
+
+
+DOUBTFUL, LOOPS = "?", "↻"
+"""Marks behind a ratio that cannot be trusted, and for an answer that goes in circles."""
+
+
+def speedup(pairs: Iterable[tuple[Numbers, Numbers]]) -> Speedup | None:
+    """From (lane, reference) of each round; None if nothing could be measured."""
+    known = [
+        (ours.tokens_per_second / theirs.tokens_per_second, ours, theirs)
+        for ours, theirs in pairs
+        if ours.tokens_per_second and theirs.tokens_per_second
+    ]
+    if not known:
+        return None
+    ratios = [ratio for ratio, _, _ in known]
+    value = median(ratios)
+    ours, theirs = (total(side) for side in ([one for _, one, _ in known], [one for _, _, one in known]))
+    return Speedup(value, min(ratios), max(ratios), len(ratios), doubt(value, ours, theirs))

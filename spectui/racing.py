@@ -29,8 +29,10 @@ def race(
     options: Options,
     prompt: tuple[int, ...],
     question: str,
-) -> None:
+) -> bool:
     """Race the modes, given by lane, and hold their texts against that of the lane ``ar`` if there is one.
+
+    Returns whether every lane came to its own end.
 
     Raises UserError if memory does not hold a single cache more. Must run in the worker's thread.
     """
@@ -40,12 +42,13 @@ def race(
     try:
         for lane, mode in modes.items():
             transcribers[lane] = Transcriber(loaded.pair.tokenizer, lane)
-            sink(transcribers[lane].turn(Turn(prompt, mode, options), question))
+            sink(transcribers[lane].turn(Turn(prompt, mode, options, loaded.remembers(mode)), question))
         answers = worker.race(list(modes), prompt, together)
         if len(answers) == len(modes):
             promised = RULES[options.speculation.rule].same_text or options.sampling.temperature == 0.0
             if promised:
-                _hold_against(loaded, options.sampling, prompt, answers, sink)
+                _hold_against(loaded, options.sampling, prompt, answers.copy(), sink)
+        return len(answers) == len(modes)
     finally:
         for lane in modes:
             del worker.lanes[lane]

@@ -11,7 +11,7 @@ from typing import Protocol, TextIO
 from rich.console import Console
 from rich.text import Text
 
-from .metrics import Meter, Numbers
+from .metrics import LOOPING, LOOPS, Meter
 from .record.events import EndText, Failed, Finished, Note, PrefillText, Ready, Record, StepText
 from .record.trace import TraceWriter, to_json
 from .tui.reading import read_step
@@ -40,7 +40,7 @@ class Printer(Protocol):
     def show(self, record: Record) -> None:
         """Show one record."""
 
-    def finish(self, numbers: Numbers) -> None:
+    def finish(self, meter: Meter) -> None:
         """The answer is over."""
 
 
@@ -57,7 +57,7 @@ class PlainPrinter:
             case EndText(tail=tail):
                 _write(tail)
 
-    def finish(self, numbers: Numbers) -> None:
+    def finish(self, meter: Meter) -> None:
         """End the line."""
         _write("\n")
 
@@ -78,9 +78,9 @@ class MarkedPrinter(PlainPrinter):
                 )
                 _write("\n")
 
-    def finish(self, numbers: Numbers) -> None:
+    def finish(self, meter: Meter) -> None:
         """The legend and the numbers."""
-        _write(legend() + "\n" + summary(numbers) + "\n")
+        _write(legend() + "\n" + summary(meter) + "\n")
 
 
 class ColouredPrinter:
@@ -106,10 +106,10 @@ class ColouredPrinter:
         hue = FATE_HUES["dark"].get(look.hue, "") if self._colour else ""
         self._console.print(Text(text, style=f"{look.style(self._colour)} {hue}".strip()), end="")
 
-    def finish(self, numbers: Numbers) -> None:
+    def finish(self, meter: Meter) -> None:
         """The legend and the numbers, on standard error."""
         self._console.print()
-        print(f"\n{legend()}\n{summary(numbers)}", file=sys.stderr)
+        print(f"\n{legend()}\n{summary(meter)}", file=sys.stderr)
 
 
 class JsonPrinter:
@@ -121,7 +121,7 @@ class JsonPrinter:
         if line is not None:
             _write(json.dumps(line, ensure_ascii=False) + "\n")
 
-    def finish(self, numbers: Numbers) -> None:
+    def finish(self, meter: Meter) -> None:
         """Nothing more."""
 
 
@@ -137,8 +137,9 @@ def told(record: StepText) -> list[tuple[TokenKind, str]]:
     return tokens
 
 
-def summary(numbers: Numbers) -> str:
+def summary(meter: Meter) -> str:
     """The numbers of an answer in one line; unknown is –."""
+    numbers = meter.numbers
     rate, per_step, share = numbers.tokens_per_second, numbers.tokens_per_step, numbers.acceptance_rate
     parts = [
         f"{numbers.emitted} tokens",
@@ -147,6 +148,8 @@ def summary(numbers: Numbers) -> str:
         f"{per_step:.2f} tok/pass" if per_step else "– tok/pass",
         f"accepted {numbers.accepted}/{numbers.drafted}" + (f" ({share:.0%})" if share is not None else ""),
     ]
+    if meter.looping:
+        parts.append(f"goes in circles {LOOPS} (distinct-3 below {LOOPING:g})")
     return " · ".join(parts)
 
 
@@ -183,7 +186,7 @@ def run_once(
                     print(f"spectui: {end.message}", file=sys.stderr)
                     code = 1
                 case EndText():
-                    printer.finish(meter.numbers)
+                    printer.finish(meter)
                 case Note(message=message):
                     print(f"spectui: {message}", file=sys.stderr)
                 case Finished():

@@ -1,4 +1,11 @@
-"""Checks that a decoder gives the reference text, and whether rounding alone explains where it does not."""
+"""Checks that a decoder gives the reference text, and whether rounding alone explains where it does not.
+
+The promise is for float32 and wider. bfloat16 keeps 8 bits: neighbours near a logit of 20 are 0.125 apart, and a pass
+over several tokens rounds otherwise than one over a single token. SmolLM2-135M-Instruct, 12 prompts, up to 80 tokens,
+draft, pld, logitspec and sssd against AR: in float32 none of 48 texts differs, in bfloat16 19, in a second run 14. At
+those 33 places the two best scores are at most 0.25 apart, and equal at 12; the logits of the two passes, seen in the
+second run, differ by 0.3 to 0.8. Rounding explains them all, and the tolerances of float32 below only the 12.
+"""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -30,7 +37,7 @@ class Divergence:
 
     @property
     def explained(self) -> bool:
-        """Whether rounding alone explains it, in float32."""
+        """Whether rounding in float32 alone explains it; in bfloat16 hardly any place is within these tolerances."""
         return self.logit_difference <= LOGITS and (self.gap < GAP or self.border < BORDER)
 
 
@@ -50,17 +57,20 @@ def compare(
 ) -> Divergence | None:
     """Decode and compare id by id; None if everything agrees, else the first difference, examined."""
     decoder.prefill(prompt)
+    known = 0
     with _Watch(decoder.target) as watch:
         while True:
             emitted = decoder.answer.emitted
             place = first_difference(emitted, expected)
-            if place is not None:
-                return _examine(decoder, prompt, expected, place, watch)
-            if decoder.answer.end is not None:
-                short = len(emitted) < len(expected)
-                return _examine(decoder, prompt, expected, len(emitted), watch) if short else None
+            ended = decoder.answer.end is not None
+            if place is not None or ended:
+                break
             before_step(decoder)
+            known = len(emitted)
             decoder.step()
+    if place is None and len(emitted) < len(expected):
+        place = len(emitted)
+    return _examine(decoder, prompt, expected, place, watch.row(expected[known:place])) if place is not None else None
 
 
 def first_difference(a: Sequence[int], b: Sequence[int]) -> int | None:
@@ -97,20 +107,22 @@ class _Watch:
         self._target.step = self._step  # type: ignore[method-assign]
 
     def row(self, path: Sequence[int]) -> Tensor | None:
-        """Logits after a path of tokens below the root."""
-        for node in range(-1, len(self.tree)):
+        """Logits after a path of tokens below the root; None if the pass did not look there."""
+        for node in range(-1, min(len(self.tree), len(self.logits) - 1)):
             if self.tree.path_tokens(node) == list(path):
-                return self.logits[node + 1]
+                return self.logits[node + 1].clone()
         return None
 
 
-def _examine(decoder: Decoder, prompt: Sequence[int], expected: Sequence[int], place: int, watch: _Watch) -> Divergence:
+def _examine(
+    decoder: Decoder, prompt: Sequence[int], expected: Sequence[int], place: int, row: Tensor | None
+) -> Divergence:
+    """``row`` holds the logits from which the decoder chose its token; None if its pass had none for that place."""
     sampling = decoder.options.sampling
     plain, gap = _plain(decoder.target, decoder.vocabulary, sampling, prompt, expected, place)
-    rows = (watch.row(expected[place - width : place]) for width in range(place + 1))
-    mine = next((row for row in rows if row is not None), plain)
+    difference = float((row - plain).abs().max()) if row is not None else float("inf")
     border = border_distance(plain[: decoder.vocabulary], sampling)
-    return Divergence(place, float((mine - plain).abs().max()), gap, border)
+    return Divergence(place, difference, gap, border)
 
 
 def gap_at(

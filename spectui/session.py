@@ -84,16 +84,18 @@ class Session:
     def baseline(self) -> int | None:
         """Answer the last question in the current mode and autoregressively, same ids, settings and length, in turns.
 
+        Again and again while that is too short to be measured.
         Both have a lane of their own and nothing of it enters the conversation. The id or None as for ``ask``.
         """
         return self._command("measurement", self._half.measure)
 
-    def race(self, modes: Sequence[str], text: str | None = None) -> int | None:
+    def race(self, modes: Sequence[str], text: str | None = None, repeat: bool = False) -> int | None:
         """Let several modes answer ``text``, or the last question, side by side, each in a lane named like it.
 
-        Nothing of it enters the conversation. The id or None as for ``ask``.
+        With ``repeat`` again and again while that is too short to be measured. Nothing of it enters the conversation.
+        The id or None as for ``ask``.
         """
-        return self._command("race", lambda: self._half.race(modes, text))
+        return self._command("race", lambda: self._half.race(modes, text, repeat))
 
     def stop(self) -> None:
         """End the last command at its next step, or before its first one if it waits; its text is kept."""

@@ -86,6 +86,8 @@ class Datastore:
     """Look up in the datastore of the model's tokenizer (sssd)."""
     learn: bool = True
     """Add finished answers of chat and run to it; off keeps nothing of what is said."""
+    compare: bool = False
+    """Look up in it in races, benches and measurements too; off gives them an empty one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +126,7 @@ class Settings:
 
     def store(self) -> StoreChoice | None:
         """The datastore to use; None for none."""
-        return StoreChoice(datastores(), self.datastore.learn) if self.datastore.use else None
+        return StoreChoice(datastores(), self.datastore.learn, self.datastore.compare) if self.datastore.use else None
 
     def options(self) -> Options:
         """What the engine decodes with; raises UserError for values out of range."""

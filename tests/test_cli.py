@@ -140,6 +140,30 @@ def test_compare_prints_a_table_with_the_promise(tmp_path):
     assert lanes == ["ar", "draft"] * 2, "the warm-up is not recorded"
 
 
+def test_compare_repeats_what_is_short_and_marks_what_is_too_little(tmp_path):
+    words = ("compare", "Hello!", "--modes", "draft", "--headless")
+    once = spectui(*words, "--rounds", "1").stdout.decode()
+    assert "? n=1" in once
+    assert "?: doubtful, from less than 100 ms or 20 steps" in once
+    assert "datastore: empty" in once
+    file = tmp_path / "race.jsonl"
+    done = spectui(*words, "--record", str(file))
+    text = done.stdout.decode()
+    rounds = len([record for record in read_trace(file) if hasattr(record, "turn")]) // 2
+    assert rounds >= 3
+    assert f"n={rounds}" in text
+
+
+def test_a_comparison_says_what_it_remembers(home, tmp_path):
+    words = ("compare", "Hello!", "--modes", "sssd", "--headless", "--rounds", "1")
+    assert spectui("run", "Hello!", "--mode", "sssd").returncode == 0
+    assert "remembers" not in spectui(*words).stdout.decode()
+    text = spectui(*words, "--with-datastore").stdout.decode()
+    assert "sssd, remembers " in text
+    assert "tokens remembered" in text
+    assert "--with-datastore needs the datastore" in one_line(spectui(*words, "--with-datastore", "--no-datastore"))
+
+
 def test_bench_writes_a_report_and_a_plot(tmp_path):
     questions = tmp_path / "q.jsonl"
     questions.write_text('{"question_id": 1, "category": "chat", "turns": ["Hello!"]}\nnonsense\n')

@@ -3,14 +3,18 @@
 import errno
 import os
 from contextlib import contextmanager
+from dataclasses import replace
 from threading import Event
 
+import pytest
+
+from spectui.bench.lane import ModeLane
 from spectui.engine.options import Options
 from spectui.engine.retrieval import datastore
 from spectui.engine.worker import Call
 from spectui.locations import datastores
 from spectui.models.choice import StoreChoice
-from spectui.record.events import EndText, Finished, Note, Ready, StepText
+from spectui.record.events import EndText, Finished, Note, Ready, StepText, TurnText
 
 from .test_session import Talk
 
@@ -18,8 +22,8 @@ QUESTION = "Tell me a story about a shy dragon who wants to find a friend."
 
 
 @contextmanager
-def learner(home, learns=True):
-    made = Talk(options=Options(max_new_tokens=60), mode="sssd", store=StoreChoice(home / "stores", learns))
+def learner(home, learns=True, compares=False):
+    made = Talk(options=Options(max_new_tokens=60), mode="sssd", store=StoreChoice(home / "stores", learns, compares))
     try:
         assert isinstance(made.until(Ready), Ready)
         yield made
@@ -82,6 +86,40 @@ def test_comparisons_neither_learn_nor_see_their_own_answer(tmp_path):
         talk.session.clear()
         ask(talk)
         assert len(steps(talk)) < alone / 2, "a question that is asked again may"
+
+
+LIKE_IT = "Tell me a story about a brave dragon who wants to find a friend."
+
+
+@pytest.mark.parametrize("compares", [False, True])
+def test_comparisons_look_up_in_what_was_learnt_only_if_asked_to(tmp_path, compares):
+    with learner(tmp_path) as talk:
+        ask(talk)
+        ask(talk, LIKE_IT)
+        known = learnt_tokens(talk)
+    with learner(tmp_path, learns=False, compares=compares) as talk:
+        talk.session.race(("ar", "sssd"), "Tell me a story about a shy fox who wants to find a friend.")
+        talk.seen.clear()
+        talk.until(Finished)
+        raced = [record.step for record in talk.seen if isinstance(record, StepText) and record.lane == "sssd"]
+        assert any(node.source.kind == "datastore" for step in raced for node in step.nodes) == compares
+        remembers = {one.lane: one.turn.remembers for one in talk.seen if isinstance(one, TurnText)}
+        assert remembers == {"ar": 0, "sssd": known if compares else 0}
+        assert talk.session.environment["datastore_tokens"] == (known if compares else 0)
+        ask(talk, LIKE_IT)
+        assert any(node.source.kind == "datastore" for step in steps(talk) for node in step.nodes), "the chat does"
+
+
+def test_a_bench_looks_up_in_what_was_learnt_only_if_asked_to(tmp_path):
+    with learner(tmp_path) as talk:
+        ask(talk)
+        assert learnt_tokens(talk)
+        loaded = talk.session._half.loaded
+        for compares in (False, True):
+            lane = ModeLane(replace(loaded, compares=compares), "sssd", Options(max_new_tokens=60))
+            lane.answer(loaded.prompt([{"role": "user", "content": LIKE_IT}]))
+            found = lane._decoder._drafters["sssd"]._stored
+            assert (len(found) if found is not None else 0) == (learnt_tokens(talk) if compares else 0)
 
 
 def test_a_stopped_answer_is_not_learnt(tmp_path):

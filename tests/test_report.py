@@ -22,7 +22,9 @@ def test_a_report_holds_what_was_printed_and_says_what_failed(tmp_path, monkeypa
 
 ROW = {
     "lane": "draft", "category": None, "tokens_per_second": 900.4, "speedup_vs_ar": 1.5, "speedup_ci95": [1.25, 1.75],
-    "wall_vs_ar": 1.4, "wall_vs_ar_ci95": None, "wall_vs_hf": None, "wall_vs_hf_ci95": None,
+    "wall_vs_ar": 1.4, "wall_vs_ar_ci95": None,
+    "wall_vs_ar_doubt": None, "wall_vs_hf_doubt": None, "speedup_doubt": None,
+    "wall_vs_hf": None, "wall_vs_hf_ci95": None,
     "mean_accepted_tokens": 3.0, "accepted": 3, "drafted": 4, "identical_to_ar": 4, "compared_with_ar": 4,
     "distinct_3": 0.91, "looping": 1, "runs": 4,
 }  # fmt: skip
@@ -33,14 +35,19 @@ PEER = ROW | {
 
 
 def test_a_bench_becomes_the_tables_of_the_readme():
-    summary = [ROW, PEER, {**ROW, "category": "code"}, {**PEER, "category": "code"}]
+    summary = [
+        ROW,
+        PEER,
+        {**ROW, "category": "code", "speedup_doubt": "too little was measured"},
+        {**PEER, "category": "code"},
+    ]
     first, second, last = tables({"summary": summary}).split("\n\n")
     assert first.splitlines()[2:] == [
         "| draft | 900 | 1.50 [1.25, 1.75] | – | 3.00 | 3/4 75% | 4/4 ✓ | 0.91 | 1/4 |",
         "| hf | – | 1.40 call | – | – | – | 3/4 | 0.91 | 1/4 |",
     ]
     assert second.splitlines() == [
-        "| category | draft | hf |", "|---|---:|---:|", "| code | 1.50 [1.25, 1.75], 3.00 | 1.40 call |"
+        "| category | draft | hf |", "|---|---:|---:|", "| code | 1.50? [1.25, 1.75], 3.00 | 1.40 call |"
     ]  # fmt: skip
     assert last.endswith("none.")
 

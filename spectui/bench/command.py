@@ -99,7 +99,9 @@ def load(settings: Settings, console: Console) -> Loaded:
         def show(stage: str, fraction: float | None = None) -> None:
             status.update(stage)
 
-        return prepare(load_pair(settings.choice(), show), show, begun, settings.store())
+        return prepare(
+            load_pair(settings.choice(), show), show, begun, settings.store() if settings.datastore.compare else None
+        )
 
 
 def make_lanes(loaded: Loaded, request: Request, settings: Settings) -> tuple[list[Lane], dict[str, str]]:

@@ -5,12 +5,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
+from time import perf_counter
 from typing import Any, Protocol
 
 from rich.console import Console
 
 from ..engine.errors import UserError
 from ..engine.race import MOST_LANES
+from ..metrics import ROUNDS
 from ..record.events import EndText, Failed, Finished, Loading, Note, Ready, Record
 from ..record.trace import TraceWriter
 from .measured import REFERENCE
@@ -50,7 +52,7 @@ class Field:
 
 
 def field_of(wanted: Sequence[str], ready: Ready) -> Field:
-    """The reference first, then the wanted modes that this pair can run; raises UserError below 2 and above 5."""
+    """The reference first, then the wanted modes that this pair can run; raises UserError for too few or too many."""
     names = dict.fromkeys([REFERENCE, *wanted])
     left_out = {name: ready.unavailable.get(name, "there is no such mode") for name in names if name not in ready.modes}
     lanes = tuple(name for name in names if name not in left_out)
@@ -64,11 +66,14 @@ def run_compare(
     make: Callable[[Callable[[Record], None]], Races],
     prompt: str,
     modes: Sequence[str],
-    rounds: int,
+    rounds: int | None,
     output: Output,
     record: Path | None,
 ) -> int:
-    """Race ``rounds`` times after a warm-up and report; 0, 1 if it failed, 130 if it was interrupted."""
+    """Race ``rounds`` times after a warm-up and report; 0, 1 if it failed, 130 if it was interrupted.
+
+    Without a number it is three times, and more while that is too little to be measured.
+    """
     output.check()
     records: SimpleQueue[Record] = SimpleQueue()
     session = make(records.put)
@@ -84,7 +89,8 @@ def run_compare(
         book = RaceBook()
         interrupted = _rounds(session, records, book, field.lanes, prompt, rounds, writer, console)
         failed = [lane for lane in book.lanes.values() if lane.end == "error"]
-        report = Report(session.environment, book.runs(), (), field.left_out, finished=not interrupted)
+        where = session.environment | {"datastore_tokens": book.remembers}
+        report = Report(where, book.runs(), (), field.left_out, finished=not interrupted)
         if output.format == "table" and output.path is None:
             show(book, report, Console(width=None if sys.stdout.isatty() else 160))
         if output.format != "table" or output.path is not None or output.plot is not None:
@@ -113,12 +119,13 @@ def _rounds(
     book: RaceBook,
     lanes: Sequence[str],
     prompt: str,
-    rounds: int,
+    rounds: int | None,
     writer: TraceWriter | None,
     console: Console,
 ) -> bool:
     """The warm-up and the rounds; whether they were interrupted."""
-    for number in range(rounds + 1):
+    warm, begun = False, 0.0
+    while not warm or len(book.rounds) < (rounds or ROUNDS) or (rounds is None and book.is_round_due(begun)):
         session.race(lanes, prompt)
         while True:
             try:
@@ -132,10 +139,11 @@ def _rounds(
                 console.print(record.message, markup=False)
             if isinstance(record, EndText) and record.end.message:
                 raise UserError(record.end.message)
-            if number:
+            if warm:
                 book.feed(record)
                 if writer:
                     writer.write(record)
+        warm, begun = True, begun or perf_counter()
     return False
 
 

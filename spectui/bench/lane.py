@@ -61,7 +61,7 @@ class ModeLane:
     def __init__(self, loaded: Loaded, mode: str, options: Options, learns: bool = False) -> None:
         self.name = self.mode = mode
         self.keeps_promise = RULES[options.speculation.rule].same_text
-        self._private = PrivateStore(loaded.store.indexes if loaded.store else (), loaded.pair.vocabulary)
+        self._private = PrivateStore(loaded.compared, loaded.pair.vocabulary)
         self._learns = learns
         reader = Reader(lambda: self._private.indexes, hides=True)
         self._decoder = loaded.decoder(mode, options, reader=reader)

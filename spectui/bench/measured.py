@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..engine.step import Step
-from ..metrics import LOOPING, Numbers, Spread, distinct
+from ..metrics import Numbers, Spread, distinct, is_looping
 
 REFERENCE = "ar"
 """The lane that every other is compared with."""
@@ -101,7 +101,7 @@ class Run:
             "first_divergence": self.divergence,
             "logit_gap": self.gap,
             "distinct_3": circling,
-            "looping": None if circling is None else circling < LOOPING,
+            "looping": None if circling is None else is_looping(circling),
             "offered_by_position": [spread.offered[d] for d in range(1, max(spread.offered, default=0) + 1)],
             "accepted_by_position": [spread.accepted[d] for d in range(1, max(spread.offered, default=0) + 1)],
             "tokens_per_step_histogram": {str(size): count for size, count in sorted(spread.emitted.items())},

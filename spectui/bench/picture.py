@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from rich.text import Text
 
-from .summary import Summary, shares
+from .summary import Ratio, Summary, shares
 
 WIDTH = 40
 EIGHTHS = " ▏▎▍▌▋▊▉█"
@@ -17,14 +17,19 @@ def bar(value: float, most: float, width: int = WIDTH) -> str:
     return "█" * whole + (EIGHTHS[rest] if rest else "")
 
 
-def speedups(summaries: Sequence[Summary]) -> list[tuple[str, str, float, float | None, float | None]]:
-    """(category, lane, ratio to AR, low, high) of everything that has one; decode time, or whole calls for peers."""
+def speedups(summaries: Sequence[Summary]) -> list[tuple[str, str, Ratio]]:
+    """(category, lane, ratio to AR) of everything that has one; decode time, or whole calls for peers."""
     made = []
     for one in summaries:
         ratio = one.speedup_vs_ar if one.speedup_vs_ar.value is not None else one.wall_vs_ar
         if ratio.value is not None:
-            made.append((one.category or "all", one.lane, ratio.value, ratio.low, ratio.high))
+            made.append((one.category or "all", one.lane, ratio))
     return made
+
+
+def most_of(rows: Sequence[tuple[str, str, Ratio]]) -> float:
+    """The highest value or end of an interval."""
+    return max(max(ratio.value or 0.0, ratio.high or 0.0) for _, _, ratio in rows)
 
 
 def bars(summaries: Sequence[Summary]) -> Text:
@@ -33,20 +38,21 @@ def bars(summaries: Sequence[Summary]) -> Text:
     text = Text()
     if not rows:
         return text
-    most = max(max(row[2], row[4] or 0.0) for row in rows)
+    most = most_of(rows)
     names = max(len(row[0]) for row in rows)
     lanes = max(len(row[1]) for row in rows)
     text.append("speed-up over AR (│ is 1)\n", "bold")
     one = round(WIDTH / most) if most > 1.0 else WIDTH
     before = ""
-    for category, lane, value, low, high in rows:
+    for category, lane, ratio in rows:
+        value, low, high = ratio.value or 0.0, ratio.low, ratio.high
         drawn = bar(value, max(1.0, most)).ljust(WIDTH)
         mark = min(one, WIDTH) - 1
         drawn = drawn if drawn[mark] != " " else f"{drawn[:mark]}│{drawn[mark + 1 :]}"
         interval = f" [{low:.2f}, {high:.2f}]" if low is not None and high is not None else ""
         text.append(f"{'' if category == before else category:<{names}}  {lane:<{lanes}}  ")
         text.append(drawn, "cyan" if value >= 1.0 else "yellow")
-        text.append(f" {value:.2f}{interval}\n")
+        text.append(f" {ratio}{interval}\n")
         before = category
     text.rstrip()
     return text

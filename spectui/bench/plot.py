@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from xml.sax.saxutils import escape
 
-from .picture import speedups
+from .picture import most_of, speedups
 from .summary import Summary, shares
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7F7F7F")
@@ -34,11 +34,12 @@ def _bars(summaries: Sequence[Summary], colours: dict[str, str], y: int) -> tupl
     rows = speedups(summaries)
     if not rows:
         return "", y
-    most = max(1.0, max(max(row[2], row[4] or 0.0) for row in rows)) * 1.05
+    most = max(1.0, most_of(rows)) * 1.05
     out = [_text(20, y + 12, "speed-up over AR, 95 % interval", weight="bold")]
     top = y = y + 24
     before = None
-    for category, lane, value, low, high in rows:
+    for category, lane, ratio in rows:
+        value, low, high = ratio.value or 0.0, ratio.low, ratio.high
         if category != before:
             y += GAP if before is not None else 0
             out.append(_text(LEFT - 10, y + 12, category, anchor="end"))
@@ -51,7 +52,7 @@ def _bars(summaries: Sequence[Summary], colours: dict[str, str], y: int) -> tupl
             for edge in (low, high):
                 x = LEFT + edge / most * PANEL
                 out.append(_line(x, middle - 4, x, middle + 4, "#222222"))
-        out.append(_text(LEFT + end / most * PANEL + 6, y + 13, f"{value:.2f}"))
+        out.append(_text(LEFT + end / most * PANEL + 6, y + 13, str(ratio)))
         y += ROW
     x = LEFT + PANEL / most
     out.append(_line(x, top, x, y, "#222222", dash="4 3"))

@@ -1,14 +1,14 @@
 """From runs to the numbers of a report: totals over totals, with intervals over questions."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import mean, median
 from typing import Any
 
 import numpy as np
 
-from ..metrics import LOOPING, Spread, total
+from ..metrics import DOUBTFUL, ENOUGH_MS, TOO_LITTLE, Spread, doubt, is_looping, total
 from .measured import REFERENCE, Run
 
 RESAMPLES = 2000
@@ -24,6 +24,12 @@ class Ratio:
     high: float | None = None
     """The 95 % interval, by bootstrap over questions; None below two questions."""
     questions: int = 0
+    doubt: str = ""
+    """Why it cannot be trusted; empty if it can."""
+
+    def __str__(self) -> str:
+        """``1.62``, with the mark of doubt if there is one; unknown is –."""
+        return "–" if self.value is None else f"{self.value:.2f}{DOUBTFUL if self.doubt else ''}"
 
     def to_json(self) -> list[float] | None:
         """The interval."""
@@ -82,10 +88,14 @@ class Summary:
             "tokens_per_wall_second": self.tokens_per_wall_second,
             "speedup_vs_ar": self.speedup_vs_ar.value,
             "speedup_ci95": self.speedup_vs_ar.to_json(),
+            "speedup_doubt": self.speedup_vs_ar.doubt or None,
+            "speedup_questions": self.speedup_vs_ar.questions,
             "wall_vs_ar": self.wall_vs_ar.value,
             "wall_vs_ar_ci95": self.wall_vs_ar.to_json(),
+            "wall_vs_ar_doubt": self.wall_vs_ar.doubt or None,
             "wall_vs_hf": self.wall_vs_hf.value,
             "wall_vs_hf_ci95": self.wall_vs_hf.to_json(),
+            "wall_vs_hf_doubt": self.wall_vs_hf.doubt or None,
             "mean_accepted_tokens": self.mean_accepted_tokens,
             "acceptance_rate": self.acceptance_rate,
             "drafted": self.drafted,
@@ -140,9 +150,9 @@ def _summary(lane: str, category: str | None, runs: Sequence[Run]) -> Summary:
         runs=len(mine),
         tokens_per_second=every.tokens_per_second,
         tokens_per_wall_second=sum(len(run.answered.tokens) for run in mine) / wall * 1e3 if wall else None,
-        speedup_vs_ar=ratio(runs, lane, REFERENCE, _decode_cost),
-        wall_vs_ar=ratio(runs, lane, REFERENCE, _wall_cost),
-        wall_vs_hf=ratio(runs, lane, HF, _wall_cost),
+        speedup_vs_ar=ratio(runs, lane, REFERENCE, _decode_cost, _decode_doubt),
+        wall_vs_ar=ratio(runs, lane, REFERENCE, _wall_cost, _wall_doubt),
+        wall_vs_hf=ratio(runs, lane, HF, _wall_cost, _wall_doubt),
         mean_accepted_tokens=every.tokens_per_step,
         acceptance_rate=every.acceptance_rate,
         spread=spread,
@@ -151,7 +161,7 @@ def _summary(lane: str, category: str | None, runs: Sequence[Run]) -> Summary:
         verify_ms=every.verify_ms / steps if steps else None,
         compared=sum(run.identical is not None for run in mine),
         identical=sum(run.identical is True for run in mine),
-        looping=sum(value < LOOPING for value in circling),
+        looping=sum(map(is_looping, circling)),
         distinct_3=mean(circling) if circling else None,
         drafted=drafted,
         accepted=every.accepted,
@@ -172,7 +182,21 @@ def _wall_cost(run: Run) -> tuple[float, float]:
     return len(run.answered.tokens), run.answered.wall_ms
 
 
-def ratio(runs: Sequence[Run], lane: str, reference: str, cost: Any) -> Ratio:
+def _decode_doubt(value: float, ours: Sequence[Run], theirs: Sequence[Run]) -> str:
+    return doubt(value, *(total([run.answered.numbers for run in runs]) for runs in (ours, theirs)))
+
+
+def _wall_doubt(value: float, ours: Sequence[Run], theirs: Sequence[Run]) -> str:
+    return TOO_LITTLE if min(sum(run.answered.wall_ms for run in runs) for runs in (ours, theirs)) < ENOUGH_MS else ""
+
+
+def ratio(
+    runs: Sequence[Run],
+    lane: str,
+    reference: str,
+    cost: Callable[[Run], tuple[float, float]],
+    doubted: Callable[[float, Sequence[Run], Sequence[Run]], str],
+) -> Ratio:
     """(tokens / time) of a lane over that of a reference, totals over totals, over questions that both answered."""
     sums: dict[str, dict[str, np.ndarray[Any, Any]]] = {lane: {}, reference: {}}
     for run in runs:
@@ -185,13 +209,18 @@ def ratio(runs: Sequence[Run], lane: str, reference: str, cost: Any) -> Ratio:
     ours = np.array([sums[lane][question] for question in both])
     theirs = np.array([sums[reference][question] for question in both])
     value = _rate(ours.sum(0)) / _rate(theirs.sum(0)) if _usable(ours, theirs) else None
-    if value is None or len(both) < 2:
-        return Ratio(value, questions=len(both))
+    if value is None:
+        return Ratio(questions=len(both))
+    mine, others = ([run for run in runs if run.place.lane == name and run.place.question_id in both]
+                    for name in (lane, reference))  # fmt: skip
+    why = doubted(float(value), mine, others)
+    if len(both) < 2:
+        return Ratio(float(value), questions=len(both), doubt=why)
     picks = np.random.default_rng(0).integers(0, len(both), (RESAMPLES, len(both)))
     with np.errstate(divide="ignore", invalid="ignore"):
         drawn = _rate(ours[picks].sum(1)) / _rate(theirs[picks].sum(1))
     low, high = np.nanquantile(drawn, [0.025, 0.975])
-    return Ratio(float(value), float(low), float(high), len(both))
+    return Ratio(float(value), float(low), float(high), len(both), why)
 
 
 def _rate(sums: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:

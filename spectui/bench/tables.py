@@ -1,5 +1,6 @@
 """The tables of a report, once as rows of text, for the terminal and for Markdown."""
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -8,18 +9,30 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from ..metrics import LOOPING
+from ..engine.options import Options
+from ..metrics import DOUBTFUL, ENOUGH_MS, ENOUGH_STEPS, LOOPING, LOOPS
 from .picture import bars, histogram
 from .report import Report
 from .summary import Ratio, Summary
 
+MARKS = {
+    DOUBTFUL: f"{DOUBTFUL}: doubtful, from less than {ENOUGH_MS:g} ms or {ENOUGH_STEPS} steps, or above tok/step, as "
+    "no speed-up can be",
+    LOOPS: f"{LOOPS}: the answer goes in circles (distinct-3 below {LOOPING:g}), which flatters methods that copy",
+}
+"""What the marks behind a ratio mean."""
+
 DEFINITIONS = (
     "tok/s: tokens after the first / time after it, totals over totals. × AR: its ratio to the autoregressive lane of "
-    "this run, with a 95 % interval by bootstrap over questions; of whole calls where it says call. call × hf: the "
+    "this run, with a 95 % interval by bootstrap over n questions; of whole calls where it says call. call × hf: the "
     "same of whole calls, prefill included, to transformers' generate. tok/step: emitted tokens / steps, the first "
     "token in neither. accepted / drafted counts unreached tokens as drafted. loops: answers whose distinct-3 is below "
-    f"{LOOPING:g}."
+    f"{LOOPING:g}. {MARKS[DOUBTFUL]}."
 )
+
+
+MARKED = re.compile(rf"\d(\{DOUBTFUL}| {LOOPS})")
+"""A number with such a mark."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,14 +42,16 @@ class Grid:
     title: str
     columns: Sequence[str]
     rows: Sequence[Sequence[str]]
+    notes: Sequence[str] = ()
+    """Lines below it."""
 
 
-def ratio_text(ratio: Ratio, with_count: bool = False) -> str:
-    """``1.62 [1.50, 1.75]``; unknown is –."""
+def ratio_text(ratio: Ratio) -> str:
+    """``1.62 [1.50, 1.75] n=74``, with a mark behind a doubtful value; unknown is –."""
     if ratio.value is None:
         return "–"
     interval = f" [{ratio.low:.2f}, {ratio.high:.2f}]" if ratio.low is not None and ratio.high is not None else ""
-    return f"{ratio.value:.2f}{interval}{f' n={ratio.questions}' if with_count else ''}"
+    return f"{ratio}{interval} n={ratio.questions}"
 
 
 def number(value: float | None, digits: int = 2) -> str:
@@ -148,29 +163,37 @@ def remarks(report: Report) -> list[str]:
 def describe(block: dict[str, Any]) -> list[str]:
     """The block in a few lines for people."""
     settings, versions = block["settings"], block["versions"]
+    tokens = block["datastore_tokens"]
+    store = f"{tokens:,} tokens remembered" if tokens else "empty, so that nothing said before counts"
     curve = "  ".join(f"{rows}: {ms:.2f}" for rows, ms in block["verification_ms"].items())
+    shown = ("temperature", "seed", "max_new_tokens", "draft_tokens", "draft_tree", "rule")
+    others = [
+        f"{name} {settings[name]}"
+        for name, usual in Options().by_name().items()
+        if name not in shown and settings[name] != usual
+    ]
     return [
         f"{block['model']} ← {block['draft'] or 'no draft'}, {block['dtype']} on {block['processor']} "
         f"({block['device']}, {block['threads']} of {block['cores']} cores, {block['forward']} forward)",
         f"temperature {settings['temperature']:g}, seed {settings['seed']}, "
         f"at most {settings['max_new_tokens']} tokens, "
         f"draft {settings['draft_tokens']}, tree {settings['draft_tree'] or '–'}, "
-        f"{settings['rule']} rule",
+        f"{settings['rule']} rule" + "".join(f", {words}" for words in others),
         "python " + block["python"] + "".join(f", {name} {version}" for name, version in versions.items()),
-        f"datastore: {block['datastore_tokens']} tokens"
-        + (", and each lane's own answers to earlier questions" if block.get("learning") else ""),
+        f"datastore: {store}" + (", and each lane's own answers to earlier questions" if block.get("learning") else ""),
         f"T(m) in ms behind {block['verification_context']} tokens: {curve or '–'}",
     ]
 
 
 def rich_table(grid: Grid) -> Table:
     """A grid for a terminal; names to the left, numbers to the right."""
-    table = Table(box=None, header_style="bold", pad_edge=False)
+    table = Table(box=None, header_style="bold", pad_edge=False, caption_justify="left", caption_style="dim")
+    table.caption = Text("\n".join(grid.notes)) if grid.notes else None
     for index, column in enumerate(grid.columns):
         words = index == 0 or column in ("text", "same as AR")
         table.add_column(Text(column), justify="left" if words else "right", no_wrap=True)
     for row in grid.rows:
-        table.add_row(*map(Text, row))
+        table.add_row(*(Text(cell, "dim" if MARKED.search(cell) else "") for cell in row))
     return table
 
 

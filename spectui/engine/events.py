@@ -16,6 +16,8 @@ class Turn:
     prompt: tuple[int, ...]
     mode: str
     options: Options
+    remembers: int = 0
+    """Tokens of the datastore that a lane of a comparison may look up."""
 
 
 @dataclass(frozen=True, slots=True)

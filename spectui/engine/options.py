@@ -1,7 +1,7 @@
 """What a person may set for an answer, as immutable values."""
 
-from dataclasses import dataclass, field
-from typing import Literal
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
 
 DraftTokens = int | Literal["auto", "schedule"]
 
@@ -76,6 +76,13 @@ class Options:
     sampling: Sampling = field(default_factory=Sampling)
     speculation: Speculation = field(default_factory=Speculation)
     max_new_tokens: int = 512
+
+    def by_name(self) -> dict[str, Any]:
+        """Every option by its own name, whatever group it is in."""
+        made: dict[str, Any] = {}
+        for name, value in asdict(self).items():
+            made |= value if isinstance(value, dict) else {name: value}
+        return made
 
     def __post_init__(self) -> None:
         _check(self.max_new_tokens >= 1, "max new tokens", "1 or more", self.max_new_tokens)

@@ -25,3 +25,5 @@ class StoreChoice:
     """Below it every tokenizer has a datastore of its own."""
     learns: bool = True
     """Whether finished answers go into it."""
+    compares: bool = False
+    """Whether comparisons (races, benches, measurements) look up in it too; else theirs is empty."""

@@ -27,7 +27,8 @@ def to_json(record: Record) -> Json | None:
             prompt = {"prompt": list(turn.prompt), "texts": list(texts), "question": question}
             options = asdict(turn.options)
             seed = turn.options.sampling.seed
-            return {"type": "turn", "lane": lane, "mode": turn.mode, "seed": seed, "settings": options, **prompt}
+            how = {"mode": turn.mode, "seed": seed, "settings": options, "remembers": turn.remembers}
+            return {"type": "turn", "lane": lane, **how, **prompt}
         case PrefillText(lane, prefill, text):
             return {"type": "prefill", "lane": lane, **asdict(prefill), "text": text}
         case StepText():
@@ -117,7 +118,8 @@ def _header(line: Mapping[str, Any]) -> Ready:
 
 
 def _turn(line: Mapping[str, Any]) -> TurnText:
-    turn = Turn(tuple(int(token) for token in line["prompt"]), _text(line["mode"]), _options(line["settings"]))
+    prompt, remembers = tuple(int(token) for token in line["prompt"]), int(line.get("remembers", 0))
+    turn = Turn(prompt, _text(line["mode"]), _options(line["settings"]), remembers)
     return TurnText(_text(line["lane"]), turn, _text(line["question"]), _texts(line["texts"]))
 
 

@@ -192,7 +192,8 @@ class SpectuiApp(Steady, App[int]):
         yield from super().get_system_commands(screen)
         for mode in MODES.values():
             yield SystemCommand(f"Mode: {mode.title}", mode.summary, lambda name=mode.name: self.chat.action_mode(name))
-        yield SystemCommand("New conversation", "Begin anew; this conversation stays saved", self.chat.action_new)
+        kept = "; this one stays saved" if self.settings.ui.save_conversations else "; this one is not saved"
+        yield SystemCommand("New conversation", f"Begin another one{kept}", self.chat.action_new)
         yield SystemCommand("Rerun", "Answer the last question again", self.chat.action_rerun)
         against = "Time the current mode and autoregressive decoding on the same prompt, in turns"
         yield SystemCommand("Measure AR", against, self.chat.action_baseline)

@@ -1,7 +1,7 @@
 """What the screen remembers of a conversation: steps, numbers, the measured speed-up."""
 
 from ..engine.events import Turn
-from ..metrics import Meter, Numbers
+from ..metrics import Meter, Numbers, Speedup
 from ..record.events import ChangedText, EndText, PrefillText, Record, StepText, SwitchText, TurnText
 from ..run import summary
 from .measurement import Measurement
@@ -38,7 +38,12 @@ class Ledger:
         return self._meter.numbers
 
     @property
-    def speedup(self) -> float | None:
+    def looping(self) -> bool:
+        """Whether the latest answer goes in circles."""
+        return self._meter.looping
+
+    @property
+    def speedup(self) -> Speedup | None:
         """Of the current mode against autoregressive decoding, on the latest prompt; None if it was not measured."""
         return self.measurement.speedup(self._turn, self._mode) if self._turn is not None else None
 
@@ -87,4 +92,4 @@ class Ledger:
     def summary(self, reason: str) -> str:
         """The line under a finished answer."""
         words = REASONS.get(reason)
-        return f"{summary(self.numbers)}{f' · {words}' if words else ''}"
+        return f"{summary(self._meter)}{f' · {words}' if words else ''}"

@@ -6,6 +6,7 @@ from dataclasses import replace
 from ..bench.race_book import RaceBook
 from ..engine.drafters.registry import MODES
 from ..engine.events import Turn
+from ..metrics import LOOPS, Speedup
 from ..record.events import EndText, Finished, Record, TurnText
 from ..session import AGAIN, BASELINE
 
@@ -28,7 +29,7 @@ class Measurement:
         self.__init__()  # type: ignore[misc]
         self.running, self._shown = True, shown
 
-    def speedup(self, turn: Turn, mode: str) -> float | None:
+    def speedup(self, turn: Turn, mode: str) -> Speedup | None:
         """Of ``mode`` against autoregressive decoding for a turn like this; None if it was not measured."""
         if self.running or self._turn is None or self._turn.mode != mode:
             return None
@@ -37,8 +38,8 @@ class Measurement:
         return self._speedup if same else None
 
     @property
-    def _speedup(self) -> float | None:
-        return next(iter(self._book.speedups(AGAIN, BASELINE)), None)
+    def _speedup(self) -> Speedup | None:
+        return self._book.speedup(AGAIN, BASELINE)
 
     def feed(self, record: Record) -> str | None:
         """Take in a record; at the end of the measurement, what it showed in one line."""
@@ -62,7 +63,19 @@ class Measurement:
         mine, reference = (self._book.lanes[lane].tokens for lane in (AGAIN, BASELINE))
         places = (difference(tokens, reference) for tokens in (mine, self._shown or mine))
         place = min((place for place in places if place is not None), default=None)
-        speedup = self._speedup
-        times = f"×{speedup:.2f} against AR, step by step in turns" if speedup else "too short to compare"
         text = "same text ✓" if place is None else f"text differs at token {place}"
-        return f"{MODES[self._turn.mode].title}: {times}   {text}"
+        mode = MODES[self._turn.mode]
+        store = f", {_store(self._turn.remembers)}" if mode.looks_up else ""
+        loops = f"   the answer goes in circles {LOOPS}" if self._book.lanes[AGAIN].meter.looping else ""
+        return f"{mode.title}: {_times(self._speedup)}{store}   {text}{loops}"
+
+
+def _times(speedup: Speedup | None) -> str:
+    if speedup is None:
+        return "too short to compare"
+    doubt = f" (doubtful: {speedup.doubt})" if speedup.doubt else ""
+    return f"×{speedup} {speedup.spread} against AR, step by step in turns{doubt}"
+
+
+def _store(remembers: int) -> str:
+    return f"with a datastore of {remembers:,} tokens" if remembers else "with an empty datastore"

@@ -82,8 +82,8 @@ def test_pictures_are_drawn_from_the_numbers():
     summaries = summarise([made("ar", "1", 11, 100.0, "a<b"), made("x", "1", 11, 50.0, "a<b")])
     document = ElementTree.fromstring(svg("a & b", summaries))
     texts = [element.text for element in document.iter("{http://www.w3.org/2000/svg}text")]
-    assert "2.00" in texts
-    assert "2.00" in bars(summaries).plain
+    assert "2.00?" in texts, "too little for a ratio that can be trusted"
+    assert "2.00?" in bars(summaries).plain
     assert "67%" in histogram(summaries).plain
     assert bar(1.0, 2.0, 10) == "█" * 5
     assert bar(5.0, 2.0, 10) == "█" * 10

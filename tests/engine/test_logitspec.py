@@ -23,7 +23,7 @@ FULL = Speculation(full_tree=True)
 
 
 def slow_pool(tokens, longest=3, span=20):
-    """Every n-gram with the continuation that wins, built anew from METHODS' rule."""
+    """Every n-gram with the continuation that wins, built anew from LogitSpec's replacement rule (2507.01449)."""
     pool = {}
     last = len(tokens) - 1
     for end in range(1, last):

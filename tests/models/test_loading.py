@@ -5,12 +5,12 @@ import shutil
 
 import pytest
 import torch
-from transformers import BertConfig, LlamaConfig, LlamaForCausalLM, T5Config, T5ForConditionalGeneration
+from transformers import AutoConfig, BertConfig, LlamaConfig, LlamaForCausalLM, T5Config, T5ForConditionalGeneration
 
 from spectui.engine.errors import UserError
 from spectui.models.choice import ModelChoice
 from spectui.models.loading import draft_device, load_pair
-from spectui.models.registry import examples, known_models
+from spectui.models.registry import demo_folder, examples, known_models
 from spectui.models.resolve import resolve
 from spectui.models.stops import StopStrings
 from spectui.models.template import prompt_ids
@@ -191,3 +191,22 @@ def test_the_draft_goes_to_a_second_device_unless_one_was_named():
 def test_a_masked_language_model_is_refused(folder):
     BertConfig(vocab_size=4096, hidden_size=16, num_hidden_layers=1, num_attention_heads=2).save_pretrained(folder)
     assert refused(folder)
+
+
+@pytest.mark.parametrize("role", ["target", "draft"])
+def test_random_demo_has_the_shape_of_the_shipped_pair(role):
+    known = known_models()["demo"]
+    shape = dict(known.shape if role == "target" else known.draft_shape)
+    made = AutoConfig.for_model(shape.pop("model_type"), **shape).to_dict()
+    shipped = json.loads((demo_folder() / role / "config.json").read_text("utf-8"))
+    written_by = {"architectures", "dtype", "transformers_version"}
+    assert {name: made.get(name) for name in shipped.keys() - written_by} == {
+        name: value for name, value in shipped.items() if name not in written_by
+    }
+
+
+@pytest.mark.parametrize(("dtype", "bits"), [("bfloat16", "8 bits"), ("float16", "11 bits"), ("float32", None)])
+def test_numbers_of_few_bits_are_told_with_what_they_mean_for_the_text(folder, dtype, bits):
+    notes = load(folder, dtype=dtype).notes
+    assert any(f"{dtype} rounds to {bits}" in note and "may leave AR's" in note for note in notes) == (bits is not None)
+    assert any("slow" in note for note in notes) == (bits is not None)

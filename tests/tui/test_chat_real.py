@@ -11,6 +11,7 @@ from spectui.record.trace import read_trace
 from spectui.settings import Settings
 
 from .helpers import running, say, wait_until
+from .test_measurement import answer as answer_records
 
 STORY = "Tell me a story about a shy dragon who wants to find a friend."
 
@@ -133,7 +134,7 @@ async def test_the_baseline_gives_a_measured_speedup_and_can_be_stopped():
         assert "f9 measures AR" in screen_text(app)
         await pilot.press("f9")
         await wait_until(pilot, lambda: app.chat.ledger.speedup is not None)
-        assert app.chat.ledger.speedup > 0
+        assert app.chat.ledger.speedup.value > 0
         await wait_until(pilot, lambda: "vs AR" in screen_text(app))
         await pilot.press("f2")
         await wait_until(pilot, lambda: app.chat.ledger.speedup is None)
@@ -142,6 +143,32 @@ async def test_the_baseline_gives_a_measured_speedup_and_can_be_stopped():
         await pilot.press("f9")
         await pilot.press("escape")
         await wait_until(pilot, lambda: not app.chat.ledger.measurement.running)
+
+
+async def test_a_short_answer_is_measured_until_there_is_enough_and_says_so():
+    async with running(size=(160, 36)) as (app, pilot):
+        await say(pilot, "Hello!")
+        await ended(app, pilot)
+        await pilot.press("f9")
+        await wait_until(pilot, lambda: app.chat.ledger.speedup is not None)
+        made = app.chat.ledger.speedup
+        assert made.rounds >= 3
+        await wait_until(pilot, lambda: f"×{made} vs AR" in screen_text(app))
+        assert made.spread in screen_text(app)
+        said = " ".join(str(note.message) for note in app._notifications)
+        assert f"×{made} {made.spread} against AR" in said
+        assert ("doubtful" in said) == bool(made.doubt)
+
+
+async def test_an_answer_in_circles_is_marked_under_it_and_in_the_numbers():
+    async with running(size=(160, 36)) as (app, pilot):
+        await say(pilot, "Hello!")
+        await ended(app, pilot)
+        assert "circles" not in screen_text(app)
+        assert "loops" not in screen_text(app)
+        app.chat.apply(list(answer_records("chat", "draft", [1, 2, 3] * 20)))
+        await wait_until(pilot, lambda: "goes in circles ↻ (distinct-3 below 0.3)" in screen_text(app))
+        await wait_until(pilot, lambda: "loops ↻" in screen_text(app))
 
 
 @pytest.mark.parametrize("size", [(20, 5), (60, 20), (80, 24), (200, 50)])
@@ -285,6 +312,9 @@ async def test_views_help_and_a_chosen_step():
         await pilot.press("f1")
         await pilot.pause(0.1)
         assert "drafted and accepted" in screen_text(app)
+        said = str(app.screen.query_one("#help Static").render())
+        assert "?: doubtful" in said
+        assert "unless --with-datastore was given" in said
         await pilot.press("escape")
 
 
@@ -347,3 +377,11 @@ async def test_sssd_shows_its_sources_and_says_when_it_drafts_nothing():
         assert str(pill.tooltip).startswith("nothing was drafted: ")
         app.chat.mode_bar.show_idle(None)
         await wait_until(pilot, lambda: "SSSD idle" not in screen_text(app), timeout=5)
+
+
+@pytest.mark.parametrize(("kept", "words"), [(True, "this one stays saved"), (False, "this one is not saved")])
+async def test_the_palette_says_what_becomes_of_the_conversation(kept, words):
+    async with running(Settings().with_flags("ui", save_conversations=kept)) as (app, _pilot):
+        told = {command.title: command.help for command in app.get_system_commands(app.screen)}
+        assert words in told["New conversation"]
+        assert "Forget" not in " ".join(told.values())

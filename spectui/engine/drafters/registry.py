@@ -25,6 +25,8 @@ class Mode:
     """Whether the mode works only with a draft model."""
     drafts: bool = True
     """Whether anything is drafted at all, so that the target must be able to verify trees."""
+    looks_up: bool = False
+    """Whether it looks up in the datastore."""
 
     def load(self) -> "Callable[[Any], Drafter]":
         """Import the method's class."""
@@ -44,7 +46,7 @@ MODES: dict[str, Mode] = {
             drafts=False,
         ),
         Mode("draft", "Draft model", "a small model guesses ahead", "draft_model:DraftModel", needs_draft=True),
-        Mode("sssd", "SSSD", "retrieval from the conversation and a datastore that learns", "sssd:Sssd"),
+        Mode("sssd", "SSSD", "retrieval from the conversation and a datastore that learns", "sssd:Sssd", looks_up=True),
         Mode("logitspec", "LogitSpec", "the last logits guess, retrieval continues", "logitspec:LogitSpec"),
         Mode(
             "specbranch",

@@ -33,11 +33,6 @@ class LiveStore:
         """A reader that follows what is learnt."""
         return Reader(lambda: self.indexes)
 
-    def frozen(self) -> Reader:
-        """A reader of what is there now, without answers to the prompt that it is used for: for comparisons."""
-        indexes = self.indexes
-        return Reader(lambda: indexes, hides=True)
-
     def learn(self, prompt: Sequence[int], answer: Sequence[int]) -> None:
         """Learn an answer, soon; returns at once."""
         if not self.learns or not answer:

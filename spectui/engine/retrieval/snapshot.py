@@ -95,3 +95,8 @@ class Reader:
     def snapshot(self, prompt: Sequence[int]) -> Snapshot:
         """What may be looked up while ``prompt`` is answered."""
         return Snapshot(self.indexes(), prompt_key(prompt) if self.hides else "")
+
+
+def frozen(indexes: Sequence[SuffixIndex]) -> Reader:
+    """A reader of these sub-indexes alone, without answers to the prompt that it is used for: for comparisons."""
+    return Reader(lambda: indexes, hides=True)

@@ -263,9 +263,9 @@ class ChatScreen(RowScreen):
             self.timeline.follow(name)
 
     def _show_numbers(self) -> None:
-        ledger = self.ledger
+        ledger, follow = self.ledger, self.transcript.follow
         measuring = ledger.measurement.running
-        self.metric_bar.show(ledger.numbers, ledger.speedup, measuring, self.transcript.follow, key="f9")
+        self.metric_bar.show(ledger.numbers, ledger.speedup, measuring, follow, key="f9", looping=ledger.looping)
 
     @on(Transcript.StepSelected)
     def _step_selected(self, event: Transcript.StepSelected) -> None:

@@ -9,6 +9,7 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
+from ...bench.tables import MARKS
 from ...engine.drafters.registry import MODES
 from ..mode_keys import MODE_KEYS
 from ..steady import Steady
@@ -18,6 +19,11 @@ from ..widgets.step_pane import look
 WHAT = (
     "The target is the model you talk to. A drafter guesses the next tokens; the target checks all guesses in one pass "
     "and keeps those that it would have chosen itself. The text is the target's own, whatever was drafted."
+)
+
+AGAINST = (
+    "× against AR: both answer the same prompt in turns, short answers again and again; the median of the rounds, "
+    "[least, most] and n = rounds. The datastore is empty meanwhile, unless --with-datastore was given."
 )
 
 
@@ -38,6 +44,8 @@ class HelpScreen(Steady, ModalScreen[None]):
         parts.append(("\nModes\n", "bold"))
         for name, mode in MODES.items():
             parts.append(f" {MODE_KEYS.get(name, ''):<2}  {mode.title}: {mode.summary}\n")
+        parts.append(("\nSpeed-ups\n", "bold"))
+        parts += [f" {line}\n" for line in (AGAINST, *MARKS.values())]
         parts.append(("\nKeys (the id in brackets is for [keys] in settings.toml)\n", "bold"))
         parts += [f" {key:<18} {words} [{name}]\n" for key, words, name in self._keys]
         with VerticalScroll(id="help"):

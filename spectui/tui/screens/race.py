@@ -13,8 +13,8 @@ from textual.content import Content
 from textual.widgets import Footer, Static
 
 from ...bench.compare import field_of
-from ...bench.race_book import RaceBook
-from ...bench.race_table import race_grid
+from ...bench.race_book import RaceBook, first_round
+from ...bench.race_table import RATIO, race_grid
 from ...bench.tables import Grid, rich_table
 from ...engine.errors import UserError
 from ...engine.race import MOST_LANES
@@ -30,7 +30,7 @@ from ..widgets.prompt import History, Prompt
 if TYPE_CHECKING:
     from ...session import Session
 
-NARROW = ("lane", "place", "tok/s", "tok/step", "× AR (n)", "text")
+NARROW = ("lane", "place", "tok/s", "tok/step", RATIO, "text")
 LONGEST_SHOWN = 0.95
 """Bars are drawn to this quantile of all step times, so that one slow step does not flatten the others."""
 
@@ -80,6 +80,8 @@ class RaceScreen(RowScreen):
         self._records: list[Record] = []
         self._replay: Replay | None = None
         self._speed, self._tick_at = 0.0, 0.0
+        self._repeating = False
+        """Whether the lanes have shown this race and only the table follows what is repeated of it."""
         self._left_out: dict[str, str] = {}
 
     def compose(self) -> ComposeResult:
@@ -126,7 +128,7 @@ class RaceScreen(RowScreen):
         if self.racing or not self._panes:
             self.notify("still racing; esc stops" if self._panes else "no model is loaded yet", timeout=3)
             return
-        self._replay, self._records, self._unraced = None, [], True
+        self._replay, self._records, self._unraced, self._repeating = None, [], True, False
         self.shown = RaceBook()
         self.table.display = False
         self.call_after_refresh(self._race)
@@ -135,7 +137,7 @@ class RaceScreen(RowScreen):
     def _race(self) -> None:
         if self._unraced:
             self._unraced = False
-            self.command = self.session.race(tuple(self._panes), self._text)
+            self.command = self.session.race(tuple(self._panes), self._text, repeat=True)
             if self.command is None:
                 self.notify("something else runs; stop it, then race", timeout=3)
                 self._finish()
@@ -152,9 +154,10 @@ class RaceScreen(RowScreen):
                 case Started():
                     pass
                 case _:
-                    self._records.append(record)
                     self.book.feed(record)
-                    if self._replay is None:
+                    self._repeating = self._repeating or (isinstance(record, TurnText) and self.shown.finished)
+                    if not self._repeating:
+                        self._records.append(record)
                         self._show(record)
         self._read_out()
 
@@ -165,14 +168,16 @@ class RaceScreen(RowScreen):
             pane.feed(record)
 
     def _finish(self) -> None:
+        if self._repeating:
+            self.book.drop_unfinished()
         self.table.display = bool(self.book.runs())
         self._show_head()
 
     # -- replay
 
     def load(self, records: Sequence[Record]) -> None:
-        """Take the records of one round from elsewhere, to be replayed."""
-        self._records = list(records)
+        """Take the first round of these records, to be replayed."""
+        self._records = first_round(records)
 
     def replay_to(self, clock: float) -> None:
         """Show the lanes as they stood at ``clock`` milliseconds."""
@@ -224,7 +229,8 @@ class RaceScreen(RowScreen):
     # -- read-outs
 
     def _read_out(self) -> None:
-        places = self.shown.places()
+        over = not self.racing and (self._replay is None or self._replay.done)
+        places = (self.book if over else self.shown).places()
         times = sorted(ms for lane in self.shown.lanes.values() for ms in lane.step_ms)
         longest = times[int(LONGEST_SHOWN * (len(times) - 1))] if times else 0.0
         for name, pane in self._panes.items():
@@ -240,9 +246,10 @@ class RaceScreen(RowScreen):
             state = "replay over" if self._replay.done else f"replay {pace}"
             state += f", {self._replay.clock:.0f} of {self._replay.length:.0f} ms"
         else:
-            state = "racing" if self.racing else "f3 replays, ctrl+r races again" if self._records else "ask something"
+            state = "racing, repeated for the table" if self._repeating else "racing"
+            state = state if self.racing else "f3 replays, ctrl+r races again" if self._records else "ask something"
         question = next((r.question for r in self._records if isinstance(r, TurnText)), self._text or "")
-        count = f", {len(self.book.rounds)} races" if len(self.book.rounds) > 1 else ""
+        count = f", {len(self.book.rounds)} rounds" if len(self.book.rounds) > 1 else ""
         parts: list[Any] = [
             (" race ", "bold $primary"),
             (f" {state}{count}   ", "$token-muted"),
@@ -278,7 +285,7 @@ class RaceScreen(RowScreen):
             self.dismiss()
 
     def action_again(self) -> None:
-        """Race once more; the table shows the median of all rounds."""
+        """Race once more; the table shows the medians of all rounds."""
         if self._text is None and not self._has_question:
             self.notify("ask something first", timeout=2)
         else:
@@ -300,8 +307,9 @@ class RaceScreen(RowScreen):
             self.notify("race first", timeout=2)
             return
         file = conversations().parent / "exports" / f"race_{datetime.now():%Y-%m-%d_%H%M%S}.json"
+        where = self.session.environment | {"datastore_tokens": self.book.remembers}
         try:
-            Output("json", file).write(Report(self.session.environment, self.book.runs(), (), self._left_out))
+            Output("json", file).write(Report(where, self.book.runs(), (), self._left_out))
             self.notify(f"written to {file}", markup=False)
         except UserError as error:
             self.notify(str(error), severity="error", markup=False)

@@ -9,6 +9,7 @@ from textual.widgets import Static
 
 from ...bench.race_book import LaneBook
 from ...engine.drafters.registry import MODES
+from ...metrics import LOOPS
 from ...record.events import EndText, PrefillText, Record, StepText, TurnText
 from .metric_bar import BLOCKS
 from .transcript import Transcript
@@ -69,7 +70,9 @@ def numbers_line(book: LaneBook | None) -> str:
     n = book.numbers
     rate, per, share = n.tokens_per_second, n.tokens_per_step, n.acceptance_rate
     accepted = f"{n.accepted}/{n.drafted} {share:.0%}" if share is not None else "–"
-    return f"{f'{rate:.0f}' if rate else '–'} tok/s  {f'{per:.2f}' if per else '–'} tok/pass  acc {accepted}"
+    made = f"{f'{rate:.0f}' if rate else '–'} tok/s  {f'{per:.2f}' if per else '–'} tok/pass  acc {accepted}"
+    loops = f"loops {LOOPS}  " if book.meter.looping else ""
+    return f"{loops}{made}{f'  remembers {book.remembers:,} tokens' if book.remembers else ''}"
 
 
 def step_bars(book: LaneBook | None, width: int, longest_ms: float) -> str:

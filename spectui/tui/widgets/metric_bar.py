@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ...metrics import Numbers
+from ...metrics import LOOPS, Numbers, Speedup
 from .parts import Part, PartsLine
 
 BLOCKS = " ▁▂▃▄▅▆▇█"
@@ -17,21 +17,36 @@ class MetricBar(PartsLine):
         super().__init__(**kwargs)
         self.rates: list[float] = []
 
-    def show(self, numbers: Numbers, speedup: float | None, measuring: bool, follow: bool, key: str) -> None:
-        """Draw the numbers that fit; the width of a number does not decide which ones do."""
+    def show(
+        self,
+        numbers: Numbers,
+        speedup: Speedup | None,
+        measuring: bool,
+        follow: bool,
+        key: str,
+        looping: bool = False,
+    ) -> None:
+        """Draw the numbers that fit; the width of a number does not decide which ones do.
+
+        A speed-up that is doubtful, or of an answer that goes in circles, is grey.
+        """
         rate = numbers.tokens_per_second if numbers.emitted > 10 or numbers.decode_ms > 250 else None
         share, per = numbers.acceptance_rate, numbers.tokens_per_step
         accepted = f"{numbers.accepted}/{numbers.drafted}" if numbers.drafted else "–"
         first = f"{numbers.ttft_ms:.0f} ms" if numbers.ttft_ms is not None else "–"
-        against = f"×{speedup:.2f} vs AR" if speedup else "measuring AR…" if measuring else f"× – ({key} measures AR)"
+        against = f"×{speedup} vs AR" if speedup else "measuring AR…" if measuring else f"× – ({key} measures AR)"
         parts: list[Part] = [
             Part(0, f"{rate:.0f} tok/s" if rate else "– tok/s", 10, "bold"),
             Part(5, self._bars(), STEPS, "$token-accepted"),
             Part(3, f"acc {accepted}{f' {share:.0%}' if share is not None else ''}", 16),
             Part(4, f"{per:.2f} tok/pass" if per else "– tok/pass", 14),
             Part(6, f"TTFT {first}", 10),
-            Part(2, against, 12),
+            Part(2, against, 12, "$text-muted" if speedup and (speedup.doubt or looping) else ""),
         ]
+        if speedup:
+            parts.append(Part(7, speedup.spread))
+        if looping:
+            parts.append(Part(2, f"loops {LOOPS}", 7, "$text-warning"))
         if not follow:
             parts.append(Part(1, "↓ more (end follows)", 20, "$text-warning"))
         self.draw(parts)
