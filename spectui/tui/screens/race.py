@@ -18,14 +18,14 @@ from ...bench.race_table import race_grid
 from ...bench.tables import Grid, rich_table
 from ...engine.errors import UserError
 from ...engine.race import MOST_LANES
-from ...locations import conversations, state_folder
+from ...locations import exports
 from ...models.sanitise import sanitise, sanitise_line
 from ...record.events import Note, Raced, Ready, Record, TurnText
 from ...record.replay import Replay
 from ..bridge import TICK
 from ..compositor import RowScreen
 from ..widgets.lane import LanePane
-from ..widgets.prompt import History, Prompt
+from ..widgets.prompt import Prompt
 
 if TYPE_CHECKING:
     from ...session import Session
@@ -77,7 +77,7 @@ class RaceScreen(RowScreen):
         yield Static(id="race-head", markup=False)
         yield Container(id="lanes")
         yield Static(id="race-table")
-        yield Prompt(History(state_folder() / "prompts.jsonl"), id="prompt")
+        yield Prompt(self.app.chat.prompt.past, id="prompt")  # type: ignore[attr-defined]
         yield Footer(compact=True, show_command_palette=False)
 
     async def on_mount(self) -> None:
@@ -273,9 +273,10 @@ class RaceScreen(RowScreen):
         if not self.book.runs():
             self.notify("race first", timeout=2)
             return
-        file = conversations().parent / "exports" / f"race_{datetime.now():%Y-%m-%d_%H%M%S}.json"
+        file = exports() / f"race_{datetime.now():%Y-%m-%d_%H%M%S}.json"
         try:
-            Output("json", file).write(Report(self.session.environment, self.book.runs(), (), self._left_out))
+            report = Report(self.session.environment, self.book.runs(), (), self._left_out)
+            Output("json", file, private=True).write(report)
             self.notify(f"written to {file}", markup=False)
         except UserError as error:
             self.notify(str(error), severity="error", markup=False)
