@@ -5,16 +5,18 @@ import os
 import sys
 from collections.abc import Callable, Collection
 from dataclasses import replace
+from io import TextIOWrapper
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
 from . import __version__
 from .engine.drafters.registry import MODES
 from .engine.errors import UserError
+from .engine.private_files import open_private, private_folder
 from .flags import with_settings
-from .locations import config_file, datastores, log_file
+from .locations import close_folders, config_file, datastores, log_file
 from .models.sanitise import sanitise_line
 from .settings import Settings, load_settings
 
@@ -283,10 +285,16 @@ def _prompt(argument: str) -> str:
     return text.strip()
 
 
+class _PrivateLog(logging.FileHandler):
+    def _open(self) -> TextIOWrapper:
+        return cast(TextIOWrapper, open_private(Path(self.baseFilename), self.mode, encoding=self.encoding))
+
+
 def _log_to_file() -> None:
     try:
-        log_file().parent.mkdir(parents=True, exist_ok=True)
-        handler = logging.FileHandler(log_file(), encoding="utf-8", delay=True)
+        close_folders()
+        private_folder(log_file().parent)
+        handler = _PrivateLog(log_file(), encoding="utf-8", delay=True)
     except OSError:
         return
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))

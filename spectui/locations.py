@@ -6,6 +6,8 @@ from pathlib import Path
 
 from platformdirs import PlatformDirs
 
+from .engine.private_files import close_to_others
+
 _DIRS = PlatformDirs("spectui", appauthor=False)
 
 
@@ -29,19 +31,29 @@ def user_themes() -> Path:
     return config_folder() / "themes"
 
 
+def data_folder() -> Path:
+    """What people said, and what was made for them."""
+    return _below_home("data") or _DIRS.user_data_path
+
+
 def conversations() -> Path:
     """Traces of past conversations."""
-    return (_below_home("data") or _DIRS.user_data_path) / "conversations"
+    return data_folder() / "conversations"
+
+
+def exports() -> Path:
+    """Conversations as Markdown, and races."""
+    return data_folder() / "exports"
 
 
 def datastores() -> Path:
     """Datastores, one folder for each tokenizer."""
-    return (_below_home("data") or _DIRS.user_data_path) / "datastores"
+    return data_folder() / "datastores"
 
 
 def heads() -> Path:
     """Trained heads of SpecBranch, one file for each pair of models."""
-    return (_below_home("data") or _DIRS.user_data_path) / "heads"
+    return data_folder() / "heads"
 
 
 def timings_folder() -> Path:
@@ -57,6 +69,17 @@ def state_folder() -> Path:
 def log_file() -> Path:
     """Where unexpected failures are told in full."""
     return state_folder() / "spectui.log"
+
+
+def prompts_file() -> Path:
+    """Prompts that were sent, to be recalled."""
+    return state_folder() / "prompts.jsonl"
+
+
+def close_folders() -> None:
+    """Close the folders of conversations to others; older versions left them open."""
+    for folder in (data_folder(), conversations(), exports(), datastores(), heads(), state_folder()):
+        close_to_others(folder)
 
 
 def shipped_themes() -> Path:

@@ -39,6 +39,8 @@ class Output:
     path: Path | None = None
     """None is standard output."""
     plot: Path | None = None
+    private: bool = False
+    """Whether only the owner may read the report; what people ask for by name is meant to be shared."""
 
     def check(self) -> None:
         """Raise UserError now if a file could not be written later."""
@@ -57,7 +59,7 @@ class Output:
             title = f"{report.environment['model']}, {report.environment['processor']}"
             write_atomically(self.plot, svg(title, report.summaries))
         if self.path is not None:
-            write_atomically(self.path, FORMATS[self.format](report))
+            write_atomically(self.path, FORMATS[self.format](report), self.private)
         elif self.format == "table" and sys.stdout.isatty():
             print_report(report, Console())
         else:

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ..engine.drafters.hrad import Head, last_layers
 from ..engine.errors import UserError, reason_of
+from ..engine.private_files import close_to_others, private_folder
 from .registry import demo_folder
 
 FORMAT = "spectui.head/1"
@@ -37,8 +38,9 @@ def save_head(file: Path, head: Head, fingerprint: str, note: str) -> None:
     halves = {name: tensor.half().contiguous().cpu() for name, tensor in tensors.items()}
     metadata = {"format": FORMAT, "fingerprint": fingerprint, "note": note}
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
+        private_folder(file.parent)
         save_file(halves, file, metadata)
+        close_to_others(file)
     except (OSError, SafetensorError) as error:
         raise UserError(f"cannot write {file}: {reason_of(error)}") from error
 

@@ -9,6 +9,7 @@ from typing import Any
 from ..engine.errors import UserError
 from ..engine.events import Changed, End, Prefill, Switch, Turn
 from ..engine.options import Options, Sampling, Speculation
+from ..engine.private_files import open_private
 from ..engine.step import Branches, Emitted, Node, Source, Span, Step, Times
 from ..metrics import Meter
 from ..models.sanitise import sanitise, sanitise_line
@@ -233,7 +234,7 @@ class TraceWriter:
     def __init__(self, path: Path) -> None:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = path.open("a", encoding="utf-8")
+            self._file = open_private(path, "a", encoding="utf-8")
         except OSError as error:
             reason = sanitise_line(error.strerror or type(error).__name__)
             raise UserError(f"cannot write {path}: {reason}; choose another file") from error

@@ -5,6 +5,7 @@ import os
 import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -14,11 +15,14 @@ from typing import Any, ClassVar
 from textual.app import App, SystemCommand
 from textual.await_complete import AwaitComplete
 from textual.binding import Binding, BindingType
+from textual.driver import Driver
 from textual.screen import Screen
 
+from ..bench.partial import write_atomically
 from ..engine.drafters.registry import MODES
 from ..engine.errors import UserError
-from ..locations import conversations, log_file, shipped_themes, user_themes
+from ..engine.private_files import private_folder
+from ..locations import conversations, exports, log_file, shipped_themes, user_themes
 from ..models.sanitise import sanitise_line
 from ..record.events import ChangedText, Finished, Note, Ready, Record, Started, SwitchText
 from ..session import CHAT, Session
@@ -77,6 +81,15 @@ class SpectuiApp(Steady, App[int]):
         self.race = RaceScreen(self.session, race.modes, race.text) if race else None
         if settings.ui.save_conversations:
             self._savers.append(Saver(_new_file, follows=True))
+
+    def get_driver_class(self) -> type[Driver]:
+        """Textual's own, but for the one that takes ESC in a paste for its end."""
+        given = super().get_driver_class()
+        if given.__module__ != "textual.drivers.linux_driver":
+            return given
+        from .driver import PasteDriver  # needs what only Linux and macOS have
+
+        return PasteDriver
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """Colours of tokens, for themes that have none."""
@@ -215,16 +228,15 @@ class SpectuiApp(Steady, App[int]):
 
     def export_markdown(self, transcript: Transcript) -> None:
         """Write the conversation as Markdown and say where."""
-        file = conversations().parent / "exports" / f"{datetime.now():%Y-%m-%d_%H%M%S}.md"
+        file = exports() / f"{datetime.now():%Y-%m-%d_%H%M%S}.md"
         titles = {"question": "**You:** ", "answer": "", "note": "> ", "error": "> "}
         blocks = transcript.document.blocks
         text = "\n\n".join(titles[block.kind] + block.text for block in blocks if block.kind in titles)
         try:
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_text(text + "\n", "utf-8")
+            write_atomically(file, text + "\n", private=True)
             self.notify(f"written to {file}", markup=False)
-        except OSError as error:
-            self.notify(f"cannot write {file}: {error.strerror}", severity="error", markup=False)
+        except UserError as error:
+            self.notify(str(error), severity="error", markup=False)
 
     async def action_quit(self) -> None:
         """Leave; a running answer is stopped."""
@@ -269,6 +281,8 @@ class SpectuiApp(Steady, App[int]):
 
 
 def _new_file() -> Path:
+    with suppress(OSError):  # who writes will say so
+        private_folder(conversations())
     return conversations() / f"{datetime.now():%Y-%m-%d_%H%M%S_%f}.jsonl"
 
 

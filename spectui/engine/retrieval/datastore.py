@@ -9,6 +9,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
+from ..private_files import FILE, open_private, private_folder
 from .index_file import DamagedStore, read_index, write_index, write_whole
 from .suffix_index import SuffixIndex, Text, pack, token_width
 
@@ -146,8 +147,8 @@ class Datastore:
 
     @contextmanager
     def _lock(self) -> Iterator[None]:
-        self.folder.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(self.folder / "lock", timeout=PATIENCE)
+        private_folder(self.folder)
+        lock = FileLock(self.folder / "lock", timeout=PATIENCE, mode=FILE)
         try:
             lock.acquire()
         except Timeout:
@@ -195,7 +196,8 @@ class Datastore:
 def read_manifest(folder: Path) -> Manifest | None:
     """The manifest of a folder; None if it has none; raises DamagedStore and OSError."""
     try:
-        text = (folder / MANIFEST).read_text("utf-8")
+        with open_private(folder / MANIFEST, "r", encoding="utf-8") as file:
+            text = file.read()
     except FileNotFoundError:
         return None
     except UnicodeDecodeError as error:

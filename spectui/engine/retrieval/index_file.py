@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import UserError
+from ..private_files import open_private
 from .suffix_index import Learnt, SuffixIndex
 
 FORMAT = "spectui.index/1"
@@ -43,7 +44,7 @@ def write_whole(path: Path, *parts: bytes | memoryview) -> int:
     """Write a file so that, whatever happens, ``path`` holds all of the old or all of the new; its size in bytes."""
     temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
     try:
-        with open(temporary, "wb") as file:
+        with open_private(temporary, "wb") as file:
             size = sum(file.write(part) for part in parts)
             file.flush()
             os.fsync(file.fileno())
@@ -59,7 +60,7 @@ def read_index(path: Path, tokenizer: str, check: bool = False) -> SuffixIndex:
 
     Raises DamagedStore for a file that is damaged, cut off, or made with another tokenizer, and OSError.
     """
-    with open(path, "rb") as file:
+    with open_private(path, "rb") as file:
         if not os.fstat(file.fileno()).st_size:
             raise DamagedStore(f"{path.name} is empty")
         data = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))

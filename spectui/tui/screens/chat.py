@@ -11,7 +11,6 @@ from textual.widgets import Footer
 
 from ...engine.drafters.registry import MODES
 from ...engine.events import End
-from ...locations import state_folder
 from ...models.sanitise import sanitise
 from ...record.events import (
     ChangedText,
@@ -37,7 +36,7 @@ from ..mode_keys import MODE_BINDINGS
 from ..widgets.examples import Examples
 from ..widgets.metric_bar import MetricBar
 from ..widgets.mode_bar import ModeBar, Pill
-from ..widgets.prompt import History, Prompt
+from ..widgets.prompt import Prompt
 from ..widgets.step_pane import StepPane
 from ..widgets.tape import Tape
 from ..widgets.timeline import Timeline
@@ -84,7 +83,7 @@ class ChatScreen(RowScreen):
         self.tape = Tape(id="tape")
         self.timeline = Timeline(id="timeline")
         self.metric_bar = MetricBar(id="metrics")
-        self.prompt = Prompt(History(state_folder() / "prompts.jsonl"), id="prompt")
+        self.prompt = Prompt(id="prompt")
         self.ledger = Ledger()
         self.ready: Ready | None = None
         self.failed = False

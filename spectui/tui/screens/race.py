@@ -18,14 +18,14 @@ from ...bench.race_table import RATIO, race_grid
 from ...bench.tables import Grid, rich_table
 from ...engine.errors import UserError
 from ...engine.race import MOST_LANES
-from ...locations import conversations, state_folder
+from ...locations import exports
 from ...models.sanitise import sanitise, sanitise_line
 from ...record.events import Finished, Note, Ready, Record, Started, TurnText
 from ...record.replay import Replay
 from ..bridge import TICK
 from ..compositor import RowScreen
 from ..widgets.lane import LanePane
-from ..widgets.prompt import History, Prompt
+from ..widgets.prompt import Prompt
 
 if TYPE_CHECKING:
     from ...session import Session
@@ -89,7 +89,7 @@ class RaceScreen(RowScreen):
         yield Static(id="race-head", markup=False)
         yield Container(id="lanes")
         yield Static(id="race-table")
-        yield Prompt(History(state_folder() / "prompts.jsonl"), id="prompt")
+        yield Prompt(self.app.chat.prompt.past, id="prompt")  # type: ignore[attr-defined]
         yield Footer(compact=True, show_command_palette=False)
 
     async def on_mount(self) -> None:
@@ -306,10 +306,10 @@ class RaceScreen(RowScreen):
         if not self.book.runs():
             self.notify("race first", timeout=2)
             return
-        file = conversations().parent / "exports" / f"race_{datetime.now():%Y-%m-%d_%H%M%S}.json"
+        file = exports() / f"race_{datetime.now():%Y-%m-%d_%H%M%S}.json"
         where = self.session.environment | {"datastore_tokens": self.book.remembers}
         try:
-            Output("json", file).write(Report(where, self.book.runs(), (), self._left_out))
+            Output("json", file, private=True).write(Report(where, self.book.runs(), (), self._left_out))
             self.notify(f"written to {file}", markup=False)
         except UserError as error:
             self.notify(str(error), severity="error", markup=False)

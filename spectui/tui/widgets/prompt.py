@@ -1,7 +1,5 @@
 """Where a person types: one to eight rows, enter sends, up and down recall."""
 
-import json
-from pathlib import Path
 from typing import Any, ClassVar
 
 from textual import events
@@ -9,43 +7,10 @@ from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.widgets import TextArea
 
-from ...models.sanitise import sanitise
+from ...locations import prompts_file
+from ..history import History
+from ..pasting import MOST_PASTED, beginning
 from ..steady import Steady
-
-MOST_KEPT = 500
-
-
-class History:
-    """Past prompts, kept in a file that survives the program."""
-
-    def __init__(self, file: Path) -> None:
-        self._file = file
-        self.entries: list[str] = []
-        try:
-            lines = file.read_text("utf-8").splitlines()[-MOST_KEPT:]
-            self.entries = [text for text in map(json.loads, lines) if isinstance(text, str)]
-        except (OSError, ValueError):
-            self.entries = []
-        self._at = len(self.entries)
-
-    def add(self, text: str) -> None:
-        """Remember a prompt; a folder that cannot be written only loses the memory."""
-        self.entries.append(text)
-        self._at = len(self.entries)
-        try:
-            self._file.parent.mkdir(parents=True, exist_ok=True)
-            with self._file.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(text) + "\n")
-        except OSError:
-            return
-
-    def move(self, by: int) -> str | None:
-        """The entry before or after the one shown; None at the ends."""
-        to = self._at + by
-        if not 0 <= to <= len(self.entries):
-            return None
-        self._at = to
-        return self.entries[to] if to < len(self.entries) else ""
 
 
 class Prompt(Steady, TextArea):
@@ -66,9 +31,15 @@ class Prompt(Steady, TextArea):
     class Edge(Message):
         """Down was pressed in an empty prompt without later history."""
 
-    def __init__(self, history: History, **kwargs: Any) -> None:
+    def __init__(self, history: History | None = None, **kwargs: Any) -> None:
         super().__init__(compact=True, highlight_cursor_line=False, placeholder="Ask something", **kwargs)
-        self.past = history
+        self.past = history or History(prompts_file())
+
+    def on_mount(self) -> None:
+        """Say what became of the history, if it was damaged."""
+        note = self.past.take_note()
+        if note:
+            self.notify(note, severity="warning", markup=False)
 
     def action_send(self) -> None:
         """Send what was typed."""
@@ -90,19 +61,35 @@ class Prompt(Steady, TextArea):
         if event.key in keys:
             event.prevent_default().stop()
             (self.action_send if keys[event.key] == "prompt.send" else self.action_newline)()
-        elif not self._recall(event):
-            await super()._on_key(event)
+        else:
+            self._recall(event)
 
     def _keys(self, name: str, default: str) -> list[str]:
         """The keys of a binding, by the settings."""
         return str(self.app._keymap.get(name, default)).split(",")
 
     async def _on_paste(self, event: events.Paste) -> None:
-        event.text = sanitise(event.text.replace("\r\n", "\n").replace("\r", "\n"))
-        await super()._on_paste(event)
+        """Leave in the event what the text area, whose own handler comes next, is to insert."""
+        text, whole = beginning(event)
+        room = MOST_PASTED - (len(self.text) - len(self.selected_text))
+        event.text = text[: max(0, room)]
+        if len(event.text) < whole:
+            cut = f"pasted {len(event.text):,} of {whole:,} characters; the rest was cut"
+            self.notify(cut, severity="warning", markup=False)
+        if not event.text:
+            event.prevent_default()
 
-    def _recall(self, event: events.Key) -> bool:
-        """Up in the first row and down in the last one walk through the history; whether they did."""
+    def action_paste(self) -> None:
+        """Insert what was copied here, as any other paste."""
+        self.post_message(events.Paste(self.app.clipboard))
+
+    def _recompute_cursor_offset(self) -> None:
+        """Textual shows the cursor once more before undoing moves it, perhaps out of lines that are gone."""
+        if self.cursor_location[0] < self.document.line_count:
+            super()._recompute_cursor_offset()  # type: ignore[no-untyped-call]
+
+    def _recall(self, event: events.Key) -> None:
+        """Up in the first row and down in the last one walk through the history."""
         row, last = self.cursor_location[0], self.document.line_count - 1
         by = -1 if event.key == "up" and row == 0 else 1 if event.key == "down" and row == last else 0
         text = self.past.move(by) if by else None
@@ -112,6 +99,5 @@ class Prompt(Steady, TextArea):
         elif by == 1 and not self.text:
             self.post_message(self.Edge())
         else:
-            return False
+            return
         event.prevent_default().stop()
-        return True
