@@ -15,6 +15,8 @@ LONG_MEMORY = 0.98
 """What is kept of a group's sums with each of its tokens."""
 SHORT_MEMORY = 0.85
 """What is kept from step to step of how the present text goes."""
+ANYWHERE = 0
+"""Stands for all depths together in a group."""
 RANKS = (0, 1, 3, 8, 32)
 """Ranks are learnt apart up to each of these."""
 
@@ -82,13 +84,22 @@ class Calibration:
         return min(0.995, probability * self.factor(source.kind, source.n, source.rank, depth) * lasting)
 
     def factor(self, kind: str, n: int | None, rank: int | None, depth: int) -> float:
-        """By how much a source's own estimates have to be multiplied."""
-        return _factor(self._sums.get(group_of(kind, n, rank, depth), NOTHING))
+        """By how much a source's own estimates have to be multiplied.
 
-    def usual(self, kind: str) -> float:
-        """How often a node of this source is accepted once its parent is, at whatever depth; 0.8 before any was."""
-        sums = [values for group, values in self._sums.items() if group[0] == kind]
-        return (sum(s[2] for s in sums) + 3.2) / (sum(s[0] for s in sums) + 4.0)
+        As long as little is known of a depth, a model's estimates are worth there what they are worth at others; how
+        far copies hold is another matter at each.
+        """
+        here = self._sums.get(group_of(kind, n, rank, depth), NOTHING)
+        if self._copies:
+            return _factor(here)
+        return _factor(here, _factor(self._sums.get(group_of(kind, n, rank, ANYWHERE), NOTHING)))
+
+    def usual(self, kind: str, before: float = 0.8) -> float:
+        """How often a node of this source is accepted once its parent is, at whatever depth; ``before`` any was seen
+        it is taken to be so.
+        """
+        sums = [values for group, values in self._sums.items() if group[0] == kind and group[3] != ANYWHERE]
+        return (sum(s[2] for s in sums) + 4.0 * before) / (sum(s[0] for s in sums) + 4.0)
 
     def learn(self, tree: DraftTree, emitted: Sequence[int]) -> None:
         """Take in what really came where a tree was proposed, verified or not.
@@ -106,21 +117,23 @@ class Calibration:
             hit = tree.tokens[node] == emitted[depth - 1]
             if hit:
                 true.add(node)
-            source = tree.sources[node]
-            group = group_of(source.kind, source.n, source.rank, depth)
-            sums = self._sums.get(group, NOTHING)
-            probability = tree.probabilities[node]
+            source, probability = tree.sources[node], tree.probabilities[node]
             if probability is not None:
                 lately = self._first if depth == 1 else self._later
-                lately.note(min(1.0, probability * _factor(sums)), hit)
-            offered, predicted, accepted = sums
-            self._sums[group] = (
-                LONG_MEMORY * offered + 1.0,
-                LONG_MEMORY * predicted + (0.5 if probability is None else probability),
-                LONG_MEMORY * accepted + hit,
-            )
+                lately.note(min(1.0, probability * self.factor(source.kind, source.n, source.rank, depth)), hit)
+            for place in (depth, ANYWHERE):
+                self._note(group_of(source.kind, source.n, source.rank, place), probability, hit)
+
+    def _note(self, group: Group, probability: float | None, hit: bool) -> None:
+        offered, predicted, accepted = self._sums.get(group, NOTHING)
+        self._sums[group] = (
+            LONG_MEMORY * offered + 1.0,
+            LONG_MEMORY * predicted + (0.5 if probability is None else probability),
+            LONG_MEMORY * accepted + hit,
+        )
 
 
-def _factor(sums: Sums) -> float:
+def _factor(sums: Sums, before: float = 1.0) -> float:
+    """What came over what was expected; ``before`` stands for four tokens that are not known."""
     _, predicted, accepted = sums
-    return (accepted + 4.0) / (predicted + 4.0)
+    return (accepted + 4.0 * before) / (predicted + 4.0)

@@ -17,6 +17,8 @@ from .ranking import Ranking
 
 MOST = 16
 CHAIN = Source("draft", rank=0)
+HOPED = 0.95
+"""How often the next token of a chain is taken to be right before any was seen: what is not drafted shows nothing."""
 _DRAW = 3
 
 
@@ -25,7 +27,7 @@ class Outlook:
 
     def __init__(self, calibration: Calibration) -> None:
         self._calibration = calibration
-        self._usual = calibration.usual(CHAIN.kind)
+        self._usual = calibration.usual(CHAIN.kind, HOPED)
         self._path = min(1.0, calibration.trust)
         self.depth = 0
         self.gain = 1.0
