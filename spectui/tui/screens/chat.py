@@ -133,6 +133,7 @@ class ChatScreen(RowScreen):
         self.transcript.clear()
         self.metric_bar.rates.clear()
         self.timeline.clear()
+        self.mode_bar.show_idle(None)
         self._set_empty(True)
         self._show_step(None)
         self._show_numbers()
@@ -142,6 +143,8 @@ class ChatScreen(RowScreen):
     def _set_empty(self, empty: bool) -> None:
         """Show the examples or the conversation; a class on the screen would style every widget anew."""
         self.empty = empty
+        if not empty and self.examples.has_focus:
+            self.prompt.focus()
         self.examples.display, self.transcript.display = empty, not empty
 
     # -- what comes from the decode thread
