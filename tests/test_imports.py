@@ -114,3 +114,12 @@ def test_public_names_have_docstrings(path):
     for node in ast.parse(path.read_text("utf-8")).body:
         if isinstance(node, ast.FunctionDef) and not node.name.startswith("_"):
             assert ast.get_docstring(node), node.name
+
+
+@pytest.mark.parametrize("path", [path for path in MODULES if part(path) == "tui"], ids=lambda path: path.name)
+def test_no_handler_of_events_calls_its_parents(path):
+    """Textual dispatches an event to the handlers of all classes; who calls the next one runs it twice."""
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Call):
+            of_parent = isinstance(node.value.func, ast.Name) and node.value.func.id == "super"
+            assert not of_parent or not node.attr.startswith(("on_", "_on_")), node.attr
