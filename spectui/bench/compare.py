@@ -11,8 +11,10 @@ from rich.console import Console
 
 from ..engine.errors import UserError
 from ..engine.race import MOST_LANES
+from ..interrupt import on_interrupt
 from ..record.events import EndText, Failed, Loading, Note, Raced, Ready, Record
 from ..record.trace import TraceWriter
+from ..streams import messages
 from .measured import REFERENCE
 from .output import Output
 from .race_book import RaceBook
@@ -68,10 +70,10 @@ def run_compare(
 ) -> int:
     """Race ``rounds`` times after a warm-up and report; 0, 1 if it failed, 130 if it was interrupted."""
     output.check()
-    records: SimpleQueue[Record] = SimpleQueue()
+    records: SimpleQueue[Record | None] = SimpleQueue()
     session = make(records.put)
     writer = TraceWriter(record) if record else None
-    console = Console(stderr=True, highlight=False)
+    console = Console(file=messages(), highlight=False)
     try:
         session.load()
         with console.status("loading") as status:
@@ -80,7 +82,8 @@ def run_compare(
         if writer:
             writer.write(ready)
         book = RaceBook()
-        interrupted = _rounds(session, records, book, field.lanes, prompt, rounds, writer, console)
+        with on_interrupt(lambda: records.put(None)):
+            interrupted = _rounds(session, records, book, field.lanes, prompt, rounds, writer, console)
         failed = [lane for lane in book.lanes.values() if lane.end == "error"]
         report = Report(session.environment, book.runs(), (), field.left_out, finished=not interrupted)
         if output.format == "table" and output.path is None:
@@ -94,7 +97,7 @@ def run_compare(
         session.close(2.0)
 
 
-def _wait_ready(records: "SimpleQueue[Record]", show_stage: Callable[[str], None]) -> Ready:
+def _wait_ready(records: "SimpleQueue[Record | None]", show_stage: Callable[[str], None]) -> Ready:
     while True:
         match records.get():
             case Loading(stage=stage):
@@ -107,7 +110,7 @@ def _wait_ready(records: "SimpleQueue[Record]", show_stage: Callable[[str], None
 
 def _rounds(
     session: Races,
-    records: "SimpleQueue[Record]",
+    records: "SimpleQueue[Record | None]",
     book: RaceBook,
     lanes: Sequence[str],
     prompt: str,
@@ -115,13 +118,12 @@ def _rounds(
     writer: TraceWriter | None,
     console: Console,
 ) -> bool:
-    """The warm-up and the rounds; whether they were interrupted."""
+    """The warm-up and the rounds; whether they were interrupted, which a None among the records says."""
     for number in range(rounds + 1):
         session.race(lanes, prompt)
         while True:
-            try:
-                record = records.get()
-            except KeyboardInterrupt:
+            record = records.get()
+            if record is None:
                 session.stop()
                 return True
             if isinstance(record, Raced):

@@ -231,7 +231,8 @@ class TraceWriter:
     def __init__(self, path: Path) -> None:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = path.open("a", encoding="utf-8")
+            # Every line reaches the system whole when it is written.
+            self._file = path.open("a", buffering=1, encoding="utf-8")
         except OSError as error:
             reason = sanitise_line(error.strerror or type(error).__name__)
             raise UserError(f"cannot write {path}: {reason}; choose another file") from error
