@@ -271,6 +271,8 @@ def _names(text: str | None, known: Collection[str], what: str) -> list[str]:
 
 def _prompt(argument: str) -> str:
     text = _standard_input() if argument == "-" else argument
+    if any("\ud800" <= character <= "\udfff" for character in text):
+        raise UserError("the prompt is not UTF-8; convert it first")
     if not text.strip():
         raise typer.BadParameter("the prompt is empty; type something")
     return text.strip()

@@ -286,7 +286,7 @@ def read_trace(path: Path) -> Iterator[Record]:
         try:
             parsed = json.loads(line)
             record = from_json(parsed)
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             if number == len(lines):
                 return
             reason = sanitise_line(f"{type(error).__name__}: {error}")[:200]
