@@ -86,6 +86,18 @@ def test_ctrl_c_ends_the_program_at_once_whatever_it_does(name, delay):
     ends(process, signal.SIGINT)
 
 
+def test_an_interrupted_build_adds_nothing(tmp_path):
+    file = tmp_path / "large.txt"
+    file.write_text("".join(f"Once upon a time there were {number} foxes.\n" for number in range(300_000)))
+    process = start("datastore", "build", str(file))
+    time.sleep(2.5)
+    out, _ = ends(process, signal.SIGINT)
+    assert out == b""
+    done = subprocess.run([sys.executable, "-m", "spectui", "datastore", "info"], capture_output=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert b"large" not in done.stdout
+
+
 @pytest.mark.parametrize("delay", [0.0, 0.1])
 @pytest.mark.parametrize("name", ["models", "info", "calibrate"])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])

@@ -12,7 +12,7 @@ from rich.console import Console
 from ..engine.errors import UserError
 from ..engine.race import MOST_LANES
 from ..interrupt import on_interrupt
-from ..record.events import EndText, Failed, Loading, Note, Raced, Ready, Record
+from ..record.events import EndText, Failed, Loading, Note, Raced, Ready, Record, TurnText
 from ..record.trace import TraceWriter
 from ..streams import messages
 from .measured import REFERENCE
@@ -118,18 +118,29 @@ def _rounds(
     writer: TraceWriter | None,
     console: Console,
 ) -> bool:
-    """The warm-up and the rounds; whether they were interrupted, which a None among the records says."""
+    """The warm-up and the rounds; whether they were interrupted, which a None among the records says.
+
+    Raises UserError, with what was noted, if a race does not begin.
+    """
+    notes: list[str] = []
     for number in range(rounds + 1):
         session.race(lanes, prompt)
+        begun = False
         while True:
             record = records.get()
             if record is None:
                 session.stop()
                 return True
             if isinstance(record, Raced):
+                if not begun:
+                    raise UserError("; ".join(notes) or "no lane could begin")
                 break
             if isinstance(record, Note):
-                console.print(record.message, markup=False)
+                notes.append(record.message)
+            if isinstance(record, TurnText):
+                begun = True
+                while notes:
+                    console.print(notes.pop(), markup=False)
             if isinstance(record, EndText) and record.end.message:
                 raise UserError(record.end.message)
             if number:
