@@ -1,5 +1,35 @@
-"""``python -m spectui``."""
+"""The program, as ``spectui`` and as ``python -m spectui``: signals and streams come before anything heavy."""
 
-from .cli import main
+import os
 
-main()
+from .interrupt import end, exit_code, install
+
+
+def main() -> None:
+    """Run the program and end the process with its exit code."""
+    _open_closed()
+    install()
+    from .locations import close_folders, log_file
+    from .streams import settle
+
+    close_folders()
+    settle(log_file())
+    from .cli import main as run
+
+    try:
+        run()
+    except SystemExit as leaving:
+        end(exit_code() or int(leaving.code or 0), abruptly=False)
+
+
+def _open_closed() -> None:
+    """Give the standard streams that are closed something that fails, before another file gets their numbers."""
+    for number, flags in enumerate((os.O_WRONLY, os.O_RDONLY, os.O_WRONLY)):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, flags)
+
+
+if __name__ == "__main__":
+    main()

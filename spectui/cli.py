@@ -1,24 +1,23 @@
 """The commands; thin: parse, call, print. Imports nothing heavy."""
 
+import contextlib
 import logging
-import os
 import sys
 from collections.abc import Callable, Collection
 from dataclasses import replace
-from io import TextIOWrapper
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from . import __version__
 from .engine.drafters.registry import MODES
 from .engine.errors import UserError
-from .engine.private_files import open_private, private_folder
 from .flags import with_settings
-from .locations import close_folders, config_file, datastores, log_file
+from .locations import config_file, datastores, log_file
 from .models.sanitise import sanitise_line
 from .settings import Settings, load_settings
+from .streams import ClosedPipe, messages, reason
 
 if TYPE_CHECKING:
     from .record.events import Record
@@ -36,6 +35,9 @@ app = typer.Typer(
 
 store_app = typer.Typer(help="Texts that sssd looks up in: load, show, empty.", no_args_is_help=True)
 app.add_typer(store_app, name="datastore")
+
+MOST_INPUT = 1 << 26
+"""Bytes that are read from standard input: ten million tokens, as many as any model's context, have fewer."""
 
 ModelFlag = Annotated[str | None, typer.Option("--model", "-m", help="The model whose tokenizer counts.")]
 RecordFlag = Annotated[Path | None, typer.Option("--record", help="Write the trace to this file as well.")]
@@ -273,45 +275,35 @@ def _names(text: str | None, known: Collection[str], what: str) -> list[str]:
 
 
 def _prompt(argument: str) -> str:
-    if argument != "-":
-        text = argument
-    else:
-        try:
-            text = sys.stdin.buffer.read().decode("utf-8")
-        except UnicodeDecodeError as error:
-            raise UserError(f"standard input is not UTF-8 (byte {error.start}); convert it first") from error
+    text = _standard_input() if argument == "-" else argument
+    if any("\ud800" <= character <= "\udfff" for character in text):
+        raise UserError("the prompt is not UTF-8; convert it first")
     if not text.strip():
         raise typer.BadParameter("the prompt is empty; type something")
     return text.strip()
 
 
-class _PrivateLog(logging.FileHandler):
-    def _open(self) -> TextIOWrapper:
-        return cast(TextIOWrapper, open_private(Path(self.baseFilename), self.mode, encoding=self.encoding))
-
-
-def _log_to_file() -> None:
+def _standard_input() -> str:
     try:
-        close_folders()
-        private_folder(log_file().parent)
-        handler = _PrivateLog(log_file(), encoding="utf-8", delay=True)
-    except OSError:
-        return
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-    logging.basicConfig(level=logging.WARNING, handlers=[handler])
+        read = sys.stdin.buffer.read(MOST_INPUT + 1)
+        if len(read) > MOST_INPUT:
+            raise UserError(f"standard input has more than {MOST_INPUT:,} bytes; no model's context holds that")
+        return read.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise UserError(f"standard input is not UTF-8 (byte {error.start}); convert it first") from error
+    except OSError as error:
+        raise UserError(f"cannot read standard input: {reason(error)}; give the prompt as an argument") from error
 
 
 def main() -> None:
-    """The program: 0 ok, 1 failed with one line, 2 bad usage, 130 interrupted."""
-    _log_to_file()
+    """The program: 0 ok, 1 failed with one line, 2 bad usage, 128 + signal, 141 if nobody reads on."""
     try:
         code = app(standalone_mode=False)
         sys.stdout.flush()
         sys.exit(code if isinstance(code, int) else 0)
     except UserError as error:
         _fail(str(error), 1)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except (ClosedPipe, BrokenPipeError):
         sys.exit(141)
     except (KeyboardInterrupt, typer.Abort):
         sys.exit(130)
@@ -323,5 +315,7 @@ def main() -> None:
 
 
 def _fail(message: str, code: int) -> None:
-    print(f"spectui: {sanitise_line(message)}", file=sys.stderr)
+    with contextlib.suppress(UserError, ClosedPipe, OSError):
+        sys.stdout.flush()
+    print(f"spectui: {sanitise_line(message)}", file=messages())
     sys.exit(code)

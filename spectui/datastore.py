@@ -1,6 +1,5 @@
 """``spectui datastore``: load texts into it, say what it holds, empty it."""
 
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,21 +13,23 @@ from .corpus import Piece, files_of, read_pieces
 from .engine.errors import UserError, reason_of
 from .engine.retrieval.datastore import Datastore, Entry, Manifest, read_manifest
 from .engine.retrieval.suffix_index import Text
+from .interrupt import interrupt, on_interrupt
 from .models.choice import ModelChoice
 from .models.loading import load_tokenizer
 from .models.sanitise import sanitise_line
 from .store import store_of
+from .streams import messages
 
 
 def build(choice: ModelChoice, paths: Sequence[Path], name: str, folder: Path, skip_bad: bool) -> int:
     """Load texts into the datastore of a model's tokenizer; nothing is added if it fails or is interrupted."""
-    console = Console(stderr=True, highlight=False)
+    console = Console(file=messages(), highlight=False)
     files = files_of(paths)
     refused: list[str] = []
     title, tokenizer = load_tokenizer(choice)
     store = store_of(tokenizer, len(tokenizer), title, folder)
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, disable=not sys.stderr.isatty(), refresh_per_second=4) as progress:
+    with Progress(*columns, console=console, disable=not messages().isatty(), refresh_per_second=4) as progress:
         task = progress.add_task("reading", total=sum(file.stat().st_size for file in files))
 
         def pieces() -> Iterator[Piece]:
@@ -38,7 +39,8 @@ def build(choice: ModelChoice, paths: Sequence[Path], name: str, folder: Path, s
 
         texts = encoded(pieces(), tokenizer, lambda size: progress.advance(task, size))
         try:
-            manifest = store.add(texts, sanitise_line(name or ", ".join(path.name for path in paths)))
+            with on_interrupt(interrupt):
+                manifest = store.add(texts, sanitise_line(name or ", ".join(path.name for path in paths)))
         except OSError as error:
             raise UserError(f"the datastore could not be written: {reason_of(error)}; nothing was added") from error
     for message in refused:

@@ -98,7 +98,7 @@ class Loaded:
 
     def prompt(self, messages: Sequence[Mapping[str, str]]) -> list[int]:
         """Ids of a conversation in the model's own chat format, up to where the answer begins."""
-        return prompt_ids(self.pair.tokenizer, messages)
+        return prompt_ids(self.pair.tokenizer, messages, self.limits.context)
 
     def text(self, ids: Sequence[int]) -> str:
         """What the model reads back as its own earlier answer; raw, not for a terminal."""

@@ -4,6 +4,7 @@ import json
 import os
 import sys
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Protocol, TextIO
@@ -11,9 +12,12 @@ from typing import Protocol, TextIO
 from rich.console import Console
 from rich.text import Text
 
+from .engine.errors import UserError
+from .interrupt import exit_code, on_interrupt
 from .metrics import LOOPING, LOOPS, Meter
 from .record.events import EndText, Failed, Finished, Note, PrefillText, Ready, Record, StepText
 from .record.trace import TraceWriter, to_json
+from .streams import messages
 from .tui.reading import read_step
 from .tui.tokens import FATE_HUES, LOOKS, TokenKind, legend
 
@@ -109,7 +113,7 @@ class ColouredPrinter:
     def finish(self, meter: Meter) -> None:
         """The legend and the numbers, on standard error."""
         self._console.print()
-        print(f"\n{legend()}\n{summary(meter)}", file=sys.stderr)
+        print(f"\n{legend()}\n{summary(meter)}", file=messages())
 
 
 class JsonPrinter:
@@ -156,48 +160,39 @@ def summary(meter: Meter) -> str:
 def run_once(
     prompt: str, make: Callable[[Callable[[Record], None]], Asks], printer: Printer, record: Path | None
 ) -> int:
-    """Load, answer once, print; 0 if the answer ended by itself, 1 if it failed, 130 if it was interrupted."""
-    writer = TraceWriter(record) if record else None
+    """Load, answer once, print; 0 if the answer ended by itself, 1 if it failed, 128 + signal if it was interrupted."""
     records: SimpleQueue[Record] = SimpleQueue()
-    session = make(records.put)
-    session.load()
-    session.ask(prompt)
     meter = Meter()
-    code = 0
-    try:
+    with ExitStack() as at_end:
+        writer = TraceWriter(record) if record else None
+        session = make(records.put)
+        at_end.callback(session.close, 2.0)
+        if writer:
+            at_end.callback(writer.close)
+        session.load()
+        session.ask(prompt)
         while True:
-            try:
-                item = records.get()
-            except KeyboardInterrupt:
-                if code:
-                    return code
-                session.stop()
-                code = 130
-                continue
+            item = records.get()
             if writer:
                 writer.write(item)
             if isinstance(item, Failed):
-                print(f"spectui: {item.message}", file=sys.stderr)
-                return 1
+                raise UserError(item.message)
             meter.feed(item)
             printer.show(item)
             match item:
                 case EndText(end=end) if end.reason == "error":
-                    print(f"spectui: {end.message}", file=sys.stderr)
-                    code = 1
+                    raise UserError(end.message or "the answer failed")
                 case EndText():
                     printer.finish(meter)
                 case Note(message=message):
-                    print(f"spectui: {message}", file=sys.stderr)
+                    print(f"spectui: {message}", file=messages())
                 case Finished():
-                    return code
-            if isinstance(item, Ready) and sys.stderr.isatty() and not isinstance(printer, JsonPrinter):
-                for note in item.notes:
-                    print(f"note: {note}", file=sys.stderr)
-    finally:
-        if writer:
-            writer.close()
-        session.close(2.0)
+                    return exit_code() or 0
+            if isinstance(item, Ready):
+                at_end.enter_context(on_interrupt(session.stop))
+                if messages().isatty() and not isinstance(printer, JsonPrinter):
+                    for note in item.notes:
+                        print(f"note: {note}", file=messages())
 
 
 def choose_printer(stdout: TextIO, as_json: bool, marked: bool) -> Printer:

@@ -184,6 +184,8 @@ def _read(file: Path) -> dict[str, Any]:
         return tomllib.loads(file.read_text("utf-8"))
     except FileNotFoundError:
         return {}
+    except RecursionError as error:
+        raise UserError(f"{file} is nested too deeply to be read; mend or remove the file") from error
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise UserError(f"{file}: {sanitise_line(str(error))}; mend or remove the file") from error
 

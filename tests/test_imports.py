@@ -13,6 +13,8 @@ ROOT = Path(spectui.__file__).parent
 MODULES = sorted(ROOT.rglob("*.py"))
 LEVELS = {
     "engine": 0,
+    "interrupt": 0,
+    "streams": 1,
     "models": 1,
     "record": 2,
     "metrics": 3,

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import tomllib
 import zipfile
 from pathlib import Path
 
@@ -46,3 +47,8 @@ def test_every_theme_is_inside(wheel):
 def test_the_package_data_stays_small_and_tests_stay_out(wheel):
     assert sum(wheel.values()) < 60e6
     assert not any(name.startswith(("tests/", "benchmarks/")) for name in wheel)
+
+
+def test_the_script_takes_signals_and_streams_over_before_anything_else():
+    scripts = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["scripts"]
+    assert scripts == {"spectui": "spectui.__main__:main"}

@@ -37,6 +37,7 @@ def test_the_environment_wins_over_the_file_and_flags_over_both(tmp_path):
         ("[keys]\nx = 1", "maps binding ids"),
         ("decoding = 3", "must be a section"),
         ("[decoding", "mend or remove"),
+        ("[decoding]\nseed = " + "[" * 100_000, "nested too deeply"),
     ],
 )
 def test_a_bad_file_is_one_clear_line(tmp_path, text, words):
@@ -58,6 +59,23 @@ def test_values_out_of_range_are_user_errors(tmp_path, value):
     settings = load_settings(tmp_path / "none", {}).with_flags("decoding", draft_tokens=value)
     with pytest.raises(UserError, match="draft tokens must be"):
         settings.options()
+
+
+@pytest.mark.parametrize("text", ["nan", "inf", "-inf", "-1", "1e400", "1e-320", "0.009", "100.1"])
+@pytest.mark.parametrize("name", ["temperature", "top_p", "min_p", "repetition_penalty", "epsilon"])
+def test_a_number_that_could_only_do_harm_is_refused_with_its_range(tmp_path, name, text):
+    settings = load_settings(tmp_path / "none", {f"SPECTUI_DECODING__{name.upper()}": text})
+    if name in ("top_p", "min_p", "epsilon") and 0.0 < float(text) < 1.0:
+        settings.options()  # harmless: these are compared with, not divided by
+        return
+    with pytest.raises(UserError, match=f"{name.replace('_', '.')} must be .*not"):
+        settings.options()
+
+
+@pytest.mark.parametrize("value", [0.01, 100.0, 0.0, -0.0])
+def test_the_ends_of_the_range_of_temperatures(tmp_path, value):
+    settings = load_settings(tmp_path / "none", {}).with_flags("decoding", temperature=value)
+    assert settings.options().sampling.temperature == value
 
 
 def test_every_field_says_what_it_does():

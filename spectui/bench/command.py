@@ -1,6 +1,5 @@
 """``spectui bench``: from settings and names to a finished report."""
 
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -12,9 +11,11 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 from ..engine.drafters.registry import MODES
 from ..engine.errors import UserError
 from ..environment import environment
+from ..interrupt import allow, interrupt, on_interrupt
 from ..loaded import Loaded, prepare
 from ..models.loading import load_pair
 from ..settings import Settings
+from ..streams import messages
 from .alpha import Alpha, measure_alpha
 from .bench import Bench
 from .lane import Lane, ModeLane
@@ -27,6 +28,8 @@ from .questions import Question, read_questions
 from .report import Report
 
 ALPHA_TEXTS = 40
+REPORT = 10.0
+"""Seconds for the report of what was done before an interrupt; it takes far less but on a very busy machine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +48,7 @@ class Request:
 
 def run_bench(settings: Settings, request: Request, output: Output) -> int:
     """Measure and report; 0, or 130 if it was interrupted and reports what was done."""
-    console = Console(stderr=True, highlight=False)
+    console = Console(file=messages(), highlight=False)
     questions = gather(request, lambda message: console.print(f"skipped: {message}", markup=False))
     output.check()
     loaded = load(settings, console)
@@ -64,7 +67,7 @@ def run_bench(settings: Settings, request: Request, output: Output) -> int:
     partial = Partial(output.path, identity) if output.path else None
     runs, skipped, finished = _ask(bench, partial, console)
     premise = measure_premise(loaded.target, loaded.resources.vocabulary, bench.texts) if finished else []
-    alpha = _alpha(loaded, bench, settings)
+    alpha = _alpha(loaded, bench, settings) if finished else None
     report = Report(where, runs, skipped, left_out | bench.failed, alpha, finished, premise)
     output.write(report)
     if partial is None:
@@ -130,18 +133,20 @@ def _ask(bench: Bench, partial: Partial | None, console: Console) -> tuple[list[
     skipped: list[Skipped] = []
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total}"),
                TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn())  # fmt: skip
-    with Progress(*columns, console=console, disable=not sys.stderr.isatty(), refresh_per_second=2) as progress:
+    with Progress(*columns, console=console, disable=not messages().isatty(), refresh_per_second=2) as progress:
         task = progress.add_task("warm-up", total=bench.total)
         try:
-            for made in bench.runs(partial.done if partial else {}):
-                if isinstance(made, Skipped):
-                    skipped.append(made)
-                    continue
-                runs.append(made)
-                if partial is not None:
-                    partial.add(made)
-                progress.update(task, advance=1, description=f"{made.category}, question {made.place.question_id}")
+            with on_interrupt(interrupt):
+                for made in bench.runs(partial.done if partial else {}):
+                    if isinstance(made, Skipped):
+                        skipped.append(made)
+                        continue
+                    runs.append(made)
+                    if partial is not None:
+                        partial.add(made)
+                    progress.update(task, advance=1, description=f"{made.category}, question {made.place.question_id}")
         except KeyboardInterrupt:
+            allow(REPORT)
             return _whole_turns(runs, bench), skipped, False
     return runs, skipped, True
 

@@ -12,9 +12,11 @@ from rich.console import Console
 
 from ..engine.errors import UserError
 from ..engine.race import MOST_LANES
+from ..interrupt import on_interrupt
 from ..metrics import ROUNDS
-from ..record.events import EndText, Failed, Finished, Loading, Note, Ready, Record
+from ..record.events import EndText, Failed, Finished, Loading, Note, Ready, Record, TurnText
 from ..record.trace import TraceWriter
+from ..streams import messages
 from .measured import REFERENCE
 from .output import Output
 from .race_book import RaceBook
@@ -75,10 +77,10 @@ def run_compare(
     Without a number it is three times, and more while that is too little to be measured.
     """
     output.check()
-    records: SimpleQueue[Record] = SimpleQueue()
+    records: SimpleQueue[Record | None] = SimpleQueue()
     session = make(records.put)
     writer = TraceWriter(record) if record else None
-    console = Console(stderr=True, highlight=False)
+    console = Console(file=messages(), highlight=False)
     try:
         session.load()
         with console.status("loading") as status:
@@ -87,7 +89,8 @@ def run_compare(
         if writer:
             writer.write(ready)
         book = RaceBook()
-        interrupted = _rounds(session, records, book, field.lanes, prompt, rounds, writer, console)
+        with on_interrupt(lambda: records.put(None)):
+            interrupted = _rounds(session, records, book, field.lanes, prompt, rounds, writer, console)
         failed = [lane for lane in book.lanes.values() if lane.end == "error"]
         where = session.environment | {"datastore_tokens": book.remembers}
         report = Report(where, book.runs(), (), field.left_out, finished=not interrupted)
@@ -102,7 +105,7 @@ def run_compare(
         session.close(2.0)
 
 
-def _wait_ready(records: "SimpleQueue[Record]", show_stage: Callable[[str], None]) -> Ready:
+def _wait_ready(records: "SimpleQueue[Record | None]", show_stage: Callable[[str], None]) -> Ready:
     while True:
         match records.get():
             case Loading(stage=stage):
@@ -115,7 +118,7 @@ def _wait_ready(records: "SimpleQueue[Record]", show_stage: Callable[[str], None
 
 def _rounds(
     session: Races,
-    records: "SimpleQueue[Record]",
+    records: "SimpleQueue[Record | None]",
     book: RaceBook,
     lanes: Sequence[str],
     prompt: str,
@@ -123,27 +126,37 @@ def _rounds(
     writer: TraceWriter | None,
     console: Console,
 ) -> bool:
-    """The warm-up and the rounds; whether they were interrupted."""
-    warm, begun = False, 0.0
-    while not warm or len(book.rounds) < (rounds or ROUNDS) or (rounds is None and book.is_round_due(begun)):
+    """The warm-up and the rounds; whether they were interrupted, which a None among the records says.
+
+    Raises UserError, with what was noted, if a race does not begin.
+    """
+    notes: list[str] = []
+    warm, since = False, 0.0
+    while not warm or len(book.rounds) < (rounds or ROUNDS) or (rounds is None and book.is_round_due(since)):
         session.race(lanes, prompt)
+        begun = False
         while True:
-            try:
-                record = records.get()
-            except KeyboardInterrupt:
+            record = records.get()
+            if record is None:
                 session.stop()
                 return True
             if isinstance(record, Finished):
+                if not begun:
+                    raise UserError("; ".join(notes) or "no lane could begin")
                 break
             if isinstance(record, Note):
-                console.print(record.message, markup=False)
+                notes.append(record.message)
+            if isinstance(record, TurnText):
+                begun = True
+                while notes:
+                    console.print(notes.pop(), markup=False)
             if isinstance(record, EndText) and record.end.message:
                 raise UserError(record.end.message)
             if warm:
                 book.feed(record)
                 if writer:
                     writer.write(record)
-        warm, begun = True, begun or perf_counter()
+        warm, since = True, since or perf_counter()
     return False
 
 

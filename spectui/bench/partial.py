@@ -42,7 +42,7 @@ class Partial:
             return
         try:
             same = json.loads(lines[0]).get("bench") == self._identity
-        except (ValueError, AttributeError):
+        except (ValueError, AttributeError, RecursionError):
             same = False
         if not same:
             raise UserError(f"{self.path} belongs to another bench; remove it or choose another output")
@@ -52,7 +52,7 @@ class Partial:
         for number, line in enumerate(whole, 2):
             try:
                 run = from_json(json.loads(line))
-            except (ValueError, KeyError, TypeError, AttributeError) as error:
+            except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
                 raise UserError(f"{self.path}, line {number} is damaged; remove the file") from error
             self.done[run.place] = run
 

@@ -1,6 +1,5 @@
 """The command: record, train, report, keep."""
 
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from random import Random
@@ -21,6 +20,7 @@ from ..metrics import Numbers, total
 from ..models.heads import pair_fingerprint, save_head
 from ..models.loading import load_pair
 from ..settings import Settings
+from ..streams import messages
 from .examples import Examples, Prompts, record
 from .training import EPOCHS, Trained, confusion, train
 
@@ -44,7 +44,7 @@ class Request:
 
 def run_calibrate(settings: Settings, request: Request) -> int:
     """Train a head for the pair that the settings name and keep it; raises UserError with the remedy."""
-    console = Console(stderr=True, highlight=False)
+    console = Console(file=messages(), highlight=False)
     questions = [question for name in request.questions for question in read_questions(name)]
     loaded = prepare(load_pair(settings.choice(), lambda *_: None), lambda *_: None, perf_counter())
     if loaded.resources.draft is None:
@@ -56,7 +56,7 @@ def run_calibrate(settings: Settings, request: Request) -> int:
     kept_apart, used = prompts[::HELD_OUT], [p for index, p in enumerate(prompts) if index % HELD_OUT]
     options = fixed(settings.options())
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total}"))
-    with Progress(*columns, TimeRemainingColumn(), console=console, disable=not sys.stderr.isatty()) as progress:
+    with Progress(*columns, TimeRemainingColumn(), console=console, disable=not messages().isatty()) as progress:
         examples, unseen = (
             _recorded(loaded, some, options, progress, title)
             for some, title in ((used, "recording"), (kept_apart, "recording unseen prompts"))

@@ -3,6 +3,9 @@
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
+LEAST = 0.01
+"""The least that logits are divided by: far below it they overflow, and the likeliest token has won long before."""
+MOST = 100
 DraftTokens = int | Literal["auto", "schedule"]
 
 
@@ -19,11 +22,13 @@ class Sampling:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        _check(0.0 <= self.temperature <= 100.0, "temperature", "from 0 to 100", self.temperature)
+        good = self.temperature == 0.0 or LEAST <= self.temperature <= MOST
+        _check(good, "temperature", f"0, or from {LEAST} to {MOST}", self.temperature)
         _check(self.top_k >= 0, "top-k", "0 (off) or more", self.top_k)
         _check(0.0 < self.top_p <= 1.0, "top-p", "above 0, up to 1", self.top_p)
         _check(0.0 <= self.min_p < 1.0, "min-p", "from 0 to below 1", self.min_p)
-        _check(0.0 < self.repetition_penalty <= 100.0, "repetition penalty", "above 0", self.repetition_penalty)
+        good = LEAST <= self.repetition_penalty <= MOST
+        _check(good, "repetition penalty", f"from {LEAST} to {MOST}", self.repetition_penalty)
         _check(0 <= self.seed < 2**63, "seed", "from 0 to 2^63 - 1", self.seed)
 
 

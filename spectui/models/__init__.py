@@ -1,1 +1,5 @@
 """From names to loaded models, and between text and token ids."""
+
+from .quiet import be_quiet
+
+be_quiet()

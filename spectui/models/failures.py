@@ -9,6 +9,7 @@ from ..engine.errors import UserError
 from .resolve import Place
 from .sanitise import sanitise_line
 
+HUB_REMEDY = "check the name and the network, or give a local folder"
 PICKLES = ("pytorch_model.bin", "pytorch_model.bin.index.json", "model.pt", "consolidated.00.pth")
 
 
@@ -32,6 +33,8 @@ def _check_folder(place: Place) -> None:
         raise UserError(f"{place.source} is not a model folder: it has no config.json")
     try:
         parsed = json.loads(config.read_bytes())
+    except RecursionError as error:
+        raise UserError(_nested(config)) from error
     except (ValueError, OSError) as error:
         raise UserError(f"{config} is damaged ({sanitise_line(str(error))}); copy the model again") from error
     if not isinstance(parsed, dict):
@@ -45,11 +48,29 @@ def _check_folder(place: Place) -> None:
         raise UserError(f"{place.source} has no weights: no .safetensors file in it")
 
 
+def _nested(file: Path) -> str:
+    return f"{sanitise_line(str(file))} is nested too deeply to be read; copy the model again or use another one"
+
+
+def _too_deep(place: Place) -> Path:
+    """The file of a model that makes a reader of JSON give up, or the folder if no single one does."""
+    for file in sorted(Path(place.source).glob("*.json")):
+        try:
+            json.loads(file.read_bytes())
+        except RecursionError:
+            return file
+        except (ValueError, OSError):
+            continue
+    return Path(place.source)
+
+
 def _reason(place: Place, error: Exception) -> str:
     kind, text = type(error).__name__, sanitise_line(str(error).strip().split("\n")[0])[:300]
     low = str(error).lower()
     if isinstance(error, MemoryError) or kind == "OutOfMemoryError" or "can't allocate memory" in low:
         return f"{place.title} does not fit into memory; use a smaller model, a smaller dtype or another device"
+    if isinstance(error, RecursionError) or "recursion" in low:
+        return _nested(_too_deep(place))
     if "trust_remote_code" in low or "custom code" in low:
         return f"{place.title} needs its own code to run; add --trust-remote-code if you trust its authors"
     if "gated" in low or kind == "GatedRepoError" or "401" in low or "403" in low:
@@ -59,10 +80,8 @@ def _reason(place: Place, error: Exception) -> str:
     if "safetensors" in low and not place.local:
         return f"{place.title} has no safetensors weights, and pickled ones can run code; use another model"
     if not place.local and (isinstance(error, OSError) or "connect" in low or "offline" in low):
-        return (
-            f"{place.title} is not in the local cache and the hub could not give it ({kind}); "
-            "check the name and the network, or give a local folder"
-        )
+        why = "does not answer" if place.cached else f"could not give it ({kind})"
+        return f"{place.title} is not in the local cache and the hub {why}; {HUB_REMEDY}"
     if "unrecognized" in low or "does not recognize this architecture" in low or "autoconfig" in low:
         return f"{place.title} is not a causal language model that this transformers knows; use another model"
     return f"{place.title} could not be loaded: {kind}: {text}"

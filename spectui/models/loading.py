@@ -1,6 +1,5 @@
 """Loads a target and its draft with transformers: safetensors only, no code of others."""
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -9,16 +8,10 @@ from ..engine.errors import UserError
 from .choice import ModelChoice
 from .failures import explain
 from .pairing import check_pair, end_tokens
-from .resolve import Place, resolve
+from .resolve import Place, reachable, resolve
 
 Progress = Callable[[str, float | None], None]
 DTYPES = ("auto", "float32", "bfloat16", "float16", "float64")
-QUIET = {
-    "HF_HUB_DISABLE_PROGRESS_BARS": "1",
-    "HF_HUB_DISABLE_TELEMETRY": "1",
-    "TRANSFORMERS_VERBOSITY": "error",
-    "TOKENIZERS_PARALLELISM": "false",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +40,7 @@ def load_pair(choice: ModelChoice, progress: Progress) -> Pair:
     places = resolve(choice)
     if choice.dtype not in DTYPES:
         raise UserError(f"unknown dtype {choice.dtype!r}; choose from {', '.join(DTYPES)}")
-    os.environ.update({name: os.environ.get(name, value) for name, value in QUIET.items()})
+    target_place, draft_place = reachable(places)
     progress("importing transformers", None)
     import torch
     from transformers.utils import logging
@@ -55,7 +48,6 @@ def load_pair(choice: ModelChoice, progress: Progress) -> Pair:
     logging.disable_progress_bar()
     device = _device(choice.device)
     dtype = _dtype(choice.dtype, device)
-    target_place, draft_place = places
     tokenizer = _tokenizer(target_place, choice, progress)
     target = _model(target_place, choice, device, dtype, progress, "target")
     beside = draft_device(device, choice.device, torch.cuda.device_count())
@@ -101,8 +93,7 @@ def rounding_notes(dtype: Any, device: Any) -> list[str]:
 
 def load_tokenizer(choice: ModelChoice) -> tuple[str, Any]:
     """The target's title and tokenizer alone, without its weights."""
-    target, _ = resolve(choice)
-    os.environ.update({name: os.environ.get(name, value) for name, value in QUIET.items()})
+    target, _ = reachable((resolve(choice)[0], None))
     return target.title, _tokenizer(target, choice, lambda *_: None)
 
 
@@ -150,7 +141,7 @@ def _tokenizer(place: Place, choice: ModelChoice, progress: Progress) -> Any:
 
     with explain(place):
         tokenizer = AutoTokenizer.from_pretrained(
-            place.source, trust_remote_code=choice.trust_remote_code, local_files_only=place.local
+            place.source, trust_remote_code=choice.trust_remote_code, local_files_only=place.local or place.cached
         )
     if not getattr(tokenizer, "is_fast", False):
         raise UserError(
@@ -172,7 +163,7 @@ def _model(place: Place, choice: ModelChoice, device: Any, dtype: Any, progress:
             return AutoModelForCausalLM.from_config(config, dtype=dtype).eval()
     with explain(place):
         config = AutoConfig.from_pretrained(
-            place.source, trust_remote_code=choice.trust_remote_code, local_files_only=place.local
+            place.source, trust_remote_code=choice.trust_remote_code, local_files_only=place.local or place.cached
         )
         if getattr(config, "is_encoder_decoder", False):
             raise UserError(f"{place.title} is an encoder-decoder model; spectui needs a causal language model")
@@ -182,7 +173,7 @@ def _model(place: Place, choice: ModelChoice, device: Any, dtype: Any, progress:
             dtype=dtype,
             use_safetensors=True,
             trust_remote_code=choice.trust_remote_code,
-            local_files_only=place.local,
+            local_files_only=place.local or place.cached,
             output_loading_info=True,
         )
         missing = info["missing_keys"]

@@ -1,13 +1,14 @@
 """From what a person typed to where a model's files are."""
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from ..engine.errors import UserError
 from .choice import ModelChoice
+from .hub import hub_answers
 from .registry import RANDOM, Known, demo_folder, known_models
 
 
@@ -19,6 +20,17 @@ class Place:
     source: str
     shape: dict[str, Any] | None = None
     local: bool = False
+    cached: bool = False
+    """Whether only the local cache is looked into, because the hub does not answer."""
+
+
+def reachable(places: tuple[Place, Place | None]) -> tuple[Place, Place | None]:
+    """The same places; hub ids among them are looked for in the local cache alone if the hub does not answer."""
+    if all(place is None or place.local for place in places) or hub_answers():
+        return places
+    target, draft = (place and replace(place, cached=not place.local) for place in places)
+    assert target is not None
+    return target, draft
 
 
 def resolve(choice: ModelChoice) -> tuple[Place, Place | None]:

@@ -234,7 +234,8 @@ class TraceWriter:
     def __init__(self, path: Path) -> None:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = open_private(path, "a", encoding="utf-8")
+            # Every line reaches the system whole when it is written.
+            self._file = open_private(path, "a", buffering=1, encoding="utf-8")
         except OSError as error:
             reason = sanitise_line(error.strerror or type(error).__name__)
             raise UserError(f"cannot write {path}: {reason}; choose another file") from error
@@ -288,7 +289,7 @@ def read_trace(path: Path) -> Iterator[Record]:
         try:
             parsed = json.loads(line)
             record = from_json(parsed)
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             if number == len(lines):
                 return
             reason = sanitise_line(f"{type(error).__name__}: {error}")[:200]

@@ -12,6 +12,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Any, ClassVar
 
+from rich.console import Console
 from textual.app import App, SystemCommand
 from textual.await_complete import AwaitComplete
 from textual.binding import Binding, BindingType
@@ -22,11 +23,13 @@ from ..bench.partial import write_atomically
 from ..engine.drafters.registry import MODES
 from ..engine.errors import UserError
 from ..engine.private_files import private_folder
+from ..interrupt import allow, exit_code, full_screen, interrupt, on_interrupt
 from ..locations import conversations, exports, log_file, shipped_themes, user_themes
 from ..models.sanitise import sanitise_line
 from ..record.events import ChangedText, Finished, Note, Ready, Record, Started, SwitchText
 from ..session import CHAT, Session
 from ..settings import Settings
+from ..streams import messages
 from .bridge import Bridge, Saver
 from .priority import yield_to_decoding
 from .screens.chat import ChatScreen
@@ -42,6 +45,9 @@ MakeSession = Callable[[Callable[[Record], None]], Session]
 PLAIN_THEME = "spectui-ansi"
 MOST_FAILURES, FAILURES_SECONDS = 20, 10.0
 """So many unexpected failures in so many seconds are a loop, which nobody can work with."""
+_MODES = (2026, 2004, 2048, 1000, 1003, 1015, 1006, 1016, 1004, 1049)
+LEAVE_SCREEN = "\x1b[<u" + "".join(f"\x1b[?{mode}l" for mode in _MODES)
+"""Takes back what Textual asks of a terminal, for when it cannot do so itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +74,7 @@ class SpectuiApp(Steady, App[int]):
     ) -> None:
         self.no_colour = bool(os.environ.get("NO_COLOR"))
         super().__init__(ansi_color=self.no_colour)
+        self.error_console = Console(file=messages(), markup=False, highlight=False)
         self.settings = settings
         self._savers: list[Saver] = [Saver(lambda: record)] if record else []
         self._command: int | None = None
@@ -242,9 +249,16 @@ class SpectuiApp(Steady, App[int]):
         """Leave; a running answer is stopped."""
         self.exit(1 if self.chat.failed else 0)
 
-    def close(self) -> None:
+    def interrupted(self) -> None:
+        """Leave because of a signal, which may come between any two instructions of the screen's thread."""
+        if self._loop is None:
+            interrupt()
+        else:
+            self._loop.call_soon_threadsafe(self.exit)
+
+    def close(self, timeout: float = 1.0) -> None:
         """End the decode thread and the files."""
-        self.session.close(1.0)
+        self.session.close(timeout)
         for saver in self._savers:
             saver.close()
 
@@ -293,7 +307,10 @@ def run_app(settings: Settings, make: MakeSession, record: Path | None = None, r
         raise UserError(f"this needs a terminal; use `spectui {instead}` in a pipe")
     app = SpectuiApp(settings, make, record, race)
     try:
-        code = app.run()
+        with full_screen(LEAVE_SCREEN), on_interrupt(app.interrupted):
+            code = app.run()
     finally:
-        app.close()
+        if exit_code():
+            allow(3.0)  # for the files, on a very busy machine
+        app.close(0.2 if exit_code() else 1.0)
     return code if code is not None else int(app.return_code or 0)

@@ -68,6 +68,17 @@ def test_a_damaged_configuration(folder):
     assert "damaged" in refused(folder)
 
 
+NESTED = "[" * 100_000 + "]" * 100_000
+
+
+@pytest.mark.parametrize("name", ["config.json", "tokenizer.json", "tokenizer_config.json", "generation_config.json"])
+def test_a_file_that_is_nested_too_deeply(folder, name):
+    (folder / name).write_text('{"x": ' + NESTED + "}")
+    said = refused(folder)
+    assert f"{folder / name} is nested too deeply" in said
+    assert "copy the model again" in said
+
+
 @pytest.mark.parametrize("size", [0, 5, 200])
 def test_weights_that_were_cut_off(folder, size):
     weights = folder / "model.safetensors"
