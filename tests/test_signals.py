@@ -197,7 +197,10 @@ def test_a_signal_ends_the_chat_with_the_terminal_restored_and_the_conversation_
     terminal.read()
     assert terminal.process.wait(60) == 128 + number
     assert time.monotonic() - sent < ROOM
-    assert terminal.seen.rstrip(b"\r\n").endswith((b"\x1b[?25h", b"\x1b[?1004l"))
+    last = {mode: switch for mode, switch in re.findall(rb"\x1b\[\?(\d+)([hl])", terminal.seen)}
+    assert last.pop(b"25") == b"h", "the cursor is there"
+    assert last.pop(b"7", b"h") == b"h", "lines wrap"
+    assert set(last.values()) == {b"l"}, last
     assert b"\x1b[?1049l" in terminal.seen
     assert b"Traceback" not in terminal.seen
     assert termios.tcgetattr(terminal.slave) == terminal.before
