@@ -18,7 +18,7 @@ def main() -> None:
     try:
         run()
     except SystemExit as leaving:
-        end(exit_code() or int(leaving.code or 0))
+        end(exit_code() or int(leaving.code or 0), abruptly=False)
 
 
 def _open_closed() -> None:

@@ -93,10 +93,13 @@ def full_screen(leave: str) -> Iterator[None]:
         _state.leave_screen = ""
 
 
-def end(code: int) -> None:
-    """End the process now, with daemon threads in whatever they are doing; what was written is flushed."""
+def end(code: int, abruptly: bool = True) -> None:
+    """End the process now, with daemon threads in whatever they are doing; what was written is flushed.
+
+    After an abrupt end the terminal is as it was at the start.
+    """
     with contextlib.suppress(RuntimeError):  # no thread can be started any more
-        last_words = Thread(target=_last_words, daemon=True)
+        last_words = Thread(target=_last_words, args=(abruptly,), daemon=True)
         last_words.start()
         last_words.join(FLUSH)
     os._exit(code)
@@ -131,9 +134,10 @@ def _end_in_time(code: int) -> None:
     end(code)
 
 
-def _last_words() -> None:
+def _last_words(abruptly: bool) -> None:
     with contextlib.suppress(Exception):
-        _restore_terminal()
+        if abruptly:
+            _restore_terminal()
     for stream in (sys.stdout, sys.__stderr__):
         with contextlib.suppress(Exception):
             stream.flush()  # type: ignore[union-attr]
