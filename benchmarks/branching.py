@@ -20,12 +20,12 @@ from rich.table import Table
 
 from spectui.bench.lane import ModeLane
 from spectui.bench.questions import read_questions
-from spectui.engine.options import Options, Speculation
-from spectui.loaded import Loaded, prepare
-from spectui.metrics import Numbers, total
-from spectui.models.choice import ModelChoice
+from spectui.config.choice import ModelChoice
+from spectui.config.settings import draft_tokens
+from spectui.engine.values.options import Options, Speculation
 from spectui.models.loading import load_pair
-from spectui.settings import draft_tokens
+from spectui.record.metrics import Numbers, total
+from spectui.session.runtime import Loaded, prepare
 
 WHOLE = "specbranch"
 LANES: dict[str, tuple[str, dict[str, object]]] = {

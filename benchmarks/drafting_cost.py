@@ -14,15 +14,15 @@ from time import perf_counter
 from rich.console import Console
 from rich.table import Table
 
-from spectui.engine.calibration import Calibration
-from spectui.engine.choice import Chooser
-from spectui.engine.cost import CostModel
 from spectui.engine.drafters.drafter import Context, Drafter, Resources
 from spectui.engine.drafters.registry import MODES
-from spectui.engine.options import Sampling, Speculation
+from spectui.engine.policy.acceptance import Calibration
+from spectui.engine.policy.latency import CostModel
 from spectui.engine.retrieval.snapshot import Reader
 from spectui.engine.retrieval.suffix_index import SuffixIndex, token_width
-from spectui.engine.step import Emitted, Step, Times
+from spectui.engine.values.options import Sampling, Speculation
+from spectui.engine.values.step import Emitted, Step, Times
+from spectui.engine.verification.sampler import Chooser
 
 VOCABULARY = 4096
 CURVE = CostModel({1: 2.0, 2: 2.6, 4: 2.7, 8: 3.0, 16: 3.6, 32: 5.0, 64: 7.5})

@@ -10,10 +10,10 @@ import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from spectui.present.step_sentence import sentence, source_words
+from spectui.present.token_looks import LOOKS
 from spectui.record.events import PrefillText, StepText, TurnText
 from spectui.record.trace import read_trace
-from spectui.tui.story import sentence, source_words
-from spectui.tui.tokens import LOOKS
 
 WIDTH = 100
 """Columns of a drawing."""

@@ -5,9 +5,9 @@ from threading import Event, Thread
 from time import perf_counter, sleep
 
 from spectui.engine.drafters.registry import MODES
-from spectui.engine.events import End, Prefill, Switch, Turn
-from spectui.engine.options import Options
-from spectui.engine.step import Emitted, Node, Source, Step, Times
+from spectui.engine.values.events import End, Prefill, Switch, Turn
+from spectui.engine.values.options import Options
+from spectui.engine.values.step import Emitted, Node, Source, Step, Times
 from spectui.record.events import EndText, Finished, PrefillText, Ready, Record, Started, StepText, SwitchText, TurnText
 
 WORDS = [

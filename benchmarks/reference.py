@@ -18,9 +18,9 @@ from typing import Any
 import typer.main
 from textual.binding import Binding
 
-from spectui.cli import app
+from spectui.cli.main import app
+from spectui.config.settings import PREFIX, Settings
 from spectui.engine.drafters.registry import MODES
-from spectui.settings import PREFIX, Settings
 from spectui.tui.app import SpectuiApp
 from spectui.tui.screens.chat import ChatScreen
 from spectui.tui.screens.help import HelpScreen

@@ -17,18 +17,18 @@ from rich.progress import Progress
 from rich.table import Table
 
 from benchmarks.prompts import prompts
+from spectui.config.choice import ModelChoice
 from spectui.engine.decoder import Decoder
 from spectui.engine.drafters.drafter import Context, Drafter, Resources
 from spectui.engine.drafters.registry import MODES
-from spectui.engine.options import Options, Sampling, Speculation
 from spectui.engine.retrieval.private import PrivateStore
 from spectui.engine.retrieval.snapshot import Reader
-from spectui.engine.step import Source
-from spectui.engine.tree import ROOT, DraftTree
-from spectui.loaded import Loaded, prepare
-from spectui.models.choice import ModelChoice
+from spectui.engine.values.draft_tree import ROOT, DraftTree
+from spectui.engine.values.options import Options, Sampling, Speculation
+from spectui.engine.values.step import Source
 from spectui.models.loading import load_pair
-from spectui.same_text import Divergence, compare, reference
+from spectui.session.equivalence import Divergence, compare, reference
+from spectui.session.runtime import Loaded, prepare
 
 SAMPLINGS = [Sampling(), Sampling(temperature=0.8, seed=11), Sampling(temperature=1.0, seed=12)]
 CHAIN, TREE, FIXED = Speculation(), Speculation(draft_tree=16), Speculation(draft_tokens=16)

@@ -23,11 +23,11 @@ from rich.table import Table
 from transformers import DynamicCache
 
 from spectui.bench.questions import read_questions
-from spectui.engine.options import Options
-from spectui.engine.target import Target, causal
-from spectui.loaded import Loaded, cache_bytes, prepare
-from spectui.models.choice import ModelChoice
+from spectui.config.choice import ModelChoice
+from spectui.engine.model.causal_lm import Target, causal
+from spectui.engine.values.options import Options
 from spectui.models.loading import load_pair
+from spectui.session.runtime import Loaded, cache_bytes, prepare
 
 ROWS = (1, 2, 4, 8, 16, 32, 64)
 MODES_APART = ("ar", "draft", "sssd")

@@ -26,7 +26,7 @@ from textual.app import App, ComposeResult
 from textual.containers import Horizontal
 from textual.screen import Screen
 
-from spectui.engine.step import Emitted, Node, Source, Step, Times
+from spectui.engine.values.step import Emitted, Node, Source, Step, Times
 from spectui.record.events import StepText
 from spectui.tui.theme import load_themes, token_variable_defaults
 from spectui.tui.transcript.document import COLOUR, Document

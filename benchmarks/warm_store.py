@@ -17,14 +17,14 @@ from rich.table import Table
 
 from spectui.bench.bench import Bench
 from spectui.bench.lane import ModeLane
-from spectui.bench.measured import Place, Run
 from spectui.bench.questions import Question
-from spectui.bench.summary import summarise
-from spectui.bench.tables import number, ratio_text
-from spectui.engine.options import Options
-from spectui.loaded import Loaded, prepare
-from spectui.models.choice import ModelChoice
+from spectui.config.choice import ModelChoice
+from spectui.engine.values.options import Options
 from spectui.models.loading import load_pair
+from spectui.present.runs import Place, Run
+from spectui.present.summary import summarise
+from spectui.present.tables import number, ratio_text
+from spectui.session.runtime import Loaded, prepare
 
 NAMES = ["Clara", "Otto", "Vera", "Ruth", "Ivan", "Greta", "Tom", "Nora", "Paula", "Erik"]
 INVENTED = ["Belmina", "Korvan", "Tislu", "Ramoke", "Hesbit", "Lodrin", "Mapuri", "Vostel", "Kanido", "Zerlom"]

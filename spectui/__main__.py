@@ -2,19 +2,21 @@
 
 import os
 
-from .interrupt import end, exit_code, install
+from .system.signals import end, exit_code, install
 
 
 def main() -> None:
     """Run the program and end the process with its exit code."""
     _open_closed()
     install()
-    from .locations import close_folders, log_file
-    from .streams import settle
+    from .config.paths import close_folders, log_file
+    from .engine.tuning.openmp import rest_soon
+    from .system.streams import settle
 
     close_folders()
     settle(log_file())
-    from .cli import main as run
+    rest_soon()
+    from .cli.main import main as run
 
     try:
         run()

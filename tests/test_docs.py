@@ -13,10 +13,10 @@ import pytest
 from benchmarks.draw_step import draw, steps
 from benchmarks.reference import PAGES, declared_commands, stale
 from spectui.engine.drafters.registry import MODES
-from spectui.engine.events import Prefill
-from spectui.engine.step import Branches, Node, Source, Span, Step, Times
-from spectui.metrics import Numbers
+from spectui.engine.values.events import Prefill
+from spectui.engine.values.step import Branches, Node, Source, Span, Step, Times
 from spectui.record.events import Ready
+from spectui.record.metrics import Numbers
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from spectui.metrics import distinct
+from spectui.record.metrics import distinct
 
 Judge = Callable[[str, str], bool]
 

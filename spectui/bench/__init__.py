@@ -1,1 +1,4 @@
-"""Measuring and checking: what the promise of the same text is worth, and what a mode buys."""
+"""Measuring modes and peers on many questions, and racing them without a screen.
+
+May import: present and below.
+"""

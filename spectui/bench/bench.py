@@ -3,12 +3,12 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from ..engine.errors import UserError
-from ..engine.options import Options
-from ..loaded import Loaded
-from ..same_text import difference, gap_at
+from ..engine.values.options import Options
+from ..present.runs import REFERENCE, Answered, Place, Run, Skipped
+from ..session.equivalence import difference, gap_at
+from ..session.runtime import Loaded
+from ..system.errors import UserError
 from .lane import Lane, Turn
-from .measured import REFERENCE, Answered, Place, Run, Skipped
 from .questions import Question
 from .teacher import Text
 

@@ -10,19 +10,19 @@ from typing import Any, Protocol
 
 from rich.console import Console
 
-from ..engine.errors import UserError
 from ..engine.race import MOST_LANES
-from ..interrupt import on_interrupt
-from ..metrics import ROUNDS
+from ..present.output import Output
+from ..present.race_book import RaceBook
+from ..present.race_table import race_grid
+from ..present.report import Report
+from ..present.runs import REFERENCE
+from ..present.tables import describe, rich_table
 from ..record.events import EndText, Failed, Finished, Loading, Note, Ready, Record, TurnText
+from ..record.metrics import ROUNDS
 from ..record.trace import TraceWriter
-from ..streams import messages
-from .measured import REFERENCE
-from .output import Output
-from .race_book import RaceBook
-from .race_table import race_grid
-from .report import Report
-from .tables import describe, rich_table
+from ..system.errors import UserError
+from ..system.signals import on_interrupt
+from ..system.streams import messages
 
 
 class Races(Protocol):

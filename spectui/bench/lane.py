@@ -4,14 +4,14 @@ from collections.abc import Sequence
 from time import perf_counter
 from typing import Protocol
 
-from ..engine.inference import inference
-from ..engine.options import Options
+from ..engine.model.inference import inference
 from ..engine.retrieval.private import PrivateStore
 from ..engine.retrieval.snapshot import Reader
-from ..engine.verify import RULES
-from ..loaded import Loaded
-from ..metrics import Meter, Spread
-from .measured import Answered, is_chain
+from ..engine.values.options import Options
+from ..engine.verification.verifiers import RULES
+from ..present.runs import Answered, is_chain
+from ..record.metrics import Meter, Spread
+from ..session.runtime import Loaded
 
 Turn = tuple[Sequence[int], Sequence[int]]
 """A prompt and the lane's answer to it."""

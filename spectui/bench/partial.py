@@ -2,15 +2,13 @@
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ..engine.errors import UserError
-from ..engine.private_files import open_private, private_folder
-from ..models.sanitise import sanitise_line
-from .measured import Place, Run, from_json
+from ..present.runs import Place, Run, from_json
+from ..system.errors import UserError
+from ..system.sanitise import sanitise_line
 
 
 class Partial:
@@ -88,24 +86,3 @@ def fingerprint(identity: Mapping[str, Any]) -> str:
     """A short name for everything that two benches must share to be the same."""
     text = json.dumps(identity, sort_keys=True, ensure_ascii=False, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-def write_atomically(path: Path, text: str, private: bool = False) -> None:
-    """Write a file so that there is never half of it; raises UserError if it cannot be written.
-
-    A private one is closed to others, and so is its folder.
-    """
-    draft = path.with_name(path.name + ".new")
-    try:
-        if private:
-            private_folder(path.parent)
-            with open_private(draft, "w", encoding="utf-8") as file:
-                file.write(text)
-        else:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            draft.write_text(text, "utf-8")
-        os.replace(draft, path)
-    except OSError as error:
-        draft.unlink(missing_ok=True)
-        reason = sanitise_line(error.strerror or str(error))
-        raise UserError(f"cannot write {path}: {reason}; choose another file") from error

@@ -9,13 +9,13 @@ from typing import Any
 
 import torch
 
-from ..engine.errors import UserError
-from ..engine.options import Options, Sampling
-from ..loaded import Loaded
-from ..metrics import Numbers
-from ..models.sanitise import sanitise_line
+from ..engine.values.options import Options, Sampling
+from ..present.runs import Answered
+from ..record.metrics import Numbers
+from ..session.runtime import Loaded
+from ..system.errors import UserError
+from ..system.sanitise import sanitise_line
 from .lane import Turn
-from .measured import Answered
 
 log = logging.getLogger(__name__)
 

@@ -7,8 +7,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from ..engine.errors import UserError, reason_of
-from ..models.sanitise import sanitise, sanitise_line
+from ..system.errors import UserError, reason_of
+from ..system.sanitise import sanitise, sanitise_line
 
 BUILT_IN = ("demo", "practice")
 """``demo`` to measure with; ``practice`` to train with, so that what is measured was not learnt."""

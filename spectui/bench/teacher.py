@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..engine.target import Target, causal
+from ..engine.model.causal_lm import Target, causal
 
 CHUNK = 256
 

@@ -1,5 +1,5 @@
-"""Token ids in, steps out: the decoding engine. It knows no text, no terminal and nothing of the rest of spectui."""
+"""Token ids in, steps out: the decoding engine. It knows no text and no terminal.
 
-from .openmp import rest_soon
-
-rest_soon()
+May import: system. Its own rooms from the bottom up: values, model, verification, policy, retrieval, tuning, drafters;
+above them the loop (decoder), the race, the worker and the measurement at load.
+"""

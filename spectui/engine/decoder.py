@@ -2,26 +2,27 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import starmap
 
 from torch import Tensor
 
-from .answer import Answer, Limits, cut
-from .calibration import Calibration
-from .choice import Chooser
-from .clock import Clock, RealClock, Stopwatch
-from .cost import CostModel, Usual
+from ..system.errors import UserError
 from .drafters.drafter import Context, Drafter, Resources
 from .drafters.registry import MODES
-from .errors import UserError
-from .events import Prefill
-from .inference import inference
-from .options import Options
-from .plan import MOST_NODES, Plan
-from .step import Branches, Emitted, Fate, Kind, Node, Span, Step, Times
-from .target import Output, Target
-from .tree import ROOT, DraftTree
-from .verify import RULES, Pass, Verdict
+from .model.causal_lm import Output, Target
+from .model.inference import inference
+from .policy.acceptance import Calibration
+from .policy.draft_policy import MOST_NODES, Plan
+from .policy.latency import CostModel, Usual
+from .values.answer import Answer, Limits, cut
+from .values.clock import Clock, RealClock, Stopwatch
+from .values.draft_tree import ROOT, DraftTree
+from .values.events import Prefill
+from .values.options import Options
+from .values.step import Branches, Emitted, Fate, Kind, Node, Span, Step, Times
+from .verification.sampler import Chooser
+from .verification.verifiers import RULES, Pass, Verdict
 
 
 @dataclass(slots=True)
@@ -227,7 +228,7 @@ class Decoder:
         limit, why = plan.limit(self.options.speculation, room)
         if not limit:
             return DraftTree(why=why), 0
-        if not plan.may_propose(drafter, self.answer.tokens, self.options.speculation):
+        if not plan.may_propose(partial(drafter.may_propose, self.answer.tokens), self.options.speculation):
             return DraftTree(why=drafter.nothing), limit
         context = Context(
             tokens=self.answer.tokens,

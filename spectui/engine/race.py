@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from .events import End, Event
+from .values.events import End, Event
 
 if TYPE_CHECKING:
     from .decoder import Decoder

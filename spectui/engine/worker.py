@@ -7,10 +7,10 @@ from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
-from .errors import UserError
-from .events import Changed, End, Event, Reason, Switch
-from .options import Options
+from ..system.errors import UserError
 from .race import Race
+from .values.events import Changed, End, Event, Reason, Switch
+from .values.options import Options
 
 if TYPE_CHECKING:
     from .decoder import Decoder
@@ -203,7 +203,7 @@ class Worker:
 
 def _inferring(function: Callable[P, R]) -> Callable[P, R]:
     """The function in inference mode, entered once an answer and not once a step; torch is loaded by now."""
-    from .inference import inference
+    from .model.inference import inference
 
     return inference(function)
 

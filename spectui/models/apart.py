@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from time import monotonic
 from typing import NoReturn
 
-from ..engine.errors import UserError
+from ..system.errors import UserError
 
 ROOM = 1 << 30
 """Bytes of memory that the function may take on top of what the program has."""

@@ -7,7 +7,7 @@ from typing import Any
 
 from tokenizers.decoders import DecodeStream
 
-from .sanitise import ZWJ, extends_cluster, sanitise
+from ..system.sanitise import ZWJ, extends_cluster, sanitise
 
 HOLD_MOST = 32
 

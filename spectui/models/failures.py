@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from ..engine.errors import UserError
+from ..system.errors import UserError
+from ..system.sanitise import sanitise_line
 from .resolve import Place
-from .sanitise import sanitise_line
 
 HUB_REMEDY = "check the name and the network, or give a local folder"
 PICKLES = ("pytorch_model.bin", "pytorch_model.bin.index.json", "model.pt", "consolidated.00.pth")

@@ -10,8 +10,8 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from ..engine.drafters.hrad import Head, last_layers
-from ..engine.errors import UserError, reason_of
-from ..engine.private_files import close_to_others, private_folder
+from ..system.errors import UserError, reason_of
+from ..system.files import close_to_others, private_folder
 from .registry import demo_folder
 
 FORMAT = "spectui.head/1"

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from ..engine.errors import UserError
-from .choice import ModelChoice
+from ..config.choice import ModelChoice
+from ..system.errors import UserError
 from .failures import explain
 from .pairing import check_pair, end_tokens
 from .resolve import Place, reachable, resolve

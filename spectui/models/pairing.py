@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ..engine.errors import UserError
+from ..system.errors import UserError
 
 
 def check_pair(tokenizer: Any, target: Any, draft_tokenizer: Any, draft: Any, name: str) -> frozenset[int]:

@@ -6,8 +6,8 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from ..engine.errors import UserError
-from .choice import ModelChoice
+from ..config.choice import ModelChoice
+from ..system.errors import UserError
 from .hub import hub_answers
 from .registry import RANDOM, Known, demo_folder, known_models
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ..engine.answer import STOP_REACH, no_stop
+from ..engine.values.answer import STOP_REACH, no_stop
 from .template import PLAIN_STOPS, has_template
 
 

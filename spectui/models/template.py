@@ -5,7 +5,7 @@ from inspect import signature
 from pathlib import Path
 from typing import Any
 
-from ..engine.errors import UserError
+from ..system.errors import UserError
 from .apart import Ended, TookTooLong, apart
 from .registry import demo_folder
 

@@ -1,1 +1,4 @@
-"""Events with text: what the decode thread says, in words; the trace file."""
+"""What the decode thread says, in words: records, the trace file, replay, and every number, defined once.
+
+May import: models and below.
+"""

@@ -7,8 +7,8 @@ has passed ``models.sanitise``; it holds no control character but newline and ta
 from dataclasses import dataclass, field
 from typing import Literal
 
-from ..engine.events import Changed, End, Prefill, Switch, Turn
-from ..engine.step import Step
+from ..engine.values.events import Changed, End, Prefill, Switch, Turn
+from ..engine.values.step import Step
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,14 +6,14 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from ..engine.errors import UserError
-from ..engine.events import Changed, End, Prefill, Switch, Turn
-from ..engine.options import Options, Sampling, Speculation
-from ..engine.private_files import open_private
-from ..engine.step import Branches, Emitted, Node, Source, Span, Step, Times
-from ..metrics import Meter
-from ..models.sanitise import sanitise, sanitise_line
+from ..engine.values.events import Changed, End, Prefill, Switch, Turn
+from ..engine.values.options import Options, Sampling, Speculation
+from ..engine.values.step import Branches, Emitted, Node, Source, Span, Step, Times
+from ..system.errors import UserError
+from ..system.files import open_private
+from ..system.sanitise import sanitise, sanitise_line
 from .events import ChangedText, Compared, EndText, PrefillText, Ready, Record, StepText, SwitchText, TurnText
+from .metrics import Meter
 
 FORMAT = "spectui.trace/1"
 Json = dict[str, Any]

@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from ..engine.events import Changed, End, Event, Prefill, Switch, Turn
-from ..engine.step import Step
+from ..engine.values.events import Changed, End, Event, Prefill, Switch, Turn
+from ..engine.values.step import Step
 from ..models.detokenise import Detokeniser, token_texts
-from ..models.sanitise import sanitise
+from ..system.sanitise import sanitise
 from .events import ChangedText, EndText, PrefillText, Record, StepText, SwitchText, TurnText
 
 

@@ -1,1 +1,4 @@
-"""The terminal application."""
+"""The terminal application: screens and widgets that live on records.
+
+May import: present, session and below.
+"""

@@ -19,17 +19,17 @@ from textual.binding import Binding, BindingType
 from textual.driver import Driver
 from textual.screen import Screen
 
-from ..bench.partial import write_atomically
+from ..config.paths import conversations, exports, log_file, shipped_themes, user_themes
+from ..config.settings import Settings
 from ..engine.drafters.registry import MODES
-from ..engine.errors import UserError
-from ..engine.private_files import private_folder
-from ..interrupt import allow, exit_code, full_screen, interrupt, on_interrupt
-from ..locations import conversations, exports, log_file, shipped_themes, user_themes
-from ..models.sanitise import sanitise_line
+from ..present.output import write_text
 from ..record.events import ChangedText, Finished, Note, Ready, Record, Started, SwitchText
-from ..session import CHAT, Session
-from ..settings import Settings
-from ..streams import messages
+from ..session.session import CHAT, Session
+from ..system.errors import UserError
+from ..system.files import private_folder
+from ..system.sanitise import sanitise_line
+from ..system.signals import allow, exit_code, full_screen, interrupt, on_interrupt
+from ..system.streams import messages
 from .bridge import Bridge, Saver
 from .priority import yield_to_decoding
 from .screens.chat import ChatScreen
@@ -240,7 +240,7 @@ class SpectuiApp(Steady, App[int]):
         blocks = transcript.document.blocks
         text = "\n\n".join(titles[block.kind] + block.text for block in blocks if block.kind in titles)
         try:
-            write_atomically(file, text + "\n", private=True)
+            write_text(file, text + "\n", private=True)
             self.notify(f"written to {file}", markup=False)
         except UserError as error:
             self.notify(str(error), severity="error", markup=False)

@@ -12,8 +12,8 @@ from typing import IO
 
 from filelock import FileLock
 
-from ..engine.private_files import FILE, open_private, private_folder
-from ..models.sanitise import sanitise
+from ..system.files import FILE, open_private, private_folder
+from ..system.sanitise import sanitise
 from .pasting import MOST_PASTED
 
 MOST_KEPT = 500

@@ -1,9 +1,9 @@
 """What the screen remembers of a conversation: steps, numbers, the measured speed-up."""
 
-from ..engine.events import Turn
-from ..metrics import Meter, Numbers, Speedup
+from ..engine.values.events import Turn
+from ..present.answer_line import answer_line
 from ..record.events import ChangedText, EndText, PrefillText, Record, StepText, SwitchText, TurnText
-from ..run import summary
+from ..record.metrics import Meter, Numbers, Speedup
 from .measurement import Measurement
 
 REASONS = {
@@ -92,4 +92,4 @@ class Ledger:
     def summary(self, reason: str) -> str:
         """The line under a finished answer."""
         words = REASONS.get(reason)
-        return f"{summary(self._meter)}{f' · {words}' if words else ''}"
+        return f"{answer_line(self._meter)}{f' · {words}' if words else ''}"

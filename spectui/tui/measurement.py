@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from ..bench.race_book import RaceBook
 from ..engine.drafters.registry import MODES
-from ..engine.events import Turn
-from ..metrics import LOOPS, Speedup
+from ..engine.values.events import Turn
+from ..present.race_book import RaceBook
 from ..record.events import EndText, Finished, Record, TurnText
-from ..session import AGAIN, BASELINE
+from ..record.metrics import LOOPS, Speedup
+from ..session.session import AGAIN, BASELINE
 
 
 class Measurement:
@@ -58,7 +58,7 @@ class Measurement:
         if self._failure or self._turn is None:
             self._turn = None
             return self._failure
-        from ..same_text import difference
+        from ..session.equivalence import difference
 
         mine, reference = (self._book.lanes[lane].tokens for lane in (AGAIN, BASELINE))
         places = (difference(tokens, reference) for tokens in (mine, self._shown or mine))

@@ -14,7 +14,7 @@ from textual._time import get_time
 from textual._xterm_parser import BRACKETED_PASTE_END, BRACKETED_PASTE_START, XTermParser
 from textual.message import Message
 
-from ..models.sanitise import sanitise
+from ..system.sanitise import sanitise
 
 MOST_PASTED = 20_000
 """Characters; with so many in the prompt a key is still answered in a fraction of a second, whatever they are."""

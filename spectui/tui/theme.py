@@ -11,8 +11,8 @@ from textual.color import Color, ColorParseError
 from textual.css.constants import VALID_STYLE_FLAGS
 from textual.theme import Theme
 
-from ..models.sanitise import sanitise_line
-from .tokens import FATE_HUES
+from ..present.token_looks import FATE_HUES
+from ..system.sanitise import sanitise_line
 
 COLOURS = (
     "primary", "secondary", "accent", "foreground", "background", "surface", "panel", "boost", "success", "warning",

@@ -9,24 +9,24 @@ from time import perf_counter
 import jsonschema
 import pytest
 
-from spectui.bench.alpha import measure_alpha
 from spectui.bench.bench import Bench
-from spectui.bench.command import Request, gather, make_lanes
-from spectui.bench.measured import Run, Skipped
-from spectui.bench.output import Output
+from spectui.bench.bench_command import Request, gather, make_lanes
+from spectui.bench.next_next_rank import measure_next_next_rank
+from spectui.bench.pair_agreement import measure_pair_agreement
 from spectui.bench.partial import Partial, write_atomically
 from spectui.bench.peers import PEERS, PeerLane, untouched
-from spectui.bench.premise import measure_premise
 from spectui.bench.questions import Question
-from spectui.bench.report import Report, csv_text, json_text
-from spectui.bench.tables import markdown_text, print_report
 from spectui.bench.teacher import Text
-from spectui.engine.errors import UserError
-from spectui.environment import environment
-from spectui.loaded import prepare
-from spectui.models.choice import ModelChoice
+from spectui.config.choice import ModelChoice
+from spectui.config.settings import Settings
 from spectui.models.loading import load_pair
-from spectui.settings import Settings
+from spectui.present.output import Output
+from spectui.present.report import Report, csv_text, json_text
+from spectui.present.runs import Run, Skipped
+from spectui.present.tables import markdown_text, print_report
+from spectui.session.environment import environment
+from spectui.session.runtime import prepare
+from spectui.system.errors import UserError
 
 SCHEMA = json.loads(files("spectui.bench").joinpath("schema.json").read_text("utf-8"))
 SETTINGS = Settings().with_flags("decoding", max_new_tokens=40)
@@ -51,8 +51,8 @@ def report(loaded):
     bench, left_out = bench_of(loaded, peers=tuple(PEERS))
     runs = list(bench.runs({}))
     draft = loaded.resources.draft
-    alpha = measure_alpha(loaded.target, draft, loaded.resources.vocabulary, 0.0, bench.texts)
-    premise = measure_premise(loaded.target, loaded.resources.vocabulary, bench.texts)
+    alpha = measure_pair_agreement(loaded.target, draft, loaded.resources.vocabulary, 0.0, bench.texts)
+    premise = measure_next_next_rank(loaded.target, loaded.resources.vocabulary, bench.texts)
     return Report(environment(loaded, SETTINGS.options()), runs, (), left_out, alpha, premise=premise)
 
 
@@ -103,7 +103,7 @@ def test_csv_markdown_and_table_say_the_same(report):
 def test_alpha_is_one_for_a_model_against_itself(loaded):
     prompt = loaded.prompt([{"role": "user", "content": "Hello!"}])
     texts = [Text("", prompt, [5, 6, 7, 8])]
-    same = measure_alpha(loaded.target, loaded.target, loaded.resources.vocabulary, 1.0, texts)
+    same = measure_pair_agreement(loaded.target, loaded.target, loaded.resources.vocabulary, 1.0, texts)
     assert same.overlap == pytest.approx(1.0, abs=1e-5)
     assert same.top_1 == 1.0
     assert same.tokens == 4
@@ -115,7 +115,7 @@ def test_alpha_is_the_shared_probability(loaded, report):
     draft, n = loaded.resources.draft, loaded.resources.vocabulary
     ids = loaded.prompt([{"role": "user", "content": "Hello!"}])
     answer = [40, 50]
-    found = measure_alpha(loaded.target, draft, n, 1.0, [Text("", ids, answer)])
+    found = measure_pair_agreement(loaded.target, draft, n, 1.0, [Text("", ids, answer)])
     with torch.inference_mode():
         inputs = torch.tensor([[*ids, answer[0]]])
         p, q = (m(input_ids=inputs).logits[0, -2:, :n].softmax(-1) for m in (loaded.pair.target, loaded.pair.draft))
@@ -128,7 +128,7 @@ def test_the_premise_is_counted_from_the_logits_one_step_earlier(loaded):
 
     ids = loaded.prompt([{"role": "user", "content": "Hello!"}])
     answer = [40, 50, 50, 60]
-    (found,) = measure_premise(loaded.target, loaded.resources.vocabulary, [Text("x", ids, answer)])
+    (found,) = measure_next_next_rank(loaded.target, loaded.resources.vocabulary, [Text("x", ids, answer)])
     with torch.inference_mode():
         logits = loaded.pair.target(input_ids=torch.tensor([[*ids, *answer[:-1]]])).logits[0, len(ids) - 1 :]
     for top in (1, 8, 32, 60):
@@ -234,9 +234,9 @@ def test_files_are_whole_or_not_there(tmp_path):
 
 
 def test_the_full_logitspec_tree_on_the_demo_pair_is_the_official_one(loaded):
-    from spectui.engine.options import Options, Speculation
+    from spectui.engine.values.options import Options, Speculation
 
-    from ..engine.test_logitspec import pairs, slow_tree
+    from ..engine.drafters.test_logitspec import pairs, slow_tree
 
     options = Options(speculation=Speculation(full_tree=True), max_new_tokens=60)
     decoder = loaded.decoder("logitspec", options)

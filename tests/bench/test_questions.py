@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from spectui.bench.questions import read_questions
-from spectui.engine.errors import UserError
+from spectui.system.errors import UserError
 
 GOOD = {"question_id": 81, "category": "writing", "turns": ["Hello?", "And now?"]}
 BAD = ["{", "[]", '"text"', '{"question_id": 1}', '{"question_id": 1, "turns": []}', '{"question_id": 1, "turns": [7]}',

@@ -2,14 +2,15 @@
 
 import pytest
 
-from spectui.engine.answer import STOP_REACH, Answer, Limits, cut
-from spectui.engine.clock import LaneClock
-from spectui.engine.drafters.drafter import Drafter, Needs
-from spectui.engine.errors import UserError
-from spectui.engine.options import Options, Sampling, Speculation
-from spectui.engine.step import Source
-from spectui.engine.target import Target
-from spectui.engine.tree import ROOT, DraftTree
+from spectui.engine.drafters.drafter import Drafter
+from spectui.engine.model.causal_lm import Target
+from spectui.engine.values.answer import STOP_REACH, Answer, Limits, cut
+from spectui.engine.values.clock import LaneClock
+from spectui.engine.values.draft_tree import ROOT, DraftTree
+from spectui.engine.values.needs import Needs
+from spectui.engine.values.options import Options, Sampling, Speculation
+from spectui.engine.values.step import Source
+from spectui.system.errors import UserError
 
 from .toys import VOCABULARY, RandomTrees, decoder_of, install, related, run, tiny_model
 
@@ -198,7 +199,7 @@ def test_the_clock_of_a_lane_is_the_sum_of_its_work(target):
 
 
 def test_a_cancelled_prefill_leaves_a_usable_decoder(target, monkeypatch):
-    monkeypatch.setattr("spectui.engine.target.PREFILL_CHUNK", 2)
+    monkeypatch.setattr("spectui.engine.model.causal_lm.PREFILL_CHUNK", 2)
     decoder = decoder_of(target, options=Options(max_new_tokens=5))
     calls = iter([False, True])
     assert decoder.prefill(PROMPT, lambda: next(calls)) is None

@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spectui.engine.clock import LaneClock
-from spectui.engine.events import End, Prefill
-from spectui.engine.options import Options, Sampling
+from spectui.engine.model.causal_lm import Target
 from spectui.engine.race import Race, furthest_behind
-from spectui.engine.step import Step, Times
-from spectui.engine.target import Target
+from spectui.engine.values.clock import LaneClock
+from spectui.engine.values.events import End, Prefill
+from spectui.engine.values.options import Options, Sampling
+from spectui.engine.values.step import Step, Times
 
 from .toys import VOCABULARY, decoder_of, related, run, tiny_model
 

@@ -5,7 +5,7 @@ import random
 import pytest
 
 from spectui.engine.drafters.registry import MODES
-from spectui.engine.options import Options, Sampling, Speculation
+from spectui.engine.values.options import Options, Sampling, Speculation
 
 from .toys import RandomTrees, decoder_of, install, related, run, tiny_model
 

@@ -6,10 +6,10 @@ from queue import Empty, Queue
 
 import pytest
 
-from spectui.engine.events import Changed, End, Prefill, Switch
-from spectui.engine.options import Options, Sampling
-from spectui.engine.step import Step
-from spectui.engine.target import Target
+from spectui.engine.model.causal_lm import Target
+from spectui.engine.values.events import Changed, End, Prefill, Switch
+from spectui.engine.values.options import Options, Sampling
+from spectui.engine.values.step import Step
 from spectui.engine.worker import Call, Change, Quit, Stop, SwitchMode, Worker
 
 from .toys import decoder_of, related, tiny_model

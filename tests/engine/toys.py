@@ -5,13 +5,13 @@ import random
 import torch
 from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM
 
-from spectui.engine.answer import Limits
 from spectui.engine.decoder import Decoder
 from spectui.engine.drafters.drafter import Context, Drafter, Resources
-from spectui.engine.options import Options
-from spectui.engine.step import Source
-from spectui.engine.target import Target
-from spectui.engine.tree import ROOT, DraftTree
+from spectui.engine.model.causal_lm import Target
+from spectui.engine.values.answer import Limits
+from spectui.engine.values.draft_tree import ROOT, DraftTree
+from spectui.engine.values.options import Options
+from spectui.engine.values.step import Source
 
 VOCABULARY = 61
 TINY = {

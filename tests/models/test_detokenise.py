@@ -7,7 +7,7 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
 from spectui.models.detokenise import Detokeniser, token_texts
-from spectui.models.sanitise import sanitise
+from spectui.system.sanitise import sanitise
 
 from ..hostile import FORBIDDEN
 

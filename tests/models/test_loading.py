@@ -7,13 +7,13 @@ import pytest
 import torch
 from transformers import AutoConfig, BertConfig, LlamaConfig, LlamaForCausalLM, T5Config, T5ForConditionalGeneration
 
-from spectui.engine.errors import UserError
-from spectui.models.choice import ModelChoice
+from spectui.config.choice import ModelChoice
 from spectui.models.loading import draft_device, load_pair
 from spectui.models.registry import demo_folder, examples, known_models
 from spectui.models.resolve import resolve
 from spectui.models.stops import StopStrings
 from spectui.models.template import prompt_ids
+from spectui.system.errors import UserError
 
 SHAPE = {
     "vocab_size": 4096,

@@ -7,13 +7,13 @@ import tracemalloc
 
 import pytest
 
-from spectui.engine.errors import UserError
-from spectui.engine.options import Options
+from spectui.config.choice import ModelChoice
+from spectui.engine.values.options import Options
 from spectui.models import template
-from spectui.models.choice import ModelChoice
 from spectui.models.template import prompt_ids
 from spectui.record.events import EndText, Failed, Ready
-from spectui.session import Session
+from spectui.session.session import Session
+from spectui.system.errors import UserError
 
 HELLO = [{"role": "user", "content": "Hello!"}]
 NESTED_LOOPS = "{% for i in range(99999) %}{% for j in range(99999) %}{% endfor %}{% endfor %}"

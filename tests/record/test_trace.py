@@ -4,13 +4,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spectui.engine.errors import UserError
-from spectui.engine.events import Changed, End, Prefill, Switch, Turn
-from spectui.engine.options import Options, Sampling
-from spectui.engine.step import Branches, Emitted, Node, Source, Span, Step, Times
-from spectui.models.sanitise import sanitise
+from spectui.engine.values.events import Changed, End, Prefill, Switch, Turn
+from spectui.engine.values.options import Options, Sampling
+from spectui.engine.values.step import Branches, Emitted, Node, Source, Span, Step, Times
 from spectui.record.events import ChangedText, EndText, PrefillText, Ready, StepText, SwitchText, TurnText
 from spectui.record.trace import TraceWriter, from_json, read_trace, to_json
+from spectui.system.errors import UserError
+from spectui.system.sanitise import sanitise
 
 from ..hostile import FORBIDDEN, HOSTILE
 

@@ -4,8 +4,8 @@ import asyncio
 from contextlib import asynccontextmanager
 from time import perf_counter
 
-from spectui.session import Session
-from spectui.settings import Settings
+from spectui.config.settings import Settings
+from spectui.session.session import Session
 from spectui.tui.app import SpectuiApp
 
 

@@ -2,8 +2,8 @@
 
 from random import Random
 
-from spectui.engine.events import End, Prefill, Reason
-from spectui.engine.step import Emitted, Kind, Node, Source, Step, Times
+from spectui.engine.values.events import End, Prefill, Reason
+from spectui.engine.values.step import Emitted, Kind, Node, Source, Step, Times
 from spectui.record.events import EndText, PrefillText, StepText
 
 TIMES = Times(draft=0.3, verify=7.9, commit=0.1, other=0.2, wall=8.5)

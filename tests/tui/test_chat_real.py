@@ -6,9 +6,9 @@ from time import perf_counter
 import pytest
 from textual.events import Key
 
-from spectui.locations import conversations
+from spectui.config.paths import conversations
+from spectui.config.settings import Settings
 from spectui.record.trace import read_trace
-from spectui.settings import Settings
 
 from .helpers import running, say, wait_until
 from .test_measurement import answer as answer_records

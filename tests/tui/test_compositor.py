@@ -9,7 +9,7 @@ from textual._compositor import ChopsUpdate, Compositor
 from textual.geometry import Region
 
 from benchmarks.fake_session import FakeSession
-from spectui.settings import Settings
+from spectui.config.settings import Settings
 from spectui.tui.compositor import RowCompositor
 
 from .helpers import running, wait_until

@@ -8,7 +8,7 @@ import tracemalloc
 
 import pytest
 
-from spectui.locations import prompts_file
+from spectui.config.paths import prompts_file
 from spectui.tui import history as module
 from spectui.tui.history import LONGEST_LINE, MOST_KEPT, History
 from spectui.tui.pasting import MOST_PASTED

@@ -6,8 +6,8 @@ import pytest
 from textual.command import CommandList, CommandPalette
 from textual.events import Key
 
+from spectui.config.settings import Settings
 from spectui.record.events import Finished, Started
-from spectui.settings import Settings
 from spectui.tui.app import MOST_FAILURES, RacePlan, SpectuiApp
 from spectui.tui.screens.race import RaceScreen
 

@@ -2,11 +2,11 @@
 
 from dataclasses import replace
 
-from spectui.engine.events import Changed, End, Prefill, Turn
-from spectui.engine.options import Options
-from spectui.engine.step import Emitted, Step, Times
+from spectui.engine.values.events import Changed, End, Prefill, Turn
+from spectui.engine.values.options import Options
+from spectui.engine.values.step import Emitted, Step, Times
 from spectui.record.events import ChangedText, EndText, Finished, PrefillText, StepText, TurnText
-from spectui.session import AGAIN, BASELINE, CHAT
+from spectui.session.session import AGAIN, BASELINE, CHAT
 from spectui.tui.ledger import Ledger
 
 OPTIONS = Options()

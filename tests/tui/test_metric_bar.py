@@ -2,7 +2,7 @@
 
 import pytest
 
-from spectui.metrics import TOO_LITTLE, Numbers, Speedup
+from spectui.record.metrics import TOO_LITTLE, Numbers, Speedup
 from spectui.tui.widgets.metric_bar import MetricBar
 
 from .stage import look_of, on_stage, rows

@@ -2,7 +2,7 @@
 
 import pytest
 
-from spectui.engine.options import Options
+from spectui.engine.values.options import Options
 from spectui.record.events import Ready
 from spectui.tui.widgets.parts import Part, fitting
 from spectui.tui.widgets.title import TitleBar

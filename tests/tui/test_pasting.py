@@ -8,7 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from textual import events
 
-from spectui.session import Session
+from spectui.session.session import Session
 from spectui.tui.pasting import MOST_KEYS, MOST_PASTED, PATIENCE, WINDOW, Pasted, PasteParser, cleaned
 
 from ..hostile import FORBIDDEN, HOSTILE
@@ -117,7 +117,7 @@ class Unloaded(Session):
 
 
 def unloaded(settings_of=None):
-    from spectui.settings import Settings
+    from spectui.config.settings import Settings
 
     settings = settings_of or Settings()
     return lambda sink: Unloaded(settings.choice(), settings.options(), None, sink)

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spectui.bench.race_book import RaceBook
+from spectui.config.settings import Settings
+from spectui.present.race_book import RaceBook
 from spectui.record.events import EndText, PrefillText, Ready, StepText
 from spectui.record.replay import Replay, times
 from spectui.record.trace import read_trace
-from spectui.settings import Settings
 from spectui.tui.app import RacePlan, SpectuiApp
 from spectui.tui.screens.race import RaceScreen
 
@@ -212,7 +212,7 @@ def test_a_book_of_nothing_is_empty():
 @pytest.mark.parametrize("modes", [(), ("ar",)])
 def test_a_race_needs_two_lanes(modes):
     from spectui.bench.compare import field_of
-    from spectui.engine.errors import UserError
+    from spectui.system.errors import UserError
 
     ready = Ready("m", None, "cpu", "float32", 1.0, 99, ("ar",), {"draft": "no draft model is loaded"})
     with pytest.raises(UserError, match="2 to 6 lanes"):

@@ -3,7 +3,7 @@
 import pytest
 from rich.cells import cell_len
 
-from spectui.models.sanitise import sanitise
+from spectui.system.sanitise import sanitise
 from spectui.tui.widgets.tape import Tape, fit, tape_cells
 from tests.hostile import FORBIDDEN, HOSTILE
 

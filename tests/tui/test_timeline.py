@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 from rich.cells import cell_len
 
-from spectui.engine.step import Branches, Span, Times
-from spectui.tui.story import sentence
+from spectui.engine.values.step import Branches, Span, Times
+from spectui.present.step_sentence import sentence
 from spectui.tui.widgets.step_pane import StepPane
 from spectui.tui.widgets.tape import tape_cells
 from spectui.tui.widgets.timeline import KEPT, LOST, Timeline, pieces_of, rows, scale_of

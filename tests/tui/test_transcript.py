@@ -3,8 +3,8 @@
 import pytest
 from textual.events import MouseScrollDown, MouseScrollUp
 
-from spectui.models.sanitise import sanitise
-from spectui.tui.tokens import LOOKS
+from spectui.present.token_looks import LOOKS
+from spectui.system.sanitise import sanitise
 from spectui.tui.widgets.transcript import Transcript
 from tests.hostile import FORBIDDEN, HOSTILE
 

@@ -1,1 +1,4 @@
-"""One file a decoding method; the registry names them all."""
+"""One file a decoding method; the registry names them all.
+
+May import: tuning and below.
+"""

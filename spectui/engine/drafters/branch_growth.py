@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from time import perf_counter
 from typing import overload
 
-from ..step import Branches, Source
-from ..tree import ROOT, DraftTree
+from ..values.draft_tree import ROOT, DraftTree
+from ..values.step import Branches, Source
 from .draft_cache import DraftCache
 from .drafter import Context
 from .hrad import NONE

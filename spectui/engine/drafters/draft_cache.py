@@ -6,8 +6,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..target import Output, Target, causal
-from ..tree import ROOT, DraftTree
+from ..model.causal_lm import Output, Target, causal
+from ..values.draft_tree import ROOT, DraftTree
 
 
 class DraftCache:

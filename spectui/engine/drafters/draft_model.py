@@ -5,12 +5,12 @@ from time import perf_counter
 
 from torch import Tensor
 
-from ..calibration import Calibration
-from ..cost import CostModel, Usual
-from ..noise import gumbel, key
-from ..step import Source, Step
-from ..target import Output, Target
-from ..tree import ROOT, DraftTree
+from ..model.causal_lm import Output, Target
+from ..policy.acceptance import Calibration
+from ..policy.latency import CostModel, Usual
+from ..values.draft_tree import ROOT, DraftTree
+from ..values.step import Source, Step
+from ..verification.noise import gumbel, key
 from .draft_cache import DraftCache
 from .drafter import Context, Drafter, Resources
 from .ranking import Ranking

@@ -5,30 +5,21 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..calibration import Calibration
-from ..choice import Chooser
-from ..cost import CostModel
-from ..options import Speculation
-from ..step import Branches, Step
-from ..tree import DraftTree
+from ..policy.acceptance import Calibration
+from ..policy.latency import CostModel
+from ..values.draft_tree import DraftTree
+from ..values.needs import Needs
+from ..values.options import Speculation
+from ..values.step import Branches, Step
+from ..verification.sampler import Chooser
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from ..beside import Share
+    from ..model.causal_lm import Target
     from ..retrieval.snapshot import Reader
-    from ..target import Target
+    from ..tuning.background_worker import Share
     from .hrad import Head
-
-
-@dataclass(frozen=True, slots=True)
-class Needs:
-    """What a drafter wants from the target's pass besides the tokens."""
-
-    top_ids: int = 0
-    """How many ids of the highest logits at the last accepted node."""
-    hidden: tuple[int, ...] = ()
-    """Which layers' states at the last accepted node."""
 
 
 @dataclass(frozen=True, slots=True)

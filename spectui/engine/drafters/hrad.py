@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from ..inference import inference
-from ..script import scripted
+from ..model.inference import inference
+from ..model.torchscript import scripted
 
 NONE, SOME, ALL = 0, 1, 2
 """How much of a segment the head expects the target to accept; SOME means to go by the draft model's confidence."""

@@ -3,13 +3,14 @@
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 
-from ..calibration import RANKS
-from ..cost import CostModel
+from ..policy.acceptance import RANKS
+from ..policy.latency import CostModel
 from ..retrieval.copying import WEAK, Copying
 from ..retrieval.frequency import Frequency
-from ..step import Source, Step
-from ..tree import ROOT, DraftTree
-from .drafter import Context, Drafter, Needs, Resources
+from ..values.draft_tree import ROOT, DraftTree
+from ..values.needs import Needs
+from ..values.step import Source, Step
+from .drafter import Context, Drafter, Resources
 
 GUESSED = dict(enumerate((0.06, 0.04, 0.06, 0.08, 0.12, 0.1)))
 """Group of ranks -> how likely the next token is among its guesses, before anything was learnt about this model."""

@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-from ..cost import CostModel
+from ..policy.latency import CostModel
 from ..retrieval.copying import Copying
-from ..step import Source, Step
-from ..tree import ROOT, DraftTree
+from ..values.draft_tree import ROOT, DraftTree
+from ..values.step import Source, Step
 from .drafter import Context, Drafter, Resources
 
 COPIED = 10

@@ -6,8 +6,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from ..choice import Chooser
-from ..script import scripted
+from ..model.torchscript import scripted
+from ..verification.sampler import Chooser
 from .drafter import Context, Resources
 
 

@@ -3,13 +3,14 @@
 from collections.abc import Sequence
 from threading import Event
 
-from ..beside import Beside, Share, Work
-from ..cost import Usual
-from ..step import Branches, Source, Step
-from ..tree import DraftTree
+from ..policy.latency import Usual
+from ..tuning.background_worker import Beside, Share, Work
+from ..values.draft_tree import DraftTree
+from ..values.needs import Needs
+from ..values.step import Branches, Source, Step
 from .branch_growth import Choices, Growth
 from .draft_cache import DraftCache
-from .drafter import Context, Drafter, Job, Needs, Resources
+from .drafter import Context, Drafter, Job, Resources
 from .ranking import Ranking
 
 GAMMA = 4

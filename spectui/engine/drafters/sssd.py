@@ -2,15 +2,15 @@
 
 from collections.abc import Sequence
 
-from ..cost import CostModel
+from ..policy.latency import CostModel
 from ..retrieval.followers import Followers, InConversation, InDatastore
-from ..retrieval.growth import Adaptive, Official
 from ..retrieval.occurrences import Occurrences
 from ..retrieval.pairs import Pairs
 from ..retrieval.snapshot import ENOUGH, ENTRIES, Snapshot
 from ..retrieval.trie import BRANCH, OfficialTrie
-from ..tree import DraftTree
+from ..values.draft_tree import DraftTree
 from .drafter import Context, Drafter, Resources
+from .sssd_growth import Adaptive, Official
 
 LONGEST_MATCH = 3
 """Tokens that are looked up in the conversation, at most."""

@@ -4,9 +4,9 @@ from collections.abc import Iterator, Sequence
 from itertools import accumulate, islice
 from operator import mul
 
-from ..cost import CostModel
-from ..step import Source, Step
-from ..tree import ROOT, DraftTree
+from ..policy.latency import CostModel
+from ..values.draft_tree import ROOT, DraftTree
+from ..values.step import Source, Step
 from .frequency import Frequency
 from .ngram_pool import Match, NgramPool
 from .pairs import Pairs

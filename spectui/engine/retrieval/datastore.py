@@ -9,8 +9,8 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from ..private_files import FILE, open_private, private_folder
-from .index_file import DamagedStore, read_index, write_index, write_whole
+from ...system.files import FILE, open_private, private_folder, write_whole
+from .index_file import DamagedStore, read_index, write_index
 from .suffix_index import SuffixIndex, Text, pack, token_width
 
 FORMAT = "spectui.datastore/1"

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
-from ..step import Source
+from ..values.step import Source
 from .snapshot import Found
 from .trie import TrieNode
 

@@ -7,8 +7,8 @@ import zlib
 from pathlib import Path
 from typing import Any
 
-from ..errors import UserError
-from ..private_files import open_private
+from ...system.errors import UserError
+from ...system.files import open_private, write_whole
 from .suffix_index import Learnt, SuffixIndex
 
 FORMAT = "spectui.index/1"
@@ -38,21 +38,6 @@ def write_index(path: Path, index: SuffixIndex, tokenizer: str) -> int:
     for part in (MAGIC + len(head).to_bytes(8, "big") + head, raw, order):
         parts += [part, bytes(-len(part) % PAGE)]
     return write_whole(path, *parts)
-
-
-def write_whole(path: Path, *parts: bytes | memoryview) -> int:
-    """Write a file so that, whatever happens, ``path`` holds all of the old or all of the new; its size in bytes."""
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    try:
-        with open_private(temporary, "wb") as file:
-            size = sum(file.write(part) for part in parts)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    return size
 
 
 def read_index(path: Path, tokenizer: str, check: bool = False) -> SuffixIndex:

@@ -5,7 +5,7 @@ from functools import partial
 from queue import Empty, SimpleQueue
 from threading import Event, Thread
 
-from ..errors import UserError, reason_of
+from ...system.errors import UserError, reason_of
 from .datastore import Datastore
 from .snapshot import Reader, learnt
 from .suffix_index import SuffixIndex, Text

@@ -9,9 +9,9 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.widgets import Footer
 
+from ...config.settings import VIEWS, Settings
 from ...engine.drafters.registry import MODES
-from ...engine.events import End
-from ...models.sanitise import sanitise
+from ...engine.values.events import End
 from ...record.events import (
     ChangedText,
     EndText,
@@ -26,9 +26,9 @@ from ...record.events import (
     StepText,
     SwitchText,
     TurnText,
-)  # fmt: skip
-from ...session import CHAT, Session
-from ...settings import VIEWS, Settings
+)
+from ...session.session import CHAT, Session
+from ...system.sanitise import sanitise
 from ..bridge import TICK, Bridge
 from ..compositor import RowScreen
 from ..ledger import Ledger

@@ -9,11 +9,11 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
-from ...bench.tables import MARKS
 from ...engine.drafters.registry import MODES
+from ...present.tables import MARKS
+from ...present.token_looks import LOOKS
 from ..mode_keys import MODE_KEYS
 from ..steady import Steady
-from ..tokens import LOOKS
 from ..widgets.step_pane import look
 
 WHAT = (

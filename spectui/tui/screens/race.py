@@ -13,22 +13,22 @@ from textual.content import Content
 from textual.widgets import Footer, Static
 
 from ...bench.compare import field_of
-from ...bench.race_book import RaceBook, first_round
-from ...bench.race_table import RATIO, race_grid
-from ...bench.tables import Grid, rich_table
-from ...engine.errors import UserError
+from ...config.paths import exports
 from ...engine.race import MOST_LANES
-from ...locations import exports
-from ...models.sanitise import sanitise, sanitise_line
+from ...present.race_book import RaceBook, first_round
+from ...present.race_table import RATIO, race_grid
+from ...present.tables import Grid, rich_table
 from ...record.events import Finished, Note, Ready, Record, Started, TurnText
 from ...record.replay import Replay
+from ...system.errors import UserError
+from ...system.sanitise import sanitise, sanitise_line
 from ..bridge import TICK
 from ..compositor import RowScreen
 from ..widgets.lane import LanePane
 from ..widgets.prompt import Prompt
 
 if TYPE_CHECKING:
-    from ...session import Session
+    from ...session.session import Session
 
 NARROW = ("lane", "place", "tok/s", "tok/step", RATIO, "text")
 LONGEST_SHOWN = 0.95
@@ -300,8 +300,8 @@ class RaceScreen(RowScreen):
 
     def action_export(self) -> None:
         """Write the races as a report, in the JSON of ``spectui bench``."""
-        from ...bench.output import Output
-        from ...bench.report import Report
+        from ...present.output import Output
+        from ...present.report import Report
 
         if not self.book.runs():
             self.notify("race first", timeout=2)

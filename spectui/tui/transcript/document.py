@@ -6,10 +6,11 @@ from typing import NamedTuple
 
 from rich.cells import cell_len
 
+from ...present.reading import Refused, read_step
+from ...present.token_looks import LEGEND, LOOKS, shown
 from ...record.events import EndText, PrefillText, StepText
-from ..reading import Refused, read_step
-from ..tokens import LEGEND, LOOKS, shown
 from .flow import Flow
+from .piece import Piece
 
 CLEAN, COLOUR, TRACE = range(3)
 """The views, each showing all that the ones before it show."""
@@ -17,21 +18,6 @@ TAB = 4
 """Columns between tab stops."""
 MOST_REFUSED = 3
 """Refused alternatives that the trace view shows at one position; more are counted."""
-
-
-class Piece(NamedTuple):
-    """A run of characters that look alike."""
-
-    display: str
-    """What the screen shows; holds no newline and no tab."""
-    source: str
-    """What copying yields."""
-    look: str
-    """A token kind, or the name of a role's style."""
-    step: int
-    """Number of the step in its answer; -1 for the first token and for all other text."""
-    level: int
-    """The first view that shows it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,15 +1,12 @@
 """A paragraph laid out: the characters that a view shows, and where its rows begin."""
 
 from bisect import bisect_right
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Sequence
 
 from textual.strip import Strip
 
+from .piece import Piece
 from .wrap import extend
-
-if TYPE_CHECKING:
-    from .document import Paragraph, Piece
 
 
 class Flow:
@@ -29,12 +26,12 @@ class Flow:
         self._offsets: list[int] = []
         self._taken = 0
 
-    def take(self, paragraph: "Paragraph") -> None:
-        """Lay out the pieces that came since the last call."""
-        if self._taken == len(paragraph.pieces):
+    def take(self, pieces: Sequence[Piece]) -> None:
+        """Lay out those of the paragraph's pieces that came since the last call."""
+        if self._taken == len(pieces):
             return
-        fresh = [p for p in paragraph.pieces[self._taken :] if p.level <= self.level]
-        self._taken = len(paragraph.pieces)
+        fresh = [piece for piece in pieces[self._taken :] if piece.level <= self.level]
+        self._taken = len(pieces)
         at = len(self.text)
         for piece in fresh:
             self._offsets.append(at)
@@ -53,7 +50,7 @@ class Flow:
         """The row that holds a character."""
         return max(0, bisect_right(self.starts, index) - 1)
 
-    def pieces(self, start: int, end: int) -> Iterator[tuple["Piece", int, int]]:
+    def pieces(self, start: int, end: int) -> Iterator[tuple[Piece, int, int]]:
         """Pieces between two indices, each with the part of its display that lies between them."""
         for at in range(max(0, bisect_right(self._offsets, start) - 1), len(self._pieces)):
             offset, piece = self._offsets[at], self._pieces[at]

@@ -44,7 +44,7 @@ class Viewport:
         flow = paragraph.flow
         if flow is None or flow.width != width or flow.level != self.level:
             flow = paragraph.flow = Flow(self.level, width)
-        flow.take(paragraph)
+        flow.take(paragraph.pieces)
         return flow
 
     def rows(self) -> list[Position]:

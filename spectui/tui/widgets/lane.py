@@ -7,10 +7,10 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import Static
 
-from ...bench.race_book import LaneBook
 from ...engine.drafters.registry import MODES
-from ...metrics import LOOPS
+from ...present.race_book import LaneBook
 from ...record.events import EndText, PrefillText, Record, StepText, TurnText
+from ...record.metrics import LOOPS
 from .metric_bar import BLOCKS
 from .transcript import Transcript
 

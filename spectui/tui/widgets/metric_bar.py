@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ...metrics import LOOPS, Numbers, Speedup
+from ...record.metrics import LOOPS, Numbers, Speedup
 from .parts import Part, PartsLine
 
 BLOCKS = " ▁▂▃▄▅▆▇█"

@@ -7,7 +7,7 @@ from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.widgets import TextArea
 
-from ...locations import prompts_file
+from ...config.paths import prompts_file
 from ..history import History
 from ..pasting import MOST_PASTED, beginning
 from ..steady import Steady

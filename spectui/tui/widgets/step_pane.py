@@ -5,10 +5,10 @@ from typing import Any
 from textual.content import Content
 from textual.widgets import Static
 
-from ...metrics import idle_ms
+from ...present.step_sentence import quoted, sentence, source_words
+from ...present.token_looks import LOOKS, TokenKind
 from ...record.events import StepText
-from ..story import quoted, sentence, source_words
-from ..tokens import LOOKS, TokenKind
+from ...record.metrics import idle_ms
 
 MOST_NODES = 24
 

@@ -8,9 +8,9 @@ from typing import Any
 from rich.cells import cell_len
 from textual.strip import Strip
 
+from ...present.reading import Refused, Slot, read_step
+from ...present.token_looks import LOOKS, TokenKind, shown
 from ...record.events import StepText
-from ..reading import Refused, Slot, read_step
-from ..tokens import LOOKS, TokenKind, shown
 from .token_rows import Cell, TokenRows
 from .token_styles import token_css
 

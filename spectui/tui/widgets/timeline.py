@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from textual.strip import Strip
 
 from ...engine.drafters.registry import MODES
-from ...engine.step import Step
+from ...engine.values.step import Step
 from .token_rows import Cell, TokenRows
 from .token_styles import token_css
 

@@ -1,8 +1,8 @@
 """The title line: which pair, which settings, on what."""
 
-from ...engine.options import Options
-from ...models.sanitise import sanitise_line
+from ...engine.values.options import Options
 from ...record.events import Ready
+from ...system.sanitise import sanitise_line
 from .parts import Part, PartsLine
 
 

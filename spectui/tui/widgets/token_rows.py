@@ -8,7 +8,7 @@ from rich.style import Style
 from textual.strip import Strip
 from textual.widget import Widget
 
-from ..tokens import TokenKind
+from ...present.token_looks import TokenKind
 from .token_styles import TOKEN_CLASSES, token_styles
 
 Cell = tuple[str, TokenKind]

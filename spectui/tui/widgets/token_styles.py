@@ -3,7 +3,7 @@
 from rich.style import Style
 from textual.widget import Widget
 
-from ..tokens import LOOKS
+from ...present.token_looks import LOOKS
 
 TOKEN_CLASSES = frozenset(f"token--{kind}" for kind in LOOKS)
 """Component classes for widgets that show tokens."""

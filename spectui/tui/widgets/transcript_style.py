@@ -3,7 +3,7 @@
 from rich.style import Style
 from textual.widget import Widget
 
-from ..tokens import LOOKS
+from ...present.token_looks import LOOKS
 from ..transcript.document import ROLE_LOOKS
 from ..transcript.painter import Palette
 from .token_styles import TOKEN_CLASSES, token_css, token_styles

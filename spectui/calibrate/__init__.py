@@ -1,1 +1,0 @@
-"""``spectui calibrate``: train the head by which SpecBranch foresees what the target will accept."""

@@ -1,0 +1,122 @@
+"""``spectui doctor``: what a model can do on this machine, measured, and where everything lies."""
+
+import os
+import shutil
+import sys
+from time import perf_counter
+
+from rich.console import Console
+from rich.table import Table
+
+from ..config.paths import config_file, conversations, datastores, heads, log_file, user_themes
+from ..config.settings import Settings
+from ..engine.drafters.registry import MODES
+from ..engine.policy.latency import CostModel
+from ..models.loading import load_pair
+from ..session.environment import environment
+from ..session.runtime import Loaded, prepare
+from ..system.sanitise import sanitise_line
+
+
+def run_doctor(settings: Settings) -> int:
+    """Load, measure, print; raises UserError with the remedy if the model cannot be loaded."""
+    console = Console(highlight=False)
+    begun = perf_counter()
+    loaded = prepare(load_pair(settings.choice(), lambda *_: None), lambda *_: None, begun, settings.store())
+    block = environment(loaded, settings.options())
+    rows = {
+        "model": f"{block['model']} ← {block['draft'] or 'no draft'}",
+        "device": f"{block['device']}, {block['processor']}, {block['threads']} of {block['cores']} cores",
+        "dtype": block["dtype"],
+        "forward": _forward(loaded),
+        "cuda graphs": _graphs(loaded),
+        "side by side": _side_by_side(loaded),
+        "context": f"{loaded.limits.context} tokens",
+        "versions": f"python {block['python']}, "
+        + ", ".join(f"{name} {version}" for name, version in block["versions"].items()),
+        "loaded in": f"{loaded.ready.seconds:.1f} s",
+        "datastore": f"{sum(map(len, loaded.store.indexes)):,} tokens" if loaded.store else "not used",
+        "terminal": _terminal(console),
+    }
+    _print(console, "", rows)
+    for note in loaded.ready.notes:
+        console.print(f"note: {note}", markup=False)
+    _print(console, "modes", {mode.name: _state(loaded, mode.name) for mode in MODES.values()})
+    if loaded.cost:
+        console.print(f"\nT(m): one verification pass behind {block['verification_context']} tokens", style="bold")
+        console.print(curve(loaded.cost))
+        console.print(verdict(loaded.cost))
+    else:
+        console.print("\nT(m) is not measured: this model verifies one token at a time")
+    files = {"settings": config_file(), "conversations": conversations(), "datastores": datastores(), "heads": heads(),
+             "themes": user_themes(), "log": log_file()}  # fmt: skip
+    _print(console, "files", {name: _place(str(path), path.exists()) for name, path in files.items()})
+    return 0
+
+
+def curve(cost: CostModel) -> Table:
+    """T(m), and how many drafted tokens must be accepted to pay for a pass of that size."""
+    table = Table(box=None, header_style="bold")
+    for title in ("m", "ms", "× T(1)", "accepted to break even"):
+        table.add_column(title, justify="right")
+    plain = cost.points[1]
+    for rows, ms in cost.points.items():
+        table.add_row(str(rows), f"{ms:.2f}", f"{ms / plain:.2f}", f"{ms / plain - 1:.2f}" if rows > 1 else "–")
+    return table
+
+
+def verdict(cost: CostModel) -> str:
+    """What the curve means, in one sentence."""
+    plain = cost.points[1]
+    cheap = max(rows for rows, ms in cost.points.items() if ms <= 1.15 * plain)
+    words = f"up to {cheap} tokens are verified in nearly the time of one (at most 15 % more); " if cheap > 1 else ""
+    return f"{words}seven drafted tokens pay once more than {cost.verify_ms(8) / plain - 1.0:.2f} of them are accepted"
+
+
+def _forward(loaded: Loaded) -> str:
+    if not loaded.target.is_lean:
+        return "transformers' own"
+    layout = ", weights in oneDNN's layout" if loaded.target.is_packed else ""
+    return f"lean: one compiled function{layout}, checked against transformers at load"
+
+
+def _graphs(loaded: Loaded) -> str:
+    """Whether passes are recorded and replayed, and why not."""
+    why = loaded.target.why_not_recorded
+    return "used: one recording for each shape of pass" if why is None else f"not used: {why}"
+
+
+def _side_by_side(loaded: Loaded) -> str:
+    """How target and draft model share the device when both work at once, as specbranch lets them."""
+    share = loaded.resources.share
+    if share is None:
+        return "–"
+    threads = f"{share.target_threads} + {share.draft_threads} threads; " if share.target_threads else ""
+    head = "a trained head" if loaded.resources.head else "no trained head (spectui calibrate)"
+    return f"{threads}a pass of the target takes {share.slowdown:.2f} of its time alone; {head}"
+
+
+def _print(console: Console, title: str, rows: dict[str, str]) -> None:
+    if title:
+        console.print(f"\n{title}", style="bold")
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, text in rows.items():
+        table.add_row(name, sanitise_line(text))
+    console.print(table)
+
+
+def _state(loaded: Loaded, mode: str) -> str:
+    return f"no: {loaded.ready.unavailable[mode]}" if mode in loaded.ready.unavailable else "yes"
+
+
+def _place(path: str, there: bool) -> str:
+    return path if there else f"{path} (not there yet)"
+
+
+def _terminal(console: Console) -> str:
+    size = shutil.get_terminal_size()
+    colours = {None: "no colours", "standard": "16 colours", "256": "256 colours", "truecolor": "true colour"}
+    shown = colours.get(console.color_system, str(console.color_system))
+    return f"{size.columns}x{size.lines}, {shown}, {sys.stdout.encoding}, TERM={os.environ.get('TERM', '–')}"

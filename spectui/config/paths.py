@@ -1,0 +1,88 @@
+"""Where files live; SPECTUI_HOME puts everything below one folder."""
+
+import os
+from importlib.resources import files
+from pathlib import Path
+
+from platformdirs import PlatformDirs
+
+from ..system.files import close_to_others
+
+_DIRS = PlatformDirs("spectui", appauthor=False)
+
+
+def _below_home(name: str) -> Path | None:
+    home = os.environ.get("SPECTUI_HOME")
+    return Path(home).expanduser() / name if home else None
+
+
+def config_folder() -> Path:
+    """Settings."""
+    return _below_home("config") or _DIRS.user_config_path
+
+
+def config_file() -> Path:
+    """The settings file, which need not exist."""
+    return config_folder() / "settings.toml"
+
+
+def user_themes() -> Path:
+    """A person's own themes."""
+    return config_folder() / "themes"
+
+
+def data_folder() -> Path:
+    """What people said, and what was made for them."""
+    return _below_home("data") or _DIRS.user_data_path
+
+
+def conversations() -> Path:
+    """Traces of past conversations."""
+    return data_folder() / "conversations"
+
+
+def exports() -> Path:
+    """Conversations as Markdown, and races."""
+    return data_folder() / "exports"
+
+
+def datastores() -> Path:
+    """Datastores, one folder for each tokenizer."""
+    return data_folder() / "datastores"
+
+
+def heads() -> Path:
+    """Trained heads of SpecBranch, one file for each pair of models."""
+    return data_folder() / "heads"
+
+
+def timings_folder() -> Path:
+    """Times that were measured at earlier starts."""
+    return (_below_home("cache") or _DIRS.user_cache_path) / "timings"
+
+
+def state_folder() -> Path:
+    """The log, and the history of prompts."""
+    return _below_home("state") or _DIRS.user_state_path
+
+
+def log_file() -> Path:
+    """Where unexpected failures are told in full."""
+    return state_folder() / "spectui.log"
+
+
+def prompts_file() -> Path:
+    """Prompts that were sent, to be recalled."""
+    return state_folder() / "prompts.jsonl"
+
+
+def close_folders() -> None:
+    """Close the folders of conversations to others; older versions left them open."""
+    for folder in (data_folder(), conversations(), exports(), datastores(), heads(), state_folder()):
+        close_to_others(folder)
+
+
+def shipped_themes() -> Path:
+    """The themes that come with the program, in a wheel or in a checkout."""
+    package = Path(str(files("spectui")))
+    return package / "themes" if (package / "themes").is_dir() else package.parent / "themes"

@@ -1,0 +1,113 @@
+"""Every time that a policy decides by, measured with warm code before the first answer."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from statistics import median
+from time import perf_counter
+
+from .decoder import Decoder
+from .drafters.drafter import Resources
+from .model.causal_lm import Target
+from .policy.latency import CostModel, measure
+from .tuning.background_worker import Share
+from .tuning.dry_run import Rehearsal
+from .tuning.thread_split import measure_share
+from .values.answer import Limits
+from .values.options import Options
+
+MEASURED_CONTEXT = 128
+"""Tokens in the cache while passes are timed."""
+CHECKED = (1, 8)
+"""Sizes of the target's passes by which times of an earlier start are checked."""
+TOLERATED = 1.5
+"""By what factor they may be off."""
+PERIOD = 32
+"""The text with which modes are rehearsed repeats itself after so many tokens, so that there is something to copy."""
+
+
+@dataclass(frozen=True, slots=True)
+class Timings:
+    """What was measured of two models on a machine; milliseconds."""
+
+    verify_ms: Mapping[int, float] = field(default_factory=dict)
+    """Tokens -> a pass of the target over them; empty if it cannot verify trees."""
+    draft_ms: float = 0.0
+    """A pass of the draft model over one token; 0 without one."""
+    share: Share | None = None
+    """How both share the device best."""
+    drafting_ms: Mapping[str, float] = field(default_factory=dict)
+    """Mode -> what it usually drafts in a step."""
+
+    def given_to(self, resources: Resources) -> Resources:
+        """What drafters are built from, with these times."""
+        return replace(resources, draft_ms=self.draft_ms, share=self.share, drafting_ms=self.drafting_ms)
+
+
+def measure_all(target: Target, resources: Resources, limits: Limits, modes: Sequence[str]) -> Timings:
+    """Measure what is needed to run ``modes``; with models of some milliseconds a pass in about two seconds."""
+    made = Timings()
+    if not target.capability.trees:
+        return made
+    made = replace(made, verify_ms=measure(Rehearsal(target, resources.vocabulary, MEASURED_CONTEXT), 1.0).points)
+    draft = resources.draft
+    if draft is not None:
+        made = replace(made, draft_ms=pass_ms(draft, resources.vocabulary), share=measure_share(target, draft))
+    drafting_ms = rehearse(target, made.given_to(resources), limits, CostModel(made.verify_ms), modes)
+    return replace(made, drafting_ms=drafting_ms)
+
+
+def pass_ms(model: Target, vocabulary: int, rows: int = 1, seconds: float = 0.2, rounds: int = 25) -> float:
+    """The median of some warm passes over so many tokens, three at least."""
+    rehearsal = Rehearsal(model, vocabulary, MEASURED_CONTEXT)
+    times: list[float] = []
+    for _ in range(2):
+        rehearsal(rows)
+    begin = perf_counter()
+    while len(times) < 3 or (len(times) < rounds and perf_counter() - begin < seconds):
+        start = perf_counter()
+        rehearsal(rows)
+        times.append((perf_counter() - start) * 1e3)
+    return median(times)
+
+
+def hold(timings: Timings, target: Target, resources: Resources) -> bool:
+    """Whether times of an earlier start are true now, as far as a few passes tell."""
+    expected = [(target, rows, timings.verify_ms[rows]) for rows in CHECKED if target.capability.trees]
+    if resources.draft is not None:
+        expected.append((resources.draft, 1, timings.draft_ms))
+    return all(
+        ms / TOLERATED < pass_ms(model, resources.vocabulary, rows, seconds=0.02) < ms * TOLERATED
+        for model, rows, ms in expected
+    )
+
+
+def rehearse(
+    target: Target,
+    resources: Resources,
+    limits: Limits,
+    cost: CostModel,
+    modes: Sequence[str],
+    steps: int = 12,
+    seconds: float = 0.15,
+) -> dict[str, float]:
+    """Decode a little with every mode, so that no code runs for the first time in an answer; how long each drafts.
+
+    Takes so many steps with each, but no more than three where that takes longer than ``seconds``.
+    """
+    decoder = Decoder(target, resources, Limits(limits.context, frozenset()), cost)
+    decoder.set_options(Options(max_new_tokens=limits.context))
+    prompt = [token % PERIOD % resources.vocabulary for token in range(min(2 * PERIOD, limits.context // 2))]
+    found: dict[str, float] = {}
+    for mode in modes:
+        decoder.set_mode(mode)
+        decoder.prefill(prompt)
+        taken: list[float] = []
+        begin = perf_counter()
+        while decoder.answer.end is None and len(taken) < steps:
+            taken.append(decoder.step().ms.draft)
+            if len(taken) >= 3 and perf_counter() - begin > seconds:
+                break
+        if taken:
+            found[mode] = median(taken)
+    decoder.close()
+    return found

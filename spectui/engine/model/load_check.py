@@ -1,0 +1,136 @@
+"""The check at load: a model must give with its cache, called as decoding calls it, what a plain forward gives."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib.metadata import requires, version
+from inspect import signature
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+from ...system.errors import UnsupportedModel
+from ..values.draft_tree import ROOT, DraftTree
+from ..values.step import Source
+from .capability import Capability, text_config
+from .inference import inference
+
+CACHE_NAMES = ("cache", "past_key_values", "cache_params")
+"""What transformers has called the parameter that takes the cache, the newest name first."""
+TOLERANCE = {torch.float64: 1e-5, torch.float32: 2e-4}
+"""How far logits may be off, as a share of their spread. float64 too, because eager attention has its softmax in
+float32."""
+HALF = 0.4
+"""The same for types of 16 bits, in which a router of experts may choose another one by a rounding error."""
+FATAL = (MemoryError, torch.OutOfMemoryError)
+"""Failures for which a model's way of working is not to blame."""
+PROMPT = 4
+"""Tokens of each prompt."""
+PARENTS = (ROOT, ROOT, 0)
+"""The tree: two children of the pending token, and a child of the first of them."""
+LEAVES = (2, 1)
+ON_PATH = (0, 0, 1, 0)
+"""On the path to which leaf the pending token and each node lie."""
+
+
+def cache_name(model: Any) -> str:
+    """The parameter of the model's forward that takes the cache, also behind decorators that rename arguments."""
+    accepted = signature(model.forward).parameters
+    name = next((name for name in CACHE_NAMES if name in accepted), None)
+    if name is None:
+        raise unsupported(model, "its forward has no parameter for a cache that spectui knows")
+    return name
+
+
+def unsupported(model: Any, why: str) -> UnsupportedModel:
+    """The error for a model that the installed transformers runs in a way that the engine cannot follow."""
+    listed = (requirement.split(";")[0].strip() for requirement in requires("spectui") or ())
+    tested = next((requirement for requirement in listed if requirement.startswith("transformers")), "others")
+    return UnsupportedModel(
+        f"a model of type {text_config(model).model_type} cannot be used with transformers {version('transformers')}: "
+        f"{why}; install one that spectui was tested with (pip install '{tested}') or use another model"
+    )
+
+
+class Checked(Protocol):
+    """The part of a model with a cache that the check calls, as decoding does."""
+
+    capability: Capability
+
+    def new_cache(self, capacity: int) -> Any:
+        """An empty cache for one sequence."""
+
+    def prefill(self, cache: Any, ids: Sequence[int]) -> Any:
+        """Append a prompt to the cache."""
+
+    def step(self, cache: Any, token: int, tree: DraftTree) -> Any:
+        """One pass over the pending token and a tree."""
+
+
+class Check:
+    """What a plain forward gives behind two prompts, with the attention that the model has now; the measure."""
+
+    def __init__(self, model: Any) -> None:
+        vocabulary = text_config(model).vocab_size
+        tokens = [vocabulary * place // 16 for place in range(1, 16)]
+        self._prompts = tokens[:PROMPT], tokens[PROMPT : 2 * PROMPT]
+        self._pending, *nodes = tokens[2 * PROMPT : 2 * PROMPT + len(PARENTS) + 1]
+        self._tree = DraftTree()
+        for token, parent in zip(nodes, PARENTS, strict=True):
+            self._tree.add(token, parent, Source("check"), 1.0)
+        self._allowed = TOLERANCE.get(next(model.parameters()).dtype, HALF)
+        try:
+            self._expected = self._plain(model)
+        except FATAL:
+            raise
+        except Exception as error:
+            raise unsupported(model, _failure(error)) from error
+
+    @inference
+    def _plain(self, model: Any) -> Tensor:
+        """Logits [prompts, nodes + 1, vocabulary] of one forward over the paths of the tree, without a cache."""
+        paths = [self._tree.path_tokens(leaf) for leaf in LEAVES]
+        deepest = max(map(len, paths))
+        filled = [[self._pending, *path, *[self._pending] * (deepest - len(path))] for path in paths]
+        rows = [[*prompt, *path] for prompt in self._prompts for path in filled]
+        ids = torch.tensor(rows, device=next(model.parameters()).device)
+        logits = model(input_ids=ids, use_cache=False).logits.unflatten(0, (len(self._prompts), len(paths)))
+        places = [(path, PROMPT + depth) for path, depth in zip(ON_PATH, (0, *self._tree.depths), strict=True)]
+        return _finite(torch.stack([logits[:, path, place] for path, place in places], 1))
+
+    def why_wrong(self, target: Checked) -> str | None:
+        """Why the target cannot be relied upon, as a clause; None if it can."""
+        try:
+            got = self._cached(target)
+        except FATAL:
+            raise
+        except Exception as error:
+            return _failure(error)
+        expected = self._expected[:, : got.shape[1]]
+        if torch.equal(got[0], got[1]) and not torch.equal(expected[0], expected[1]):
+            return "it takes no notice of its cache"
+        spread = (expected - expected.mean(-1, keepdim=True)).square().mean().sqrt()
+        off = (got - expected).square().mean(-1).sqrt().max()
+        return None if off <= self._allowed * spread else "with a cache it gives other logits than without"
+
+    def _cached(self, target: Checked) -> Tensor:
+        """The same logits as a conversation would get them: a prefill, then a step over the tree."""
+        tree = self._tree if target.capability.trees else DraftTree()
+        cache = target.new_cache(2 * PROMPT)
+        made = []
+        for prompt in self._prompts:
+            cache.truncate(0)
+            target.prefill(cache, prompt)
+            made.append(target.step(cache, self._pending, tree).logits)
+        return _finite(torch.stack(made))
+
+
+def _failure(error: Exception) -> str:
+    return f"it fails with {type(error).__name__}: {(str(error).strip() or 'no reason').splitlines()[0]}"
+
+
+def _finite(logits: Tensor) -> Tensor:
+    """float32 or wider, with 0 where a number is missing or infinite, so that the others can be compared."""
+    wide = logits if logits.dtype == torch.float64 else logits.float()
+    return torch.nan_to_num(wide, nan=0.0, posinf=0.0, neginf=0.0)

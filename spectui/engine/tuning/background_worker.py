@@ -1,0 +1,93 @@
+"""A second thread that works while the target's pass runs, each with its share of the device."""
+
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from time import perf_counter_ns
+
+import torch
+
+from ..model.inference import inference
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """How a device is divided while two models work at the same time."""
+
+    target_threads: int = 0
+    """Intra-op threads of the target's passes on a CPU; 0 leaves them as they are."""
+    draft_threads: int = 0
+    """The same for the work beside it."""
+    slowdown: float = 1.0
+    """By how much a pass of the target takes longer than alone."""
+    draft_ms: float = 0.0
+    """Milliseconds of a pass of the draft model meanwhile; 0 if unmeasured."""
+
+
+class Work:
+    """Something that runs beside the target; it has to be waited for before the step ends."""
+
+    def __init__(self, future: "Future[tuple[int, int]]", threads: int) -> None:
+        self._future, self._threads = future, threads
+
+    def wait(self) -> tuple[int, int]:
+        """When the work began and ended, in nanoseconds of ``perf_counter_ns``; raises what it raised.
+
+        The calling thread has the device for itself again.
+        """
+        self.settle()
+        return self._future.result()
+
+    def settle(self) -> None:
+        """Wait in the same way, whatever became of it."""
+        try:
+            wait([self._future])
+        finally:
+            if self._threads:
+                torch.set_num_threads(self._threads)
+
+
+class Beside:
+    """Runs one piece of work at a time in a thread of its own, which starts with the first and ends with ``close``.
+
+    On a CUDA device the work has its own stream. The thread also ends when this object is dropped, or the program.
+    """
+
+    def __init__(self, device: torch.device) -> None:
+        self._device = device
+        self._pool: ThreadPoolExecutor | None = None
+        self._stream: torch.cuda.Stream | None = None
+
+    def start(self, function: Callable[[], None], share: Share) -> Work:
+        """Begin; from now until ``Work.wait`` the calling thread computes with its share of the device."""
+        if self._pool is None:
+            self._pool = ThreadPoolExecutor(1, "spectui-beside")
+        future = self._pool.submit(self._run, function, share)
+        if not share.target_threads:
+            return Work(future, 0)
+        threads = torch.get_num_threads()
+        torch.set_num_threads(share.target_threads)
+        return Work(future, threads)
+
+    def close(self) -> None:
+        """End the thread and wait for it; the next ``start`` makes a new one."""
+        if self._pool is not None:
+            self._pool.shutdown()
+            self._pool = None
+
+    @inference
+    def _run(self, function: Callable[[], None], share: Share) -> tuple[int, int]:
+        begin = perf_counter_ns()
+        if share.draft_threads and torch.get_num_threads() != share.draft_threads:
+            torch.set_num_threads(share.draft_threads)
+        with self._own_stream():
+            function()
+        return begin, perf_counter_ns()
+
+    def _own_stream(self) -> AbstractContextManager[object]:
+        if self._device.type != "cuda":
+            return nullcontext()
+        if self._stream is None:
+            self._stream = torch.cuda.Stream(self._device)  # type: ignore[no-untyped-call]
+        return torch.cuda.stream(self._stream)

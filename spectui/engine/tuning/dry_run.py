@@ -1,0 +1,23 @@
+"""Passes of a model that are only timed: they leave no trace."""
+
+from ..model.causal_lm import Target
+from ..values.draft_tree import DraftTree
+from ..values.step import Source
+
+
+class Rehearsal:
+    """A model behind ``context`` cached tokens, whose ids lie below ``vocabulary``; called with a number of rows."""
+
+    def __init__(self, model: Target, vocabulary: int, context: int) -> None:
+        self._model, self._vocabulary, self._context = model, vocabulary, context
+        self._cache = model.new_cache()
+        model.prefill(self._cache, [token % vocabulary for token in range(context)])
+
+    def __call__(self, rows: int) -> None:
+        """One pass over a chain of so many tokens, results fetched; a cache that can be cut back is as before."""
+        tree = DraftTree()
+        for row in range(rows - 1):
+            tree.add(row % self._vocabulary, row - 1, Source("measure"))
+        self._model.step(self._cache, 0, tree).logits.argmax(-1).tolist()
+        if self._cache.croppable:
+            self._cache.truncate(self._context)

@@ -1,0 +1,72 @@
+"""How target and draft model best share a device, found out by trying."""
+
+from collections.abc import Callable
+from statistics import median
+from time import perf_counter
+from typing import TypeVar
+
+import torch
+
+from ..model.causal_lm import Target
+from ..model.inference import inference
+from .background_worker import Beside, Share
+from .dry_run import Rehearsal
+
+ROWS, DRAFTED, CONTEXT = 5, 3, 64
+"""What is timed: one verification of so many tokens beside so many draft passes, behind so many cached tokens."""
+
+T = TypeVar("T")
+
+
+def splits(threads: int) -> list[tuple[int, int]]:
+    """Divisions of a CPU's threads between target and draft that are worth a try."""
+    drafts = sorted({1, threads // 4, threads // 2} - {0})
+    return [(threads - own, own) for own in drafts if own < threads] + [(threads, threads)]
+
+
+@inference
+def measure_share(target: Target, draft: Target, seconds: float = 0.5, rounds: int = 15) -> Share:
+    """Try every division for its part of ``seconds``, and keep the fastest by medians.
+
+    One division after the other, each with a thread of its own: as long as a thread lives that has worked with several
+    threads of OpenMP, GNU's OpenMP counts more of them than there are processors and lets all wait asleep, and a pass
+    takes four times as long (measured).
+    """
+    one_cpu = target.device.type == draft.device.type == "cpu"
+    tried = splits(torch.get_num_threads()) if one_cpu else [(0, 0)]
+    verify, guess = (Rehearsal(model, model.config.vocab_size, CONTEXT) for model in (target, draft))
+    part = seconds / (len(tried) + 1)
+    alone = median(_repeated(lambda: _timed(lambda: verify(ROWS)), part, rounds))
+    found: list[tuple[float, Share]] = []
+    for split in tried:
+        beside = Beside(draft.device)
+        times = _repeated(lambda: _together(beside, Share(*split), verify, guess), part, rounds)  # noqa: B023
+        beside.close()
+        own, both, drafting = (median(column) for column in zip(*times, strict=True))
+        found.append((both, Share(*split, slowdown=max(1.0, own / alone), draft_ms=1e3 * drafting)))
+    return min(found, key=lambda each: each[0])[1]
+
+
+def _repeated(once: Callable[[], T], seconds: float, rounds: int) -> list[T]:
+    """What ``once`` gives, time and again; the first round warms up."""
+    once()
+    begin, made = perf_counter(), [once()]
+    while len(made) < rounds and perf_counter() - begin < seconds:
+        made.append(once())
+    return made
+
+
+def _together(beside: Beside, share: Share, verify: Rehearsal, guess: Rehearsal) -> tuple[float, float, float]:
+    """Seconds of the target's pass, until both have ended, and of one draft pass."""
+    passes: list[float] = []
+    start = perf_counter()
+    work = beside.start(lambda: passes.extend(_timed(lambda: guess(1)) for _ in range(DRAFTED)), share)
+    own = _timed(lambda: verify(ROWS))
+    work.wait()
+    return own, perf_counter() - start, median(passes)
+
+
+def _timed(function: Callable[[], None]) -> float:
+    start = perf_counter()
+    function()
+    return perf_counter() - start

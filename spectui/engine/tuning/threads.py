@@ -1,0 +1,58 @@
+"""How many threads of a CPU the passes of a model use, and with which layout of its weights, found out by trying."""
+
+from collections.abc import Mapping, Sequence
+from statistics import median
+from time import perf_counter
+
+import torch
+
+from ..model.causal_lm import Target
+from .dry_run import Rehearsal
+
+TOLERATED = 1.1
+"""A pass may take this much longer than the fastest if it leaves cores to others."""
+ROWS = (1, 8)
+
+
+def candidates(most: int) -> list[int]:
+    """Numbers of threads that are worth a try: powers of two, all, and all but one."""
+    return sorted(({1 << power for power in range(most.bit_length())} | {most - 1, most}) - {0})
+
+
+def fewest(times: Mapping[int, Sequence[float]]) -> int:
+    """The smallest number of threads whose median time is tolerable beside the best one."""
+    medians = {threads: median(taken) for threads, taken in times.items()}
+    return min(threads for threads, taken in medians.items() if taken <= TOLERATED * min(medians.values()))
+
+
+def settle_threads(targets: Sequence[Target], vocabulary: int, seconds: float = 1.0, rounds: int = 9) -> Target:
+    """The fastest of several targets over the same model, after passes over one and several tokens with each.
+
+    They are tried in interleaved rounds, two at least, for about ``seconds``; torch uses the number of threads that was
+    found from then on. On one device other than a CPU the first target is taken as it is.
+    """
+    first, most = targets[0], torch.get_num_threads()
+    if first.device.type != "cpu" or (most == 1 and len(targets) == 1):
+        return first
+    rows = ROWS if first.capability.trees else ROWS[:1]
+    rehearsals = [Rehearsal(target, vocabulary, 64) for target in targets]
+    times: dict[int, dict[int, list[float]]] = {threads: {} for threads in candidates(most)}
+    begin = perf_counter()
+    for turn in range(rounds):
+        for threads, taken in times.items():
+            torch.set_num_threads(threads)
+            for index, rehearsal in enumerate(rehearsals):
+                taken.setdefault(index, []).append(_timed(rehearsal, rows))
+        if turn and perf_counter() - begin > seconds:
+            break
+    best = {threads: min(taken, key=lambda index: median(taken[index])) for threads, taken in times.items()}
+    chosen = fewest({threads: times[threads][index] for threads, index in best.items()})
+    torch.set_num_threads(chosen)
+    return targets[best[chosen]]
+
+
+def _timed(rehearsal: Rehearsal, rows: Sequence[int]) -> float:
+    start = perf_counter()
+    for count in rows:
+        rehearsal(count)
+    return perf_counter() - start

@@ -1,0 +1,83 @@
+"""Where a report goes, and how it is written there."""
+
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from io import StringIO
+from pathlib import Path
+
+from rich.console import Console
+
+from ..system.errors import UserError
+from ..system.files import private_folder, write_whole
+from ..system.sanitise import sanitise_line
+from .plot import svg
+from .report import Report, csv_text, json_text
+from .tables import markdown_text, print_report
+
+
+def table_text(report: Report) -> str:
+    """The tables without colour, 160 cells wide."""
+    out = StringIO()
+    print_report(report, Console(file=out, width=160, color_system=None))
+    return out.getvalue()
+
+
+FORMATS: dict[str, Callable[[Report], str]] = {
+    "table": table_text,
+    "json": json_text,
+    "csv": csv_text,
+    "markdown": markdown_text,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """A format, and the files that were asked for."""
+
+    format: str = "table"
+    path: Path | None = None
+    """None is standard output."""
+    plot: Path | None = None
+    private: bool = False
+    """Whether only the owner may read the report; what people ask for by name is meant to be shared."""
+
+    def check(self) -> None:
+        """Raise UserError now if a file could not be written later."""
+        for path in (self.path, self.plot):
+            if path is None:
+                continue
+            folder = path.absolute().parent
+            while not folder.exists():
+                folder = folder.parent
+            if path.is_dir() or not os.access(path if path.exists() else folder, os.W_OK) or not folder.is_dir():
+                raise UserError(f"cannot write {path}; choose another output")
+
+    def write(self, report: Report) -> None:
+        """Write the report and its plot; on a terminal the tables are coloured."""
+        if self.plot is not None:
+            title = f"{report.environment['model']}, {report.environment['processor']}"
+            write_text(self.plot, svg(title, report.summaries))
+        if self.path is not None:
+            write_text(self.path, FORMATS[self.format](report), self.private)
+        elif self.format == "table" and sys.stdout.isatty():
+            print_report(report, Console())
+        else:
+            sys.stdout.write(FORMATS[self.format](report))
+
+
+def write_text(path: Path, text: str, private: bool = False) -> None:
+    """Write a file, all of it or nothing; raises UserError if it cannot be written.
+
+    A private one is closed to others, and so is its folder.
+    """
+    try:
+        if private:
+            private_folder(path.parent)
+        else:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(path, text.encode(), private=private)
+    except OSError as error:
+        reason = sanitise_line(error.strerror or str(error))
+        raise UserError(f"cannot write {path}: {reason}; choose another file") from error

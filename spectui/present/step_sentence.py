@@ -1,0 +1,88 @@
+"""A step in words: what was proposed, what the target said, in one plain sentence."""
+
+import json
+
+from ..engine.values.step import Source
+from ..record.events import StepText
+
+
+def quoted(text: str) -> str:
+    """A token's text with its spaces visible; a token without text is ∅."""
+    return json.dumps(text, ensure_ascii=False) if text else "∅"
+
+
+def source_words(source: Source) -> str:
+    """Where a token came from, in a few words."""
+    words = source.kind
+    if source.rank:
+        words += f" #{source.rank + 1}"
+    if source.n is not None:
+        words += f"{' +' if source.rank is not None else ''} {source.n}-gram"
+    if source.count is not None:
+        words += f" ×{source.count}"
+    return words
+
+
+def origin(record: StepText) -> str:
+    """How the accepted tokens of a method without a draft model came about: guessed, copied; empty for others."""
+    parts: list[tuple[str, str, str]] = []
+    for node, text in zip(record.step.nodes, record.nodes, strict=True):
+        if node.fate != "accepted":
+            continue
+        if node.source.n is not None:
+            place = " from the datastore" if node.source.kind == "datastore" else " from the text before"
+            if parts and (parts[-1][0], parts[-1][2]) == ("copied", place):
+                parts[-1] = ("copied", parts[-1][1] + text, place)
+            else:
+                parts.append(("copied", text, place))
+        elif node.source.kind == "guess":
+            parts.append(("guessed", text, f" (rank {(node.source.rank or 0) + 1})"))
+    return ", then ".join(f"{verb} {quoted(text)}{rest}" for verb, text, rest in parts)
+
+
+def sentence(record: StepText) -> str:
+    """What happened in the step, for a reader who has just met speculative decoding."""
+    return f"{_verified(record)}{_meanwhile(record)}"
+
+
+def _meanwhile(record: StepText) -> str:
+    """What the draft model did while the target verified, and what came of it; empty for methods that take turns."""
+    branches = record.step.branches
+    if branches is None or not record.emitted:
+        return ""
+    count = len(branches.tokens)
+    wrote = f" Meanwhile the draft model wrote {f'{count} branches' if count > 1 else 'on'};"
+    if branches.won is None and record.step.emitted[-1].kind == "correction":
+        return f"{wrote} behind a refused token that is dropped."
+    if branches.won is None:
+        return (
+            f"{wrote} {'none begins' if count > 1 else 'it does not begin'} with {quoted(record.emitted[-1])}: dropped."
+        )
+    which = f"number {branches.won + 1}" if count > 1 else "it"
+    goes_on = " and is the next draft" if len(branches.tokens[branches.won]) > 1 else ""
+    return f"{wrote} {which} begins with {quoted(record.emitted[-1])}{goes_on}."
+
+
+def _refused(record: StepText) -> str:
+    """The likeliest draft where the walk ended: a rejected child of the last accepted node."""
+    fates = [node.fate for node in record.step.nodes]
+    last = max((index for index, fate in enumerate(fates) if fate == "accepted"), default=-1)
+    children = (text for node, text in zip(record.step.nodes, record.nodes, strict=True) if node.parent == last)
+    return next(children, "")
+
+
+def _verified(record: StepText) -> str:
+    step = record.step
+    last = quoted(record.emitted[-1]) if record.emitted else "∅"
+    kind = step.emitted[-1].kind if step.emitted else "target"
+    count = step.accepted
+    how = origin(record)
+    words = f"{count} drafted token{'s' if count != 1 else ''}{f' ({how})' if how else ''} stood"
+    if kind == "target":
+        return f"Nothing was drafted{f' ({step.why_no_draft})' if step.why_no_draft else ''}; the target said {last}."
+    if kind == "bonus":
+        return f"All {words.removesuffix(' stood')} on the path stood; the target added {last} for free."
+    if kind == "correction":
+        refused = _refused(record)
+        return f"{words}; then the draft's {quoted(refused)} was refused and the target chose {last}."
+    return f"{words}; the answer ended there."

@@ -1,0 +1,237 @@
+"""The decode thread's half of a session: the models, the messages, and the command that runs."""
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+from ..config.choice import ModelChoice, StoreChoice
+from ..engine.drafters.registry import default_mode
+from ..engine.values.events import End, Event, Turn
+from ..engine.values.options import Options
+from ..engine.worker import Call, Worker, describe, is_out_of_memory
+from ..record.events import Cleared, EndText, Failed, Finished, Kind, Loading, Note, Record, Started
+from ..record.metrics import Rounds
+from ..system.errors import UserError
+from ..system.sanitise import sanitise
+
+if TYPE_CHECKING:
+    from ..engine.retrieval.snapshot import Reader
+    from ..record.transcribe import Transcriber
+    from .runtime import Loaded
+
+log = logging.getLogger(__name__)
+
+CHAT, AGAIN, BASELINE = "chat", "again", "baseline"
+"""Lanes: the conversation, and the two of a measurement, the current mode once more and autoregressive decoding."""
+Sink = Callable[[Record], None]
+Progress = Callable[[str, float | None], None]
+Loader = Callable[[ModelChoice, StoreChoice | None, Progress], "Loaded"]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The last question, as the models saw it."""
+
+    question: str
+    prompt: tuple[int, ...]
+    emitted: int
+    """Tokens of its answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Beginning:
+    """What a conversation starts from."""
+
+    choice: ModelChoice
+    options: Options
+    mode: str | None
+    """None takes the best that the models allow."""
+    system: str | None
+    store: StoreChoice | None
+    loader: Loader
+
+
+def load_models(choice: ModelChoice, store: StoreChoice | None, progress: Progress) -> "Loaded":
+    """Load a pair and prepare it for decoding; raises UserError with one line that names the remedy."""
+    begun = perf_counter()
+    progress("starting torch", None)
+    from ..models.loading import load_pair
+    from .runtime import prepare
+
+    return prepare(load_pair(choice, progress), progress, begun, store)
+
+
+class Conversation:
+    """Runs commands one after another. Apart from the three fields below, it is used in the decode thread alone."""
+
+    def __init__(self, beginning: Beginning, sink: Sink) -> None:
+        self.loaded: Loaded | None = None
+        """Written once, by the decode thread; other threads may read what never changes in it."""
+        self.environment: dict[str, Any] = {}
+        """Where this runs, for reports; written once as well, empty until the models are loaded."""
+        self.finished = 0
+        """The id of the last command that is over; written by the decode thread, read by others."""
+        self.worker = Worker(self._emit, self._crashed)
+        self._beginning, self._sink = beginning, sink
+        self._transcribers: dict[str, Transcriber] = {}
+        system = beginning.system
+        self._system = [{"role": "system", "content": system}] if system else []
+        self._messages: list[dict[str, str]] = []
+        self._asked: Asked | None = None
+        self._reader: Reader | None = None
+        self._rounds = Rounds()
+
+    def load(self) -> None:
+        """Load the models; ends in Ready or Failed."""
+        try:
+            loaded = self._beginning.loader(self._beginning.choice, self._beginning.store, self._progress)
+            self._begin(loaded)
+        except UserError as error:
+            self._sink(Failed(sanitise(str(error))))
+        except Exception as error:
+            self._crashed(error)
+            self._sink(
+                Failed("out of memory; use a smaller model" if is_out_of_memory(error) else sanitise(describe(error)))
+            )
+
+    def run(self, command: int, kind: Kind, function: Callable[[], None]) -> None:
+        """Carry out a command between its Started and its Finished, whatever happens."""
+        try:
+            self._sink(Started(command, kind))
+            if self.loaded is None:
+                raise UserError("no model is loaded")
+            function()
+        except UserError as error:
+            self._note(str(error))
+        except Exception as error:
+            self._crashed(error)
+            self._note(describe(error))
+        finally:
+            self.finished = command
+            self._sink(Finished(command, kind))
+
+    # -- commands
+
+    def answer(self, text: str, again: bool = False) -> None:
+        """Answer ``text`` as the next message; ``again`` looks up no earlier answer to the same prompt."""
+        loaded = self._loaded
+        if self._reader is not None:
+            self._reader.hides = again
+        try:
+            prompt = self._prompt(text)
+        except UserError as error:
+            self._sink(EndText(CHAT, End("error", sanitise(str(error)))))
+            return
+        lane = self.worker.lanes[CHAT]
+        self._sink(self._transcribers[CHAT].turn(Turn(prompt, lane.mode, lane.options), text))
+        end = self.worker.answer(CHAT, prompt)
+        if end.reason == "error":
+            return
+        emitted = lane.answer.emitted
+        if loaded.store is not None and end.reason != "stopped" and not again:
+            loaded.store.learn(prompt, emitted)
+        self._asked = Asked(text, prompt, len(emitted))
+        self._messages += [
+            {"role": "user", "content": text},
+            {"role": "assistant", "content": loaded.text(emitted)},
+        ]
+
+    def again(self) -> None:
+        """Answer the last question once more; the old answer is dropped."""
+        if len(self._messages) < 2:
+            raise UserError("there is no question yet; ask something first")
+        question = self._messages[-2]["content"]
+        del self._messages[-2:]
+        self.answer(question, again=True)
+
+    def measure(self) -> None:
+        """The last prompt in the current mode and autoregressively, side by side, as long as its answer was."""
+        from .race import REFERENCE
+
+        asked = self._asked
+        if asked is None or not asked.emitted:
+            raise UserError("the last answer has no tokens, so there is nothing to measure; ask something first")
+        lane = self.worker.lanes[CHAT]
+        options = replace(lane.options, max_new_tokens=asked.emitted)
+        self._side_by_side({AGAIN: lane.mode, BASELINE: REFERENCE}, options, asked.prompt, asked.question)
+
+    def race(self, modes: Sequence[str], text: str | None, repeat: bool = False) -> None:
+        """Let modes answer ``text``, or the last question, side by side, each in a lane named like it."""
+        if text is None and self._asked is None:
+            raise UserError("there is no question yet; ask something first")
+        prompt = self._asked.prompt if text is None and self._asked is not None else self._prompt(text or "")
+        question = self._asked.question if text is None and self._asked is not None else text or ""
+        self._side_by_side({mode: mode for mode in modes}, self.worker.lanes[CHAT].options, prompt, question, repeat)
+
+    def forget(self) -> None:
+        """Begin a new conversation."""
+        self._messages = []
+        self._asked = None
+        self._sink(Cleared())
+
+    # -- parts
+
+    @property
+    def _loaded(self) -> "Loaded":
+        assert self.loaded is not None
+        return self.loaded
+
+    def _begin(self, loaded: "Loaded") -> None:
+        from ..record.transcribe import Transcriber
+        from .environment import environment
+
+        mode = self._beginning.mode or default_mode(has_draft="draft" in loaded.ready.modes)
+        if mode not in loaded.ready.modes:
+            raise UserError(f"mode {mode!r} cannot run: {loaded.ready.unavailable.get(mode, 'there is no such mode')}")
+        self._transcribers = {CHAT: Transcriber(loaded.pair.tokenizer, CHAT)}
+        if loaded.store is not None:
+            loaded.store.failed = self._learns_no_more
+            self._reader = loaded.store.reader()
+        self.worker.lanes[CHAT] = loaded.decoder(mode, self._beginning.options, reader=self._reader)
+        self.environment = environment(loaded, self._beginning.options)
+        self.loaded = loaded
+        self._sink(loaded.ready)
+
+    def _prompt(self, text: str) -> tuple[int, ...]:
+        """Ids of the conversation with ``text`` as its next message."""
+        return tuple(self._loaded.prompt([*self._system, *self._messages, {"role": "user", "content": text}]))
+
+    def _side_by_side(
+        self,
+        lanes: Mapping[str, str],
+        options: Options,
+        prompt: tuple[int, ...],
+        question: str,
+        repeat: bool = True,
+    ) -> None:
+        """Race the lanes once or, to ``repeat``, until there is enough to measure."""
+        from .race import race
+
+        loaded, self._rounds = self._loaded, Rounds()
+        again = True
+        with loaded.undisturbed():
+            while again:
+                self._rounds.begin()
+                ended = race(loaded, self.worker, self._transcribers, self._sink, lanes, options, prompt, question)
+                again = repeat and ended and self._rounds.due
+
+    def _emit(self, lane: str, event: Event) -> None:
+        if lane != CHAT:
+            self._rounds.count(lane, event)
+        self._sink(self._transcribers[lane](event))
+
+    def _progress(self, stage: str, fraction: float | None = None) -> None:
+        self._sink(Loading(sanitise(stage), fraction))
+
+    def _note(self, message: str) -> None:
+        self._sink(Note(sanitise(message)))
+
+    def _learns_no_more(self, message: str) -> None:
+        """Called in the thread that learns; records are told in the decode thread."""
+        log.warning(message)
+        self.worker.submit(Call(lambda: self._note(message)))
+
+    def _crashed(self, error: BaseException) -> None:
+        log.error("unexpected failure in the decode thread", exc_info=error)

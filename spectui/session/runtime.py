@@ -1,0 +1,219 @@
+"""From a loaded pair to the engine's parts: target, draft, measured cost, and which modes they allow."""
+
+import gc
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from importlib.metadata import version
+from time import perf_counter
+from typing import Any
+
+import torch
+
+from ..config.choice import StoreChoice
+from ..config.paths import heads, timings_folder
+from ..engine.decoder import Decoder
+from ..engine.drafters.drafter import Resources
+from ..engine.drafters.registry import MODES, Mode
+from ..engine.measurement import Timings, hold, measure_all, rehearse
+from ..engine.model.causal_lm import Target
+from ..engine.model.llama import can_pack
+from ..engine.policy.latency import CostModel
+from ..engine.retrieval.live import LiveStore
+from ..engine.retrieval.snapshot import Reader, frozen
+from ..engine.retrieval.suffix_index import SuffixIndex
+from ..engine.timings_file import keep_timings, key_of, read_timings
+from ..engine.tuning.threads import settle_threads
+from ..engine.values.answer import Limits
+from ..engine.values.clock import Clock
+from ..engine.values.options import Options
+from ..models.heads import find_head
+from ..models.loading import Pair
+from ..models.stops import stop_cut
+from ..models.template import prompt_ids
+from ..record.events import Ready
+from ..system.sanitise import sanitise_line
+from .datastore import open_store
+
+Progress = Callable[[str, float | None], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """Everything that decoders are made from; any number of them may share it, in one thread."""
+
+    pair: Pair
+    target: Target
+    resources: Resources
+    limits: Limits
+    cost: CostModel
+    ready: Ready
+    store: LiveStore | None = None
+    """The datastore, if one is used."""
+    compares: bool = False
+    """Whether comparisons look up in the datastore."""
+
+    @property
+    def compared(self) -> Sequence[SuffixIndex]:
+        """What a comparison may look up in: nothing, unless somebody asked for the datastore.
+
+        It has learnt from earlier answers, so that a comparison would measure what was said before.
+        """
+        return self.store.indexes if self.store is not None and self.compares else ()
+
+    def remembers(self, mode: str) -> int:
+        """Tokens that a mode may look up in the datastore while it is compared with others."""
+        return sum(map(len, self.compared)) if MODES[mode].looks_up else 0
+
+    def decoder(self, mode: str, options: Options, clock: Clock | None = None, reader: Reader | None = None) -> Decoder:
+        """A decoder with a cache of its own, on a real clock unless another is given.
+
+        Without a ``reader`` it looks up in ``compared`` as it is now, less the answers to its own prompt.
+        """
+        if reader is None and (indexes := self.compared):
+            reader = frozen(indexes)
+        resources = replace(self.resources, datastore=reader)
+        made = Decoder(self.target, resources, self.limits, CostModel(self.cost.points), clock)
+        made.set_options(options)
+        made.set_mode(mode)
+        return made
+
+    @contextmanager
+    def undisturbed(self) -> Iterator[None]:
+        """While something is measured nothing is learnt beside it."""
+        if self.store is not None:
+            self.store.pause()
+        try:
+            yield
+        finally:
+            if self.store is not None:
+                self.store.resume()
+
+    def holds(self, lanes: int, tokens: int) -> bool:
+        """Whether the memory that is free now holds so many caches of so many tokens, with a fifth to spare."""
+        models = [self.target] if self.resources.draft is None else [self.target, self.resources.draft]
+        needed = lanes * tokens * sum(cache_bytes(model) for model in models)
+        free = free_memory(self.target.device)
+        return free is None or needed < 0.8 * free
+
+    def prompt(self, messages: Sequence[Mapping[str, str]]) -> list[int]:
+        """Ids of a conversation in the model's own chat format, up to where the answer begins."""
+        return prompt_ids(self.pair.tokenizer, messages, self.limits.context)
+
+    def text(self, ids: Sequence[int]) -> str:
+        """What the model reads back as its own earlier answer; raw, not for a terminal."""
+        return str(self.pair.tokenizer.decode(list(ids), skip_special_tokens=True))
+
+
+def prepare(pair: Pair, progress: Progress, begun: float, choice: StoreChoice | None = None) -> Loaded:
+    """Wrap a pair for the engine, with the times that the policies need; ``begun`` is when loading began.
+
+    A datastore that cannot be used is left out, with a note that says why.
+    """
+    limits = Limits(pair.context, pair.eos, stop_cut(pair.tokenizer))
+    progress("trying threads and layouts", None)
+    target = settle_threads(_layouts(pair), pair.vocabulary)
+    draft = Target(pair.draft, pack=target.is_packed) if pair.draft is not None else None
+    why_no_draft = draft.capability.why_no_tree if draft is not None else None
+    usable = draft if why_no_draft is None else None
+    head, head_note = find_head(pair.target, pair.draft, target.layers, heads()) if usable else (None, ())
+    resources = Resources(
+        vocabulary=pair.vocabulary,
+        draft=usable,
+        head=head,
+        never=pair.reserved,
+        ends=pair.eos,
+    )
+    unavailable = {
+        mode.name: why for mode in MODES.values() if (why := _why_not(mode, target, resources, why_no_draft))
+    }
+    modes = tuple(name for name in MODES if name not in unavailable)
+    timings = _timings(target, resources, limits, modes, progress)
+    store, store_note = open_store(pair.tokenizer, pair.vocabulary, pair.name, choice)
+    ready = Ready(
+        model=sanitise_line(pair.name),
+        draft=sanitise_line(pair.draft_name) if pair.draft_name is not None else None,
+        device=str(pair.device),
+        dtype=str(pair.dtype).removeprefix("torch."),
+        seconds=perf_counter() - begun,
+        context=limits.context,
+        modes=modes,
+        unavailable=unavailable,
+        notes=tuple(map(sanitise_line, (*pair.notes, *store_note, *head_note))),
+        versions={name: version(name) for name in ("spectui", "torch", "transformers")},
+    )
+    _leave_out_of_collections()
+    resources, cost = timings.given_to(resources), CostModel(timings.verify_ms)
+    return Loaded(pair, target, resources, limits, cost, ready, store, choice is not None and choice.compares)
+
+
+def _timings(target: Target, resources: Resources, limits: Limits, modes: Sequence[str], progress: Progress) -> Timings:
+    """The times of an earlier start if they are still true, else those of now; the code is warm in either case."""
+    folder, key = timings_folder(), key_of(target, resources.draft)
+    known = read_timings(folder, key)
+    if known is not None:
+        progress("checking the times of an earlier start", None)
+        if hold(known, target, resources):
+            rehearse(target, known.given_to(resources), limits, CostModel(known.verify_ms), modes, steps=1)
+            return known
+    progress("measuring what drafting and verification take", None)
+    made = measure_all(target, resources, limits, modes)
+    keep_timings(folder, key, made)
+    return made
+
+
+def _layouts(pair: Pair) -> list[Target]:
+    """The target with its weights as they are and, where there is room, in oneDNN's layout: which is faster depends on
+    the processor.
+
+    The plain one comes last, so that transformers' model shares its memory.
+    """
+    worth_a_try = can_pack(pair.target) and room_to_pack([pair.target, pair.draft])
+    packed = [Target(pair.target, pack=True)] if worth_a_try else []
+    return [*(target for target in packed if target.is_packed), Target(pair.target)]
+
+
+def _leave_out_of_collections() -> None:
+    """Keep what the imports made out of the garbage collector, whose full runs would stall a step for 0.2 s."""
+    gc.collect()
+    gc.freeze()
+
+
+def cache_bytes(target: Target) -> int:
+    """Bytes of the KV cache for one token."""
+    config = target.config
+    heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
+    width = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+    return int(2 * target.layers * heads * width * target.dtype.itemsize)
+
+
+def free_memory(device: torch.device) -> int | None:
+    """Bytes that a device could still hand out; None if it does not say."""
+    if device.type == "cuda":
+        return int(torch.cuda.mem_get_info(device)[0])
+    try:
+        with open("/proc/meminfo", encoding="utf-8") as file:
+            fields = dict(line.split(":", 1) for line in file)
+        return int(fields["MemAvailable"].split()[0]) * 1024
+    except (OSError, KeyError, ValueError):
+        return None
+
+
+def room_to_pack(models: Sequence[Any]) -> bool:
+    """Whether the memory that is free now holds the models' weights once more, and twice as much besides."""
+    parameters = [parameter for model in models if model is not None for parameter in model.parameters()]
+    free = free_memory(torch.device("cpu"))
+    return free is None or 3 * sum(parameter.nbytes for parameter in parameters) < free
+
+
+def _why_not(mode: Mode, target: Target, resources: Resources, why_no_draft: str | None) -> str | None:
+    """Why these models cannot run a mode; None if they can."""
+    if mode.drafts and not target.capability.trees:
+        return f"this model decodes one token at a time: {target.capability.why_no_tree}"
+    if mode.needs_draft and resources.draft is None:
+        return (
+            f"the draft model does not fit: {why_no_draft}"
+            if why_no_draft
+            else "no draft model is loaded (--draft NAME)"
+        )
+    return None

@@ -1,0 +1,138 @@
+"""A conversation with a loaded pair: the one road from commands and text to records.
+
+A session has two halves. This one belongs to the thread of whoever gives commands: it numbers them and knows what was
+wished for. The other, ``Conversation``, belongs to the decode thread: it alone says what runs.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from ..config.choice import ModelChoice, StoreChoice
+from ..engine.drafters.registry import MODES, Mode, default_mode
+from ..engine.values.options import Options
+from ..engine.worker import Call, Change, Stop, SwitchMode
+from ..record.events import Kind
+from .conversation import AGAIN, BASELINE, CHAT, Beginning, Conversation, Loader, Sink, load_models
+
+__all__ = ["AGAIN", "BASELINE", "CHAT", "Session", "Sink"]
+
+
+class Session:
+    """One conversation; owns the decode thread.
+
+    Methods may be called from any one thread and return at once. ``sink`` is called in the decode thread, in order,
+    with sanitised records; it must be quick. A command that is accepted has an id; its records come between the
+    Started and the Finished of that id. One command runs at a time, and others are refused until it is over.
+    """
+
+    def __init__(
+        self,
+        choice: ModelChoice,
+        options: Options,
+        mode: str | None,
+        sink: Sink,
+        system: str | None = None,
+        store: StoreChoice | None = None,
+        loader: Loader = load_models,
+    ) -> None:
+        self.modes: Mapping[str, Mode] = MODES
+        self._choice, self._options, self._mode = choice, options, mode
+        self._half = Conversation(Beginning(choice, options, mode, system, store, loader), sink)
+        self._worker = self._half.worker
+        self._newest = 0
+        """The id of the last command."""
+        self._left_behind = 0
+        """Commands up to this id belong to a conversation that was left."""
+
+    @property
+    def mode(self) -> str:
+        """The mode of the next step."""
+        loaded = self._half.loaded
+        has_draft = "draft" in loaded.ready.modes if loaded is not None else self._choice.draft != "none"
+        return self._mode or default_mode(has_draft=has_draft)
+
+    @property
+    def options(self) -> Options:
+        """The options of the next step."""
+        return self._options
+
+    @property
+    def busy(self) -> bool:
+        """Whether a command of this conversation runs or waits to run."""
+        return self._newest > max(self._half.finished, self._left_behind)
+
+    @property
+    def environment(self) -> dict[str, Any]:
+        """Where this session runs, for reports; empty until the models are loaded."""
+        return self._half.environment
+
+    # -- commands
+
+    def load(self) -> None:
+        """Start the decode thread, which loads the models; ends in Ready or Failed."""
+        self._worker.submit(Call(self._half.load))
+        self._worker.start()
+
+    def ask(self, text: str) -> int | None:
+        """Answer ``text`` as the next message; the command's id, or None if another one runs."""
+        return self._command("answer", lambda: self._half.answer(text))
+
+    def rerun(self) -> int | None:
+        """Answer the last question again in the current mode, dropping the old answer; id or None as for ``ask``."""
+        return self._command("answer", self._half.again)
+
+    def baseline(self) -> int | None:
+        """Answer the last question in the current mode and autoregressively, same ids, settings and length, in turns.
+
+        Again and again while that is too short to be measured.
+        Both have a lane of their own and nothing of it enters the conversation. The id or None as for ``ask``.
+        """
+        return self._command("measurement", self._half.measure)
+
+    def race(self, modes: Sequence[str], text: str | None = None, repeat: bool = False) -> int | None:
+        """Let several modes answer ``text``, or the last question, side by side, each in a lane named like it.
+
+        With ``repeat`` again and again while that is too short to be measured. Nothing of it enters the conversation.
+        The id or None as for ``ask``.
+        """
+        return self._command("race", lambda: self._half.race(modes, text, repeat))
+
+    def stop(self) -> None:
+        """End the last command at its next step, or before its first one if it waits; its text is kept."""
+        self._worker.submit(Stop(self._newest))
+
+    def switch(self, mode: str) -> None:
+        """Use another mode from the next step on; ignored if this pair cannot run it."""
+        loaded = self._half.loaded
+        if loaded is None or mode in loaded.ready.modes:
+            self._mode = mode
+            self._worker.submit(SwitchMode(CHAT, mode))
+
+    def change(self, options: Options) -> None:
+        """Use other options from the next step on."""
+        self._options = options
+        self._worker.submit(Change(CHAT, options))
+
+    def clear(self) -> None:
+        """Begin a new conversation, which takes commands at once; what runs is stopped."""
+        self.stop()
+        self._left_behind = self._newest
+        self._worker.submit(Call(self._half.forget))
+
+    def close(self, timeout: float = 1.0) -> bool:
+        """Stop whatever runs and end the threads; whether they ended within about ``timeout`` seconds.
+
+        Answers that wait to be learnt are learnt first.
+        """
+        ended = self._worker.close(timeout)
+        loaded = self._half.loaded
+        store = loaded.store if loaded is not None else None
+        return (store is None or store.close(timeout)) and ended
+
+    def _command(self, kind: Kind, function: Callable[[], None]) -> int | None:
+        if self.busy:
+            return None
+        self._newest += 1
+        command = self._newest
+        self._worker.submit(Call(lambda: self._half.run(command, kind, function), command))
+        return command

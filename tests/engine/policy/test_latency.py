@@ -1,0 +1,222 @@
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from spectui.engine.policy.acceptance import Calibration
+from spectui.engine.policy.draft_policy import CLOSED, Plan
+from spectui.engine.policy.gate import Gate
+from spectui.engine.policy.latency import CostModel, measure
+from spectui.engine.values.draft_tree import ROOT, DraftTree
+from spectui.engine.values.options import Speculation
+from spectui.engine.values.step import Emitted, Node, Source, Step, Times
+
+POINTS = {1: 4.0, 2: 4.5, 4: 4.4, 8: 6.0, 16: 7.0, 32: 12.0, 64: 24.0}
+
+
+def test_the_curve_is_monotone_and_goes_through_its_points():
+    cost = CostModel(POINTS)
+    values = [cost.verify_ms(rows) for rows in range(1, 100)]
+    assert all(a <= b for a, b in pairwise(values))
+    assert cost.verify_ms(8) == 6.0
+    assert cost.verify_ms(4) == 4.5, "a smaller time for more tokens is noise"
+    assert cost.verify_ms(12) == 6.5
+
+
+def test_passes_that_take_longer_move_the_curve():
+    cost = CostModel(POINTS)
+    for _ in range(200):
+        cost.note(8, 12.0)
+    assert cost.verify_ms(1) == pytest.approx(8.0, rel=0.02)
+
+
+@given(st.lists(st.floats(0.0, 1.0), max_size=30))
+def test_the_best_size_maximises_tokens_per_time(scores):
+    cost = CostModel(POINTS)
+    ordered = sorted(scores, reverse=True)
+
+    def rate(count):
+        return (1 + sum(ordered[:count])) / cost.verify_ms(count + 1)
+
+    assert rate(cost.best_size(scores)) == pytest.approx(max(rate(count) for count in range(len(scores) + 1)))
+
+
+def test_hopeless_nodes_are_not_verified_and_sure_ones_are():
+    cost = CostModel(POINTS)
+    assert cost.best_size([0.001] * 20) == 0
+    assert cost.best_size([0.99] * 15) == 15
+
+
+def test_another_size_must_be_five_per_cent_better():
+    cost = CostModel({1: 1.0, 64: 1.0})
+    assert cost.best_size([0.9, 0.01], last=1) == 1
+    assert cost.best_size([0.9, 0.9], last=1) == 2
+
+
+def test_measuring_gives_every_size_a_time():
+    seen = []
+    cost = measure(seen.append, seconds=0.5, rounds=2)
+    assert sorted(set(seen)) == [1, 2, 4, 8, 16, 32, 64]
+    assert cost.verify_ms(64) >= cost.verify_ms(1) > 0.0
+
+
+def test_what_a_large_pass_leaves_behind_is_not_taken_for_the_cost_of_a_small_one(monkeypatch):
+    now, before = 0.0, [64] * 3
+
+    def run(rows):
+        nonlocal now, before
+        now += POINTS[rows] + (3.0 if max(before) > 8 else 0.0)
+        before = [*before[1:], rows]
+
+    monkeypatch.setattr("spectui.engine.policy.latency.perf_counter", lambda: now / 1e3)
+    assert measure(run, seconds=10.0).points[1] == pytest.approx(POINTS[1])
+
+
+def step_of(fate, probability=0.9, emitted=1, wall=5.0):
+    node = Node(1, -1, Source("s"), probability, fate)
+    tokens = (Emitted(1, "target"),) * emitted
+    return Step("m", 0, 0, 0.0, (node,), 0, tokens, Times(0, wall, 0, 0, wall), (), 1)
+
+
+def test_calibration_turns_overconfidence_into_frequencies():
+    calibration = Calibration()
+    for index in range(200):
+        tree = DraftTree()
+        tree.add(1, ROOT, Source("s"), 0.9)
+        calibration.learn(tree, [1 if index % 2 else 2])
+    assert calibration.estimate(Source("s"), 1, 0.9) == pytest.approx(0.5, abs=0.06)
+    assert calibration.estimate(Source("s"), 1, None) == pytest.approx(0.5, abs=0.06)
+    assert calibration.estimate(Source("unheard of"), 1, 0.9) == pytest.approx(0.9)
+
+
+def proposed(first, second):
+    tree = DraftTree()
+    tree.add(first, ROOT, Source("s"), 0.9)
+    tree.add(second, 0, Source("s"), 0.9)
+    return tree
+
+
+@pytest.mark.parametrize("copies", [True, False])
+def test_how_long_a_draft_holds_is_learnt_of_each_text_where_drafts_are_copied(copies):
+    calibration = Calibration(copies)
+    for _ in range(100):
+        calibration.learn(proposed(1, 2), [1, 2])
+    holds = calibration.estimate(Source("s"), 2, 0.9)
+    calibration.begin()
+    for _ in range(3):
+        calibration.learn(proposed(1, 2), [1, 5])
+    breaks = calibration.estimate(Source("s"), 2, 0.9)
+    calibration.begin()
+    if copies:
+        assert breaks < 0.7 * holds, "three copies in this text broke off behind the first token"
+        assert breaks < calibration.estimate(Source("s"), 2, 0.9) < holds, "another text begins in between"
+    else:
+        assert breaks > 0.9 * holds, "the draft model's own probabilities tell how the text goes"
+
+
+def gate_after(tokens, ms, plain, steps):
+    gate = Gate()
+    states = []
+    for _ in range(steps):
+        states.append(gate.open)
+        gate.note(tokens if gate.open else 1, ms if gate.open else plain, plain)
+    return states
+
+
+def test_the_gate_closes_where_drafting_costs_more_than_it_brings_and_probes_ever_more_rarely():
+    states = gate_after(tokens=1.2, ms=10.0, plain=4.0, steps=1200)
+    closed = [len(run) for run in "".join("o" if state else "c" for state in states).split("o") if run]
+    assert closed[0] == Gate.FIRST_PAUSE
+    assert closed == sorted(closed[:-1]) + closed[-1:]
+    assert max(closed) == Gate.LAST_PAUSE
+
+
+def test_the_gate_stays_open_where_drafting_pays():
+    assert all(gate_after(tokens=3.0, ms=6.0, plain=4.0, steps=300))
+
+
+def test_the_gate_opens_again_when_drafting_begins_to_pay():
+    gate = Gate()
+    for _ in range(40):
+        gate.note(1, 10.0 if gate.open else 4.0, 4.0)
+    assert not gate.open
+    for _ in range(400):
+        gate.note(5 if gate.open else 1, 6.0 if gate.open else 4.0, 4.0)
+    assert gate.open
+
+
+@pytest.mark.parametrize("slow", range(8))
+def test_one_of_the_first_steps_of_a_mode_may_take_long(slow):
+    gate = Gate()
+    gate.begin()
+    for step in range(100):
+        gate.note(3, 300.0 if step == slow else 6.0, 4.0)
+        assert gate.open
+
+
+def test_one_bad_step_at_the_beginning_of_a_text_closes_nothing():
+    gate = Gate()
+    for _ in range(200):
+        gate.note(3, 6.0, 4.0)
+    gate.begin()
+    for tokens in (1, 1, 1, 3, 3, 3):
+        gate.note(tokens, 6.0, 4.0)
+        assert gate.open
+
+
+def test_a_plan_prunes_only_where_the_cost_decides():
+    tree = DraftTree()
+    for token in range(10):
+        tree.add(token, ROOT, Source("s"), 0.001)
+    plan = Plan(CostModel(POINTS))
+    assert len(plan.prune(tree, Speculation(4))) == 10
+    assert len(plan.prune(tree, Speculation("schedule"))) == 10
+    pruned = plan.prune(tree, Speculation())
+    assert len(pruned) == 0
+    assert "pay" in pruned.why
+
+
+def looked_in_vain(draft_ms):
+    plan = Plan(CostModel(POINTS))
+    plan.begin()
+    for _ in range(60):
+        limit, _ = plan.limit(Speculation(), 10)
+        times = Times(draft_ms if limit else 0.0, 4.0, 0.0, 0.0, 4.0 + (draft_ms if limit else 0.0))
+        plan.learn(Step("m", 0, 0, 0.0, (), 0, (Emitted(1, "target"),), times, (), limit))
+    return plan
+
+
+def test_looking_in_vain_closes_the_gate_only_where_it_takes_long():
+    assert looked_in_vain(0.02).gate.open
+    assert not looked_in_vain(1.0).gate.open
+
+
+@pytest.mark.parametrize(("slowdown", "stays_open"), [(1.6, True), (1.0, True), (4.0, False)])
+def test_a_pass_beside_work_is_held_against_one_alone_that_is_slow_alike(slowdown, stays_open):
+    """All is twice as slow as it was measured, as in a race; two tokens a pass pay if it is 1.6 times as long."""
+    plan = Plan(CostModel(POINTS))
+    for _ in range(100):
+        took = 2.0 * 1.6 * POINTS[2]
+        plan.learn(step_of("accepted", emitted=2, wall=took), slowdown)
+    assert plan.gate.open is stays_open
+    assert plan.cost.verify_ms(1) == POINTS[1], "such a pass says nothing about the cost of one alone"
+
+
+def test_a_closed_gate_says_why():
+    plan = Plan(CostModel(POINTS))
+    for _ in range(30):
+        plan.gate.note(1, 20.0, 4.0)
+        if not plan.gate.open:
+            break
+    assert plan.limit(Speculation(), 10) == (0, CLOSED)
+    assert plan.limit(Speculation(4), 10)[0] > 0, "a fixed size always drafts"
+    assert plan.limit(Speculation(4), 0)[0] == 0
+
+
+def test_where_a_text_begins_copies_are_doubted_and_a_model_is_believed():
+    copied, written = Calibration(copies=True), Calibration()
+    for each in (copied, written):
+        each.begin()
+    assert copied.trust == pytest.approx(1 / 3)
+    assert written.trust == 1.0

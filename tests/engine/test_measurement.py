@@ -1,0 +1,188 @@
+"""Times that policies decide by: measured at load, and hardly moved by a pass that takes very long."""
+
+from types import SimpleNamespace
+
+import pytest
+import torch
+from transformers import MambaConfig
+
+from spectui.engine import measurement as timings
+from spectui.engine.decoder import Decoder
+from spectui.engine.drafters import draft_model
+from spectui.engine.drafters.draft_model import DraftModel
+from spectui.engine.drafters.drafter import Context, Resources
+from spectui.engine.drafters.registry import MODES
+from spectui.engine.drafters.specbranch import SpecBranch
+from spectui.engine.measurement import Timings, hold, measure_all, rehearse
+from spectui.engine.model.causal_lm import Target
+from spectui.engine.policy.acceptance import Calibration
+from spectui.engine.policy.latency import CostModel, Usual
+from spectui.engine.tuning.background_worker import Share
+from spectui.engine.values.answer import Limits
+from spectui.engine.values.options import Sampling, Speculation
+from spectui.engine.verification.sampler import Chooser
+
+from .toys import VOCABULARY, model_of, related, tiny_model
+
+CURVE = CostModel({1: 4.0, 2: 4.2, 4: 4.5, 8: 5.0, 16: 6.0, 32: 9.0, 64: 16.0})
+PASS = 0.3
+LIMITS = Limits(200, frozenset({3}))
+
+
+@pytest.fixture(scope="module")
+def target():
+    return Target(tiny_model())
+
+
+@pytest.fixture(scope="module")
+def draft(target):
+    return Target(related(target.model))
+
+
+class Clock:
+    """Time that passes only where a stand-in says so; in milliseconds."""
+
+    def __init__(self):
+        self.ms = 0.0
+
+    def __call__(self):
+        return self.ms / 1e3
+
+
+class Confident:
+    """Stands in for the draft model's cache: sure of every token, and slow in some of its passes."""
+
+    def __init__(self, clock, slow, factor=50.0):
+        self.clock, self.slow, self.factor, self.passes = clock, set(slow), factor, 0
+
+    def catch_up(self, tokens):
+        self.clock.ms += 2.0 * PASS
+        return self._logits()
+
+    def feed(self, tree, nodes):
+        self.clock.ms += PASS * (self.factor if self.passes in self.slow else 1.0)
+        self.passes += 1
+        return SimpleNamespace(logits=self._logits())
+
+    def _logits(self):
+        logits = torch.zeros(1, VOCABULARY)
+        logits[0, 7] = 12.0
+        return logits
+
+
+def chains(monkeypatch, draft, known, slow, proposals=30, factor=50.0):
+    """Lengths of the chains that a draft model proposes whose passes take long now and then."""
+    clock = Clock()
+    monkeypatch.setattr(draft_model, "perf_counter", clock)
+    drafter = DraftModel(Resources(VOCABULARY, draft, **known))
+    drafter._cache = Confident(clock, slow, factor)
+    context = Context([1, 2, 3], 60, Speculation(), Chooser(Sampling(), VOCABULARY, draft.device), True, CURVE,
+                      Calibration())  # fmt: skip
+    return [len(drafter.propose(context, 64)) for _ in range(proposals)]
+
+
+@pytest.mark.parametrize("known", [{"draft_ms": PASS}, {"draft_ms": 50 * PASS}, {}], ids=["true", "wrong", "unknown"])
+def test_a_first_pass_that_takes_fifty_times_as_long_cuts_no_chain_for_more_than_a_step_or_two(
+    monkeypatch, draft, known
+):
+    lengths = chains(monkeypatch, draft, known, slow=[0])
+    usual = chains(monkeypatch, draft, {"draft_ms": PASS}, slow=[])[0]
+    assert usual > 4
+    most = 0 if known.get("draft_ms") == PASS else 5 if known else 1
+    assert lengths[most + 1 :] == [usual] * len(lengths[most + 1 :])
+    assert sum(length < usual for length in lengths) <= most + 1
+
+
+@pytest.mark.parametrize("slow", [[3], [20, 21], [4, 30, 31, 60], range(10, 14)])
+def test_passes_that_are_slow_now_and_then_cut_no_chain(monkeypatch, draft, slow):
+    lengths = chains(monkeypatch, draft, {"draft_ms": PASS}, slow)
+    assert len(set(lengths)) == 1
+
+
+def test_a_draft_model_that_has_become_slow_is_asked_for_less_and_for_more_again_later(monkeypatch, draft):
+    lengths = chains(monkeypatch, draft, {"draft_ms": PASS}, slow=range(40, 50), factor=20.0)
+    assert min(lengths) == 1
+    assert lengths[-1] == lengths[0] > 4, "reading what was accepted shows that it is fast again"
+
+
+def test_the_usual_time_ignores_outliers_and_forgets_a_wrong_beginning():
+    usual = Usual(1.0)
+    for ms in (50.0, 50.0, 1.0, 1.0, 50.0, 1.0, 50.0, 1.0, 1.0):
+        usual.note(ms)
+        assert usual.ms == 1.0
+    wrong = Usual(50.0)
+    for _ in range(4):
+        wrong.note(1.0)
+    assert wrong.ms == 1.0
+    assert Usual().ms == 0.0
+
+
+def test_a_pass_of_the_target_that_takes_fifty_times_as_long_hardly_moves_the_curve():
+    cost = CostModel(CURVE.points)
+    cost.note(8, 250.0)
+    assert cost.verify_ms(8) < 1.15 * 5.0
+    assert cost.verify_ms(1) < 1.05 * 4.0
+    for _ in range(10):
+        cost.note(8, 5.0)
+    assert cost.verify_ms(8) == pytest.approx(5.0, rel=0.05)
+
+
+def test_a_curve_that_was_measured_on_a_busy_machine_is_mended():
+    cost = CostModel({size: 10.0 * ms for size, ms in CURVE.points.items()})
+    for _ in range(250):
+        cost.note(8, 5.0)
+    assert cost.verify_ms(8) < 1.3 * 5.0
+
+
+def test_a_slow_pass_of_the_draft_model_shortens_no_branch(draft):
+    drafter = SpecBranch(Resources(VOCABULARY, draft, share=Share(draft_ms=PASS)))
+    context = SimpleNamespace(speculation=Speculation(), cost=CURVE)
+    before = drafter._length(context)
+    drafter._job = SimpleNamespace(growth=SimpleNamespace(pass_ms=[PASS, 50 * PASS, PASS]))
+    drafter.observe(SimpleNamespace(branches=None), True)
+    assert drafter._length(context) == before > 4
+
+
+# -- at load
+
+
+def test_every_time_is_known_before_the_first_answer(target, draft):
+    resources = Resources(VOCABULARY, draft)
+    made = measure_all(target, resources, LIMITS, tuple(MODES))
+    assert made.verify_ms[1] > 0.0
+    assert made.draft_ms > 0.0
+    assert made.share.draft_ms > 0.0
+    assert list(made.drafting_ms) == list(MODES)
+    decoder = Decoder(target, made.given_to(resources), LIMITS, CostModel(made.verify_ms))
+    for mode in MODES:
+        decoder.set_mode(mode)
+        assert decoder._plans[mode].draft_ms.ms == made.drafting_ms[mode] > 0.0
+    assert decoder._drafters["draft"]._pass.ms == made.draft_ms
+    assert decoder._drafters["specbranch"]._pass.ms == made.share.draft_ms
+    decoder.close()
+
+
+def test_without_a_draft_model_or_trees_there_is_less_to_measure(target):
+    alone = measure_all(target, Resources(VOCABULARY), LIMITS, ("ar", "sssd"))
+    assert (alone.draft_ms, alone.share) == (0.0, None)
+    assert list(alone.drafting_ms) == ["ar", "sssd"]
+    plain = Target(model_of(MambaConfig(vocab_size=VOCABULARY, hidden_size=16, num_hidden_layers=1, state_size=4)))
+    assert measure_all(plain, Resources(VOCABULARY), LIMITS, ("ar",)) == Timings()
+    assert hold(Timings(), plain, Resources(VOCABULARY))
+
+
+@pytest.mark.parametrize("context", [2, 5, 40])
+def test_modes_are_rehearsed_in_the_smallest_context(target, draft, context):
+    rehearse(target, Resources(VOCABULARY, draft), Limits(context, frozenset()), CostModel(), tuple(MODES))
+
+
+@pytest.mark.parametrize(
+    ("factors", "true"),
+    [((1.0, 1.0, 1.0), True), ((1.4, 0.7, 1.4), True), ((1.6, 1.0, 1.0), False), ((1.0, 0.6, 1.0), False),
+     ((1.0, 1.0, 50.0), False)],
+)  # fmt: skip
+def test_times_of_an_earlier_start_hold_if_a_few_passes_take_about_as_long(monkeypatch, target, draft, factors, true):
+    known = Timings(CURVE.points, PASS, Share(draft_ms=PASS))
+    taken = iter(ms * factor for ms, factor in zip((CURVE.points[1], CURVE.points[8], PASS), factors, strict=True))
+    monkeypatch.setattr(timings, "pass_ms", lambda *args, **kwargs: next(taken))
+    assert hold(known, target, Resources(VOCABULARY, draft)) is true
