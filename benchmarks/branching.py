@@ -25,7 +25,7 @@ from spectui.config.settings import draft_tokens
 from spectui.engine.values.options import Options, Speculation
 from spectui.models.loading import load_pair
 from spectui.record.metrics import Numbers, total
-from spectui.session.runtime import Loaded, prepare
+from spectui.session.runtime import Runtime, prepare
 
 WHOLE = "specbranch"
 LANES: dict[str, tuple[str, dict[str, object]]] = {
@@ -39,7 +39,7 @@ LANES: dict[str, tuple[str, dict[str, object]]] = {
 """Name -> mode and what is set differently."""
 
 
-def measured(loaded: Loaded, args: argparse.Namespace) -> dict[str, list[Numbers]]:
+def measured(loaded: Runtime, args: argparse.Namespace) -> dict[str, list[Numbers]]:
     """The numbers of each lane's answers, in the same order of questions."""
     lanes = {}
     for name, (mode, changes) in LANES.items():

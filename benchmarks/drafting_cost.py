@@ -16,16 +16,16 @@ from rich.table import Table
 
 from spectui.engine.drafters.drafter import Context, Drafter, Resources
 from spectui.engine.drafters.registry import MODES
-from spectui.engine.policy.acceptance import Calibration
-from spectui.engine.policy.latency import CostModel
+from spectui.engine.policy.acceptance import AcceptanceModel
+from spectui.engine.policy.latency import LatencyModel
 from spectui.engine.retrieval.snapshot import Reader
 from spectui.engine.retrieval.suffix_index import SuffixIndex, token_width
 from spectui.engine.values.options import Sampling, Speculation
 from spectui.engine.values.step import Emitted, Step, Times
-from spectui.engine.verification.sampler import Chooser
+from spectui.engine.verification.sampler import Sampler
 
 VOCABULARY = 4096
-CURVE = CostModel({1: 2.0, 2: 2.6, 4: 2.7, 8: 3.0, 16: 3.6, 32: 5.0, 64: 7.5})
+CURVE = LatencyModel({1: 2.0, 2: 2.6, 4: 2.7, 8: 3.0, 16: 3.6, 32: 5.0, 64: 7.5})
 
 
 def text(length: int, seed: int = 0) -> list[int]:
@@ -44,12 +44,12 @@ def text(length: int, seed: int = 0) -> list[int]:
 def measure(drafter: Drafter, speculation: Speculation, tokens: list[int], start: int) -> list[float]:
     """Milliseconds of each proposal, learning from the step before included."""
     rng = random.Random(1)
-    chooser, calibration = Chooser(Sampling(), VOCABULARY), Calibration()
+    sampler, calibration = Sampler(Sampling(), VOCABULARY), AcceptanceModel()
     drafter.begin(tokens[:start])
     times = []
     for length in range(start, len(tokens), 3):
         top = rng.sample(range(VOCABULARY), 64)
-        context = Context(tokens[:length], 64, speculation, chooser, True, CURVE, calibration, 0, top)
+        context = Context(tokens[:length], 64, speculation, sampler, True, CURVE, calibration, 0, top)
         made = tuple(Emitted(token, "target") for token in tokens[length : length + 3])
         step = Step("x", 0, length - 1, 0.0, (), 0, made, Times(0, 0, 0, 0, 0), (), 64)
         begin = perf_counter()

@@ -28,7 +28,7 @@ from spectui.engine.values.options import Options, Sampling, Speculation
 from spectui.engine.values.step import Source
 from spectui.models.loading import load_pair
 from spectui.session.equivalence import Divergence, compare, reference
-from spectui.session.runtime import Loaded, prepare
+from spectui.session.runtime import Runtime, prepare
 
 SAMPLINGS = [Sampling(), Sampling(temperature=0.8, seed=11), Sampling(temperature=1.0, seed=12)]
 CHAIN, TREE, FIXED = Speculation(), Speculation(draft_tree=16), Speculation(draft_tokens=16)
@@ -53,7 +53,7 @@ class RandomTrees(Drafter):
 
 
 def ways(
-    loaded: Loaded,
+    loaded: Runtime,
     options: Callable[[Speculation], Options],
     ids: list[int],
     expected: list[int],

@@ -24,10 +24,10 @@ from transformers import DynamicCache
 
 from spectui.bench.questions import read_questions
 from spectui.config.choice import ModelChoice
-from spectui.engine.model.causal_lm import Target, causal
+from spectui.engine.model.causal_lm import CausalLM, causal
 from spectui.engine.values.options import Options
 from spectui.models.loading import load_pair
-from spectui.session.runtime import Loaded, cache_bytes, prepare
+from spectui.session.runtime import Runtime, cache_bytes, prepare
 
 ROWS = (1, 2, 4, 8, 16, 32, 64)
 MODES_APART = ("ar", "draft", "sssd")
@@ -57,8 +57,8 @@ def machine(like: torch.Tensor, count: int) -> dict[str, float]:
     return {"gb_per_second": numbers.nbytes / read / 1e6, "gflops": 2 * size**3 / multiply / 1e6}
 
 
-def our_pass(target: Target, context: int) -> Pass:
-    """A pass of a Target over a chain."""
+def our_pass(target: CausalLM, context: int) -> Pass:
+    """A pass of a CausalLM over a chain."""
     cache, vocabulary = target.new_cache(), target.config.vocab_size
     target.prefill(cache, [token % vocabulary for token in range(context)])
 
@@ -86,10 +86,10 @@ def their_pass(model: Any, context: int) -> Pass:
     return run
 
 
-def ways_of(loaded: Loaded, choice: ModelChoice, context: int) -> dict[str, Pass]:
+def ways_of(loaded: Runtime, choice: ModelChoice, context: int) -> dict[str, Pass]:
     """Transformers' own forward on untouched modules, ours as it comes, and ours at its best."""
     untouched = load_pair(replace(choice, draft="none"), lambda *_: None).target
-    plain = Target(loaded.pair.target)
+    plain = CausalLM(loaded.pair.target)
     plain._graphs = None
     best = "packed" if loaded.target.is_packed else "recorded" if loaded.target.why_not_recorded is None else "as used"
     return {
@@ -100,7 +100,7 @@ def ways_of(loaded: Loaded, choice: ModelChoice, context: int) -> dict[str, Pass
 
 
 @torch.inference_mode()
-def passes(loaded: Loaded, choice: ModelChoice, rounds: int, context: int) -> list[dict[str, float]]:
+def passes(loaded: Runtime, choice: ModelChoice, rounds: int, context: int) -> list[dict[str, float]]:
     """Milliseconds of each way for each number of rows, with bytes, operations and yardstick."""
     parameters = list(loaded.pair.target.parameters())
     best, ways = machine(parameters[0], sum(p.numel() for p in parameters)), ways_of(loaded, choice, context)
@@ -123,7 +123,7 @@ def passes(loaded: Loaded, choice: ModelChoice, rounds: int, context: int) -> li
 
 
 @torch.inference_mode()
-def loop(loaded: Loaded, mode: str) -> dict[str, float]:
+def loop(loaded: Runtime, mode: str) -> dict[str, float]:
     """A step of the whole loop, its forward, its drafting, and what is left, in milliseconds (medians)."""
     spent = [0.0]
     original = loaded.target.forward

@@ -24,7 +24,7 @@ from spectui.models.loading import load_pair
 from spectui.present.runs import Place, Run
 from spectui.present.summary import summarise
 from spectui.present.tables import number, ratio_text
-from spectui.session.runtime import Loaded, prepare
+from spectui.session.runtime import Runtime, prepare
 
 NAMES = ["Clara", "Otto", "Vera", "Ruth", "Ivan", "Greta", "Tom", "Nora", "Paula", "Erik"]
 INVENTED = ["Belmina", "Korvan", "Tislu", "Ramoke", "Hesbit", "Lodrin", "Mapuri", "Vostel", "Kanido", "Zerlom"]
@@ -98,7 +98,7 @@ def different(count: int, seed: int = 0) -> list[tuple[str, str]]:
     return [(kind, text) for text, kind in list(made.items())[:count]]
 
 
-def lanes_of(loaded: Loaded, options: Options, learnt: list[str]) -> list[ModeLane]:
+def lanes_of(loaded: Runtime, options: Options, learnt: list[str]) -> list[ModeLane]:
     """The reference, an empty datastore, one that has learnt the answers to some prompts, and what it has to beat."""
     modes = ("ar", "sssd", "sssd", "logitspec", "pld")
     lanes = [ModeLane(loaded, mode, options, learns=True) for mode in modes]

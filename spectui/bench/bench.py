@@ -6,7 +6,7 @@ from dataclasses import replace
 from ..engine.values.options import Options
 from ..present.runs import REFERENCE, Answered, Place, Run, Skipped
 from ..session.equivalence import difference, gap_at
-from ..session.runtime import Loaded
+from ..session.runtime import Runtime
 from ..system.errors import UserError
 from .lane import Lane, Turn
 from .questions import Question
@@ -17,7 +17,12 @@ class Bench:
     """Asks every lane every question; each turn's prompt is the same for all, with the reference's earlier answers."""
 
     def __init__(
-        self, loaded: Loaded, lanes: Sequence[Lane], questions: Sequence[Question], options: Options, system: str | None
+        self,
+        loaded: Runtime,
+        lanes: Sequence[Lane],
+        questions: Sequence[Question],
+        options: Options,
+        system: str | None,
     ) -> None:
         self.lanes, self.questions = list(lanes), list(questions)
         self.failed: dict[str, str] = {}

@@ -16,7 +16,7 @@ from ..present.output import Output
 from ..present.report import Report
 from ..present.runs import REFERENCE, Run, Skipped
 from ..session.environment import environment
-from ..session.runtime import Loaded, prepare
+from ..session.runtime import Runtime, prepare
 from ..system.errors import UserError
 from ..system.signals import allow, interrupt, on_interrupt
 from ..system.streams import messages
@@ -95,7 +95,7 @@ def gather(request: Request, say: Callable[[str], None]) -> list[Question]:
     return [made[index * len(made) // count] for index in range(count)]
 
 
-def load(settings: Settings, console: Console) -> Loaded:
+def load(settings: Settings, console: Console) -> Runtime:
     """Load the pair, with its stages on the console."""
     begun = perf_counter()
     with console.status("loading") as status:
@@ -108,7 +108,7 @@ def load(settings: Settings, console: Console) -> Loaded:
         )
 
 
-def make_lanes(loaded: Loaded, request: Request, settings: Settings) -> tuple[list[Lane], dict[str, str]]:
+def make_lanes(loaded: Runtime, request: Request, settings: Settings) -> tuple[list[Lane], dict[str, str]]:
     """The reference first, then what was asked for; and what this pair cannot do, with the reason."""
     options = settings.options()
     left_out: dict[str, str] = {}
@@ -162,7 +162,7 @@ def _whole_turns(runs: list[Run], bench: Bench) -> list[Run]:
     return [run for run in runs if counts[run.place.question_id, run.place.turn] >= lanes]
 
 
-def _alpha(loaded: Loaded, bench: Bench, settings: Settings) -> PairAgreement | None:
+def _alpha(loaded: Runtime, bench: Bench, settings: Settings) -> PairAgreement | None:
     draft = loaded.resources.draft
     if draft is None:
         return None

@@ -8,10 +8,10 @@ from ..engine.model.inference import inference
 from ..engine.retrieval.private import PrivateStore
 from ..engine.retrieval.snapshot import Reader
 from ..engine.values.options import Options
-from ..engine.verification.verifiers import RULES
+from ..engine.verification.verifiers import VERIFIERS
 from ..present.runs import Answered, is_chain
 from ..record.metrics import Meter, Spread
-from ..session.runtime import Loaded
+from ..session.runtime import Runtime
 
 Turn = tuple[Sequence[int], Sequence[int]]
 """A prompt and the lane's answer to it."""
@@ -58,9 +58,9 @@ class ModeLane:
 
     peer = None
 
-    def __init__(self, loaded: Loaded, mode: str, options: Options, learns: bool = False) -> None:
+    def __init__(self, loaded: Runtime, mode: str, options: Options, learns: bool = False) -> None:
         self.name = self.mode = mode
-        self.keeps_promise = RULES[options.speculation.rule].same_text
+        self.keeps_promise = VERIFIERS[options.speculation.rule].same_text
         self._private = PrivateStore(loaded.compared, loaded.pair.vocabulary)
         self._learns = learns
         reader = Reader(lambda: self._private.indexes, hides=True)

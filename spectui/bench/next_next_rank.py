@@ -4,13 +4,13 @@ from collections.abc import Iterable
 
 import torch
 
-from ..engine.model.causal_lm import Target
+from ..engine.model.causal_lm import CausalLM
 from ..present.agreement import TOPS, NextNextRank
 from .teacher import Text, answer_rows
 
 
 @torch.inference_mode()
-def measure_next_next_rank(target: Target, vocabulary: int, texts: Iterable[Text]) -> list[NextNextRank]:
+def measure_next_next_rank(target: CausalLM, vocabulary: int, texts: Iterable[Text]) -> list[NextNextRank]:
     """Count on answers that the target wrote, by category, in the order in which they come (2507.01449, section 3)."""
     made: dict[str, NextNextRank] = {}
     for text in texts:

@@ -4,15 +4,15 @@ from collections.abc import Iterable
 
 import torch
 
-from ..engine.model.causal_lm import Target
+from ..engine.model.causal_lm import CausalLM
 from ..present.agreement import PairAgreement
 from .teacher import Text, answer_rows
 
 
 @torch.inference_mode()
 def measure_pair_agreement(
-    target: Target,
-    draft: Target,
+    target: CausalLM,
+    draft: CausalLM,
     vocabulary: int,
     temperature: float,
     texts: Iterable[Text],

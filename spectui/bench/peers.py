@@ -12,7 +12,7 @@ import torch
 from ..engine.values.options import Options, Sampling
 from ..present.runs import Answered
 from ..record.metrics import Numbers
-from ..session.runtime import Loaded
+from ..session.runtime import Runtime
 from ..system.errors import UserError
 from ..system.sanitise import sanitise_line
 from .lane import Turn
@@ -53,7 +53,7 @@ class PeerLane:
     mode = None
     keeps_promise = False
 
-    def __init__(self, loaded: Loaded, peer: Peer, options: Options, modules: "Modules") -> None:
+    def __init__(self, loaded: Runtime, peer: Peer, options: Options, modules: "Modules") -> None:
         self.name = self.peer = peer.name
         self._options, self._context = options, loaded.limits.context
         self._target = modules.target
@@ -97,7 +97,7 @@ class Modules:
     draft: Any | None
 
 
-def untouched(loaded: Loaded) -> Modules:
+def untouched(loaded: Runtime) -> Modules:
     """A second instance of target and draft that shares the weights of the first."""
     pair = loaded.pair
     return Modules(_twin(pair.target), _twin(pair.draft) if pair.draft is not None else None)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..engine.model.causal_lm import Target, causal
+from ..engine.model.causal_lm import CausalLM, causal
 
 CHUNK = 256
 
@@ -20,7 +20,7 @@ class Text:
     answer: Sequence[int]
 
 
-def answer_rows(model: Target, text: Text) -> Tensor:
+def answer_rows(model: CausalLM, text: Text) -> Tensor:
     """Logits [tokens of the answer, model vocabulary] from which each was chosen, float32 or wider, on the CPU."""
     ids = [*text.prompt, *text.answer[:-1]]
     cache = model.new_cache(len(ids))

@@ -11,10 +11,10 @@ from rich.table import Table
 from ..config.paths import config_file, conversations, datastores, heads, log_file, user_themes
 from ..config.settings import Settings
 from ..engine.drafters.registry import MODES
-from ..engine.policy.latency import CostModel
+from ..engine.policy.latency import LatencyModel
 from ..models.loading import load_pair
 from ..session.environment import environment
-from ..session.runtime import Loaded, prepare
+from ..session.runtime import Runtime, prepare
 from ..system.sanitise import sanitise_line
 
 
@@ -54,7 +54,7 @@ def run_doctor(settings: Settings) -> int:
     return 0
 
 
-def curve(cost: CostModel) -> Table:
+def curve(cost: LatencyModel) -> Table:
     """T(m), and how many drafted tokens must be accepted to pay for a pass of that size."""
     table = Table(box=None, header_style="bold")
     for title in ("m", "ms", "× T(1)", "accepted to break even"):
@@ -65,7 +65,7 @@ def curve(cost: CostModel) -> Table:
     return table
 
 
-def verdict(cost: CostModel) -> str:
+def verdict(cost: LatencyModel) -> str:
     """What the curve means, in one sentence."""
     plain = cost.points[1]
     cheap = max(rows for rows, ms in cost.points.items() if ms <= 1.15 * plain)
@@ -73,20 +73,20 @@ def verdict(cost: CostModel) -> str:
     return f"{words}seven drafted tokens pay once more than {cost.verify_ms(8) / plain - 1.0:.2f} of them are accepted"
 
 
-def _forward(loaded: Loaded) -> str:
+def _forward(loaded: Runtime) -> str:
     if not loaded.target.is_lean:
         return "transformers' own"
     layout = ", weights in oneDNN's layout" if loaded.target.is_packed else ""
     return f"lean: one compiled function{layout}, checked against transformers at load"
 
 
-def _graphs(loaded: Loaded) -> str:
+def _graphs(loaded: Runtime) -> str:
     """Whether passes are recorded and replayed, and why not."""
     why = loaded.target.why_not_recorded
     return "used: one recording for each shape of pass" if why is None else f"not used: {why}"
 
 
-def _side_by_side(loaded: Loaded) -> str:
+def _side_by_side(loaded: Runtime) -> str:
     """How target and draft model share the device when both work at once, as specbranch lets them."""
     share = loaded.resources.share
     if share is None:
@@ -107,7 +107,7 @@ def _print(console: Console, title: str, rows: dict[str, str]) -> None:
     console.print(table)
 
 
-def _state(loaded: Loaded, mode: str) -> str:
+def _state(loaded: Runtime, mode: str) -> str:
     return f"no: {loaded.ready.unavailable[mode]}" if mode in loaded.ready.unavailable else "yes"
 
 

@@ -10,19 +10,19 @@ from torch import Tensor
 from ..system.errors import UserError
 from .drafters.drafter import Context, Drafter, Resources
 from .drafters.registry import MODES
-from .model.causal_lm import Output, Target
+from .model.causal_lm import CausalLM, Output
 from .model.inference import inference
-from .policy.acceptance import Calibration
-from .policy.draft_policy import MOST_NODES, Plan
-from .policy.latency import CostModel, Usual
+from .policy.acceptance import AcceptanceModel
+from .policy.draft_policy import MOST_NODES, DraftPolicy
+from .policy.latency import LatencyModel, RunningMedian
 from .values.answer import Answer, Limits, cut
 from .values.clock import Clock, RealClock, Stopwatch
 from .values.draft_tree import ROOT, DraftTree
 from .values.events import Prefill
 from .values.options import Options
 from .values.step import Branches, Emitted, Fate, Kind, Node, Span, Step, Times
-from .verification.sampler import Chooser
-from .verification.verifiers import RULES, Pass, Verdict
+from .verification.sampler import Sampler
+from .verification.verifiers import VERIFIERS, Pass, Verdict
 
 
 @dataclass(slots=True)
@@ -38,10 +38,10 @@ class Decoder:
 
     def __init__(
         self,
-        target: Target,
+        target: CausalLM,
         resources: Resources,
         limits: Limits,
-        cost: CostModel | None = None,
+        cost: LatencyModel | None = None,
         clock: Clock | None = None,
     ) -> None:
         self.target = target
@@ -52,14 +52,14 @@ class Decoder:
         """Whether steps carry the target's top choices."""
         self.mode = "ar"
         self.options = Options()
-        self.cost = cost or CostModel()
+        self.cost = cost or LatencyModel()
         self._resources = resources
-        self._rule = RULES[self.options.speculation.rule]
+        self._rule = VERIFIERS[self.options.speculation.rule]
         self._nothing = DraftTree()
         self._cache = target.new_cache()
-        self._chooser = self._new_chooser()
+        self._sampler = self._new_sampler()
         self._drafters: dict[str, Drafter] = {}
-        self._plans: dict[str, Plan] = {}
+        self._policies: dict[str, DraftPolicy] = {}
         self._known = Known()
         self._index = 0
 
@@ -68,31 +68,31 @@ class Decoder:
     def add_drafter(self, name: str, drafter: Drafter) -> None:
         """Make a drafter known under a name of its own, besides those of the registry."""
         self._drafters[name] = drafter
-        usual = Usual(self._resources.drafting_ms.get(name, 0.0))
-        self._plans[name] = Plan(self.cost, drafter.drafts, Calibration(drafter.copies), draft_ms=usual)
+        usual = RunningMedian(self._resources.drafting_ms.get(name, 0.0))
+        self._policies[name] = DraftPolicy(self.cost, drafter.drafts, AcceptanceModel(drafter.copies), draft_ms=usual)
 
     def set_mode(self, mode: str) -> None:
         """Draft with another method from the next step on; KeyError if there is no such mode."""
         if mode not in self._drafters:
             self.add_drafter(mode, MODES[mode].load()(self._resources))
         if mode != self.mode and self.mode in self._drafters:
-            self._drafters[self.mode].leave()
+            self._drafters[self.mode].close()
         self._drafters[mode].begin(self.answer.tokens)
-        self._plans[mode].begin()
+        self._policies[mode].begin()
         self.mode = mode
 
     def close(self) -> None:
         """Give back what the drafters hold besides memory; the decoder stays usable."""
         for drafter in self._drafters.values():
-            drafter.leave()
+            drafter.close()
 
     def set_options(self, options: Options) -> None:
         """Decode with other options from the next step on."""
-        if options.speculation.rule not in RULES:
-            raise UserError(f"there is no rule {options.speculation.rule!r}; choose from {', '.join(RULES)}")
+        if options.speculation.rule not in VERIFIERS:
+            raise UserError(f"there is no rule {options.speculation.rule!r}; choose from {', '.join(VERIFIERS)}")
         self.options = options
-        self._rule = RULES[options.speculation.rule]
-        self._chooser = self._new_chooser()
+        self._rule = VERIFIERS[options.speculation.rule]
+        self._sampler = self._new_sampler()
 
     def forget(self) -> None:
         """Drop the sequence and free its cache, after a failure that may have left them in between."""
@@ -114,8 +114,8 @@ class Decoder:
         """Steps of the running answer so far."""
         return self._index
 
-    def _new_chooser(self) -> Chooser:
-        return Chooser(self.options.sampling, self._resources.vocabulary, self.target.device)
+    def _new_sampler(self) -> Sampler:
+        return Sampler(self.options.sampling, self._resources.vocabulary, self.target.device)
 
     # -- an answer
 
@@ -167,7 +167,7 @@ class Decoder:
         self._index = 0
         for name, drafter in self._drafters.items():
             drafter.begin(self.answer.tokens)
-            self._plans[name].begin()
+            self._policies[name].begin()
 
     def _check(self, prompt: Sequence[int]) -> None:
         if not prompt:
@@ -182,10 +182,10 @@ class Decoder:
     def step(self) -> Step:
         """One pass of the target, with whatever the mode drafted for it."""
         watch = Stopwatch()
-        drafter, plan = self._drafters[self.mode], self._plans[self.mode]
-        tree, limit = self._draft(drafter, plan) if drafter.drafts else (self._nothing, 0)
+        drafter, policy = self._drafters[self.mode], self._policies[self.mode]
+        tree, limit = self._draft(drafter, policy) if drafter.drafts else (self._nothing, 0)
         watch.lap()
-        needs = plan.needs(drafter.needs, self.options.speculation)
+        needs = policy.needs(drafter.needs, self.options.speculation)
         job = drafter.overlap(tree) if limit else None
         try:
             out = self.target.step(self._cache, self.answer.tokens[-1], tree, needs.hidden)
@@ -208,7 +208,7 @@ class Decoder:
         self.answer.end = end
         self._known = Known(verdict.top_ids, None if out.hidden is None else out.hidden[:, verdict.row])
         self._index += 1
-        plan.learn(step, job.slowdown if job is not None else None)
+        policy.learn(step, job.slowdown if job is not None else None)
         for name, other in self._drafters.items():
             other.observe(step, name == self.mode)
         return step
@@ -222,34 +222,34 @@ class Decoder:
         left = most - length - 1
         return left if self.target.rope_switch is None else min(left, self.target.rope_switch.room(length))
 
-    def _draft(self, drafter: Drafter, plan: Plan) -> tuple[DraftTree, int]:
+    def _draft(self, drafter: Drafter, policy: DraftPolicy) -> tuple[DraftTree, int]:
         """What is worth verifying of the drafter's proposal, and how many nodes it was allowed to propose."""
         room = self._room()
-        limit, why = plan.limit(self.options.speculation, room)
+        limit, why = policy.limit(self.options.speculation, room)
         if not limit:
             return DraftTree(why=why), 0
-        if not plan.may_propose(partial(drafter.may_propose, self.answer.tokens), self.options.speculation):
+        if not policy.may_propose(partial(drafter.may_propose, self.answer.tokens), self.options.speculation):
             return DraftTree(why=drafter.nothing), limit
         context = Context(
             tokens=self.answer.tokens,
             remaining=room,
             speculation=self.options.speculation,
-            chooser=self._chooser,
+            sampler=self._sampler,
             rule_is_coupled=self._rule.same_text,
             cost=self.cost,
-            calibration=plan.calibration,
+            calibration=policy.calibration,
             prompt=self.answer.prompt_length,
             step=self._index,
             top_ids=self._known.top_ids,
             hidden=self._known.hidden,
         )
         tree = drafter.propose(context, limit).shallow(room)
-        return plan.prune(tree, self.options.speculation, self._rule.prunable), limit
+        return policy.prune(tree, self.options.speculation, self._rule.prunable), limit
 
     def _judge(self, tree: DraftTree, out: Output, position: int, step: int, top_ids: int) -> Verdict:
         vocabulary = self._resources.vocabulary
         made = Pass(tree, out.logits, position, step, self.answer.tokens, top_ids, vocabulary)
-        return self._rule.judge(made, self._chooser)
+        return self._rule.judge(made, self._sampler)
 
     def _record(
         self,

@@ -7,11 +7,11 @@ from time import perf_counter
 
 from .decoder import Decoder
 from .drafters.drafter import Resources
-from .model.causal_lm import Target
-from .policy.latency import CostModel, measure
-from .tuning.background_worker import Share
-from .tuning.dry_run import Rehearsal
-from .tuning.thread_split import measure_share
+from .model.causal_lm import CausalLM
+from .policy.latency import LatencyModel, measure
+from .tuning.background_worker import ThreadSplit
+from .tuning.dry_run import DryRun
+from .tuning.thread_split import measure_thread_split
 from .values.answer import Limits
 from .values.options import Options
 
@@ -33,7 +33,7 @@ class Timings:
     """Tokens -> a pass of the target over them; empty if it cannot verify trees."""
     draft_ms: float = 0.0
     """A pass of the draft model over one token; 0 without one."""
-    share: Share | None = None
+    share: ThreadSplit | None = None
     """How both share the device best."""
     drafting_ms: Mapping[str, float] = field(default_factory=dict)
     """Mode -> what it usually drafts in a step."""
@@ -43,22 +43,22 @@ class Timings:
         return replace(resources, draft_ms=self.draft_ms, share=self.share, drafting_ms=self.drafting_ms)
 
 
-def measure_all(target: Target, resources: Resources, limits: Limits, modes: Sequence[str]) -> Timings:
+def measure_all(target: CausalLM, resources: Resources, limits: Limits, modes: Sequence[str]) -> Timings:
     """Measure what is needed to run ``modes``; with models of some milliseconds a pass in about two seconds."""
     made = Timings()
     if not target.capability.trees:
         return made
-    made = replace(made, verify_ms=measure(Rehearsal(target, resources.vocabulary, MEASURED_CONTEXT), 1.0).points)
+    made = replace(made, verify_ms=measure(DryRun(target, resources.vocabulary, MEASURED_CONTEXT), 1.0).points)
     draft = resources.draft
     if draft is not None:
-        made = replace(made, draft_ms=pass_ms(draft, resources.vocabulary), share=measure_share(target, draft))
-    drafting_ms = rehearse(target, made.given_to(resources), limits, CostModel(made.verify_ms), modes)
+        made = replace(made, draft_ms=pass_ms(draft, resources.vocabulary), share=measure_thread_split(target, draft))
+    drafting_ms = rehearse(target, made.given_to(resources), limits, LatencyModel(made.verify_ms), modes)
     return replace(made, drafting_ms=drafting_ms)
 
 
-def pass_ms(model: Target, vocabulary: int, rows: int = 1, seconds: float = 0.2, rounds: int = 25) -> float:
+def pass_ms(model: CausalLM, vocabulary: int, rows: int = 1, seconds: float = 0.2, rounds: int = 25) -> float:
     """The median of some warm passes over so many tokens, three at least."""
-    rehearsal = Rehearsal(model, vocabulary, MEASURED_CONTEXT)
+    rehearsal = DryRun(model, vocabulary, MEASURED_CONTEXT)
     times: list[float] = []
     for _ in range(2):
         rehearsal(rows)
@@ -70,7 +70,7 @@ def pass_ms(model: Target, vocabulary: int, rows: int = 1, seconds: float = 0.2,
     return median(times)
 
 
-def hold(timings: Timings, target: Target, resources: Resources) -> bool:
+def hold(timings: Timings, target: CausalLM, resources: Resources) -> bool:
     """Whether times of an earlier start are true now, as far as a few passes tell."""
     expected = [(target, rows, timings.verify_ms[rows]) for rows in CHECKED if target.capability.trees]
     if resources.draft is not None:
@@ -82,10 +82,10 @@ def hold(timings: Timings, target: Target, resources: Resources) -> bool:
 
 
 def rehearse(
-    target: Target,
+    target: CausalLM,
     resources: Resources,
     limits: Limits,
-    cost: CostModel,
+    cost: LatencyModel,
     modes: Sequence[str],
     steps: int = 12,
     seconds: float = 0.15,

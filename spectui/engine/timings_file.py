@@ -14,16 +14,16 @@ import torch
 
 from ..system.files import write_whole
 from .measurement import Timings
-from .model.causal_lm import Target
+from .model.causal_lm import CausalLM
 from .policy.latency import SIZES
-from .tuning.background_worker import Share
+from .tuning.background_worker import ThreadSplit
 from .tuning.machine import processor, usable_cores
 
 FORMAT = "spectui.timings/1"
 Key = Mapping[str, Any]
 
 
-def key_of(target: Target, draft: Target | None) -> Key:
+def key_of(target: CausalLM, draft: CausalLM | None) -> Key:
     """All that the times depend on: of a model its shape, for weights of other values take as long."""
     models = [target] if draft is None else [target, draft]
     return {
@@ -75,14 +75,14 @@ def _timings(value: Mapping[str, Any]) -> Timings:
     )
 
 
-def _share(value: Mapping[str, Any]) -> Share:
+def _share(value: Mapping[str, Any]) -> ThreadSplit:
     read: dict[str, Callable[[Any], Any]] = {
         "target_threads": _threads,
         "draft_threads": _threads,
         "slowdown": _positive,
         "draft_ms": _positive,
     }
-    return Share(**{name: convert(value[name]) for name, convert in read.items()})
+    return ThreadSplit(**{name: convert(value[name]) for name, convert in read.items()})
 
 
 def _threads(value: Any) -> int:

@@ -19,7 +19,7 @@ from ..system.sanitise import sanitise
 if TYPE_CHECKING:
     from ..engine.retrieval.snapshot import Reader
     from ..record.transcribe import Transcriber
-    from .runtime import Loaded
+    from .runtime import Runtime
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +27,7 @@ CHAT, AGAIN, BASELINE = "chat", "again", "baseline"
 """Lanes: the conversation, and the two of a measurement, the current mode once more and autoregressive decoding."""
 Sink = Callable[[Record], None]
 Progress = Callable[[str, float | None], None]
-Loader = Callable[[ModelChoice, StoreChoice | None, Progress], "Loaded"]
+Loader = Callable[[ModelChoice, StoreChoice | None, Progress], "Runtime"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class Beginning:
     loader: Loader
 
 
-def load_models(choice: ModelChoice, store: StoreChoice | None, progress: Progress) -> "Loaded":
+def load_models(choice: ModelChoice, store: StoreChoice | None, progress: Progress) -> "Runtime":
     """Load a pair and prepare it for decoding; raises UserError with one line that names the remedy."""
     begun = perf_counter()
     progress("starting torch", None)
@@ -67,7 +67,7 @@ class Conversation:
     """Runs commands one after another. Apart from the three fields below, it is used in the decode thread alone."""
 
     def __init__(self, beginning: Beginning, sink: Sink) -> None:
-        self.loaded: Loaded | None = None
+        self.loaded: Runtime | None = None
         """Written once, by the decode thread; other threads may read what never changes in it."""
         self.environment: dict[str, Any] = {}
         """Where this runs, for reports; written once as well, empty until the models are loaded."""
@@ -174,11 +174,11 @@ class Conversation:
     # -- parts
 
     @property
-    def _loaded(self) -> "Loaded":
+    def _loaded(self) -> "Runtime":
         assert self.loaded is not None
         return self.loaded
 
-    def _begin(self, loaded: "Loaded") -> None:
+    def _begin(self, loaded: "Runtime") -> None:
         from ..record.transcribe import Transcriber
         from .environment import environment
 

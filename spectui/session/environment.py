@@ -11,10 +11,10 @@ import torch
 from ..engine.measurement import MEASURED_CONTEXT
 from ..engine.tuning.machine import processor
 from ..engine.values.options import Options
-from .runtime import Loaded
+from .runtime import Runtime
 
 
-def environment(loaded: Loaded, options: Options) -> dict[str, Any]:
+def environment(loaded: Runtime, options: Options) -> dict[str, Any]:
     """Models, machine, versions, settings, and the measured cost of verification."""
     device = loaded.target.device
     return {

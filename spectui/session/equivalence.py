@@ -14,10 +14,10 @@ import torch
 from torch import Tensor
 
 from ..engine.decoder import Decoder
-from ..engine.model.causal_lm import Target
+from ..engine.model.causal_lm import CausalLM
 from ..engine.values.draft_tree import DraftTree
 from ..engine.values.options import Sampling
-from ..engine.verification.sampler import Chooser
+from ..engine.verification.sampler import Sampler
 
 LOGITS, GAP, BORDER = 1e-4, 1e-4, 1e-5
 
@@ -90,7 +90,7 @@ def difference(tokens: Sequence[int], expected: Sequence[int]) -> int | None:
 class _Watch:
     """Keeps the logits of a target's latest pass, by the path of tokens that leads to each row."""
 
-    def __init__(self, target: Target) -> None:
+    def __init__(self, target: CausalLM) -> None:
         self._target, self._step = target, target.step
         self.tree, self.logits = DraftTree(), torch.zeros(0)
 
@@ -126,22 +126,22 @@ def _examine(
 
 
 def gap_at(
-    target: Target, vocabulary: int, sampling: Sampling, prompt: Sequence[int], expected: Sequence[int], place: int
+    target: CausalLM, vocabulary: int, sampling: Sampling, prompt: Sequence[int], expected: Sequence[int], place: int
 ) -> float:
     """How far apart the two highest final scores are, in a plain pass, for the token at ``place`` of the answer."""
     return _plain(target, vocabulary, sampling, prompt, expected, place)[1]
 
 
 def _plain(
-    target: Target, vocabulary: int, sampling: Sampling, prompt: Sequence[int], expected: Sequence[int], place: int
+    target: CausalLM, vocabulary: int, sampling: Sampling, prompt: Sequence[int], expected: Sequence[int], place: int
 ) -> tuple[Tensor, float]:
     """Logits of a plain pass for the token at ``place``, and the gap of the two highest final scores."""
     tokens = [*prompt, *expected[:place]]
     cache = target.new_cache()
     target.prefill(cache, tokens[:-1])
     logits = target.step(cache, tokens[-1], DraftTree()).logits[0]
-    chooser = Chooser(sampling, min(len(logits), vocabulary), target.device)
-    best = chooser.scores(logits[None], [len(tokens)], [tokens])[0].topk(2).values
+    sampler = Sampler(sampling, min(len(logits), vocabulary), target.device)
+    best = sampler.scores(logits[None], [len(tokens)], [tokens])[0].topk(2).values
     return logits, float(best[0] - best[1])
 
 

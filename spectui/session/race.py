@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from ..engine.values.clock import LaneClock
 from ..engine.values.events import Turn
 from ..engine.values.options import Options, Sampling
-from ..engine.verification.verifiers import RULES
+from ..engine.verification.verifiers import VERIFIERS
 from ..record.events import Compared, Note, Record
 from ..record.transcribe import Transcriber
 from ..system.errors import UserError
@@ -14,14 +14,14 @@ from .equivalence import difference, gap_at
 
 if TYPE_CHECKING:
     from ..engine.worker import Worker
-    from .runtime import Loaded
+    from .runtime import Runtime
 
 REFERENCE = "ar"
 Sink = Callable[[Record], None]
 
 
 def race(
-    loaded: "Loaded",
+    loaded: "Runtime",
     worker: "Worker",
     transcribers: dict[str, Transcriber],
     sink: Sink,
@@ -45,7 +45,7 @@ def race(
             sink(transcribers[lane].turn(Turn(prompt, mode, options, loaded.remembers(mode)), question))
         answers = worker.race(list(modes), prompt, together)
         if len(answers) == len(modes):
-            promised = RULES[options.speculation.rule].same_text or options.sampling.temperature == 0.0
+            promised = VERIFIERS[options.speculation.rule].same_text or options.sampling.temperature == 0.0
             if promised:
                 _hold_against(loaded, options.sampling, prompt, answers.copy(), sink)
         return len(answers) == len(modes)
@@ -54,7 +54,7 @@ def race(
             del worker.lanes[lane]
 
 
-def _fit(loaded: "Loaded", lanes: int, tokens: int, sink: Sink) -> bool:
+def _fit(loaded: "Runtime", lanes: int, tokens: int, sink: Sink) -> bool:
     """Whether all caches fit at once; raises UserError if not even one does."""
     if loaded.holds(lanes, tokens):
         return True
@@ -65,7 +65,7 @@ def _fit(loaded: "Loaded", lanes: int, tokens: int, sink: Sink) -> bool:
 
 
 def _hold_against(
-    loaded: "Loaded",
+    loaded: "Runtime",
     sampling: Sampling,
     prompt: Sequence[int],
     answers: dict[str, list[int]],

@@ -16,9 +16,9 @@ from ..engine.decoder import Decoder
 from ..engine.drafters.drafter import Resources
 from ..engine.drafters.registry import MODES, Mode
 from ..engine.measurement import Timings, hold, measure_all, rehearse
-from ..engine.model.causal_lm import Target
+from ..engine.model.causal_lm import CausalLM
 from ..engine.model.llama import can_pack
-from ..engine.policy.latency import CostModel
+from ..engine.policy.latency import LatencyModel
 from ..engine.retrieval.live import LiveStore
 from ..engine.retrieval.snapshot import Reader, frozen
 from ..engine.retrieval.suffix_index import SuffixIndex
@@ -39,14 +39,14 @@ Progress = Callable[[str, float | None], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Loaded:
+class Runtime:
     """Everything that decoders are made from; any number of them may share it, in one thread."""
 
     pair: Pair
-    target: Target
+    target: CausalLM
     resources: Resources
     limits: Limits
-    cost: CostModel
+    cost: LatencyModel
     ready: Ready
     store: LiveStore | None = None
     """The datastore, if one is used."""
@@ -73,7 +73,7 @@ class Loaded:
         if reader is None and (indexes := self.compared):
             reader = frozen(indexes)
         resources = replace(self.resources, datastore=reader)
-        made = Decoder(self.target, resources, self.limits, CostModel(self.cost.points), clock)
+        made = Decoder(self.target, resources, self.limits, LatencyModel(self.cost.points), clock)
         made.set_options(options)
         made.set_mode(mode)
         return made
@@ -105,7 +105,7 @@ class Loaded:
         return str(self.pair.tokenizer.decode(list(ids), skip_special_tokens=True))
 
 
-def prepare(pair: Pair, progress: Progress, begun: float, choice: StoreChoice | None = None) -> Loaded:
+def prepare(pair: Pair, progress: Progress, begun: float, choice: StoreChoice | None = None) -> Runtime:
     """Wrap a pair for the engine, with the times that the policies need; ``begun`` is when loading began.
 
     A datastore that cannot be used is left out, with a note that says why.
@@ -113,7 +113,7 @@ def prepare(pair: Pair, progress: Progress, begun: float, choice: StoreChoice | 
     limits = Limits(pair.context, pair.eos, stop_cut(pair.tokenizer))
     progress("trying threads and layouts", None)
     target = settle_threads(_layouts(pair), pair.vocabulary)
-    draft = Target(pair.draft, pack=target.is_packed) if pair.draft is not None else None
+    draft = CausalLM(pair.draft, pack=target.is_packed) if pair.draft is not None else None
     why_no_draft = draft.capability.why_no_tree if draft is not None else None
     usable = draft if why_no_draft is None else None
     head, head_note = find_head(pair.target, pair.draft, target.layers, heads()) if usable else (None, ())
@@ -143,18 +143,20 @@ def prepare(pair: Pair, progress: Progress, begun: float, choice: StoreChoice | 
         versions={name: version(name) for name in ("spectui", "torch", "transformers")},
     )
     _leave_out_of_collections()
-    resources, cost = timings.given_to(resources), CostModel(timings.verify_ms)
-    return Loaded(pair, target, resources, limits, cost, ready, store, choice is not None and choice.compares)
+    resources, cost = timings.given_to(resources), LatencyModel(timings.verify_ms)
+    return Runtime(pair, target, resources, limits, cost, ready, store, choice is not None and choice.compares)
 
 
-def _timings(target: Target, resources: Resources, limits: Limits, modes: Sequence[str], progress: Progress) -> Timings:
+def _timings(
+    target: CausalLM, resources: Resources, limits: Limits, modes: Sequence[str], progress: Progress
+) -> Timings:
     """The times of an earlier start if they are still true, else those of now; the code is warm in either case."""
     folder, key = timings_folder(), key_of(target, resources.draft)
     known = read_timings(folder, key)
     if known is not None:
         progress("checking the times of an earlier start", None)
         if hold(known, target, resources):
-            rehearse(target, known.given_to(resources), limits, CostModel(known.verify_ms), modes, steps=1)
+            rehearse(target, known.given_to(resources), limits, LatencyModel(known.verify_ms), modes, steps=1)
             return known
     progress("measuring what drafting and verification take", None)
     made = measure_all(target, resources, limits, modes)
@@ -162,15 +164,15 @@ def _timings(target: Target, resources: Resources, limits: Limits, modes: Sequen
     return made
 
 
-def _layouts(pair: Pair) -> list[Target]:
+def _layouts(pair: Pair) -> list[CausalLM]:
     """The target with its weights as they are and, where there is room, in oneDNN's layout: which is faster depends on
     the processor.
 
     The plain one comes last, so that transformers' model shares its memory.
     """
     worth_a_try = can_pack(pair.target) and room_to_pack([pair.target, pair.draft])
-    packed = [Target(pair.target, pack=True)] if worth_a_try else []
-    return [*(target for target in packed if target.is_packed), Target(pair.target)]
+    packed = [CausalLM(pair.target, pack=True)] if worth_a_try else []
+    return [*(target for target in packed if target.is_packed), CausalLM(pair.target)]
 
 
 def _leave_out_of_collections() -> None:
@@ -179,7 +181,7 @@ def _leave_out_of_collections() -> None:
     gc.freeze()
 
 
-def cache_bytes(target: Target) -> int:
+def cache_bytes(target: CausalLM) -> int:
     """Bytes of the KV cache for one token."""
     config = target.config
     heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
@@ -206,7 +208,7 @@ def room_to_pack(models: Sequence[Any]) -> bool:
     return free is None or 3 * sum(parameter.nbytes for parameter in parameters) < free
 
 
-def _why_not(mode: Mode, target: Target, resources: Resources, why_no_draft: str | None) -> str | None:
+def _why_not(mode: Mode, target: CausalLM, resources: Resources, why_no_draft: str | None) -> str | None:
     """Why these models cannot run a mode; None if they can."""
     if mode.drafts and not target.capability.trees:
         return f"this model decodes one token at a time: {target.capability.why_no_tree}"

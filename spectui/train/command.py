@@ -18,7 +18,7 @@ from ..engine.values.options import Options, Speculation
 from ..models.heads import pair_fingerprint, save_head
 from ..models.loading import load_pair
 from ..record.metrics import Numbers, total
-from ..session.runtime import Loaded, prepare
+from ..session.runtime import Runtime, prepare
 from ..system.errors import UserError
 from ..system.streams import messages
 from .examples import Examples, Prompts, record
@@ -84,7 +84,7 @@ def fixed(options: Options) -> Options:
     return replace(options, speculation=chosen, max_new_tokens=min(LONGEST, options.max_new_tokens))
 
 
-def head_of(loaded: Loaded, trained: Trained) -> Head:
+def head_of(loaded: Runtime, trained: Trained) -> Head:
     """The head as SpecBranch uses it."""
     embedding = loaded.target.model.get_input_embeddings().weight.detach()
     device = embedding.device
@@ -93,12 +93,12 @@ def head_of(loaded: Loaded, trained: Trained) -> Head:
     return Head(weights, trained.mean.to(device), trained.scale.to(device), embedding, layers)
 
 
-def replace_head(loaded: Loaded, head: Head | None) -> Loaded:
+def replace_head(loaded: Runtime, head: Head | None) -> Runtime:
     """The same pair with another head."""
     return replace(loaded, resources=replace(loaded.resources, head=head))
 
 
-def _recorded(loaded: Loaded, prompts: Prompts, options: Options, progress: Progress, title: str) -> Examples:
+def _recorded(loaded: Runtime, prompts: Prompts, options: Options, progress: Progress, title: str) -> Examples:
     task = progress.add_task(title, total=len(prompts))
     examples = record(loaded, prompts, options, lambda: progress.advance(task))
     if len(examples) < FEWEST // (1 if title == "recording" else HELD_OUT):
@@ -106,7 +106,7 @@ def _recorded(loaded: Loaded, prompts: Prompts, options: Options, progress: Prog
     return examples
 
 
-def _decoded(loaded: Loaded, prompts: Prompts, options: Options, progress: Progress, title: str) -> Numbers:
+def _decoded(loaded: Runtime, prompts: Prompts, options: Options, progress: Progress, title: str) -> Numbers:
     task = progress.add_task(title, total=len(prompts))
     lane = ModeLane(loaded, "specbranch", options)
     numbers = []

@@ -13,7 +13,7 @@ from ..engine.values.draft_tree import DraftTree
 from ..engine.values.needs import Needs
 from ..engine.values.options import Options
 from ..engine.values.step import Step
-from ..session.runtime import Loaded
+from ..session.runtime import Runtime
 
 Prompts = Sequence[Sequence[int]]
 
@@ -73,7 +73,7 @@ def label(accepted: int, drafted: int) -> int:
     return NONE if not accepted else ALL if accepted == drafted else SOME
 
 
-def record(loaded: Loaded, prompts: Prompts, options: Options, done: Callable[[], None]) -> Examples:
+def record(loaded: Runtime, prompts: Prompts, options: Options, done: Callable[[], None]) -> Examples:
     """Answer the prompts and gather the examples; ``done`` is called after each prompt."""
     examples = Examples()
     embedding = loaded.target.model.get_input_embeddings().weight.detach()

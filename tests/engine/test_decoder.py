@@ -3,7 +3,7 @@
 import pytest
 
 from spectui.engine.drafters.drafter import Drafter
-from spectui.engine.model.causal_lm import Target
+from spectui.engine.model.causal_lm import CausalLM
 from spectui.engine.values.answer import STOP_REACH, Answer, Limits, cut
 from spectui.engine.values.clock import LaneClock
 from spectui.engine.values.draft_tree import ROOT, DraftTree
@@ -19,12 +19,12 @@ PROMPT = [3, 14, 15, 9, 2, 6]
 
 @pytest.fixture(scope="module")
 def target():
-    return Target(tiny_model())
+    return CausalLM(tiny_model())
 
 
 @pytest.fixture(scope="module")
 def draft():
-    return Target(related(tiny_model(), 0.05))
+    return CausalLM(related(tiny_model(), 0.05))
 
 
 @pytest.fixture(scope="module")

@@ -14,29 +14,29 @@ from spectui.engine.drafters.drafter import Context, Resources
 from spectui.engine.drafters.registry import MODES
 from spectui.engine.drafters.specbranch import SpecBranch
 from spectui.engine.measurement import Timings, hold, measure_all, rehearse
-from spectui.engine.model.causal_lm import Target
-from spectui.engine.policy.acceptance import Calibration
-from spectui.engine.policy.latency import CostModel, Usual
-from spectui.engine.tuning.background_worker import Share
+from spectui.engine.model.causal_lm import CausalLM
+from spectui.engine.policy.acceptance import AcceptanceModel
+from spectui.engine.policy.latency import LatencyModel, RunningMedian
+from spectui.engine.tuning.background_worker import ThreadSplit
 from spectui.engine.values.answer import Limits
 from spectui.engine.values.options import Sampling, Speculation
-from spectui.engine.verification.sampler import Chooser
+from spectui.engine.verification.sampler import Sampler
 
 from .toys import VOCABULARY, model_of, related, tiny_model
 
-CURVE = CostModel({1: 4.0, 2: 4.2, 4: 4.5, 8: 5.0, 16: 6.0, 32: 9.0, 64: 16.0})
+CURVE = LatencyModel({1: 4.0, 2: 4.2, 4: 4.5, 8: 5.0, 16: 6.0, 32: 9.0, 64: 16.0})
 PASS = 0.3
 LIMITS = Limits(200, frozenset({3}))
 
 
 @pytest.fixture(scope="module")
 def target():
-    return Target(tiny_model())
+    return CausalLM(tiny_model())
 
 
 @pytest.fixture(scope="module")
 def draft(target):
-    return Target(related(target.model))
+    return CausalLM(related(target.model))
 
 
 class Clock:
@@ -76,8 +76,8 @@ def chains(monkeypatch, draft, known, slow, proposals=30, factor=50.0):
     monkeypatch.setattr(draft_model, "perf_counter", clock)
     drafter = DraftModel(Resources(VOCABULARY, draft, **known))
     drafter._cache = Confident(clock, slow, factor)
-    context = Context([1, 2, 3], 60, Speculation(), Chooser(Sampling(), VOCABULARY, draft.device), True, CURVE,
-                      Calibration())  # fmt: skip
+    context = Context([1, 2, 3], 60, Speculation(), Sampler(Sampling(), VOCABULARY, draft.device), True, CURVE,
+                      AcceptanceModel())  # fmt: skip
     return [len(drafter.propose(context, 64)) for _ in range(proposals)]
 
 
@@ -106,19 +106,19 @@ def test_a_draft_model_that_has_become_slow_is_asked_for_less_and_for_more_again
 
 
 def test_the_usual_time_ignores_outliers_and_forgets_a_wrong_beginning():
-    usual = Usual(1.0)
+    usual = RunningMedian(1.0)
     for ms in (50.0, 50.0, 1.0, 1.0, 50.0, 1.0, 50.0, 1.0, 1.0):
         usual.note(ms)
         assert usual.ms == 1.0
-    wrong = Usual(50.0)
+    wrong = RunningMedian(50.0)
     for _ in range(4):
         wrong.note(1.0)
     assert wrong.ms == 1.0
-    assert Usual().ms == 0.0
+    assert RunningMedian().ms == 0.0
 
 
 def test_a_pass_of_the_target_that_takes_fifty_times_as_long_hardly_moves_the_curve():
-    cost = CostModel(CURVE.points)
+    cost = LatencyModel(CURVE.points)
     cost.note(8, 250.0)
     assert cost.verify_ms(8) < 1.15 * 5.0
     assert cost.verify_ms(1) < 1.05 * 4.0
@@ -128,14 +128,14 @@ def test_a_pass_of_the_target_that_takes_fifty_times_as_long_hardly_moves_the_cu
 
 
 def test_a_curve_that_was_measured_on_a_busy_machine_is_mended():
-    cost = CostModel({size: 10.0 * ms for size, ms in CURVE.points.items()})
+    cost = LatencyModel({size: 10.0 * ms for size, ms in CURVE.points.items()})
     for _ in range(250):
         cost.note(8, 5.0)
     assert cost.verify_ms(8) < 1.3 * 5.0
 
 
 def test_a_slow_pass_of_the_draft_model_shortens_no_branch(draft):
-    drafter = SpecBranch(Resources(VOCABULARY, draft, share=Share(draft_ms=PASS)))
+    drafter = SpecBranch(Resources(VOCABULARY, draft, share=ThreadSplit(draft_ms=PASS)))
     context = SimpleNamespace(speculation=Speculation(), cost=CURVE)
     before = drafter._length(context)
     drafter._job = SimpleNamespace(growth=SimpleNamespace(pass_ms=[PASS, 50 * PASS, PASS]))
@@ -153,7 +153,7 @@ def test_every_time_is_known_before_the_first_answer(target, draft):
     assert made.draft_ms > 0.0
     assert made.share.draft_ms > 0.0
     assert list(made.drafting_ms) == list(MODES)
-    decoder = Decoder(target, made.given_to(resources), LIMITS, CostModel(made.verify_ms))
+    decoder = Decoder(target, made.given_to(resources), LIMITS, LatencyModel(made.verify_ms))
     for mode in MODES:
         decoder.set_mode(mode)
         assert decoder._plans[mode].draft_ms.ms == made.drafting_ms[mode] > 0.0
@@ -166,14 +166,14 @@ def test_without_a_draft_model_or_trees_there_is_less_to_measure(target):
     alone = measure_all(target, Resources(VOCABULARY), LIMITS, ("ar", "sssd"))
     assert (alone.draft_ms, alone.share) == (0.0, None)
     assert list(alone.drafting_ms) == ["ar", "sssd"]
-    plain = Target(model_of(MambaConfig(vocab_size=VOCABULARY, hidden_size=16, num_hidden_layers=1, state_size=4)))
+    plain = CausalLM(model_of(MambaConfig(vocab_size=VOCABULARY, hidden_size=16, num_hidden_layers=1, state_size=4)))
     assert measure_all(plain, Resources(VOCABULARY), LIMITS, ("ar",)) == Timings()
     assert hold(Timings(), plain, Resources(VOCABULARY))
 
 
 @pytest.mark.parametrize("context", [2, 5, 40])
 def test_modes_are_rehearsed_in_the_smallest_context(target, draft, context):
-    rehearse(target, Resources(VOCABULARY, draft), Limits(context, frozenset()), CostModel(), tuple(MODES))
+    rehearse(target, Resources(VOCABULARY, draft), Limits(context, frozenset()), LatencyModel(), tuple(MODES))
 
 
 @pytest.mark.parametrize(
@@ -182,7 +182,7 @@ def test_modes_are_rehearsed_in_the_smallest_context(target, draft, context):
      ((1.0, 1.0, 50.0), False)],
 )  # fmt: skip
 def test_times_of_an_earlier_start_hold_if_a_few_passes_take_about_as_long(monkeypatch, target, draft, factors, true):
-    known = Timings(CURVE.points, PASS, Share(draft_ms=PASS))
+    known = Timings(CURVE.points, PASS, ThreadSplit(draft_ms=PASS))
     taken = iter(ms * factor for ms, factor in zip((CURVE.points[1], CURVE.points[8], PASS), factors, strict=True))
     monkeypatch.setattr(timings, "pass_ms", lambda *args, **kwargs: next(taken))
     assert hold(known, target, Resources(VOCABULARY, draft)) is true

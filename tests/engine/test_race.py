@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spectui.engine.model.causal_lm import Target
+from spectui.engine.model.causal_lm import CausalLM
 from spectui.engine.race import Race, furthest_behind
 from spectui.engine.values.clock import LaneClock
 from spectui.engine.values.events import End, Prefill
@@ -80,8 +80,8 @@ def test_lanes_finish_in_the_order_of_their_clocks():
 
 def real_lanes(options):
     model = tiny_model()
-    target = Target(model)
-    draft = Target(related(model))
+    target = CausalLM(model)
+    draft = CausalLM(related(model))
     lanes = {}
     for mode in ("ar", "draft"):
         decoder = decoder_of(target, draft, mode, options)
@@ -95,7 +95,7 @@ def real_lanes(options):
 def test_every_lane_gives_the_text_that_it_gives_alone(temperature, together):
     options = Options(sampling=Sampling(temperature=temperature, seed=4), max_new_tokens=40)
     prompt = [random.Random(1).randrange(VOCABULARY) for _ in range(30)]
-    alone, _ = run(decoder_of(Target(tiny_model()), options=options), prompt)
+    alone, _ = run(decoder_of(CausalLM(tiny_model()), options=options), prompt)
     lanes = real_lanes(options)
     events = {lane: [] for lane in lanes}
     race = Race(lanes, lambda lane, event: events[lane].append(event), lambda: False)

@@ -6,7 +6,7 @@ from queue import Empty, Queue
 
 import pytest
 
-from spectui.engine.model.causal_lm import Target
+from spectui.engine.model.causal_lm import CausalLM
 from spectui.engine.values.events import Changed, End, Prefill, Switch
 from spectui.engine.values.options import Options, Sampling
 from spectui.engine.values.step import Step
@@ -27,7 +27,7 @@ class Bench:
         self.seen, self.ids = [], itertools.count(1)
         model = tiny_model()
         self.worker.lanes["chat"] = decoder_of(
-            Target(model), related(model), "ar", Options(max_new_tokens=most), context=250
+            CausalLM(model), related(model), "ar", Options(max_new_tokens=most), context=250
         )
         self.worker.start()
 

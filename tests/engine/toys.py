@@ -7,7 +7,7 @@ from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM
 
 from spectui.engine.decoder import Decoder
 from spectui.engine.drafters.drafter import Context, Drafter, Resources
-from spectui.engine.model.causal_lm import Target
+from spectui.engine.model.causal_lm import CausalLM
 from spectui.engine.values.answer import Limits
 from spectui.engine.values.draft_tree import ROOT, DraftTree
 from spectui.engine.values.options import Options
@@ -83,8 +83,8 @@ class RandomTrees(Drafter):
 
 
 def decoder_of(target, draft=None, mode="ar", options=None, context=200, eos=(), stop=None, cost=None):
-    target = target if isinstance(target, Target) else Target(target)
-    draft = draft if draft is None or isinstance(draft, Target) else Target(draft)
+    target = target if isinstance(target, CausalLM) else CausalLM(target)
+    draft = draft if draft is None or isinstance(draft, CausalLM) else CausalLM(draft)
     limits = Limits(context, frozenset(eos), **({"stop": stop} if stop else {}))
     vocabulary = target.config.vocab_size
     decoder = Decoder(target, Resources(vocabulary, draft), limits, cost)

@@ -189,7 +189,7 @@ class Commands(RuleBasedStateMachine):
 
 
 def test_any_order_of_commands_loses_nothing_and_runs_nothing_twice(loaded, eager_switching):
-    machine = type("Loaded", (Commands,), {"loaded": loaded})
+    machine = type("Runtime", (Commands,), {"loaded": loaded})
     run_state_machine_as_test(
         machine,
         settings=settings(

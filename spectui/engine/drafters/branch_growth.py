@@ -139,7 +139,7 @@ class Growth:
         """Read up to the branch point; what may come there."""
         start = perf_counter()
         logits = cache.catch_up(self.path)
-        seen = [self.path] if context.chooser.needs_seen else None
+        seen = [self.path] if context.sampler.needs_seen else None
         choices = ranking.best(context, logits, [len(self.path)], seen, context.speculation.branches)[0]
         self._timed(start)
         return choices
@@ -168,7 +168,7 @@ class Growth:
             rows = [nodes.index(unread[index][-1]) for index in growing]
             positions = [len(self.path) + 1 + len(self.branches[index].chain) for index in growing]
             seen = None
-            if context.chooser.needs_seen:
+            if context.sampler.needs_seen:
                 seen = [[*self.path, *self.branches[index].tokens] for index in growing]
             kept = logits if len(rows) == len(nodes) else logits[rows]
             best = ranking.best(context, kept, positions, seen, context.speculation.branches)

@@ -6,14 +6,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..model.causal_lm import Output, Target, causal
+from ..model.causal_lm import CausalLM, Output, causal
 from ..values.draft_tree import ROOT, DraftTree
 
 
 class DraftCache:
     """Rows for the tokens in ``fed``, then scratch rows for drafted nodes that were fed to the draft."""
 
-    def __init__(self, target: Target) -> None:
+    def __init__(self, target: CausalLM) -> None:
         self._target = target
         self._cache = target.new_cache()
         self._fed: list[int] = []
@@ -23,7 +23,7 @@ class DraftCache:
         self._depths: list[int] = []
         self._above: list[list[int]] = []
 
-    def doubt(self) -> None:
+    def invalidate(self) -> None:
         """The sequence may have changed anywhere."""
         self._doubtful = True
 

@@ -5,9 +5,9 @@ from time import perf_counter
 
 from torch import Tensor
 
-from ..model.causal_lm import Output, Target
-from ..policy.acceptance import Calibration
-from ..policy.latency import CostModel, Usual
+from ..model.causal_lm import CausalLM, Output
+from ..policy.acceptance import AcceptanceModel
+from ..policy.latency import LatencyModel, RunningMedian
 from ..values.draft_tree import ROOT, DraftTree
 from ..values.step import Source, Step
 from ..verification.noise import gumbel, key
@@ -25,10 +25,10 @@ _DRAW = 3
 class Outlook:
     """What a chain is expected to bring as it grows."""
 
-    def __init__(self, calibration: Calibration) -> None:
+    def __init__(self, calibration: AcceptanceModel) -> None:
         self._calibration = calibration
         self._usual = calibration.usual(CHAIN.kind, HOPED)
-        self._path = min(1.0, calibration.trust)
+        self._path = min(1.0, calibration.acceptance_ratio)
         self.depth = 0
         self.gain = 1.0
         """Expected tokens of the step, the target's own included."""
@@ -55,15 +55,15 @@ class DraftModel(Drafter):
     def __init__(self, resources: Resources) -> None:
         super().__init__(resources)
         assert resources.draft is not None
-        self._target: Target = resources.draft
+        self._target: CausalLM = resources.draft
         self._cache = DraftCache(self._target)
         self._ranking = Ranking(resources, self._target.device)
         self._scheduled = 5
-        self._pass = Usual(resources.draft_ms)
+        self._pass = RunningMedian(resources.draft_ms)
 
     def begin(self, tokens: Sequence[int]) -> None:
         """Nothing is known about the cached rows any more; they are compared at the next proposal."""
-        self._cache.doubt()
+        self._cache.invalidate()
 
     def observe(self, step: Step, mine: bool) -> None:
         """Lengthen the schedule after a full accept, shorten it otherwise (transformers' heuristic)."""
@@ -75,7 +75,7 @@ class DraftModel(Drafter):
         """Catch up with the sequence, then draft as the options say."""
         logits = self._catch_up(context.tokens)
         wanted = context.speculation
-        if not context.rule_is_coupled and not context.chooser.greedy:
+        if not context.rule_is_coupled and not context.sampler.greedy:
             return self._draw(context, logits, limit)
         if wanted.draft_tree:
             return self._grow(context, logits, min(limit, wanted.draft_tree))
@@ -133,7 +133,7 @@ class DraftModel(Drafter):
             for rank, candidate in enumerate(candidates):
                 tree.add(candidate.token, node, Source("draft", rank=rank), candidate.share)
 
-    def _enough(self, cost: CostModel, outlook: "Outlook") -> bool:
+    def _enough(self, cost: LatencyModel, outlook: "Outlook") -> bool:
         """Whether one more token would cost more than it is expected to bring."""
         count = outlook.depth
         now = cost.verify_ms(count + 1) + count * self._pass.ms
@@ -161,15 +161,15 @@ class DraftModel(Drafter):
     def _sample(
         self, context: Context, tree: DraftTree, nodes: list[int], logits: Tensor, width: int, limit: int
     ) -> None:
-        chooser = self._ranking.chooser(context)
-        rows = chooser.probabilities(self._ranking.allowed(logits), self._seen(context, tree, nodes)).double()
+        sampler = self._ranking.sampler(context)
+        rows = sampler.probabilities(self._ranking.allowed(logits), self._seen(context, tree, nodes)).double()
         for node, q in zip(nodes, rows, strict=True):
             room = min(width, limit - len(tree))
             if room <= 0:
                 return
             tree.rows[node] = q
             for draw in range(room):
-                word = key(chooser.sampling.seed, context.step, node + 1, draw, _DRAW)
+                word = key(sampler.sampling.seed, context.step, node + 1, draw, _DRAW)
                 token = int((q.log() + gumbel(word, len(q), q.device)).argmax())
                 tree.add(token, node, Source("draft", rank=draw), float(q[token]))
 
@@ -179,7 +179,7 @@ class DraftModel(Drafter):
         return tree.tokens[node] in self.resources.ends
 
     def _seen(self, context: Context, tree: DraftTree, nodes: list[int]) -> list[list[int]] | None:
-        if not context.chooser.needs_seen:
+        if not context.sampler.needs_seen:
             return None
         return [[*context.tokens, *tree.path_tokens(node)] for node in nodes]
 

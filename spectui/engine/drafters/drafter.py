@@ -5,20 +5,20 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..policy.acceptance import Calibration
-from ..policy.latency import CostModel
+from ..policy.acceptance import AcceptanceModel
+from ..policy.latency import LatencyModel
 from ..values.draft_tree import DraftTree
 from ..values.needs import Needs
 from ..values.options import Speculation
 from ..values.step import Branches, Step
-from ..verification.sampler import Chooser
+from ..verification.sampler import Sampler
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from ..model.causal_lm import Target
+    from ..model.causal_lm import CausalLM
     from ..retrieval.snapshot import Reader
-    from ..tuning.background_worker import Share
+    from ..tuning.background_worker import ThreadSplit
     from .hrad import Head
 
 
@@ -28,7 +28,7 @@ class Resources:
 
     vocabulary: int
     """Ids below it have text."""
-    draft: "Target | None" = None
+    draft: "CausalLM | None" = None
     """The draft model, if there is one."""
     never: frozenset[int] = field(default_factory=frozenset)
     """Ids that must not be drafted, because draft and target disagree about them."""
@@ -40,7 +40,7 @@ class Resources:
     """Milliseconds of a pass of the draft model over one token; 0 if unmeasured."""
     drafting_ms: Mapping[str, float] = field(default_factory=dict)
     """Mode -> milliseconds that it usually drafts in a step, as far as that was measured."""
-    share: "Share | None" = None
+    share: "ThreadSplit | None" = None
     """How target and draft model work side by side; None lets both use what they find."""
     head: "Head | None" = None
     """What foresees how much of the draft model's segment will stand, if it was trained for this pair."""
@@ -54,12 +54,12 @@ class Context(NamedTuple):
     remaining: int
     """How deep a tree can be useful: tokens that may still be emitted, less the target's own."""
     speculation: Speculation
-    chooser: Chooser
-    """The target's settings and noise; ``chooser.noise(i)`` is the noise for choosing token i."""
+    sampler: Sampler
+    """The target's settings and noise; ``sampler.noise(i)`` is the noise for choosing token i."""
     rule_is_coupled: bool
     """Whether drafts may share the target's noise and be dropped by score."""
-    cost: CostModel
-    calibration: Calibration
+    cost: LatencyModel
+    calibration: AcceptanceModel
     prompt: int = 0
     """How many of the tokens were asked; the others were answered."""
     step: int = 0
@@ -110,7 +110,7 @@ class Drafter:
     def begin(self, tokens: Sequence[int]) -> None:
         """A new answer begins, or this drafter is used for the first time; ``tokens`` is the sequence so far."""
 
-    def may_propose(self, tokens: Sequence[int], cost: CostModel) -> bool:
+    def may_propose(self, tokens: Sequence[int], cost: LatencyModel) -> bool:
         """Whether ``propose`` may be worth its time, as far as a few microseconds can tell.
 
         Asked only where the measured cost decides about drafts.
@@ -128,7 +128,7 @@ class Drafter:
     def observe(self, step: Step, mine: bool) -> None:
         """A step has ended; ``mine`` tells whether this drafter proposed its tree."""
 
-    def leave(self) -> None:
+    def close(self) -> None:
         """Another drafter takes over, or the decoder is not needed any more: give back threads and the like."""
 
 

@@ -4,7 +4,7 @@ from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 
 from ..policy.acceptance import RANKS
-from ..policy.latency import CostModel
+from ..policy.latency import LatencyModel
 from ..retrieval.copying import WEAK, Copying
 from ..retrieval.frequency import Frequency
 from ..values.draft_tree import ROOT, DraftTree
@@ -53,7 +53,7 @@ class LogitSpec(Drafter):
 
     def begin(self, tokens: Sequence[int]) -> None:
         """The sequence may have changed anywhere."""
-        self._copying.doubt()
+        self._copying.invalidate()
         self._guesses_pay = None
 
     def observe(self, step: Step, mine: bool) -> None:
@@ -67,7 +67,7 @@ class LogitSpec(Drafter):
                 self._guessed.note(group, group == hit)
         self._top = (-1, ())
 
-    def may_propose(self, tokens: Sequence[int], cost: CostModel) -> bool:
+    def may_propose(self, tokens: Sequence[int], cost: LatencyModel) -> bool:
         """Whether there is something to copy, or some candidate is likely enough."""
         if self._guesses_pay is None:
             self._guesses_pay = cost.best_size([max(self._likely(0), self._likely(1))]) > 0

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from ..policy.latency import CostModel
+from ..policy.latency import LatencyModel
 from ..retrieval.copying import Copying
 from ..values.draft_tree import ROOT, DraftTree
 from ..values.step import Source, Step
@@ -23,13 +23,13 @@ class PromptLookup(Drafter):
 
     def begin(self, tokens: Sequence[int]) -> None:
         """The sequence may have changed anywhere."""
-        self._copying.doubt()
+        self._copying.invalidate()
 
     def observe(self, step: Step, mine: bool) -> None:
         """Learn how far copying can be trusted."""
         self._copying.observe(step)
 
-    def may_propose(self, tokens: Sequence[int], cost: CostModel) -> bool:
+    def may_propose(self, tokens: Sequence[int], cost: LatencyModel) -> bool:
         """Whether there is something to copy."""
         return self._copying.may_copy(tokens, cost)
 

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from ..model.torchscript import scripted
-from ..verification.sampler import Chooser
+from ..verification.sampler import Sampler
 from .drafter import Context, Resources
 
 
@@ -39,7 +39,7 @@ class Ranking:
         self._never = torch.tensor(sorted(resources.never), dtype=torch.long, device=device)
         self._device = device
         self._likeliest = scripted(likeliest)
-        self._chooser: Chooser | None = None
+        self._sampler: Sampler | None = None
 
     def best(
         self,
@@ -53,10 +53,10 @@ class Ranking:
 
         ``indices`` are the sequence indices that the rows are for, ``seen`` the tokens before each of them.
         """
-        chooser = self.chooser(context)
+        sampler = self.sampler(context)
         allowed = self.allowed(logits)
         coupled = context.rule_is_coupled
-        scores = chooser.scores(allowed, indices, seen) if coupled else chooser.processed(allowed, seen)
+        scores = sampler.scores(allowed, indices, seen) if coupled else sampler.processed(allowed, seen)
         raw = None if scores is allowed else allowed
         packed = self._likeliest(scores, raw, min(width, scores.shape[-1])).tolist()
         return [
@@ -68,11 +68,11 @@ class Ranking:
         """The logits without the ids that must not be drafted."""
         return logits.index_fill(-1, self._never, float("-inf")) if len(self._never) else logits
 
-    def chooser(self, context: Context) -> Chooser:
+    def sampler(self, context: Context) -> Sampler:
         """The target's choice, where the draft model's logits are."""
-        chooser = context.chooser
-        if chooser.noise.device == self._device:
-            return chooser
-        if self._chooser is None or self._chooser.sampling != chooser.sampling:
-            self._chooser = Chooser(chooser.sampling, chooser.vocabulary, self._device)
-        return self._chooser
+        sampler = context.sampler
+        if sampler.noise.device == self._device:
+            return sampler
+        if self._sampler is None or self._sampler.sampling != sampler.sampling:
+            self._sampler = Sampler(sampler.sampling, sampler.vocabulary, self._device)
+        return self._sampler

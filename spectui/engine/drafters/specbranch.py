@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from threading import Event
 
-from ..policy.latency import Usual
-from ..tuning.background_worker import Beside, Share, Work
+from ..policy.latency import RunningMedian
+from ..tuning.background_worker import BackgroundWorker, ThreadSplit, Work
 from ..values.draft_tree import DraftTree
 from ..values.needs import Needs
 from ..values.step import Branches, Source, Step
@@ -65,13 +65,13 @@ class SpecBranch(Drafter):
         assert resources.draft is not None
         self._cache = DraftCache(resources.draft)
         self._ranking = Ranking(resources, resources.draft.device)
-        self._beside = Beside(resources.draft.device)
+        self._beside = BackgroundWorker(resources.draft.device)
         self.segment: list[Choices] = []
         """What the surviving branch says after the pending token."""
         self._context: Context | None = None
         self._job: Growing | None = None
-        self._share = resources.share or Share()
-        self._pass = Usual(self._share.draft_ms)
+        self._share = resources.share or ThreadSplit()
+        self._pass = RunningMedian(self._share.draft_ms)
         self._put_off = False
         """Whether the last step had no segment."""
 
@@ -83,9 +83,9 @@ class SpecBranch(Drafter):
     def begin(self, tokens: Sequence[int]) -> None:
         """The sequence may have changed anywhere."""
         self.segment = []
-        self._cache.doubt()
+        self._cache.invalidate()
 
-    def leave(self) -> None:
+    def close(self) -> None:
         """End the thread."""
         self._beside.close()
 
@@ -154,7 +154,7 @@ class SpecBranch(Drafter):
         job, self._job = self._job, None
         self.segment = []
         if job is None:
-            self._cache.doubt()
+            self._cache.invalidate()
             return
         for ms in job.growth.pass_ms[1:]:
             self._pass.note(ms)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from ..policy.latency import CostModel
+from ..policy.latency import LatencyModel
 from ..retrieval.followers import Followers, InConversation, InDatastore
 from ..retrieval.occurrences import Occurrences
 from ..retrieval.pairs import Pairs
@@ -46,7 +46,7 @@ class Sssd(Drafter):
         self._doubtful = True
         self._stored = None
 
-    def may_propose(self, tokens: Sequence[int], cost: CostModel) -> bool:
+    def may_propose(self, tokens: Sequence[int], cost: LatencyModel) -> bool:
         """Whether the last two tokens have occurred before, or there is a datastore to look them up in."""
         stored = len(self._stored) > 0 if self._stored is not None else self.resources.datastore is not None
         return stored or self._pairs.again(tokens)

@@ -85,7 +85,7 @@ class Adaptive(Official):
         super().__init__(context, resources)
         self._ends = resources.ends
         self._cost, self._calibration = context.cost, context.calibration
-        self._trust, self._lasting = self._calibration.trust, self._calibration.lasting
+        self._trust, self._lasting = self._calibration.acceptance_ratio, self._calibration.lasting
         self._factors: dict[tuple[str, int, int], float] = {}
         self._seen: set[tuple[Path, bool]] = set()
         self._gain = 1.0

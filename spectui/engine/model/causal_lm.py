@@ -18,7 +18,7 @@ from .capability import Capability, capability, layer_types, reach, rope_switch,
 from .cuda_graphs import CudaRecorder, Graphs, Recorder
 from .inference import inference
 from .kv_cache import CHUNK, AnyCache, KVCache, NativeCache
-from .llama import LeanForward, lean_forward
+from .llama import LlamaForward, lean_forward
 from .load_check import Check, cache_name, unsupported
 
 log = logging.getLogger(__name__)
@@ -36,10 +36,10 @@ class Output(NamedTuple):
     """[layers asked for, rows, width], the states after those layers."""
 
 
-class Target:
+class CausalLM:
     """A causal language model that verifies token trees over a cache that it does not own.
 
-    Any number of sequences can share one Target, each with its own cache from ``new_cache``; a draft model is one
+    Any number of sequences can share one CausalLM, each with its own cache from ``new_cache``; a draft model is one
     too. Only one thread may call it at a time. ``pack`` spends as much memory again as the weights take, for speed on
     a CPU. ``recorder`` records the passes of models with a lean forward; without one, a CUDA device records graphs.
     """
@@ -55,7 +55,7 @@ class Target:
         self._cache_name = cache_name(model)
         self._last = {"logits_to_keep": 1} if "logits_to_keep" in signature(model.forward).parameters else {}
         self._masks: attention.Masks | None = None
-        self._lean: LeanForward | None = None
+        self._lean: LlamaForward | None = None
         self._why_not_lean = "it was not asked for" if self.capability.trees else "its cache cannot be cut back"
         self._graphs: Graphs | None = None
         self._settle(self._ways(lean, pack, recorder))

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from .kv_cache import CHUNK, KVCache
-from .llama import LeanForward
+from .llama import LlamaForward
 
 log = logging.getLogger(__name__)
 
@@ -69,7 +69,7 @@ class Frame:
     """
 
     def __init__(
-        self, lean: LeanForward, recorder: Recorder, cache: KVCache, rows: int, width: int, hidden: Sequence[int]
+        self, lean: LlamaForward, recorder: Recorder, cache: KVCache, rows: int, width: int, hidden: Sequence[int]
     ) -> None:
         keys, values = lean.buffers(cache)
         self.rows = rows
@@ -116,7 +116,7 @@ class Frame:
 class Graphs:
     """The recorded passes of one model; they lie with the caches whose buffers they read and write."""
 
-    def __init__(self, lean: LeanForward, recorder: Recorder) -> None:
+    def __init__(self, lean: LlamaForward, recorder: Recorder) -> None:
         self._lean, self._recorder = lean, recorder
         self.failure: str | None = None
         """Why nothing is recorded any more, if recording failed once."""
@@ -131,7 +131,7 @@ class Graphs:
     ) -> tuple[Tensor, list[Tensor]] | None:
         """Logits and states of a pass behind the cache's scratch rows; None if it is not of a shape that is recorded.
 
-        ``visible`` bool [rows, scratch + rows] as in ``Target.forward``; a row of padding has to see something, so
+        ``visible`` bool [rows, scratch + rows] as in ``CausalLM.forward``; a row of padding has to see something, so
         that the first pass over an empty cache is never recorded.
         """
         start = cache.length + cache.scratch

@@ -170,7 +170,7 @@ def layers(
     return project(x[-1:] if last else x, weights.head, None, shape.packed), states
 
 
-class LeanForward:
+class LlamaForward:
     """A model's forward over a KVCache; it shares the model's weights, which stay usable by transformers.
 
     With ``pack`` the matrices exist a second time, in the layout in which oneDNN multiplies few rows fastest.
@@ -271,10 +271,10 @@ def _packed(weights: Weights) -> Weights:
     return weights._replace(layers=layers, head=pack(weights.head))
 
 
-def lean_forward(model: Any, pack: bool = False) -> tuple[LeanForward | None, str]:
+def lean_forward(model: Any, pack: bool = False) -> tuple[LlamaForward | None, str]:
     """The lean forward of a model of the family; None, and why, if it is built otherwise."""
     why = _why_not(model)
-    return (LeanForward(model, pack), "") if why is None else (None, why)
+    return (LlamaForward(model, pack), "") if why is None else (None, why)
 
 
 def _why_not(model: Any) -> str | None:

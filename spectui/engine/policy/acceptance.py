@@ -48,7 +48,7 @@ class _Lately:
         return (self.came + weight) / (self.expected + weight)
 
 
-class Calibration:
+class AcceptanceModel:
     """Turns a source's own estimates into frequencies of acceptance, learnt per source, rank, match and depth.
 
     Of a source that ``copies``, the estimates say nothing about how long its drafts hold in the present text.
@@ -67,7 +67,7 @@ class Calibration:
         self._first, self._later = _Lately(2.0 if self._copies else 0.0), _Lately(1.0)
 
     @property
-    def trust(self) -> float:
+    def acceptance_ratio(self) -> float:
         """What came of the first drafted tokens in the last few steps over what was expected: how this text goes."""
         return min(1.5, max(0.1, self._first.share(1.0)))
 

@@ -7,9 +7,9 @@ from ..values.draft_tree import DraftTree
 from ..values.needs import Needs
 from ..values.options import Speculation
 from ..values.step import Step
-from .acceptance import Calibration
+from .acceptance import AcceptanceModel
 from .gate import Gate
-from .latency import CostModel, Usual
+from .latency import LatencyModel, RunningMedian
 
 MOST_NODES = 64
 CHEAP = 0.3
@@ -20,19 +20,19 @@ CLOSED = "drafting costs more than it brings here; it is tried again soon"
 
 
 @dataclass(slots=True)
-class Plan:
+class DraftPolicy:
     """Decides for one mode whether to draft and how many of the proposed nodes to verify."""
 
-    cost: CostModel
+    cost: LatencyModel
     drafts: bool = True
     """Whether the mode ever drafts."""
-    calibration: Calibration = field(default_factory=Calibration)
+    calibration: AcceptanceModel = field(default_factory=AcceptanceModel)
     gate: Gate = field(default_factory=Gate)
-    draft_ms: Usual = field(default_factory=Usual)
+    draft_ms: RunningMedian = field(default_factory=RunningMedian)
     """What drafting takes."""
     _pass_ms: float = 0.0
     """What a pass over one token took when the text began."""
-    _vain_ms: Usual = field(default_factory=Usual)
+    _vain_ms: RunningMedian = field(default_factory=RunningMedian)
     """The same where nothing came of it."""
     _last: int | None = None
     _proposed: DraftTree = field(default_factory=DraftTree)
@@ -52,7 +52,7 @@ class Plan:
             return 0, CLOSED
         return MOST_NODES, None
 
-    def may_propose(self, glance: Callable[[CostModel], bool], speculation: Speculation) -> bool:
+    def may_propose(self, glance: Callable[[LatencyModel], bool], speculation: Speculation) -> bool:
         """Whether to ask the drafter: not where its ``glance`` tells that nothing will pay for its verification."""
         return not speculation.adaptive or not self.cost or glance(self.cost)
 
@@ -78,7 +78,7 @@ class Plan:
     def _calibrated(self, tree: DraftTree) -> Sequence[float]:
         scores: list[float] = []
         for node, parent in enumerate(tree.parents):
-            above = self.calibration.trust if parent < 0 else scores[parent]
+            above = self.calibration.acceptance_ratio if parent < 0 else scores[parent]
             estimate = self.calibration.estimate(tree.sources[node], tree.depths[node], tree.probabilities[node])
             scores.append(min(0.995, above * estimate))
         return scores

@@ -21,7 +21,7 @@ NODE_MS = 0.05
 """What a node costs besides its verification: to find, record and show it."""
 
 
-class Usual:
+class RunningMedian:
     """How long something usually takes: the median of the last times.
 
     It begins with what was measured at load, if anything was; a few outliers (cold code, another program, the garbage
@@ -39,7 +39,7 @@ class Usual:
         self.ms = median_low(self._times)
 
 
-class CostModel:
+class LatencyModel:
     """T(m): milliseconds of one target pass over m tokens, monotone in m.
 
     Measured once, then refined while running: all sizes together, because every pass grows with the context, and each
@@ -132,7 +132,7 @@ def _monotone(values: Iterable[float]) -> list[float]:
     return list(accumulate(values, max))
 
 
-def measure(run: Callable[[int], None], seconds: float = 1.5, rounds: int = 15) -> CostModel:
+def measure(run: Callable[[int], None], seconds: float = 1.5, rounds: int = 15) -> LatencyModel:
     """Time ``run(m)`` for the standard sizes in interleaved rounds, at most about ``seconds`` in all.
 
     Medians of passes behind one over a single token, as the first draft of an answer meets it; that one itself behind
@@ -150,4 +150,4 @@ def measure(run: Callable[[int], None], seconds: float = 1.5, rounds: int = 15) 
             times[size].append((perf_counter() - start) * 1e3)
         if perf_counter() - begin > seconds:
             break
-    return CostModel({size: median(values) for size, values in times.items()})
+    return LatencyModel({size: median(values) for size, values in times.items()})

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from itertools import accumulate, islice
 from operator import mul
 
-from ..policy.latency import CostModel
+from ..policy.latency import LatencyModel
 from ..values.draft_tree import ROOT, DraftTree
 from ..values.step import Source, Step
 from .frequency import Frequency
@@ -31,12 +31,12 @@ class Copying:
         self._expected: tuple[int, int, int] | None = None
         """(index of the pending token, match length, the token that would have been copied next)."""
 
-    def doubt(self) -> None:
+    def invalidate(self) -> None:
         """The sequence may have changed anywhere."""
         self._doubtful = True
         self._pairs, self._singles = Pairs(), None
 
-    def may_copy(self, tokens: Sequence[int], cost: CostModel) -> bool:
+    def may_copy(self, tokens: Sequence[int], cost: LatencyModel) -> bool:
         """Whether a look-up may find what pays for its verification, found out in a few microseconds.
 
         A match of two tokens or more ends in a pair that has stood there before. A match of a single one is mostly

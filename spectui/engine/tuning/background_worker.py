@@ -12,7 +12,7 @@ from ..model.inference import inference
 
 
 @dataclass(frozen=True, slots=True)
-class Share:
+class ThreadSplit:
     """How a device is divided while two models work at the same time."""
 
     target_threads: int = 0
@@ -48,7 +48,7 @@ class Work:
                 torch.set_num_threads(self._threads)
 
 
-class Beside:
+class BackgroundWorker:
     """Runs one piece of work at a time in a thread of its own, which starts with the first and ends with ``close``.
 
     On a CUDA device the work has its own stream. The thread also ends when this object is dropped, or the program.
@@ -59,7 +59,7 @@ class Beside:
         self._pool: ThreadPoolExecutor | None = None
         self._stream: torch.cuda.Stream | None = None
 
-    def start(self, function: Callable[[], None], share: Share) -> Work:
+    def start(self, function: Callable[[], None], share: ThreadSplit) -> Work:
         """Begin; from now until ``Work.wait`` the calling thread computes with its share of the device."""
         if self._pool is None:
             self._pool = ThreadPoolExecutor(1, "spectui-beside")
@@ -77,7 +77,7 @@ class Beside:
             self._pool = None
 
     @inference
-    def _run(self, function: Callable[[], None], share: Share) -> tuple[int, int]:
+    def _run(self, function: Callable[[], None], share: ThreadSplit) -> tuple[int, int]:
         begin = perf_counter_ns()
         if share.draft_threads and torch.get_num_threads() != share.draft_threads:
             torch.set_num_threads(share.draft_threads)

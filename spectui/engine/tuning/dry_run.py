@@ -1,14 +1,14 @@
 """Passes of a model that are only timed: they leave no trace."""
 
-from ..model.causal_lm import Target
+from ..model.causal_lm import CausalLM
 from ..values.draft_tree import DraftTree
 from ..values.step import Source
 
 
-class Rehearsal:
+class DryRun:
     """A model behind ``context`` cached tokens, whose ids lie below ``vocabulary``; called with a number of rows."""
 
-    def __init__(self, model: Target, vocabulary: int, context: int) -> None:
+    def __init__(self, model: CausalLM, vocabulary: int, context: int) -> None:
         self._model, self._vocabulary, self._context = model, vocabulary, context
         self._cache = model.new_cache()
         model.prefill(self._cache, [token % vocabulary for token in range(context)])

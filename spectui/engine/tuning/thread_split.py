@@ -7,10 +7,10 @@ from typing import TypeVar
 
 import torch
 
-from ..model.causal_lm import Target
+from ..model.causal_lm import CausalLM
 from ..model.inference import inference
-from .background_worker import Beside, Share
-from .dry_run import Rehearsal
+from .background_worker import BackgroundWorker, ThreadSplit
+from .dry_run import DryRun
 
 ROWS, DRAFTED, CONTEXT = 5, 3, 64
 """What is timed: one verification of so many tokens beside so many draft passes, behind so many cached tokens."""
@@ -25,7 +25,7 @@ def splits(threads: int) -> list[tuple[int, int]]:
 
 
 @inference
-def measure_share(target: Target, draft: Target, seconds: float = 0.5, rounds: int = 15) -> Share:
+def measure_thread_split(target: CausalLM, draft: CausalLM, seconds: float = 0.5, rounds: int = 15) -> ThreadSplit:
     """Try every division for its part of ``seconds``, and keep the fastest by medians.
 
     One division after the other, each with a thread of its own: as long as a thread lives that has worked with several
@@ -34,16 +34,16 @@ def measure_share(target: Target, draft: Target, seconds: float = 0.5, rounds: i
     """
     one_cpu = target.device.type == draft.device.type == "cpu"
     tried = splits(torch.get_num_threads()) if one_cpu else [(0, 0)]
-    verify, guess = (Rehearsal(model, model.config.vocab_size, CONTEXT) for model in (target, draft))
+    verify, guess = (DryRun(model, model.config.vocab_size, CONTEXT) for model in (target, draft))
     part = seconds / (len(tried) + 1)
     alone = median(_repeated(lambda: _timed(lambda: verify(ROWS)), part, rounds))
-    found: list[tuple[float, Share]] = []
+    found: list[tuple[float, ThreadSplit]] = []
     for split in tried:
-        beside = Beside(draft.device)
-        times = _repeated(lambda: _together(beside, Share(*split), verify, guess), part, rounds)  # noqa: B023
+        beside = BackgroundWorker(draft.device)
+        times = _repeated(lambda: _together(beside, ThreadSplit(*split), verify, guess), part, rounds)  # noqa: B023
         beside.close()
         own, both, drafting = (median(column) for column in zip(*times, strict=True))
-        found.append((both, Share(*split, slowdown=max(1.0, own / alone), draft_ms=1e3 * drafting)))
+        found.append((both, ThreadSplit(*split, slowdown=max(1.0, own / alone), draft_ms=1e3 * drafting)))
     return min(found, key=lambda each: each[0])[1]
 
 
@@ -56,7 +56,9 @@ def _repeated(once: Callable[[], T], seconds: float, rounds: int) -> list[T]:
     return made
 
 
-def _together(beside: Beside, share: Share, verify: Rehearsal, guess: Rehearsal) -> tuple[float, float, float]:
+def _together(
+    beside: BackgroundWorker, share: ThreadSplit, verify: DryRun, guess: DryRun
+) -> tuple[float, float, float]:
     """Seconds of the target's pass, until both have ended, and of one draft pass."""
     passes: list[float] = []
     start = perf_counter()

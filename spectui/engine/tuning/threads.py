@@ -6,8 +6,8 @@ from time import perf_counter
 
 import torch
 
-from ..model.causal_lm import Target
-from .dry_run import Rehearsal
+from ..model.causal_lm import CausalLM
+from .dry_run import DryRun
 
 TOLERATED = 1.1
 """A pass may take this much longer than the fastest if it leaves cores to others."""
@@ -25,7 +25,7 @@ def fewest(times: Mapping[int, Sequence[float]]) -> int:
     return min(threads for threads, taken in medians.items() if taken <= TOLERATED * min(medians.values()))
 
 
-def settle_threads(targets: Sequence[Target], vocabulary: int, seconds: float = 1.0, rounds: int = 9) -> Target:
+def settle_threads(targets: Sequence[CausalLM], vocabulary: int, seconds: float = 1.0, rounds: int = 9) -> CausalLM:
     """The fastest of several targets over the same model, after passes over one and several tokens with each.
 
     They are tried in interleaved rounds, two at least, for about ``seconds``; torch uses the number of threads that was
@@ -35,7 +35,7 @@ def settle_threads(targets: Sequence[Target], vocabulary: int, seconds: float = 
     if first.device.type != "cpu" or (most == 1 and len(targets) == 1):
         return first
     rows = ROWS if first.capability.trees else ROWS[:1]
-    rehearsals = [Rehearsal(target, vocabulary, 64) for target in targets]
+    rehearsals = [DryRun(target, vocabulary, 64) for target in targets]
     times: dict[int, dict[int, list[float]]] = {threads: {} for threads in candidates(most)}
     begin = perf_counter()
     for turn in range(rounds):
@@ -51,7 +51,7 @@ def settle_threads(targets: Sequence[Target], vocabulary: int, seconds: float = 
     return targets[best[chosen]]
 
 
-def _timed(rehearsal: Rehearsal, rows: Sequence[int]) -> float:
+def _timed(rehearsal: DryRun, rows: Sequence[int]) -> float:
     start = perf_counter()
     for count in rows:
         rehearsal(count)

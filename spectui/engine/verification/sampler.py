@@ -51,7 +51,7 @@ def keep_min_p(logits: Tensor, p: float) -> Tensor:
     return logits.masked_fill(probabilities < p * probabilities.amax(-1, keepdim=True), NEVER)
 
 
-class Chooser:
+class Sampler:
     """Applies one set of sampling settings to rows of logits.
 
     ``vocabulary`` is the number of ids that have text; padding above it is never chosen. Rows are independent of

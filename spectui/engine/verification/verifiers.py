@@ -8,7 +8,7 @@ from torch import Tensor
 
 from ..values.draft_tree import ROOT, DraftTree
 from .noise import gumbel, key, uniforms
-from .sampler import Chooser
+from .sampler import Sampler
 from .top_ids import Highest
 
 
@@ -70,7 +70,7 @@ class Pass(NamedTuple):
         return [first, *[first + depth for depth in self.tree.depths]] if self.tree.depths else [first]
 
 
-class Rule(Protocol):
+class Verifier(Protocol):
     """A way to decide which drafted tokens stand."""
 
     same_text: bool
@@ -78,7 +78,7 @@ class Rule(Protocol):
     prunable: bool
     """Whether nodes may be dropped by their score before verification."""
 
-    def judge(self, made: Pass, chooser: Chooser) -> Verdict:
+    def judge(self, made: Pass, sampler: Sampler) -> Verdict:
         """Decide about one pass."""
         ...
 
@@ -96,7 +96,7 @@ def walk(tree: DraftTree, choices: Sequence[int]) -> list[int]:
     return tree.path(last)
 
 
-class Coupled:
+class GumbelCoupling:
     """The target chooses at every node with noise keyed by position; a child stands if it is the choice.
 
     Lossless, and the same text in every mode (Daliri, Musco, Suresh, arXiv 2408.07978).
@@ -105,16 +105,16 @@ class Coupled:
     same_text = True
     prunable = True
 
-    def judge(self, made: Pass, chooser: Chooser) -> Verdict:
+    def judge(self, made: Pass, sampler: Sampler) -> Verdict:
         """Choose at root and nodes in one batch, then walk; one transfer from a device that is not the CPU."""
-        seen = [made.seen(node) for node in range(ROOT, len(made.tree))] if chooser.needs_seen else None
+        seen = [made.seen(node) for node in range(ROOT, len(made.tree))] if sampler.needs_seen else None
         packed: list[list[int]] = []
         if made.top_ids and not made.logits.is_cpu:
-            on_device = chooser.choose(made.logits, made.places, seen)
+            on_device = sampler.choose(made.logits, made.places, seen)
             packed = torch.cat([on_device[:, None], made.top(slice(None))], 1).tolist()
             choices = [row[0] for row in packed]
         else:
-            choices = chooser.chosen(made.logits, made.places, seen)
+            choices = sampler.chosen(made.logits, made.places, seen)
         path = walk(made.tree, choices)
         row = path[-1] + 1 if path else 0
         if packed:
@@ -125,7 +125,7 @@ class Coupled:
 _ACCEPT, _RESIDUAL = 1, 2
 
 
-class Classic:
+class RejectionSampling:
     """Speculative sampling: accept x ~ q with min(1, p(x) / q(x)), else draw from the residual.
 
     Leviathan et al. 2023 (2211.17192) and Chen et al. 2023 (2302.01318); several i.i.d. children in turn as in
@@ -135,14 +135,14 @@ class Classic:
     same_text = False
     prunable = False
 
-    def judge(self, made: Pass, chooser: Chooser) -> Verdict:
+    def judge(self, made: Pass, sampler: Sampler) -> Verdict:
         """Walk down from the root, trying each node's children in the order in which they were drawn."""
         node = ROOT
         path: list[int] = []
         while True:
-            seen = [made.seen(node)] if chooser.needs_seen else None
-            p = chooser.probabilities(made.logits[node + 1 : node + 2], seen)[0].double()
-            word = (chooser.sampling.seed, made.step, made.place(node))
+            seen = [made.seen(node)] if sampler.needs_seen else None
+            p = sampler.probabilities(made.logits[node + 1 : node + 2], seen)[0].double()
+            word = (sampler.sampling.seed, made.step, made.place(node))
             child, p = self._try(made.tree, node, p, uniforms(key(*word, _ACCEPT), 64).tolist())
             if child is None:
                 token = int((p.log() + gumbel(key(*word, _RESIDUAL), len(p), p.device)).argmax())
@@ -172,4 +172,4 @@ def one_point(token: int, like: Tensor) -> Tensor:
     return row
 
 
-RULES: dict[str, Rule] = {"coupled": Coupled(), "classic": Classic()}
+VERIFIERS: dict[str, Verifier] = {"coupled": GumbelCoupling(), "classic": RejectionSampling()}

@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 from spectui.engine.drafters.drafter import Context, Resources
 from spectui.engine.drafters.logitspec import LogitSpec, branch_length
 from spectui.engine.drafters.prompt_lookup import PromptLookup
-from spectui.engine.model.causal_lm import Target
-from spectui.engine.policy.acceptance import Calibration
-from spectui.engine.policy.latency import CostModel
+from spectui.engine.model.causal_lm import CausalLM
+from spectui.engine.policy.acceptance import AcceptanceModel
+from spectui.engine.policy.latency import LatencyModel
 from spectui.engine.retrieval.ngram_pool import NgramPool
 from spectui.engine.values.options import Options, Sampling, Speculation
-from spectui.engine.verification.sampler import Chooser
+from spectui.engine.verification.sampler import Sampler
 
 from ..toys import VOCABULARY, decoder_of, run, tiny_model
 
@@ -63,8 +63,8 @@ def slow_tree(tokens, top, capacity=64, longest=3, span=20):
 
 def context_of(tokens, top=(), speculation=FULL, remaining=100, calibration=None):
     return Context(
-        tokens=tokens, remaining=remaining, speculation=speculation, chooser=Chooser(Sampling(), VOCABULARY),
-        rule_is_coupled=True, cost=CostModel(), calibration=calibration or Calibration(), step=0, top_ids=top,
+        tokens=tokens, remaining=remaining, speculation=speculation, sampler=Sampler(Sampling(), VOCABULARY),
+        rule_is_coupled=True, cost=LatencyModel(), calibration=calibration or AcceptanceModel(), step=0, top_ids=top,
     )  # fmt: skip
 
 
@@ -121,7 +121,7 @@ def test_the_full_tree_is_the_official_one(tokens, top, capacity, longest, span)
 
 
 def test_the_full_tree_on_real_logits_is_the_official_one():
-    target = Target(tiny_model())
+    target = CausalLM(tiny_model())
     decoder = decoder_of(target, mode="logitspec", options=Options(speculation=FULL, max_new_tokens=60))
     drafter = decoder._drafters["logitspec"]
     propose, checked = drafter.propose, []
@@ -142,7 +142,7 @@ def test_the_full_tree_on_real_logits_is_the_official_one():
 
 def test_the_guesses_are_the_raw_logits_at_the_pending_token():
     model = tiny_model()
-    target = Target(model)
+    target = CausalLM(model)
     options = Options(sampling=Sampling(temperature=1.0, seed=3), speculation=FULL, max_new_tokens=30)
     decoder = decoder_of(target, mode="logitspec", options=options)
     drafter = decoder._drafters["logitspec"]
@@ -209,7 +209,7 @@ def test_edges(name, full):
 
 
 def test_a_vocabulary_smaller_than_the_capacity():
-    target = Target(tiny_model(vocab_size=7))
+    target = CausalLM(tiny_model(vocab_size=7))
     options = Options(speculation=Speculation(full_tree=True), max_new_tokens=30)
     plain, _ = run(decoder_of(target, options=options), [1, 2, 3])
     drafted, steps = run(decoder_of(target, mode="logitspec", options=options), [1, 2, 3])
@@ -237,6 +237,6 @@ def test_a_glance_at_the_cost_leaves_the_official_tree_whole():
     tokens, top = [1, 2, 3, 1, 2], [3, 4, 5, 0]
     drafter = LogitSpec(Resources(6))
     drafter.begin(tokens)
-    assert drafter.may_propose(tokens, CostModel({1: 1.0, 64: 64.0}))
+    assert drafter.may_propose(tokens, LatencyModel({1: 1.0, 64: 64.0}))
     tree = drafter.propose(context_of(tokens, top, FULL)._replace(step=1), 64)
     assert pairs(tree) == slow_tree(tokens, top, 64)

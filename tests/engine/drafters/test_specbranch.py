@@ -17,11 +17,11 @@ from spectui.engine.drafters.drafter import Resources
 from spectui.engine.drafters.hrad import NONE, SOME
 from spectui.engine.drafters.ranking import Candidate
 from spectui.engine.drafters.specbranch import SpecBranch
-from spectui.engine.model.causal_lm import Target
+from spectui.engine.model.causal_lm import CausalLM
 from spectui.engine.policy.draft_policy import CLOSED
-from spectui.engine.policy.latency import CostModel
-from spectui.engine.tuning.background_worker import Beside, Share
-from spectui.engine.tuning.thread_split import measure_share, splits
+from spectui.engine.policy.latency import LatencyModel
+from spectui.engine.tuning.background_worker import BackgroundWorker, ThreadSplit
+from spectui.engine.tuning.thread_split import measure_thread_split, splits
 from spectui.engine.values.options import Options, Sampling, Speculation
 from spectui.record.metrics import Meter, total
 
@@ -44,12 +44,12 @@ SHAPES = [
 
 @pytest.fixture(scope="module")
 def target():
-    return Target(tiny_model())
+    return CausalLM(tiny_model())
 
 
 @pytest.fixture(scope="module")
 def draft(target):
-    return Target(related(target.model, 0.03))
+    return CausalLM(related(target.model, 0.03))
 
 
 EARLIER = set()
@@ -88,8 +88,8 @@ def beside():
 def test_the_text_is_that_of_ar_whatever_either_thread_waits_for(target, draft, sampling, speculation, monkeypatch):
     expected = plain(target, sampling)
     rng = random.Random(4)
-    for model in (Target, Growth):
-        name = "step" if model is Target else "_timed"
+    for model in (CausalLM, Growth):
+        name = "step" if model is CausalLM else "_timed"
         original = getattr(model, name)
 
         def late(*args, original=original, **kwargs):
@@ -216,7 +216,7 @@ def test_branches_beside_a_segment_hedge_against_its_refusal():
 
 
 def test_rollback_counts_every_token_of_the_chain_once(target):
-    worse = Target(related(target.model, 0.12))
+    worse = CausalLM(related(target.model, 0.12))
     decoder = made(target, worse, speculation=Speculation(draft_tokens=4, epsilon=0.1))
     meter = Meter()
     meter.count(decoder.prefill(PROMPT))
@@ -253,7 +253,7 @@ def test_no_thread_is_left_by_a_switch_an_end_or_a_dropped_decoder(target, draft
 
 def test_a_failure_in_either_thread_leaves_a_decoder_that_goes_on(target, draft, monkeypatch):
     expected = plain(target, SAMPLINGS[0])
-    for owner, name in ((Target, "step"), (Growth, "_look"), (Growth, "_timed")):
+    for owner, name in ((CausalLM, "step"), (Growth, "_look"), (Growth, "_timed")):
         decoder = made(target, draft)
         decoder.prefill(PROMPT)
         decoder.step()
@@ -278,7 +278,7 @@ def test_where_drafting_is_too_slow_it_says_so_and_stops(target, draft, monkeypa
         original(self, start)
 
     monkeypatch.setattr(Growth, "_timed", slow)
-    cost = CostModel({1: 2.0, 64: 2.0})
+    cost = LatencyModel({1: 2.0, 64: 2.0})
     decoder = made(target, draft, speculation=Speculation(), tokens=150, cost=cost)
     _, steps = run(decoder, PROMPT)
     closed = [step for step in steps if step.why_no_draft == CLOSED]
@@ -336,7 +336,7 @@ def test_a_device_is_divided_by_what_was_tried(target, draft):
     assert splits(2) == [(1, 1), (2, 2)]
     assert splits(16) == [(15, 1), (12, 4), (8, 8), (16, 16)]
     before = torch.get_num_threads()
-    share = measure_share(target, draft, seconds=0.05, rounds=2)
+    share = measure_thread_split(target, draft, seconds=0.05, rounds=2)
     assert (share.target_threads, share.draft_threads) in splits(before)
     assert share.slowdown >= 1.0
     assert share.draft_ms > 0.0
@@ -345,18 +345,18 @@ def test_a_device_is_divided_by_what_was_tried(target, draft):
 
 @pytest.mark.parametrize(("draft_ms", "length"), [(1.0, 6), (0.5, 13), (4.0, 1)])
 def test_the_first_branch_is_as_long_as_the_measured_times_allow(target, draft, draft_ms, length):
-    share = Share(slowdown=1.75, draft_ms=draft_ms)
+    share = ThreadSplit(slowdown=1.75, draft_ms=draft_ms)
     drafter = SpecBranch(Resources(VOCABULARY, draft, share=share))
     drafter.begin(PROMPT)
-    context = SimpleNamespace(speculation=Speculation(), cost=CostModel({1: 2.0, 5: 4.0, 64: 40.0}))
+    context = SimpleNamespace(speculation=Speculation(), cost=LatencyModel({1: 2.0, 5: 4.0, 64: 40.0}))
     assert drafter._length(context) == length
 
 
 def test_the_target_has_all_threads_again_after_the_work():
     before = torch.get_num_threads()
-    beside_ = Beside(torch.device("cpu"))
+    beside_ = BackgroundWorker(torch.device("cpu"))
     seen = []
-    work = beside_.start(lambda: seen.append(torch.get_num_threads()), Share(3, 2))
+    work = beside_.start(lambda: seen.append(torch.get_num_threads()), ThreadSplit(3, 2))
     assert torch.get_num_threads() == 3
     begin, end = work.wait()
     assert begin <= end

@@ -10,28 +10,28 @@ from hypothesis import strategies as st
 
 from spectui.engine.drafters.drafter import Context, Resources
 from spectui.engine.drafters.sssd import Sssd
-from spectui.engine.model.causal_lm import Target
-from spectui.engine.policy.acceptance import Calibration
-from spectui.engine.policy.latency import CostModel
+from spectui.engine.model.causal_lm import CausalLM
+from spectui.engine.policy.acceptance import AcceptanceModel
+from spectui.engine.policy.latency import LatencyModel
 from spectui.engine.retrieval.occurrences import LATEST, Occurrences
 from spectui.engine.retrieval.private import PrivateStore
 from spectui.engine.retrieval.snapshot import Reader, Snapshot, prompt_key
 from spectui.engine.retrieval.suffix_index import Learnt, SuffixIndex
 from spectui.engine.retrieval.trie import BRANCH, OfficialTrie
 from spectui.engine.values.options import Options, Sampling, Speculation
-from spectui.engine.verification.sampler import Chooser
+from spectui.engine.verification.sampler import Sampler
 
 from ..toys import VOCABULARY, decoder_of, run, tiny_model
 
 FULL = Speculation(full_tree=True)
 sequences = st.lists(st.integers(0, 4), min_size=1, max_size=70)
-CURVE = CostModel({1: 2.0, 2: 2.2, 4: 2.3, 8: 2.6, 16: 3.2, 32: 4.5, 64: 7.0})
+CURVE = LatencyModel({1: 2.0, 2: 2.2, 4: 2.3, 8: 2.6, 16: 3.2, 32: 4.5, 64: 7.0})
 
 
 def context_of(tokens, prompt=None, speculation=FULL, remaining=100, cost=None, calibration=None):
     return Context(
-        tokens=tokens, remaining=remaining, speculation=speculation, chooser=Chooser(Sampling(), VOCABULARY),
-        rule_is_coupled=True, cost=cost or CostModel(), calibration=calibration or Calibration(),
+        tokens=tokens, remaining=remaining, speculation=speculation, sampler=Sampler(Sampling(), VOCABULARY),
+        rule_is_coupled=True, cost=cost or LatencyModel(), calibration=calibration or AcceptanceModel(),
         prompt=len(tokens) if prompt is None else prompt,
     )  # fmt: skip
 
@@ -268,7 +268,7 @@ def test_the_full_tree_is_the_official_one(tokens, prompt, texts, capacity, rema
 
 
 def test_the_full_tree_in_a_decoder_is_the_official_one_at_every_step():
-    target = Target(tiny_model())
+    target = CausalLM(tiny_model())
     rng = random.Random(3)
     prompt = [rng.randrange(9) for _ in range(40)]
     decoder = decoder_of(target, mode="sssd", options=Options(speculation=FULL, max_new_tokens=60))

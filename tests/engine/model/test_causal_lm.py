@@ -21,7 +21,7 @@ from transformers import (
 
 from spectui.engine.model.attention import LayerKind, Masks
 from spectui.engine.model.capability import capability
-from spectui.engine.model.causal_lm import Target
+from spectui.engine.model.causal_lm import CausalLM
 from spectui.engine.values.draft_tree import visibility
 from spectui.engine.values.options import Options, Sampling
 from spectui.system.errors import UnsupportedModel
@@ -69,7 +69,7 @@ def test_a_tree_pass_equals_a_forward_of_every_path(model, seed):
     tree = random_tree(rng, VOCABULARY, most=14)
     expected = [plain(model, prompt)[-1]]
     expected += [plain(model, [*prompt, *tree.path_tokens(node)])[-1] for node in range(len(tree))]
-    target = Target(model)
+    target = CausalLM(model)
     cache = target.new_cache(8)
     target.prefill(cache, prompt[:-1])
     got = target.step(cache, prompt[-1], tree).logits
@@ -78,7 +78,7 @@ def test_a_tree_pass_equals_a_forward_of_every_path(model, seed):
 
 def test_after_random_trees_and_commits_the_cache_is_as_good_as_cold(model):
     rng = random.Random(1)
-    target = Target(model)
+    target = CausalLM(model)
     cache = target.new_cache(4)
     tokens = [rng.randrange(VOCABULARY) for _ in range(6)]
     target.prefill(cache, tokens[:-1])
@@ -94,7 +94,7 @@ def test_after_random_trees_and_commits_the_cache_is_as_good_as_cold(model):
 
 
 def test_a_truncated_cache_is_as_good_as_cold(model):
-    target = Target(model)
+    target = CausalLM(model)
     cache = target.new_cache(4)
     tokens = list(range(20))
     target.prefill(cache, tokens)
@@ -106,7 +106,7 @@ def test_a_truncated_cache_is_as_good_as_cold(model):
 def test_a_long_prefill_in_chunks_equals_one_pass(monkeypatch):
     monkeypatch.setattr("spectui.engine.model.causal_lm.PREFILL_CHUNK", 7)
     model = model_of(CONFIGS["llama"])
-    target = Target(model)
+    target = CausalLM(model)
     tokens = [index % VOCABULARY for index in range(40)]
     got = target.prefill(target.new_cache(4), tokens).logits[0]
     assert_equal(model, got, plain(model, tokens)[-1])
@@ -116,7 +116,7 @@ def test_hidden_states_are_those_of_the_layers_asked_for():
     model = model_of(CONFIGS["llama"])
     with torch.inference_mode():
         states = model(torch.tensor([[1, 2, 3]]), output_hidden_states=True, use_cache=False).hidden_states
-    target = Target(model)
+    target = CausalLM(model)
     cache = target.new_cache()
     target.prefill(cache, [1, 2])
     got = target.step(cache, 3, random_tree(random.Random(0), VOCABULARY, most=0), hidden=(0, 1)).hidden
@@ -132,7 +132,7 @@ RECURRENT = {
 @pytest.mark.parametrize("name", RECURRENT)
 def test_models_with_a_state_decode_one_token_at_a_time_and_say_why(name):
     model = model_of(RECURRENT[name], dtype=torch.float32)
-    target = Target(model)
+    target = CausalLM(model)
     assert not target.capability.trees
     assert "cannot be rolled back" in target.capability.why_no_tree
     prompt = [1, 2, 3, 4, 5]
@@ -146,7 +146,7 @@ def test_models_with_a_state_decode_one_token_at_a_time_and_say_why(name):
 
 
 def test_a_state_that_cannot_be_cut_back_starts_afresh():
-    target = Target(model_of(RECURRENT["convolution"], dtype=torch.float32))
+    target = CausalLM(model_of(RECURRENT["convolution"], dtype=torch.float32))
     decoder = decoder_of(target, options=Options(max_new_tokens=6))
     run(decoder, [1, 2, 3])
     assert decoder.prefill([1, 2, 9]).reused == 0
@@ -158,7 +158,7 @@ def test_a_state_that_cannot_be_cut_back_starts_afresh():
 def test_no_pass_crosses_the_switch_of_dynamic_rope():
     changes = {**TINY, "max_position_embeddings": 24, "rope_parameters": ROPE_DYNAMIC}
     model = model_of(LlamaConfig(**changes))
-    target = Target(model)
+    target = CausalLM(model)
     assert target.rope_switch.length == 24
     options = Options(Sampling(), max_new_tokens=40)
     plain_tokens, _ = run(decoder_of(target, options=options), [1, 2, 3])

@@ -6,7 +6,7 @@ import pytest
 import torch
 from transformers import LlamaConfig, MistralConfig, Qwen3Config
 
-from spectui.engine.model.causal_lm import Target, causal
+from spectui.engine.model.causal_lm import CausalLM, causal
 from spectui.engine.model.cuda_graphs import ROWS, PlainRecorder
 from spectui.engine.values.draft_tree import DraftTree
 from spectui.engine.values.options import Options, Sampling
@@ -39,7 +39,7 @@ class StrictRecorder(PlainRecorder):
 
 def both(model):
     recorder = StrictRecorder()
-    made = Target(model, recorder=recorder), Target(model), recorder
+    made = CausalLM(model, recorder=recorder), CausalLM(model), recorder
     recorder.recordings = recorder.replays = 0  # the check at load runs recorded passes too
     return made
 
@@ -108,8 +108,8 @@ def test_every_mode_gives_the_same_text(mode, temperature):
     prompt = [3, 1, 4, 1, 5, 9, 2, 6, 5, 3, 5]
     recorder = StrictRecorder()
     recorded = decoder_of(
-        Target(model, recorder=recorder),
-        Target(related(model), recorder=StrictRecorder()),
+        CausalLM(model, recorder=recorder),
+        CausalLM(related(model), recorder=StrictRecorder()),
         mode,
         options,
     )
@@ -172,7 +172,7 @@ def test_a_recording_that_fails_is_not_tried_again():
             raise RuntimeError("operation not permitted when stream is capturing\nmore")
 
     broken = Broken()
-    target, plain = Target(tiny_model(), recorder=broken), Target(tiny_model())
+    target, plain = CausalLM(tiny_model(), recorder=broken), CausalLM(tiny_model())
     answers = [run(decoder_of(each, options=Options(max_new_tokens=9)), [1, 2, 3])[0] for each in (target, plain)]
     assert answers[0] == answers[1]
     assert broken.tried == 1
@@ -182,8 +182,8 @@ def test_a_recording_that_fails_is_not_tried_again():
 def test_why_nothing_is_recorded():
     dynamic = {"rope_type": "dynamic", "factor": 2.0, "rope_theta": 10000.0}
     recorder = PlainRecorder()
-    assert "cpu" in Target(tiny_model()).why_not_recorded
-    rotary = Target(model_of(LlamaConfig(**TINY, rope_parameters=dynamic)), recorder=recorder)
+    assert "cpu" in CausalLM(tiny_model()).why_not_recorded
+    rotary = CausalLM(model_of(LlamaConfig(**TINY, rope_parameters=dynamic)), recorder=recorder)
     assert "rotary frequencies" in rotary.why_not_recorded
-    window = Target(model_of(MistralConfig(**TINY, sliding_window=4)), recorder=recorder)
+    window = CausalLM(model_of(MistralConfig(**TINY, sliding_window=4)), recorder=recorder)
     assert "window" in window.why_not_recorded

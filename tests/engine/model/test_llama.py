@@ -7,7 +7,7 @@ import torch
 from transformers import GemmaConfig, LlamaConfig, MistralConfig, Phi3Config, Qwen2Config, Qwen3Config
 
 from spectui.engine.model import llama as lean
-from spectui.engine.model.causal_lm import Target
+from spectui.engine.model.causal_lm import CausalLM
 from spectui.engine.values.options import Options, Sampling
 
 from ..toys import TINY, VOCABULARY, decoder_of, model_of, random_tree, run, tiny_model
@@ -61,7 +61,7 @@ def test_it_equals_the_forward_of_transformers(name, eager, monkeypatch):
     if eager:
         monkeypatch.setattr(torch.jit, "script", None)
     model = model_of(FAMILY[name])
-    fast, theirs = Target(model), Target(model, lean=False)
+    fast, theirs = CausalLM(model), CausalLM(model, lean=False)
     assert fast.is_lean
     assert not theirs.is_lean
     for seed in range(3):
@@ -71,7 +71,7 @@ def test_it_equals_the_forward_of_transformers(name, eager, monkeypatch):
 
 @pytest.mark.parametrize("name", OTHERS)
 def test_other_models_keep_their_own_forward(name):
-    assert not Target(model_of(OTHERS[name])).is_lean
+    assert not CausalLM(model_of(OTHERS[name])).is_lean
 
 
 def other_activation(layer):
@@ -85,9 +85,9 @@ def other_scale(layer):
 @pytest.mark.parametrize("change", [other_activation, other_scale])
 def test_a_model_that_it_would_compute_wrongly_keeps_its_own_forward(change):
     model = tiny_model()
-    assert Target(model).is_lean
+    assert CausalLM(model).is_lean
     change(model.model.layers[1])
-    assert not Target(model).is_lean
+    assert not CausalLM(model).is_lean
 
 
 def test_no_weight_exists_twice_and_transformers_can_still_use_them():
@@ -106,7 +106,7 @@ def test_no_weight_exists_twice_and_transformers_can_still_use_them():
 def test_the_text_in_float32_is_the_same_by_both(temperature):
     model = tiny_model(dtype=torch.float32)
     options = Options(sampling=Sampling(temperature=temperature), max_new_tokens=60)
-    texts = [run(decoder_of(Target(model, lean=fast), options=options), [1, 2, 3])[0] for fast in (True, False)]
+    texts = [run(decoder_of(CausalLM(model, lean=fast), options=options), [1, 2, 3])[0] for fast in (True, False)]
     assert texts[0] == texts[1]
     assert len(texts[0]) == 60
 
@@ -114,7 +114,7 @@ def test_the_text_in_float32_is_the_same_by_both(temperature):
 @pytest.mark.parametrize("name", FAMILY)
 def test_packed_weights_give_the_same_logits_and_text(name):
     model = model_of(FAMILY[name], dtype=torch.float32)
-    plain, packed = Target(model, lean=False), Target(model, pack=True)
+    plain, packed = CausalLM(model, lean=False), CausalLM(model, pack=True)
     assert packed.is_packed == torch.backends.mkldnn.is_available()
     for seed in range(3):
         for theirs, ours in zip(outputs(plain, seed), outputs(packed, seed), strict=True):
@@ -126,8 +126,8 @@ def test_packed_weights_give_the_same_logits_and_text(name):
 
 
 def test_only_float32_on_a_cpu_is_packed():
-    assert not Target(tiny_model(dtype=torch.float64), pack=True).is_packed
-    assert not Target(tiny_model(dtype=torch.float32)).is_packed
+    assert not CausalLM(tiny_model(dtype=torch.float64), pack=True).is_packed
+    assert not CausalLM(tiny_model(dtype=torch.float32)).is_packed
 
 
 def test_transformers_still_reads_the_weights_that_were_packed():
@@ -135,5 +135,5 @@ def test_transformers_still_reads_the_weights_that_were_packed():
     ids = torch.tensor([[1, 2, 3]])
     with torch.inference_mode():
         before = model(ids).logits
-        Target(model, pack=True)
+        CausalLM(model, pack=True)
         assert torch.allclose(model(ids).logits, before, atol=1e-4)

@@ -16,7 +16,7 @@ from transformers import (
 from transformers.utils.deprecation import deprecate_kwarg
 
 from spectui.engine.model import llama as lean
-from spectui.engine.model.causal_lm import Target
+from spectui.engine.model.causal_lm import CausalLM
 from spectui.engine.model.load_check import CACHE_NAMES, cache_name
 from spectui.engine.values.options import Options
 from spectui.system.errors import UserError
@@ -69,7 +69,7 @@ class Misplaced(LlamaForCausalLM):
 
 def refusal(model, **how):
     with pytest.raises(UserError) as caught:
-        Target(model, **how)
+        CausalLM(model, **how)
     message = str(caught.value)
     assert "\n" not in message
     assert f"transformers {version('transformers')}" in message, "the version that is installed"
@@ -82,11 +82,11 @@ def refusal(model, **how):
 def test_a_cache_is_given_under_every_name_that_transformers_has_had(kind):
     made, expected = llama_as(kind), tiny_model()
     options = Options(max_new_tokens=20)
-    target = Target(made)
+    target = CausalLM(made)
     assert not target.is_lean
     assert (
         run(decoder_of(target, tiny_model(), "draft", options), [1, 2, 3])[0]
-        == (run(decoder_of(Target(expected), options=options), [1, 2, 3])[0])
+        == (run(decoder_of(CausalLM(expected), options=options), [1, 2, 3])[0])
     )
 
 
@@ -124,7 +124,7 @@ def test_a_model_that_looks_ahead_is_refused():
 
 @pytest.mark.parametrize("wrong", ["position", "row"])
 def test_a_lean_forward_that_is_wrong_only_with_a_cache_is_not_used(monkeypatch, wrong):
-    right = lean.LeanForward.__call__
+    right = lean.LlamaForward.__call__
 
     def call(self, cache, ids, positions, mask, last, hidden):
         if wrong == "position":
@@ -133,9 +133,9 @@ def test_a_lean_forward_that_is_wrong_only_with_a_cache_is_not_used(monkeypatch,
             cache.keys[:, :, :, 1] = 0.0
         return right(self, cache, ids, positions, mask, last, hidden)
 
-    assert Target(tiny_model()).is_lean
-    monkeypatch.setattr(lean.LeanForward, "__call__", call)
-    target = Target(tiny_model())
+    assert CausalLM(tiny_model()).is_lean
+    monkeypatch.setattr(lean.LlamaForward, "__call__", call)
+    target = CausalLM(tiny_model())
     assert not target.is_lean
     assert "logits differ" in target.why_not_recorded
 
@@ -149,7 +149,7 @@ class Broken:
 
 
 def test_recordings_that_give_other_logits_are_not_used():
-    target = Target(tiny_model(), recorder=Broken())
+    target = CausalLM(tiny_model(), recorder=Broken())
     assert not target.is_lean
 
 
@@ -157,7 +157,7 @@ def test_recordings_that_give_other_logits_are_not_used():
 def test_a_model_that_takes_no_tree_decodes_one_token_at_a_time_and_says_why(kind):
     config = BloomConfig(vocab_size=VOCABULARY, hidden_size=32, n_layer=2, n_head=4)
     model = model_of(config) if kind == "alibi" else llama_as(Misplaced)
-    target = Target(model)
+    target = CausalLM(model)
     assert not target.capability.trees
     assert "tree" in target.capability.why_no_tree
     tokens, steps = run(decoder_of(target, options=Options(max_new_tokens=10)), [1, 2, 3])
@@ -173,7 +173,7 @@ def test_a_model_that_takes_no_tree_decodes_one_token_at_a_time_and_says_why(kin
 def test_weights_that_hold_no_numbers_are_no_fault_of_the_cache(value):
     model = tiny_model()
     model.lm_head.weight.data[7] = value
-    assert Target(model).capability.trees
+    assert CausalLM(model).capability.trees
 
 
 def test_a_model_whose_plain_forward_fails_is_refused():
@@ -190,4 +190,4 @@ def test_a_lack_of_memory_is_no_fault_of_the_model(monkeypatch):
     monkeypatch.setattr(model, "forward", full)
     monkeypatch.setattr("spectui.engine.model.causal_lm.cache_name", lambda model: "cache")
     with pytest.raises(torch.OutOfMemoryError):
-        Target(model)
+        CausalLM(model)

@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spectui.engine.policy.acceptance import Calibration
-from spectui.engine.policy.draft_policy import CLOSED, Plan
+from spectui.engine.policy.acceptance import AcceptanceModel
+from spectui.engine.policy.draft_policy import CLOSED, DraftPolicy
 from spectui.engine.policy.gate import Gate
-from spectui.engine.policy.latency import CostModel, measure
+from spectui.engine.policy.latency import LatencyModel, measure
 from spectui.engine.values.draft_tree import ROOT, DraftTree
 from spectui.engine.values.options import Speculation
 from spectui.engine.values.step import Emitted, Node, Source, Step, Times
@@ -16,7 +16,7 @@ POINTS = {1: 4.0, 2: 4.5, 4: 4.4, 8: 6.0, 16: 7.0, 32: 12.0, 64: 24.0}
 
 
 def test_the_curve_is_monotone_and_goes_through_its_points():
-    cost = CostModel(POINTS)
+    cost = LatencyModel(POINTS)
     values = [cost.verify_ms(rows) for rows in range(1, 100)]
     assert all(a <= b for a, b in pairwise(values))
     assert cost.verify_ms(8) == 6.0
@@ -25,7 +25,7 @@ def test_the_curve_is_monotone_and_goes_through_its_points():
 
 
 def test_passes_that_take_longer_move_the_curve():
-    cost = CostModel(POINTS)
+    cost = LatencyModel(POINTS)
     for _ in range(200):
         cost.note(8, 12.0)
     assert cost.verify_ms(1) == pytest.approx(8.0, rel=0.02)
@@ -33,7 +33,7 @@ def test_passes_that_take_longer_move_the_curve():
 
 @given(st.lists(st.floats(0.0, 1.0), max_size=30))
 def test_the_best_size_maximises_tokens_per_time(scores):
-    cost = CostModel(POINTS)
+    cost = LatencyModel(POINTS)
     ordered = sorted(scores, reverse=True)
 
     def rate(count):
@@ -43,13 +43,13 @@ def test_the_best_size_maximises_tokens_per_time(scores):
 
 
 def test_hopeless_nodes_are_not_verified_and_sure_ones_are():
-    cost = CostModel(POINTS)
+    cost = LatencyModel(POINTS)
     assert cost.best_size([0.001] * 20) == 0
     assert cost.best_size([0.99] * 15) == 15
 
 
 def test_another_size_must_be_five_per_cent_better():
-    cost = CostModel({1: 1.0, 64: 1.0})
+    cost = LatencyModel({1: 1.0, 64: 1.0})
     assert cost.best_size([0.9, 0.01], last=1) == 1
     assert cost.best_size([0.9, 0.9], last=1) == 2
 
@@ -80,7 +80,7 @@ def step_of(fate, probability=0.9, emitted=1, wall=5.0):
 
 
 def test_calibration_turns_overconfidence_into_frequencies():
-    calibration = Calibration()
+    calibration = AcceptanceModel()
     for index in range(200):
         tree = DraftTree()
         tree.add(1, ROOT, Source("s"), 0.9)
@@ -99,7 +99,7 @@ def proposed(first, second):
 
 @pytest.mark.parametrize("copies", [True, False])
 def test_how_long_a_draft_holds_is_learnt_of_each_text_where_drafts_are_copied(copies):
-    calibration = Calibration(copies)
+    calibration = AcceptanceModel(copies)
     for _ in range(100):
         calibration.learn(proposed(1, 2), [1, 2])
     holds = calibration.estimate(Source("s"), 2, 0.9)
@@ -169,7 +169,7 @@ def test_a_plan_prunes_only_where_the_cost_decides():
     tree = DraftTree()
     for token in range(10):
         tree.add(token, ROOT, Source("s"), 0.001)
-    plan = Plan(CostModel(POINTS))
+    plan = DraftPolicy(LatencyModel(POINTS))
     assert len(plan.prune(tree, Speculation(4))) == 10
     assert len(plan.prune(tree, Speculation("schedule"))) == 10
     pruned = plan.prune(tree, Speculation())
@@ -178,7 +178,7 @@ def test_a_plan_prunes_only_where_the_cost_decides():
 
 
 def looked_in_vain(draft_ms):
-    plan = Plan(CostModel(POINTS))
+    plan = DraftPolicy(LatencyModel(POINTS))
     plan.begin()
     for _ in range(60):
         limit, _ = plan.limit(Speculation(), 10)
@@ -195,7 +195,7 @@ def test_looking_in_vain_closes_the_gate_only_where_it_takes_long():
 @pytest.mark.parametrize(("slowdown", "stays_open"), [(1.6, True), (1.0, True), (4.0, False)])
 def test_a_pass_beside_work_is_held_against_one_alone_that_is_slow_alike(slowdown, stays_open):
     """All is twice as slow as it was measured, as in a race; two tokens a pass pay if it is 1.6 times as long."""
-    plan = Plan(CostModel(POINTS))
+    plan = DraftPolicy(LatencyModel(POINTS))
     for _ in range(100):
         took = 2.0 * 1.6 * POINTS[2]
         plan.learn(step_of("accepted", emitted=2, wall=took), slowdown)
@@ -204,7 +204,7 @@ def test_a_pass_beside_work_is_held_against_one_alone_that_is_slow_alike(slowdow
 
 
 def test_a_closed_gate_says_why():
-    plan = Plan(CostModel(POINTS))
+    plan = DraftPolicy(LatencyModel(POINTS))
     for _ in range(30):
         plan.gate.note(1, 20.0, 4.0)
         if not plan.gate.open:
@@ -215,8 +215,8 @@ def test_a_closed_gate_says_why():
 
 
 def test_where_a_text_begins_copies_are_doubted_and_a_model_is_believed():
-    copied, written = Calibration(copies=True), Calibration()
+    copied, written = AcceptanceModel(copies=True), AcceptanceModel()
     for each in (copied, written):
         each.begin()
-    assert copied.trust == pytest.approx(1 / 3)
-    assert written.trust == 1.0
+    assert copied.acceptance_ratio == pytest.approx(1 / 3)
+    assert written.acceptance_ratio == 1.0

@@ -10,13 +10,13 @@ from spectui.engine.drafters.drafter import Resources
 from spectui.engine.drafters.logitspec import LogitSpec
 from spectui.engine.drafters.prompt_lookup import PromptLookup
 from spectui.engine.drafters.sssd import Sssd
-from spectui.engine.policy.latency import CostModel
+from spectui.engine.policy.latency import LatencyModel
 from spectui.engine.retrieval.pairs import Pairs
 from spectui.engine.retrieval.private import PrivateStore
 from spectui.engine.retrieval.snapshot import Reader
 
-DEAR = CostModel({1: 1.4, 2: 1.9, 4: 2.2, 8: 2.7, 16: 4.0, 32: 5.8, 64: 9.4})
-CHEAP = CostModel({1: 10.0, 2: 10.0, 4: 10.1, 8: 10.2, 16: 10.5, 32: 11.0, 64: 12.0})
+DEAR = LatencyModel({1: 1.4, 2: 1.9, 4: 2.2, 8: 2.7, 16: 4.0, 32: 5.8, 64: 9.4})
+CHEAP = LatencyModel({1: 10.0, 2: 10.0, 4: 10.1, 8: 10.2, 16: 10.5, 32: 11.0, 64: 12.0})
 NEW, AGAIN = [1, 2, 3, 4, 5, 2], [1, 2, 3, 4, 1, 2]
 
 

@@ -5,7 +5,7 @@ import time
 import pytest
 import torch
 
-from spectui.engine.model.causal_lm import Target
+from spectui.engine.model.causal_lm import CausalLM
 from spectui.engine.tuning.threads import candidates, fewest, settle_threads
 
 from ..toys import VOCABULARY, tiny_model
@@ -29,7 +29,7 @@ def test_torch_uses_what_was_found(seconds):
     before = torch.get_num_threads()
     torch.set_num_threads(2)
     try:
-        target = Target(tiny_model())
+        target = CausalLM(tiny_model())
         assert settle_threads([target], VOCABULARY, seconds) is target
         assert torch.get_num_threads() in (1, 2)
     finally:
@@ -37,7 +37,7 @@ def test_torch_uses_what_was_found(seconds):
 
 
 def test_the_faster_of_two_layouts_is_taken(monkeypatch):
-    slow, fast = Target(tiny_model()), Target(tiny_model())
+    slow, fast = CausalLM(tiny_model()), CausalLM(tiny_model())
     original = slow.step
 
     def late(*args, **kwargs):

@@ -12,7 +12,7 @@ from transformers import (
 )
 
 from spectui.engine.values.options import Sampling
-from spectui.engine.verification.sampler import Chooser
+from spectui.engine.verification.sampler import Sampler
 
 V = 40
 
@@ -42,41 +42,41 @@ def test_processors_agree_with_those_of_transformers(seed, temperature, top_k, t
         processors.append(TopPLogitsWarper(top_p))
     if min_p:
         processors.append(MinPLogitsWarper(min_p))
-    chooser = Chooser(Sampling(temperature, top_k, top_p, min_p, penalty), V)
-    mine = chooser.probabilities(logits, seen)
+    sampler = Sampler(Sampling(temperature, top_k, top_p, min_p, penalty), V)
+    mine = sampler.probabilities(logits, seen)
     theirs = processors(torch.tensor(seen), logits).softmax(-1)
     torch.testing.assert_close(mine, theirs)
 
 
 @given(st.integers(0, 10_000), st.sampled_from([0.0, 0.7, 1.2]))
 def test_a_row_does_not_depend_on_its_batch(seed, temperature):
-    chooser = Chooser(Sampling(temperature, top_p=0.9, seed=seed), V)
+    sampler = Sampler(Sampling(temperature, top_p=0.9, seed=seed), V)
     logits, indices = rows(seed, 6), [9, 10, 10, 11, 12, 12]
-    together = chooser.choose(logits, indices).tolist()
-    assert chooser.chosen(logits, indices) == together
-    alone = [int(chooser.choose(logits[row : row + 1], [index])) for row, index in enumerate(indices)]
+    together = sampler.choose(logits, indices).tolist()
+    assert sampler.chosen(logits, indices) == together
+    alone = [int(sampler.choose(logits[row : row + 1], [index])) for row, index in enumerate(indices)]
     assert together == alone
 
 
 def test_ties_go_to_the_lowest_id():
     logits = torch.zeros(1, V)
-    assert int(Chooser(Sampling(), V).choose(logits, [0])) == 0
-    assert Chooser(Sampling(), V).chosen(logits, [0]) == [0]
+    assert int(Sampler(Sampling(), V).choose(logits, [0])) == 0
+    assert Sampler(Sampling(), V).chosen(logits, [0]) == [0]
 
 
 @pytest.mark.parametrize("temperature", [0.0, 1.0])
 def test_padding_is_never_chosen(temperature):
     logits = torch.zeros(50, V)
     logits[:, 30:] = 50.0
-    assert int(Chooser(Sampling(temperature), 30).choose(logits, list(range(50))).max()) < 30
+    assert int(Sampler(Sampling(temperature), 30).choose(logits, list(range(50))).max()) < 30
 
 
 def test_the_choice_is_a_sample_of_p():
     logits = torch.tensor([[2.0, 1.0, 0.0, -1.0, 0.5]], dtype=torch.float64)
-    chooser = Chooser(Sampling(1.0, seed=3), 5)
+    sampler = Sampler(Sampling(1.0, seed=3), 5)
     p = logits.softmax(-1)[0]
     n = 20_000
-    chosen = torch.cat([chooser.choose(logits, [index]) for index in range(n)])
+    chosen = torch.cat([sampler.choose(logits, [index]) for index in range(n)])
     counts = torch.bincount(chosen, minlength=5).double()
     assert float(((counts - n * p) ** 2 / (n * p)).sum()) < 18.5  # 4 degrees of freedom: P < 0.001
 

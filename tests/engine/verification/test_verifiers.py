@@ -10,8 +10,8 @@ from spectui.engine.values.draft_tree import ROOT, DraftTree
 from spectui.engine.values.options import Sampling
 from spectui.engine.values.step import Source
 from spectui.engine.verification.noise import gumbel, key
-from spectui.engine.verification.sampler import Chooser
-from spectui.engine.verification.verifiers import RULES, Pass, walk
+from spectui.engine.verification.sampler import Sampler
+from spectui.engine.verification.verifiers import VERIFIERS, Pass, walk
 
 V, RUNS = 5, 8_000
 P1 = torch.tensor([0.40, 0.25, 0.20, 0.10, 0.05], dtype=torch.float64)
@@ -40,11 +40,11 @@ def no_draft(seed):
 
 def coupled_chain(seed):
     """The draft ranks with the target's own noise, which the coupled rule allows."""
-    chooser = Chooser(Sampling(1.0, seed=seed), V)
+    sampler = Sampler(Sampling(1.0, seed=seed), V)
     tree = DraftTree()
-    first = int((Q1.log() + chooser.noise(1, torch.float64)).argmax())
+    first = int((Q1.log() + sampler.noise(1, torch.float64)).argmax())
     node = tree.add(first, ROOT, Source("d"))
-    tree.add(int((Q2[first].log() + chooser.noise(2, torch.float64)).argmax()), node, Source("d"))
+    tree.add(int((Q2[first].log() + sampler.noise(2, torch.float64)).argmax()), node, Source("d"))
     return tree
 
 
@@ -95,12 +95,12 @@ CASES = [
 def emitted(rule, drafts, seed):
     """The first two tokens of a run that verifies one tree and, if need be, takes one more plain step."""
     tree = drafts(seed)
-    chooser = Chooser(Sampling(1.0, seed=seed), V)
-    verdict = RULES[rule].judge(Pass(tree, target_logits(tree), 0, 0, ()), chooser)
+    sampler = Sampler(Sampling(1.0, seed=seed), V)
+    verdict = VERIFIERS[rule].judge(Pass(tree, target_logits(tree), 0, 0, ()), sampler)
     tokens = [*(tree.tokens[node] for node in verdict.path), verdict.token]
     if len(tokens) < 2:
         more = Pass(DraftTree(), P2[tokens[0]][None].log(), 1, 1, ())
-        tokens.append(RULES[rule].judge(more, chooser).token)
+        tokens.append(VERIFIERS[rule].judge(more, sampler).token)
     return tokens[0], tokens[1]
 
 
@@ -134,8 +134,8 @@ def test_the_coupled_draft_agrees_as_often_as_its_bound_says():
     hits = 0
     for seed in range(4000):
         tree = coupled_chain(seed)
-        chooser = Chooser(Sampling(1.0, seed=seed), V)
-        verdict = RULES["coupled"].judge(Pass(tree, target_logits(tree), 0, 0, ()), chooser)
+        sampler = Sampler(Sampling(1.0, seed=seed), V)
+        verdict = VERIFIERS["coupled"].judge(Pass(tree, target_logits(tree), 0, 0, ()), sampler)
         hits += bool(verdict.path)
     assert hits / 4000 > (1 - tv) / (1 + tv) - 0.03
 
@@ -166,6 +166,6 @@ def test_the_walk_equals_a_search_over_all_paths(seed):
 def test_a_greedy_classic_run_is_the_coupled_one():
     tree = fixed_tree(0)
     made = Pass(tree, target_logits(tree), 0, 0, ())
-    chooser = Chooser(Sampling(), V)
-    classic, coupled = (RULES[name].judge(made, chooser) for name in ("classic", "coupled"))
+    sampler = Sampler(Sampling(), V)
+    classic, coupled = (VERIFIERS[name].judge(made, sampler) for name in ("classic", "coupled"))
     assert (classic.path, classic.token) == (coupled.path, coupled.token)
