@@ -17,7 +17,7 @@ for _name in [name for name in os.environ if name.startswith("SPECTUI_")]:
 def common_home(tmp_path_factory):
     """The home of what several tests share; measured times are kept there for all of them."""
     folder = tmp_path_factory.mktemp("common")
-    (folder / "cache").mkdir()
+    (folder / "cache").mkdir(0o700)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SPECTUI_HOME", str(folder))
         yield folder

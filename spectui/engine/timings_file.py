@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from ..system.files import write_whole
+from ..system.files import private_folder, write_whole
 from .measurement import Timings
 from .model.causal_lm import CausalLM
 from .policy.latency import SIZES
@@ -55,7 +55,7 @@ def keep_timings(folder: Path, key: Key, timings: Timings) -> None:
     """Write them, whole or not at all; where that is impossible, every start measures again."""
     text = json.dumps({"key": key, "timings": asdict(timings)}, indent=1)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        private_folder(folder)
         write_whole(timings_path(folder, key), text.encode())
     except OSError as error:
         logging.getLogger(__name__).info("measured times are not kept: %s", error)

@@ -103,7 +103,7 @@ async def test_the_export_of_a_race(home, open_umask):
     app = SpectuiApp(settings, real_session(settings), home / "race.jsonl", RacePlan(("ar", "draft"), "Hello!"))
     try:
         async with app.run_test(size=(120, 36)) as pilot:
-            await wait_until(pilot, lambda: app.race.book.finished and not app.race._racing)
+            await wait_until(pilot, lambda: app.race.book.finished and not app.race.racing)
             await pilot.press("ctrl+s")
             await wait_until(pilot, lambda: any(exports().glob("race_*.json")))
     finally:
@@ -134,7 +134,8 @@ def test_the_log_is_private_and_old_folders_are_closed(home, open_umask):
     for folder in (conversations(), log_file().parent):
         folder.mkdir(parents=True)
     log_file().write_text("old\n")
-    code = "import logging\nfrom spectui import cli\ncli._log_to_file()\nlogging.warning('new')"
+    code = "import sys, logging; sys.argv = ['spectui']\nimport spectui.cli.main, spectui.__main__ as program\n"
+    code += "spectui.cli.main.main = lambda: logging.warning('new')\nprogram.main()"
     subprocess.run([sys.executable, "-c", code], check=True, umask=0)
     assert log_file().read_text("utf-8").count("\n") == 2
     assert check(home) == {"state/spectui.log"}

@@ -114,7 +114,7 @@ def play(seed, home):
     with Terminal("chat", "--max-new-tokens", "60", home=home, environment=where) as terminal:
         terminal.until("spectui")
         rage(terminal, chance, KEYS // 10)  # while the models load
-        terminal.until("loaded in")
+        terminal.until(lambda seen: b"loaded in" in seen.raw)
         rage(terminal, chance, KEYS - KEYS // 10)
         back_to_chat(terminal)
         terminal.type(NEW)

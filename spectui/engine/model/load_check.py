@@ -75,7 +75,7 @@ class Check:
         vocabulary = text_config(model).vocab_size
         tokens = [vocabulary * place // 16 for place in range(1, 16)]
         self._prompts = tokens[:PROMPT], tokens[PROMPT : 2 * PROMPT]
-        self._pending, *nodes = tokens[2 * PROMPT : 2 * PROMPT + len(PARENTS) + 1]
+        self._pending, *nodes = tokens[2 * PROMPT :: 2]  # siblings differ also where the vocabulary is small
         self._tree = DraftTree()
         for token, parent in zip(nodes, PARENTS, strict=True):
             self._tree.add(token, parent, Source("check"), 1.0)
