@@ -25,11 +25,23 @@ def real_session(settings):
     return make
 
 
+def remember_notices(app):
+    """Keep what the app has told a person in ``app.told``; on the screen it stands for some seconds only."""
+    app.told, notify = [], app.notify
+
+    def tell(message, **how):
+        app.told.append(str(message))
+        notify(message, **how)
+
+    app.notify = tell
+
+
 @asynccontextmanager
 async def running(settings=None, make=None, size=(120, 36), ready=True):
     """The app with a session; ends it whatever happens."""
     settings = settings or Settings()
     app = SpectuiApp(settings, make or real_session(settings))
+    remember_notices(app)
     try:
         async with app.run_test(size=size) as pilot:
             if ready:

@@ -155,7 +155,7 @@ async def test_a_short_answer_is_measured_until_there_is_enough_and_says_so():
         assert made.rounds >= 3
         await wait_until(pilot, lambda: f"×{made} vs AR" in screen_text(app))
         assert made.spread in screen_text(app)
-        said = " ".join(str(note.message) for note in app._notifications)
+        said = " ".join(app.told)
         assert f"×{made} {made.spread} against AR" in said
         assert ("doubtful" in said) == bool(made.doubt)
 
@@ -346,8 +346,8 @@ async def test_without_colour_nothing_is_coloured(monkeypatch):
 async def test_a_key_that_two_actions_want_is_told(monkeypatch):
     settings = Settings(keys={"chat.rerun": "ctrl+n", "chat.view": "f10", "chat.fly": "f11"})
     async with running(settings, ready=False) as (app, pilot):
-        await wait_until(pilot, lambda: len(app._notifications) == 2)
-        said = " ".join(str(note.message) for note in app._notifications)
+        await wait_until(pilot, lambda: len(app.told) == 2)
+        said = " ".join(app.told)
         assert "ctrl+n takes the key of chat.new" in said
         assert "chat.fly: there is no such binding" in said
         await pilot.press("f10")

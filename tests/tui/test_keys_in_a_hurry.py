@@ -52,6 +52,7 @@ async def test_races_begun_and_left_in_a_hurry_leave_the_app_alive():
             hurry(app, "escape", "escape")
             await wait_until(pilot, lambda: app.screen is app.chat)
         await idle(app, pilot)
+        app.chat.prompt.focus()  # each escape in the chat has gone between prompt and transcript
         await say(pilot, "What are you?")
         await wait_until(pilot, lambda: "demo model" in answer(app))
 
@@ -126,7 +127,7 @@ async def test_measuring_an_answer_without_tokens_says_so_and_ends():
         await idle(app, pilot)
         decoder.target.prefill = real
         await pilot.press("f9")
-        await wait_until(pilot, lambda: any("nothing to measure" in one.message for one in app._notifications))
+        await wait_until(pilot, lambda: any("nothing to measure" in told for told in app.told))
         assert not app.chat.busy
         assert "measuring" not in screen_text(app)
         await pilot.press("ctrl+r")
@@ -181,7 +182,7 @@ async def alive(app, pilot):
     """The chat is on the screen, says what happened, and still answers."""
     await wait_until(pilot, lambda: app.screen is app.chat)
     line = "unexpected Broken: on purpose"
-    await wait_until(pilot, lambda: any(line in notice.message for notice in app._notifications))
+    await wait_until(pilot, lambda: any(line in told for told in app.told))
     await say(pilot, "Hello!")
     await wait_until(pilot, lambda: answer(app).startswith("Hello"))
 
