@@ -63,7 +63,7 @@ def test_the_same_seed_gives_the_same_text_in_both_modes():
     ("words", "code", "said"),
     [
         (["run", ""], 2, "the prompt is empty"),
-        (["run"], 2, "prompt"),
+        (["run"], 2, "Missing argument"),
         (["run", "x", "--mode", "warp"], 2, "choose from ar, draft"),
         (["run", "x", "--rule", "hopeful"], 2, "coupled or classic"),
         (["run", "x", "--temperature", "-1"], 2, "temperature must be"),
