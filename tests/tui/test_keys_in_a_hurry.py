@@ -52,7 +52,8 @@ async def test_races_begun_and_left_in_a_hurry_leave_the_app_alive():
             hurry(app, "escape", "escape")
             await wait_until(pilot, lambda: app.screen is app.chat)
         await idle(app, pilot)
-        app.chat.prompt.focus()  # each escape in the chat has gone between prompt and transcript
+        await pilot.pause(0.2)  # each escape that was left has gone between prompt and transcript
+        app.chat.prompt.focus()
         await say(pilot, "What are you?")
         await wait_until(pilot, lambda: "demo model" in answer(app))
 
