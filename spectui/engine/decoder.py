@@ -10,7 +10,8 @@ from torch import Tensor
 from ..system.errors import UserError
 from .drafters.drafter import Context, Drafter, Resources
 from .drafters.registry import MODES
-from .model.causal_lm import CausalLM, Output
+from .model.causal_lm import CausalLM
+from .model.forward import Output
 from .model.inference import inference
 from .policy.acceptance import AcceptanceModel
 from .policy.draft_policy import MOST_NODES, DraftPolicy
