@@ -12,7 +12,6 @@ from . import attention
 from .capability import Capability, capability, layer_types, rope_switch, text_config
 from .cuda_graphs import Capturer, CudaCapturer, GraphCache
 from .forward import PREFILL_CHUNK, Backend, ForwardInput, Output
-from .inference import inference
 from .kv_cache import CHUNK, AnyCache
 from .llama import LlamaForward, why_not_llama
 from .load_check import Check, cache_name, unsupported
@@ -107,7 +106,7 @@ class CausalLM:
         """An empty cache for one sequence."""
         return self.backend.new_cache(capacity)
 
-    @inference
+    @torch.inference_mode()
     def prefill(
         self, cache: AnyCache, ids: Sequence[int], cancelled: Callable[[], bool] = lambda: False
     ) -> Output | None:
@@ -136,7 +135,7 @@ class CausalLM:
             inputs = ForwardInput([token, *tree.tokens], positions, torch.from_numpy(visibility(tree.parents)))
         return self.forward(cache, inputs._replace(hidden_layers=hidden))
 
-    @inference
+    @torch.inference_mode()
     def forward(self, cache: AnyCache, inputs: ForwardInput) -> Output:
         """One pass over tokens behind the cache's scratch rows, which it leaves as further scratch rows."""
         cache.reserve(cache.length + cache.scratch + len(inputs.token_ids))

@@ -11,7 +11,6 @@ from torch import Tensor
 from transformers.cache_utils import Cache, CacheLayerMixin, DynamicCache
 
 from ...system.errors import UnsupportedModel
-from .inference import inference
 
 CHUNK = 1024
 
@@ -62,7 +61,7 @@ class KVCache(_Rows):
             self.keys, self.values = self._grown(self.keys), self._grown(self.values)
             self.graphs.clear()
 
-    @inference
+    @torch.inference_mode()
     def _grown(self, old: Tensor) -> Tensor:
         shape = list(old.shape)
         shape[-2] = self.capacity
@@ -100,7 +99,7 @@ class KVCache(_Rows):
         self.length += kept
         self.scratch_position_ids = []
 
-    @inference
+    @torch.inference_mode()
     def _close_up(self, rows: Sequence[int]) -> None:
         if self.keys is None or self.values is None:
             return
@@ -114,7 +113,7 @@ class KVCache(_Rows):
         self.scratch_position_ids = []
         return self.length
 
-    @inference
+    @torch.inference_mode()
     def copy(self, other: AnyCache) -> None:
         """Hold what another cache of the same target has committed, in memory of its own."""
         assert isinstance(other, KVCache)
