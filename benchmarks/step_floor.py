@@ -24,7 +24,9 @@ from transformers import DynamicCache
 
 from spectui.bench.questions import read_questions
 from spectui.config.choice import ModelChoice
-from spectui.engine.model.causal_lm import CausalLM, causal
+from spectui.engine.model.causal_lm import CausalLM
+from spectui.engine.model.cuda_graphs import GraphCache
+from spectui.engine.model.forward import ForwardInput
 from spectui.engine.values.options import Options
 from spectui.models.loading import load_pair
 from spectui.session.runtime import Runtime, cache_bytes, prepare
@@ -63,8 +65,7 @@ def our_pass(target: CausalLM, context: int) -> Pass:
     target.prefill(cache, [token % vocabulary for token in range(context)])
 
     def run(rows: int) -> object:
-        visible = causal(rows) if rows > 1 else None
-        out = target.forward(cache, list(range(rows)), visible, range(rows)).logits
+        out = target.forward(cache, ForwardInput.chain(range(rows), context)).logits
         cache.truncate(context)
         return out
 
@@ -90,8 +91,9 @@ def ways_of(loaded: Runtime, choice: ModelChoice, context: int) -> dict[str, Pas
     """Transformers' own forward on untouched modules, ours as it comes, and ours at its best."""
     untouched = load_pair(replace(choice, draft="none"), lambda *_: None).target
     plain = CausalLM(loaded.pair.target)
-    plain._graphs = None
-    best = "packed" if loaded.target.is_packed else "recorded" if loaded.target.why_not_recorded is None else "as used"
+    if isinstance(plain.backend, GraphCache):
+        plain.backend = plain.backend.llama
+    best = "packed" if loaded.target.is_packed else "captured" if loaded.target.why_not_captured is None else "as used"
     return {
         "transformers": their_pass(untouched, context),
         "lean": our_pass(plain, context),

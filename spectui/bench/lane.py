@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from time import perf_counter
 from typing import Protocol
 
-from ..engine.model.inference import inference
+import torch
+
 from ..engine.retrieval.private import PrivateStore
 from ..engine.retrieval.snapshot import Reader
 from ..engine.values.options import Options
@@ -79,7 +80,7 @@ class ModeLane:
         """Learn no more."""
         self._learns = False
 
-    @inference
+    @torch.inference_mode()
     def answer(self, prompt: Sequence[int]) -> Answered:
         """Decode to the end; raises UserError if the prompt does not fit."""
         start = perf_counter()

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..engine.model.causal_lm import CausalLM, causal
+from ..engine.model.causal_lm import CausalLM
+from ..engine.model.forward import ForwardInput
 
 CHUNK = 256
 
@@ -27,7 +28,7 @@ def answer_rows(model: CausalLM, text: Text) -> Tensor:
     rows = []
     for start in range(0, len(ids), CHUNK):
         chunk = ids[start : start + CHUNK]
-        out = model.forward(cache, chunk, causal(len(chunk)), range(len(chunk)))
+        out = model.forward(cache, ForwardInput.chain(chunk, cache.length))
         cache.commit(range(len(chunk)))
         if start + len(chunk) > len(ids) - len(text.answer):
             rows.append(out.logits.cpu())

@@ -81,8 +81,8 @@ def _forward(loaded: Runtime) -> str:
 
 
 def _graphs(loaded: Runtime) -> str:
-    """Whether passes are recorded and replayed, and why not."""
-    why = loaded.target.why_not_recorded
+    """Whether passes are captured and replayed, and why not."""
+    why = loaded.target.why_not_captured
     return "used: one recording for each shape of pass" if why is None else f"not used: {why}"
 
 

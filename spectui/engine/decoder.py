@@ -5,13 +5,14 @@ from dataclasses import dataclass, replace
 from functools import partial
 from itertools import starmap
 
+import torch
 from torch import Tensor
 
 from ..system.errors import UserError
 from .drafters.drafter import Context, Drafter, Resources
 from .drafters.registry import MODES
-from .model.causal_lm import CausalLM, Output
-from .model.inference import inference
+from .model.causal_lm import CausalLM
+from .model.forward import Output
 from .policy.acceptance import AcceptanceModel
 from .policy.draft_policy import MOST_NODES, DraftPolicy
 from .policy.latency import LatencyModel, RunningMedian
@@ -119,7 +120,7 @@ class Decoder:
 
     # -- an answer
 
-    @inference
+    @torch.inference_mode()
     def prefill(self, prompt: Sequence[int], cancelled: Callable[[], bool] = lambda: False) -> Prefill | None:
         """Start an answer: bring the cache up to the prompt and choose the first token; None if cancelled.
 
@@ -178,7 +179,7 @@ class Decoder:
                 "start a new conversation or ask something shorter"
             )
 
-    @inference
+    @torch.inference_mode()
     def step(self) -> Step:
         """One pass of the target, with whatever the mode drafted for it."""
         watch = Stopwatch()

@@ -203,9 +203,9 @@ class Worker:
 
 def _inferring(function: Callable[P, R]) -> Callable[P, R]:
     """The function in inference mode, entered once an answer and not once a step; torch is loaded by now."""
-    from .model.inference import inference
+    import torch
 
-    return inference(function)
+    return torch.inference_mode()(function)
 
 
 def is_out_of_memory(error: BaseException) -> bool:

@@ -1,4 +1,4 @@
-"""The draft model's own cache: it follows the sequence lazily and keeps what it drafted if that came true."""
+"""How a draft model's cache catches up: it follows the sequence lazily and keeps what it drafted if that came true."""
 
 from collections.abc import Sequence
 
@@ -6,26 +6,32 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..model.causal_lm import CausalLM, Output, causal
+from ..model.causal_lm import CausalLM
+from ..model.forward import ForwardInput, Output
 from ..values.draft_tree import ROOT, DraftTree
 
 
 class DraftCache:
-    """Rows for the tokens in ``fed``, then scratch rows for drafted nodes that were fed to the draft."""
+    """A KV cache with rows for the tokens in ``_fed``, then scratch rows for nodes that were fed to the draft model."""
 
-    def __init__(self, target: CausalLM) -> None:
-        self._target = target
-        self._cache = target.new_cache()
+    def __init__(self, draft: CausalLM) -> None:
+        self._draft = draft
+        self._cache = draft.new_cache()
         self._fed: list[int] = []
-        self._doubtful = False
-        self._rows: dict[int, int] = {}
-        self._next: dict[tuple[int, int], int] = {}
-        self._depths: list[int] = []
-        self._above: list[list[int]] = []
+        self._stale = False
+        self._forget()
+
+    def _forget(self) -> None:
+        self._row_of: dict[int, int] = {ROOT: ROOT}
+        """Node -> its scratch row."""
+        self._child: dict[tuple[int, int], int] = {}
+        """Scratch row and token -> the row of the token behind it."""
+        self._paths: list[list[int]] = []
+        """Scratch row -> the rows on its path, itself the last."""
 
     def invalidate(self) -> None:
         """The sequence may have changed anywhere."""
-        self._doubtful = True
+        self._stale = True
 
     def catch_up(self, tokens: Sequence[int]) -> Tensor:
         """Make the cache hold exactly ``tokens``; logits after the last one, [1, vocabulary].
@@ -34,13 +40,7 @@ class DraftCache:
         """
         self._settle(tokens, len(tokens) - 1)
         missing = tokens[len(self._fed) :]
-        if len(missing) <= 8:
-            depths = range(len(missing))
-            visible = causal(len(missing)) if len(missing) > 1 else None
-            out: Output | None = self._target.forward(self._cache, missing, visible, depths, last=True)
-            self._cache.commit(range(len(missing)))
-        else:
-            out = self._target.prefill(self._cache, missing)
+        out = self._draft.prefill(self._cache, missing)
         assert out is not None
         self._fed.extend(missing)
         return out.logits
@@ -52,49 +52,39 @@ class DraftCache:
 
     def _settle(self, tokens: Sequence[int], most: int) -> None:
         """Keep the scratch rows that came true, drop the rest; hold at most ``most`` tokens."""
-        node = ROOT
+        row: int | None = None if self._stale else ROOT
         rows: list[int] = []
-        while not self._doubtful and len(self._fed) + len(rows) < most:
-            child = self._next.get((node, tokens[len(self._fed) + len(rows)]))
-            if child is None:
-                break
-            node = child
-            rows.append(self._rows[node])
+        while row is not None and len(self._fed) + len(rows) < most:
+            row = self._child.get((row, tokens[len(self._fed) + len(rows)]))
+            if row is not None:
+                rows.append(row)
         same = len(self._fed)
-        if self._doubtful or same > most:
+        if self._stale or same > most:
             pairs = zip(self._fed, tokens[:most], strict=False)
             same = next((index for index, (a, b) in enumerate(pairs) if a != b), min(same, most))
             same = self._cache.truncate(same)
         self._cache.commit(rows)
         self._fed[same:] = tokens[same : same + len(rows)]
-        self._doubtful = False
-        self._rows, self._next, self._depths, self._above = {}, {}, [], []
+        self._stale = False
+        self._forget()
 
     def feed(self, tree: DraftTree, nodes: Sequence[int]) -> Output:
         """One pass over some nodes whose parents were fed before; their rows stay scratch."""
         start = self._cache.scratch
         for row, node in enumerate(nodes, start):
-            parent = tree.parents[node]
-            above = [] if parent == ROOT else self._above[self._rows[parent]]
-            self._above.append([*above, row])
-            self._rows[node] = row
-            self._next[parent, tree.tokens[node]] = node
-        depths = [tree.depths[node] - 1 for node in nodes]
-        out = self._target.forward(
-            self._cache,
-            [tree.tokens[node] for node in nodes],
-            self._visible(start, len(nodes)),
-            depths,
-            scratch_depths=self._depths,
-        )
-        self._depths.extend(depths)
-        return out
+            parent = self._row_of[tree.parents[node]]
+            self._paths.append([*([] if parent == ROOT else self._paths[parent]), row])
+            self._row_of[node] = self._child[parent, tree.tokens[node]] = row
+        token_ids = [tree.tokens[node] for node in nodes]
+        position_ids = [self._cache.length + tree.depths[node] - 1 for node in nodes]
+        inputs = ForwardInput(token_ids, position_ids, self._tree_mask(start, len(nodes)))
+        return self._draft.forward(self._cache, inputs)
 
-    def _visible(self, start: int, rows: int) -> Tensor | None:
+    def _tree_mask(self, start: int, rows: int) -> Tensor | None:
         """What the scratch rows from ``start`` on see; None for a single row that sees everything."""
-        if rows == 1 and len(self._above[start]) == start + 1:
+        if rows == 1 and len(self._paths[start]) == start + 1:
             return None
-        visible = np.zeros((rows, start + rows), dtype=np.bool_)
+        mask = np.zeros((rows, start + rows), dtype=np.bool_)
         for offset in range(rows):
-            visible[offset, self._above[start + offset]] = True
-        return torch.from_numpy(visible)
+            mask[offset, self._paths[start + offset]] = True
+        return torch.from_numpy(mask)

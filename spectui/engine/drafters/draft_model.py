@@ -5,7 +5,8 @@ from time import perf_counter
 
 from torch import Tensor
 
-from ..model.causal_lm import CausalLM, Output
+from ..model.causal_lm import CausalLM
+from ..model.forward import Output
 from ..policy.acceptance import AcceptanceModel
 from ..policy.latency import LatencyModel, RunningMedian
 from ..values.draft_tree import ROOT, DraftTree

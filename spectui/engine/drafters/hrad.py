@@ -6,7 +6,6 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from ..model.inference import inference
 from ..model.torchscript import scripted
 
 NONE, SOME, ALL = 0, 1, 2
@@ -67,7 +66,7 @@ class Head:
         folded = matrix / scale
         self._ready = [(folded, bias - folded @ mean), *weights[1:]]
 
-    @inference
+    @torch.inference_mode()
     def foresees(self, hidden: Tensor, token: int) -> int | None:
         """NONE or SOME if the head warns of the segment behind ``token``, else None; hidden [layers, width].
 

@@ -1,8 +1,9 @@
-"""Tree attention: the masks, and an attention function that folds query groups instead of copying keys."""
+"""Attention over a tree: the kinds of mask, and an attention function that folds the heads of a group."""
 
-from collections.abc import Sequence
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -10,11 +11,11 @@ from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
 
-from .kv_cache import CHUNK
+from .capability import layer_types, reach, text_config
+from .forward import ForwardInput
+from .kv_cache import KVCache
 
 NAME = "spectui"
-MOST_ROWS = 128
-"""Rows of a pass, at most, whose masks come from one buffer; a prefill has more."""
 _REFUSED = ("softcap", "s_aux", "position_bias")
 
 
@@ -31,8 +32,8 @@ def tree_attention(
     """Scaled dot-product attention with the heads of a group as further query rows.
 
     query [1, heads, rows, dimension], key and value [1, key heads, all rows, dimension]; the mask is additive,
-    [1, 1, group * rows, all rows], repeated once a step by ``Masks``. Without a mask it is plain causal attention.
-    Raises NotImplementedError for score changes that it does not know.
+    [1, 1, group * rows, all rows], repeated once a step by ``AttentionMasks``. Without a mask it is plain causal
+    attention. Raises NotImplementedError for score changes that it does not know.
     """
     for name in _REFUSED:
         if kwargs.get(name) is not None:
@@ -49,78 +50,109 @@ def tree_attention(
     return out.reshape(batch, heads, rows, -1).transpose(1, 2).contiguous(), None
 
 
-def register() -> None:
-    """Make the function known to transformers, with a mask function, or 2-D masks would turn into none at all."""
+def use(model: Any, implementation: str) -> None:
+    """Let the model attend by ours or by one of transformers' own functions, if it can.
+
+    Ours is made known with a mask function, or 2-D masks would turn into none at all.
+    """
     AttentionInterface.register(NAME, tree_attention)
     AttentionMaskInterface.register(NAME, sdpa_mask)
+    with suppress(NotImplementedError, ValueError):  # then it stays with the function that it has
+        model.set_attn_implementation(implementation)
+
+
+class AttentionKind(Protocol):
+    """How far the layers of one kind attend."""
+
+    def out_of_reach(self, queries: Tensor, keys: Tensor) -> Tensor | None:
+        """Where a key is too far away, by position: bool [queries, keys]; None if everything is within reach."""
+        ...
+
+
+class FullAttention:
+    """Every key is within reach."""
+
+    def out_of_reach(self, queries: Tensor, keys: Tensor) -> None:
+        """Nothing is."""
 
 
 @dataclass(frozen=True, slots=True)
-class LayerKind:
-    """How far a layer's attention reaches: everything, a window of positions, or its own chunk of them."""
+class SlidingWindow:
+    """The last ``size`` positions, the own included."""
 
-    name: str
-    reach: int | None = None
+    size: int
+
+    def out_of_reach(self, queries: Tensor, keys: Tensor) -> Tensor:
+        """What lies before the window."""
+        return queries[:, None] - keys[None, :] >= self.size
 
 
-class Masks:
-    """Builds the additive masks of a pass, one for each kind of layer that the model has."""
+@dataclass(frozen=True, slots=True)
+class ChunkedAttention:
+    """The positions of the own chunk of ``size``."""
 
-    def __init__(self, kinds: Sequence[LayerKind], dtype: torch.dtype, device: torch.device, group: int) -> None:
-        self._kinds = {kind.name: kind for kind in kinds}
-        self._dtype, self._device, self._group = dtype, device, group
-        self.reaches = any(kind.reach is not None for kind in kinds)
+    size: int
+
+    def out_of_reach(self, queries: Tensor, keys: Tensor) -> Tensor:
+        """What lies in other chunks."""
+        return queries[:, None] // self.size != keys[None, :] // self.size
+
+
+_KINDS: dict[str, Callable[[int], AttentionKind]] = {
+    "sliding_attention": SlidingWindow,
+    "chunked_attention": ChunkedAttention,
+}
+
+
+def attention_kinds(config: Any) -> dict[str, AttentionKind]:
+    """The kinds of layer that a model has, by transformers' names."""
+    sizes = {name: reach(config, name) for name in sorted(set(layer_types(config)))}
+    return {name: FullAttention() if size is None else _KINDS[name](size) for name, size in sizes.items()}
+
+
+class AttentionMasks:
+    """Builds the additive masks of a pass, one for each kind of layer that the model has.
+
+    ``group`` says how many query heads share a key head and are folded into the rows.
+    """
+
+    def __init__(self, kinds: dict[str, AttentionKind], dtype: torch.dtype, device: torch.device, group: int) -> None:
+        self._kinds, self._dtype, self._device, self._group = kinds, dtype, device, group
+        self._lowest = torch.finfo(dtype).min
+
+    @classmethod
+    def of(cls, model: Any, folded: bool) -> "AttentionMasks":
+        """The masks of a model, for attention functions that fold the heads of a group, or not."""
+        config, weight = text_config(model), next(model.parameters())
+        heads = config.num_attention_heads
+        group = heads // (getattr(config, "num_key_value_heads", None) or heads) if folded else 1
+        return cls(attention_kinds(config), weight.dtype, weight.device, group)
+
+    @property
+    def limited(self) -> bool:
         """Whether some layer does not attend to everything that is committed."""
-        self._open = torch.zeros((1, 1, group, 0), dtype=dtype, device=device)
-        self._board = torch.zeros((1, 1, 0, 0), dtype=dtype, device=device)
-        """Zeros but for what the last tree wrote, of which every tree's mask is a part."""
-        self._written = (0, 0, 0)
-        """Rows and first and last column of what the last tree wrote."""
+        return any(not isinstance(kind, FullAttention) for kind in self._kinds.values())
 
-    def build(self, visible: Tensor, queries: Tensor, keys: Tensor) -> Tensor | dict[str, Tensor]:
-        """Masks for ``visible`` bool [rows, all rows] at the positions ``queries`` [rows] and ``keys`` [all rows].
-
-        A dict by layer kind if and only if the model mixes kinds.
-        """
-        made = {name: self._one(kind, visible, queries, keys) for name, kind in self._kinds.items()}
+    def __call__(self, cache: KVCache, inputs: ForwardInput) -> Tensor | dict[str, Tensor]:
+        """Masks [1, 1, group * rows, all rows], 0 where a row sees; a dict by kind if the model mixes kinds."""
+        rows, start = len(inputs.token_ids), cache.length + cache.scratch
+        mask = torch.zeros((rows, start + rows), dtype=self._dtype)
+        if inputs.tree_mask is not None:
+            mask[:, cache.length :].masked_fill_(~inputs.tree_mask, self._lowest)
+        if not self.limited:
+            return self._folded(mask)
+        queries = torch.tensor(inputs.position_ids)
+        scratch = torch.tensor(cache.scratch_position_ids, dtype=queries.dtype)
+        keys = torch.cat([torch.arange(cache.length), scratch, queries])
+        made = {
+            name: self._folded(self._limit(mask, kind.out_of_reach(queries, keys)))
+            for name, kind in self._kinds.items()
+        }
         return made if len(made) > 1 else next(iter(made.values()))
 
-    def everything(self, keys: int) -> Tensor | None:
-        """The mask of one row that sees everything, ``keys`` wide or wider; None if a layer has a reach."""
-        if self.reaches:
-            return None
-        if self._open.shape[-1] < keys:
-            self._open = torch.zeros((1, 1, self._group, 2 * keys), dtype=self._dtype, device=self._device)
-        return self._open
+    def _limit(self, mask: Tensor, out_of_reach: Tensor | None) -> Tensor:
+        return mask if out_of_reach is None else mask.masked_fill(out_of_reach, self._lowest)
 
-    def tree(self, visible: Tensor, before: int) -> Tensor | None:
-        """The mask of a few rows that see all ``before`` committed rows; None if a layer has a reach.
-
-        ``visible`` bool [rows, own] tells which of the ``own`` rows behind them each row sees. The result is a part of
-        one buffer, good until the next call: nothing as wide as the context is made or filled in a step.
-        """
-        rows, own = visible.shape
-        if rows > MOST_ROWS or self.reaches:
-            return None
-        height, end = rows * self._group, before + own
-        if self._board.shape[-1] < end:
-            shape = (1, 1, MOST_ROWS * self._group, max(CHUNK, 2 * end))
-            self._board = torch.zeros(shape, dtype=self._dtype, device=self._device)
-        else:
-            old, first, last = self._written
-            self._board[:, :, :old, first:last] = 0.0
-        self._board[0, 0, :height, before:end] = self._bias(visible)
-        self._written = (height, before, end)
-        return self._board[:, :, :height, :end]
-
-    def _one(self, kind: LayerKind, visible: Tensor, queries: Tensor, keys: Tensor) -> Tensor:
-        if kind.name == "sliding_attention" and kind.reach is not None:
-            visible = visible & (queries[:, None] - keys[None, :] < kind.reach)
-        elif kind.name == "chunked_attention" and kind.reach is not None:
-            visible = visible & (queries[:, None] // kind.reach == keys[None, :] // kind.reach)
-        return self._bias(visible)[None, None].to(self._device, non_blocking=True)
-
-    def _bias(self, visible: Tensor) -> Tensor:
-        """0 where a row sees and the lowest number where it does not, once for each head of a group."""
-        mask = torch.zeros(visible.shape, dtype=self._dtype).masked_fill_(~visible, torch.finfo(self._dtype).min)
-        return mask.repeat(self._group, 1) if self._group > 1 else mask
+    def _folded(self, mask: Tensor) -> Tensor:
+        """Once for each head of a group, on the model's device."""
+        return mask.repeat(self._group, 1)[None, None].to(self._device, non_blocking=True)

@@ -1,39 +1,25 @@
-"""The target behind one narrow interface: prefill a prompt, verify a tree."""
+"""A causal language model behind one narrow interface: prefill a prompt, verify a tree."""
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import replace
-from functools import lru_cache
-from inspect import signature
-from typing import Any, NamedTuple
+from typing import Any
 
-import numpy as np
 import torch
-from torch import Tensor
 
 from ..values.draft_tree import DraftTree, visibility
 from . import attention
-from .capability import Capability, capability, layer_types, reach, rope_switch, text_config
-from .cuda_graphs import CudaRecorder, Graphs, Recorder
-from .inference import inference
-from .kv_cache import CHUNK, AnyCache, KVCache, NativeCache
-from .llama import LlamaForward, lean_forward
+from .capability import Capability, capability, layer_types, rope_switch, text_config
+from .cuda_graphs import Capturer, CudaCapturer, GraphCache
+from .forward import PREFILL_CHUNK, Backend, ForwardInput, Output
+from .kv_cache import CHUNK, AnyCache
+from .llama import LlamaForward, why_not_llama
 from .load_check import Check, cache_name, unsupported
+from .transformers_forward import StatefulForward, TransformersForward
 
 log = logging.getLogger(__name__)
 
-PREFILL_CHUNK = 512
 NO_TREE = "transformers gives it other logits for a tree of tokens than for the tree's paths"
-
-
-class Output(NamedTuple):
-    """What one pass computes."""
-
-    logits: Tensor
-    """[rows, model vocabulary], float32 or wider."""
-    hidden: Tensor | None = None
-    """[layers asked for, rows, width], the states after those layers."""
 
 
 class CausalLM:
@@ -41,10 +27,10 @@ class CausalLM:
 
     Any number of sequences can share one CausalLM, each with its own cache from ``new_cache``; a draft model is one
     too. Only one thread may call it at a time. ``pack`` spends as much memory again as the weights take, for speed on
-    a CPU. ``recorder`` records the passes of models with a lean forward; without one, a CUDA device records graphs.
+    a CPU. ``capturer`` captures the passes of the Llama forward; without one, a CUDA device captures graphs.
     """
 
-    def __init__(self, model: Any, lean: bool = True, pack: bool = False, recorder: Recorder | None = None) -> None:
+    def __init__(self, model: Any, lean: bool = True, pack: bool = False, capturer: Capturer | None = None) -> None:
         self.model = model
         self.config = text_config(model)
         self.device: torch.device = next(model.parameters()).device
@@ -52,21 +38,19 @@ class CausalLM:
         self.capability: Capability = capability(model)
         self.layers = len(layer_types(self.config))
         self.rope_switch = rope_switch(self.config)
-        self._cache_name = cache_name(model)
-        self._last = {"logits_to_keep": 1} if "logits_to_keep" in signature(model.forward).parameters else {}
-        self._masks: attention.Masks | None = None
-        self._lean: LlamaForward | None = None
-        self._why_not_lean = "it was not asked for" if self.capability.trees else "its cache cannot be cut back"
-        self._graphs: Graphs | None = None
-        self._settle(self._ways(lean, pack, recorder))
+        self._why_not_captured = "its cache cannot be cut back"
+        cache_name(model)  # raises for a model that takes no cache
+        self.backend: Backend
+        self._settle(lean, pack, capturer)
 
-    def _settle(self, ways: Iterator[None]) -> None:
+    def _settle(self, lean: bool, pack: bool, capturer: Capturer | None) -> None:
         """Stay with the first way of running the model that gives what a plain forward with eager attention gives."""
         if self.capability.trees:
-            self._attend("eager")
+            attention.use(self.model, "eager")
         check = Check(self.model)
         why: str | None = None
-        for _ in ways:
+        for backend in self._backends(lean, pack, capturer):
+            self.backend = backend
             why = check.why_wrong(self)
             if why is None:
                 return
@@ -74,70 +58,55 @@ class CausalLM:
         assert why is not None
         raise unsupported(self.model, why)
 
-    def _ways(self, lean: bool, pack: bool, recorder: Recorder | None) -> Iterator[None]:
-        """Make the target run the model in one way after the other, the fastest first."""
-        if not self.capability.trees:
-            yield
-            return
-        self._attend(attention.NAME)
-        if lean:
-            self._lean, self._why_not_lean = lean_forward(self.model, pack)
-        if self._lean is not None:
-            self._graphs = self._recording(recorder)
-            yield
-            self._lean, self._why_not_lean = None, "its logits differ from those of the lean forward"
-            self._graphs = None
-        yield
-        self._attend("eager")
-        yield
-        self.capability = replace(self.capability, why_no_tree=NO_TREE)
-        yield
+    def _backends(self, lean: bool, pack: bool, capturer: Capturer | None) -> Iterator[Backend]:
+        """One way of running the model after the other, the fastest first."""
+        if self.capability.trees:
+            attention.use(self.model, attention.NAME)
+            self._why_not_captured = why_not_llama(self.model) or "" if lean else "it was not asked for"
+            if not self._why_not_captured:
+                yield self._captured(LlamaForward(self.model, pack), capturer)
+                self._why_not_captured = "its logits differ from those of the lean forward"
+            yield TransformersForward(self.model)
+            attention.use(self.model, "eager")
+            yield TransformersForward(self.model)
+            self.capability = replace(self.capability, why_no_tree=NO_TREE)
+        yield StatefulForward(self.model)
 
-    def _recording(self, recorder: Recorder | None) -> Graphs | None:
-        if self._lean is None or self._masks is None or self._masks.reaches:
-            return None
-        if recorder is None and self.device.type == "cuda":
-            recorder = CudaRecorder(self.device)
-        return Graphs(self._lean, recorder) if recorder is not None else None
+    def _captured(self, llama: LlamaForward, capturer: Capturer | None) -> Backend:
+        """The Llama forward, its passes captured where that is possible and of use."""
+        if llama.masks.limited:
+            self._why_not_captured = "its attention reaches only a window"
+            return llama
+        if capturer is None and self.device.type == "cuda":
+            capturer = CudaCapturer(self.device)
+        self._why_not_captured = f"there is no need for it on {self.device.type}"
+        return llama if capturer is None else GraphCache(llama, capturer)
 
-    def _attend(self, implementation: str) -> None:
-        """Let the model attend by ours or by transformers' own function, with masks that fit."""
-        attention.register()
-        with suppress(NotImplementedError, ValueError):  # then it stays with the function that it has
-            self.model.set_attn_implementation(implementation)
-        heads = self.config.num_attention_heads
-        folded = self.model.config._attn_implementation == attention.NAME
-        group = heads // (getattr(self.config, "num_key_value_heads", None) or heads) if folded else 1
-        names = sorted(set(self.capability.layer_types))
-        kinds = [attention.LayerKind(name, reach(self.config, name)) for name in names]
-        self._masks = attention.Masks(kinds, self.dtype, self.device, group)
+    @property
+    def _llama(self) -> LlamaForward | None:
+        backend = self.backend.llama if isinstance(self.backend, GraphCache) else self.backend
+        return backend if isinstance(backend, LlamaForward) else None
 
     @property
     def is_lean(self) -> bool:
         """Whether the forward is ours instead of transformers'."""
-        return self._lean is not None
+        return self._llama is not None
 
     @property
     def is_packed(self) -> bool:
         """Whether the weights exist a second time, in a faster layout."""
-        return self._lean is not None and self._lean.shape.packed
+        return self._llama is not None and self._llama.weights.config.packed
 
     @property
-    def why_not_recorded(self) -> str | None:
-        """Why passes are not replayed from a recording, as a clause; None if they are."""
-        if self._graphs is not None:
-            return self._graphs.failure
-        if self._lean is None:
-            return self._why_not_lean
-        if self._masks is not None and self._masks.reaches:
-            return "its attention reaches only a window"
-        return f"there is no need for it on {self.device.type}"
+    def why_not_captured(self) -> str | None:
+        """Why passes are not replayed from a captured graph, as a clause; None if they are."""
+        return self.backend.failure if isinstance(self.backend, GraphCache) else self._why_not_captured
 
     def new_cache(self, capacity: int = CHUNK) -> AnyCache:
         """An empty cache for one sequence."""
-        return KVCache(self.layers, capacity) if self.capability.trees else NativeCache(self.config)
+        return self.backend.new_cache(capacity)
 
-    @inference
+    @torch.inference_mode()
     def prefill(
         self, cache: AnyCache, ids: Sequence[int], cancelled: Callable[[], bool] = lambda: False
     ) -> Output | None:
@@ -150,7 +119,7 @@ class CausalLM:
             if cancelled():
                 return None
             chunk = ids[start : start + PREFILL_CHUNK]
-            out = self.forward(cache, chunk, causal(len(chunk)), depths=range(len(chunk)), last=True)
+            out = self.forward(cache, ForwardInput.chain(chunk, cache.length, last_only=True))
             cache.commit(range(len(chunk)))
         return out
 
@@ -159,94 +128,19 @@ class CausalLM:
 
         The rows stay scratch until ``cache.commit`` says which to keep.
         """
-        if not len(tree):
-            return self.forward(cache, [token], None, depths=(0,), hidden=hidden)
-        visible = causal(len(tree) + 1) if tree.is_chain else torch.from_numpy(visibility(tree.parents))
-        return self.forward(cache, [token, *tree.tokens], visible, (0, *tree.depths), hidden=hidden)
-
-    @inference
-    def forward(
-        self,
-        cache: AnyCache,
-        ids: Sequence[int],
-        visible: Tensor | None,
-        depths: Sequence[int],
-        scratch_depths: Sequence[int] = (),
-        last: bool = False,
-        hidden: Sequence[int] = (),
-    ) -> Output:
-        """One pass over ``ids`` behind the cache's scratch rows, which it leaves as further scratch rows.
-
-        ``visible`` bool [rows, scratch + rows] says who attends to whom; what is committed is seen by all. None: a
-        single row sees everything. ``depths`` are positions relative to the committed length, ``scratch_depths`` those
-        of the scratch rows that are there already.
-        """
-        cache.reserve(cache.length + cache.scratch + len(ids))
-        if isinstance(cache, KVCache):
-            positions = [cache.length + depth for depth in depths]
-            made = self._graphs(cache, ids, positions, visible, hidden) if self._graphs and not last else None
-            if made is None:
-                made = self._plain(cache, ids, positions, visible, scratch_depths, last, hidden)
-            logits, states = made
+        if tree.is_chain:
+            inputs = ForwardInput.chain([token, *tree.tokens], cache.length)
         else:
-            logits, states = self._theirs(cache, ids, {}, last, hidden)
-        cache.scratch += len(ids)
+            positions = [cache.length, *(cache.length + depth for depth in tree.depths)]
+            inputs = ForwardInput([token, *tree.tokens], positions, torch.from_numpy(visibility(tree.parents)))
+        return self.forward(cache, inputs._replace(hidden_layers=hidden))
+
+    @torch.inference_mode()
+    def forward(self, cache: AnyCache, inputs: ForwardInput) -> Output:
+        """One pass over tokens behind the cache's scratch rows, which it leaves as further scratch rows."""
+        cache.reserve(cache.length + cache.scratch + len(inputs.token_ids))
+        logits, states = self.backend(cache, inputs)
+        cache.append(inputs.position_ids)
         if logits.dtype not in (torch.float32, torch.float64):
             logits = logits.float()
-        return Output(logits, torch.stack(states) if hidden else None)
-
-    def _plain(
-        self,
-        cache: KVCache,
-        ids: Sequence[int],
-        positions: list[int],
-        visible: Tensor | None,
-        scratch_depths: Sequence[int],
-        last: bool,
-        hidden: Sequence[int],
-    ) -> tuple[Tensor, list[Tensor]]:
-        """One pass as it comes, by our forward or by transformers'."""
-        mask = self._mask(cache, visible, positions, scratch_depths)
-        if self._lean is not None:
-            assert isinstance(mask, Tensor)
-            return self._lean(cache, ids, positions, mask, last, hidden)
-        places = torch.tensor([positions], device=self.device)
-        return self._theirs(cache, ids, {"position_ids": places, "attention_mask": mask}, last, hidden)
-
-    def _theirs(
-        self, cache: AnyCache, ids: Sequence[int], kwargs: dict[str, Any], last: bool, hidden: Sequence[int]
-    ) -> tuple[Tensor, list[Tensor]]:
-        """The same by transformers' own forward."""
-        inputs = torch.tensor([ids], device=self.device)
-        if last:
-            kwargs.update(self._last)
-        if hidden:
-            kwargs["output_hidden_states"] = True  # a list of layers would mean others in other versions
-        kwargs[self._cache_name] = cache.adapter
-        out = self.model(input_ids=inputs, use_cache=True, **kwargs)
-        return out.logits[0][-1:] if last else out.logits[0], [out.hidden_states[layer][0] for layer in hidden]
-
-    def _mask(
-        self, cache: KVCache, visible: Tensor | None, positions: list[int], scratch_depths: Sequence[int]
-    ) -> Tensor | dict[str, Tensor]:
-        assert self._masks is not None
-        if visible is None:
-            rows = cache.length + cache.scratch + 1
-            mask = self._masks.everything(rows)
-            if mask is not None:
-                return mask if self._lean is not None else mask[..., :rows]
-            visible = torch.ones((1, cache.scratch + 1), dtype=torch.bool)
-        mask = self._masks.tree(visible, cache.length)
-        if mask is not None:
-            return mask
-        visible = torch.cat([torch.ones((len(visible), cache.length), dtype=torch.bool), visible], 1)
-        queries = torch.tensor(positions)
-        scratch = torch.tensor([cache.length + depth for depth in scratch_depths], dtype=queries.dtype)
-        keys = torch.cat([torch.arange(cache.length), scratch, queries])
-        return self._masks.build(visible, queries, keys)
-
-
-@lru_cache(PREFILL_CHUNK // 4)
-def causal(rows: int) -> Tensor:
-    """Each row sees those above it and itself; bool [rows, rows], the same tensor at every call."""
-    return torch.from_numpy(np.tri(rows, dtype=np.bool_))
+        return Output(logits, torch.stack(states) if states else None)

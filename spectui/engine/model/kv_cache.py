@@ -11,12 +11,29 @@ from torch import Tensor
 from transformers.cache_utils import Cache, CacheLayerMixin, DynamicCache
 
 from ...system.errors import UnsupportedModel
-from .inference import inference
 
 CHUNK = 1024
 
 
-class KVCache:
+class _Rows:
+    """The rows of a sequence: ``length`` committed ones, then those of the running step, which may be dropped."""
+
+    def __init__(self) -> None:
+        self.length = 0
+        self.scratch_position_ids: list[int] = []
+        """The place in the sequence of each scratch row."""
+
+    @property
+    def scratch(self) -> int:
+        """How many scratch rows there are."""
+        return len(self.scratch_position_ids)
+
+    def append(self, position_ids: Sequence[int]) -> None:
+        """A pass has written these rows behind the others."""
+        self.scratch_position_ids.extend(position_ids)
+
+
+class KVCache(_Rows):
     """Keys and values of one sequence: ``length`` committed rows, then ``scratch`` rows of the running step.
 
     Keys are [layers, 1, heads, capacity, dimension], values likewise; both are allocated with zeros (an undefined
@@ -26,14 +43,13 @@ class KVCache:
     croppable = True
 
     def __init__(self, layers: int, capacity: int = CHUNK) -> None:
+        super().__init__()
         self.layers = layers
         self.capacity = capacity
-        self.length = 0
-        self.scratch = 0
         self.keys: Tensor | None = None
         self.values: Tensor | None = None
-        self.recorded: dict[object, Any] = {}
-        """What was recorded on the buffers as they lie in memory; gone when they move."""
+        self.graphs: dict[object, Any] = {}
+        """What was captured on the buffers as they lie in memory; gone when they move."""
         self.adapter = _Adapter(self)
 
     def reserve(self, rows: int) -> None:
@@ -43,9 +59,9 @@ class KVCache:
         self.capacity = max(rows, 2 * self.capacity)
         if self.keys is not None and self.values is not None:
             self.keys, self.values = self._grown(self.keys), self._grown(self.values)
-            self.recorded.clear()
+            self.graphs.clear()
 
-    @inference
+    @torch.inference_mode()
     def _grown(self, old: Tensor) -> Tensor:
         shape = list(old.shape)
         shape[-2] = self.capacity
@@ -81,9 +97,9 @@ class KVCache:
         if kept and rows[-1] != kept - 1:
             self._close_up(rows)
         self.length += kept
-        self.scratch = 0
+        self.scratch_position_ids = []
 
-    @inference
+    @torch.inference_mode()
     def _close_up(self, rows: Sequence[int]) -> None:
         if self.keys is None or self.values is None:
             return
@@ -94,10 +110,10 @@ class KVCache:
     def truncate(self, length: int) -> int:
         """Forget all rows from ``length`` on; return how many are left."""
         self.length = min(self.length, length)
-        self.scratch = 0
+        self.scratch_position_ids = []
         return self.length
 
-    @inference
+    @torch.inference_mode()
     def copy(self, other: AnyCache) -> None:
         """Hold what another cache of the same target has committed, in memory of its own."""
         assert isinstance(other, KVCache)
@@ -153,15 +169,14 @@ class _Adapter(Cache):  # type: ignore[misc]
         super().__init__(layers=[_Layer(owner, index) for index in range(owner.layers)])
 
 
-class NativeCache:
+class NativeCache(_Rows):
     """transformers' own cache, for models whose state cannot be cut back: one token a pass, nothing dropped."""
 
     croppable = False
 
     def __init__(self, config: Any) -> None:
+        super().__init__()
         self._config = config
-        self.length = 0
-        self.scratch = 0
         self.adapter = DynamicCache(config=config)
 
     def reserve(self, rows: int) -> None:
@@ -172,20 +187,20 @@ class NativeCache:
         if len(rows) != self.scratch:
             raise UnsupportedModel("this model's state cannot be rolled back; it decodes one token at a time")
         self.length += self.scratch
-        self.scratch = 0
+        self.scratch_position_ids = []
 
     def truncate(self, length: int) -> int:
         """Keep everything if nothing would go, else start afresh; return the rows that are left."""
         if length < self.length or self.scratch:
             self.adapter = DynamicCache(config=self._config)
-            self.length = self.scratch = 0
+            self.length, self.scratch_position_ids = 0, []
         return self.length
 
     def copy(self, other: AnyCache) -> None:
         """Hold what another cache has committed."""
         assert isinstance(other, NativeCache)
         self.adapter = copy.deepcopy(other.adapter)
-        self.length, self.scratch = other.length, 0
+        self.length, self.scratch_position_ids = other.length, []
 
     @property
     def bytes(self) -> int:

@@ -1,4 +1,4 @@
-"""A leaner forward for the Llama family: fused projections, no Python between the operations."""
+"""The forward of the Llama family as one function: fused projections, no Python between the operations."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -7,8 +7,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from .attention import AttentionMasks
 from .capability import layer_types, rope_switch, text_config
-from .kv_cache import KVCache
+from .forward import ForwardInput
+from .kv_cache import AnyCache, KVCache
 from .torchscript import scripted
 
 FAMILY = ("llama", "mistral", "qwen2", "qwen3")
@@ -19,36 +21,58 @@ PACKED_ROWS = 5
 class Layer(NamedTuple):
     """The weights of one decoder layer; projections that read the same input are one matrix."""
 
-    before_attention: Tensor
-    qkv: Tensor
+    input_layernorm: Tensor
+    qkv_proj: Tensor
     qkv_bias: Tensor | None
-    query_norm: Tensor | None
-    key_norm: Tensor | None
-    out: Tensor
-    out_bias: Tensor | None
-    before_mlp: Tensor
-    gate_up: Tensor
-    down: Tensor
+    q_norm: Tensor | None
+    k_norm: Tensor | None
+    o_proj: Tensor
+    o_bias: Tensor | None
+    post_attention_layernorm: Tensor
+    gate_up_proj: Tensor
+    down_proj: Tensor
+
+
+class Config(NamedTuple):
+    """Head counts and constants; ``packed`` tells that matrices are in oneDNN's own layout."""
+
+    num_heads: int
+    num_kv_heads: int
+    head_dim: int
+    rms_norm_eps: float
+    scaling: float
+    packed: bool
 
 
 class Weights(NamedTuple):
-    """All weights of a model."""
+    """All that a model is."""
 
-    embedding: Tensor
+    config: Config
+    embed_tokens: Tensor
     layers: list[Layer]
     norm: Tensor
-    head: Tensor
+    lm_head: Tensor
+    rope_cache: tuple[Tensor, Tensor]
+    """cos and sin [positions, 1, head_dim] by which queries and keys are turned; the first half of sin is negated."""
 
 
-class Shape(NamedTuple):
-    """Head counts and constants; ``packed`` tells that matrices are in oneDNN's own layout."""
+class LlamaInput(NamedTuple):
+    """The tensors that a pass reads; ``keys`` and ``values`` are written too."""
 
-    heads: int
-    key_heads: int
-    dimension: int
-    eps: float
-    scale: float
-    packed: bool
+    token_ids: Tensor
+    """[rows], as are the next two."""
+    position_ids: Tensor
+    cache_slots: Tensor
+    """The rows of the cache that keys and values go to."""
+    attention_mask: Tensor
+    """Additive [1, 1, group * rows, width]; attention is over the first ``width`` rows of the cache."""
+    keys: Tensor
+    """The cache's buffer [layers, 1, key heads, capacity, head_dim]."""
+    values: Tensor
+    last_only: bool
+    """Whether the logits of the last row are enough."""
+    hidden_layers: list[int]
+    """The layers whose states are wanted, ascending; 0 is the embedding, the last is normed."""
 
 
 def norm(x: Tensor, weight: Tensor, eps: float) -> Tensor:
@@ -80,94 +104,49 @@ def project_onto(onto: Tensor, x: Tensor, weight: Tensor, bias: Tensor | None, p
     return onto + functional.linear(x, weight, bias)
 
 
-def forward(
-    ids: list[int],
-    positions: list[int],
-    weights: Weights,
-    shape: Shape,
-    turns: tuple[Tensor, Tensor],
-    mask: Tensor,
-    keys: Tensor,
-    values: Tensor,
-    start: int,
-    last: bool,
-    wanted: list[int],
-) -> tuple[Tensor, list[Tensor]]:
-    """One pass over ``ids`` [rows], whose keys and values go into the buffers from row ``start`` on.
-
-    Otherwise as ``layers``; the mask may be wider than start + rows.
-    """
-    device = weights.embedding.device
-    tokens, places = torch.tensor(ids, device=device), torch.tensor(positions, device=device)
-    end = start + len(ids)
-    return layers(
-        tokens, places, None, weights, shape, turns, mask[:, :, :, :end], keys, values, start, end, last, wanted
-    )
-
-
-def layers(
-    ids: Tensor,
-    places: Tensor,
-    slots: Tensor | None,
-    weights: Weights,
-    shape: Shape,
-    turns: tuple[Tensor, Tensor],
-    mask: Tensor,
-    keys: Tensor,
-    values: Tensor,
-    start: int,
-    end: int,
-    last: bool,
-    wanted: list[int],
-) -> tuple[Tensor, list[Tensor]]:
-    """All operations of a pass over ``ids`` [rows] at the positions ``places`` [rows].
-
-    Their keys and values go into the rows ``slots`` [rows] of the buffers, or without them into those from ``start``
-    on; attention is over the first ``end`` rows. turns are the tables of cos and sin [positions, 1, dimension], the
-    first half of sin negated; keys and values are the cache's buffers [layers, 1, key heads, capacity, dimension]; the
-    mask is additive [1, 1, group * rows, end]. Returns the logits [rows or, if ``last``, 1, vocabulary] and the states
-    after the layers in ``wanted``, ascending (0 is the embedding; the last is normed).
-    """
-    x = functional.embedding(ids, weights.embedding)
-    cos, sin = turns[0].index_select(0, places), turns[1].index_select(0, places)
-    rows = x.shape[0]
-    half = shape.dimension // 2
-    turned = shape.heads + shape.key_heads
+def forward(weights: Weights, inputs: LlamaInput) -> tuple[Tensor, list[Tensor]]:
+    """One pass: logits [rows, or 1 if only the last is wanted, vocabulary], and the states [rows, width] asked for."""
+    config, slots, mask = weights.config, inputs.cache_slots, inputs.attention_mask
+    width = mask.shape[-1]
+    x = functional.embedding(inputs.token_ids, weights.embed_tokens)
+    cos, sin = weights.rope_cache
+    cos, sin = cos.index_select(0, inputs.position_ids), sin.index_select(0, inputs.position_ids)
+    rows, half = x.shape[0], config.head_dim // 2
+    rotated = config.num_heads + config.num_kv_heads
     states: list[Tensor] = []
-    if 0 in wanted:
+    if 0 in inputs.hidden_layers:
         states.append(x)
     for index in range(len(weights.layers)):
         layer = weights.layers[index]
-        h = norm(x, layer.before_attention, shape.eps)
-        qkv = project(h, layer.qkv, layer.qkv_bias, shape.packed).view(rows, turned + shape.key_heads, shape.dimension)
-        qk = qkv[:, :turned]
-        query_norm, key_norm = layer.query_norm, layer.key_norm
-        if query_norm is not None and key_norm is not None:
-            q = norm(qk[:, : shape.heads], query_norm, shape.eps)
-            k = norm(qk[:, shape.heads :], key_norm, shape.eps)
+        h = norm(x, layer.input_layernorm, config.rms_norm_eps)
+        qkv = project(h, layer.qkv_proj, layer.qkv_bias, config.packed)
+        qkv = qkv.view(rows, rotated + config.num_kv_heads, config.head_dim)
+        qk, v = qkv[:, :rotated], qkv[:, rotated:]
+        q_norm, k_norm = layer.q_norm, layer.k_norm
+        if q_norm is not None and k_norm is not None:
+            q = norm(qk[:, : config.num_heads], q_norm, config.rms_norm_eps)
+            k = norm(qk[:, config.num_heads :], k_norm, config.rms_norm_eps)
             qk = torch.cat([q, k], 1)
         qk = qk * cos + torch.cat([qk[..., half:], qk[..., :half]], -1) * sin
-        if slots is None:
-            keys[index, 0, :, start:end] = qk[:, shape.heads :].transpose(0, 1)
-            values[index, 0, :, start:end] = qkv[:, turned:].transpose(0, 1)
-        else:
-            keys[index, 0].index_copy_(1, slots, qk[:, shape.heads :].transpose(0, 1))
-            values[index, 0].index_copy_(1, slots, qkv[:, turned:].transpose(0, 1))
-        query = qk[:, : shape.heads].transpose(0, 1).reshape(1, shape.key_heads, -1, shape.dimension)
-        mixed = functional.scaled_dot_product_attention(
-            query, keys[index, :, :, :end], values[index, :, :, :end], attn_mask=mask, scale=shape.scale
+        q, k = qk[:, : config.num_heads], qk[:, config.num_heads :]
+        keys, values = inputs.keys[index], inputs.values[index]
+        keys[0].index_copy_(1, slots, k.transpose(0, 1))
+        values[0].index_copy_(1, slots, v.transpose(0, 1))
+        q = q.transpose(0, 1).reshape(1, config.num_kv_heads, -1, config.head_dim)
+        attended = functional.scaled_dot_product_attention(
+            q, keys[:, :, :width], values[:, :, :width], attn_mask=mask, scale=config.scaling
         )
-        mixed = mixed.reshape(shape.heads, rows, shape.dimension).transpose(0, 1).reshape(rows, -1)
-        x = project_onto(x, mixed, layer.out, layer.out_bias, shape.packed)
-        h = norm(x, layer.before_mlp, shape.eps)
-        gate, up = project(h, layer.gate_up, None, shape.packed).chunk(2, -1)
-        x = project_onto(x, functional.silu(gate) * up, layer.down, None, shape.packed)
-        if index + 1 in wanted and index + 1 < len(weights.layers):
+        attended = attended.reshape(config.num_heads, rows, config.head_dim).transpose(0, 1).reshape(rows, -1)
+        x = project_onto(x, attended, layer.o_proj, layer.o_bias, config.packed)
+        h = norm(x, layer.post_attention_layernorm, config.rms_norm_eps)
+        gate, up = project(h, layer.gate_up_proj, None, config.packed).chunk(2, -1)
+        x = project_onto(x, functional.silu(gate) * up, layer.down_proj, None, config.packed)
+        if index + 1 in inputs.hidden_layers and index + 1 < len(weights.layers):
             states.append(x)
-    x = norm(x, weights.norm, shape.eps)
-    if len(weights.layers) in wanted:
+    x = norm(x, weights.norm, config.rms_norm_eps)
+    if len(weights.layers) in inputs.hidden_layers:
         states.append(x)
-    return project(x[-1:] if last else x, weights.head, None, shape.packed), states
+    return project(x[-1:] if inputs.last_only else x, weights.lm_head, None, config.packed), states
 
 
 class LlamaForward:
@@ -177,78 +156,62 @@ class LlamaForward:
     """
 
     def __init__(self, model: Any, pack: bool = False) -> None:
-        config = text_config(model)
-        body = model.model
+        config, body = text_config(model), model.model
         attention = body.layers[0].self_attn
-        self.shape = Shape(
-            heads=config.num_attention_heads,
-            key_heads=config.num_key_value_heads,
-            dimension=attention.head_dim,
-            eps=config.rms_norm_eps,
-            scale=attention.scaling,
+        shape = Config(
+            num_heads=config.num_attention_heads,
+            num_kv_heads=config.num_key_value_heads,
+            head_dim=attention.head_dim,
+            rms_norm_eps=config.rms_norm_eps,
+            scaling=attention.scaling,
             packed=pack and can_pack(model),
         )
+        self._rotary = body.rotary_emb
+        self._device = body.embed_tokens.weight.device
+        self.masks = AttentionMasks.of(model, folded=True)
         self.weights = Weights(
+            shape,
             body.embed_tokens.weight.detach(),
             [_fused(layer) for layer in body.layers],
             _twice(body.norm.weight),
             model.lm_head.weight.detach(),
+            self._rope_cache(body.embed_tokens.weight.detach(), 1),
         )
-        if self.shape.packed:
+        if shape.packed:
             self.weights = _packed(self.weights)
-        self._rotary = body.rotary_emb
-        self._turns = self._table(0)
-        self._run: Callable[..., tuple[Tensor, list[Tensor]]] = scripted(forward)
+        self._run: Callable[[Weights, LlamaInput], tuple[Tensor, list[Tensor]]] = scripted(forward)
 
-    def __call__(
-        self,
-        cache: KVCache,
-        ids: Sequence[int],
-        positions: Sequence[int],
-        mask: Tensor,
-        last: bool,
-        hidden: Sequence[int],
-    ) -> tuple[Tensor, list[Tensor]]:
-        """Logits [rows or 1, vocabulary] of ``ids`` [rows] at ``positions`` [rows], and the states asked for.
+    def new_cache(self, capacity: int) -> KVCache:
+        """An empty cache for one sequence."""
+        return KVCache(len(self.weights.layers), capacity)
 
-        The cache has room for the rows, and therefore no position reaches its capacity.
-        """
-        keys, values = self.buffers(cache)
+    def __call__(self, cache: AnyCache, inputs: ForwardInput) -> tuple[Tensor, list[Tensor]]:
+        """As ``Backend`` says; the cache has room for the rows, and so no position reaches its capacity."""
+        assert isinstance(cache, KVCache)
         start = cache.length + cache.scratch
-        sizes = (self.weights, self.shape, self.turns(cache.capacity), mask, keys, values, start, last, list(hidden))
-        return self._run(list(ids), list(positions), *sizes)
-
-    def in_place(
-        self,
-        ids: Tensor,
-        places: Tensor,
-        slots: Tensor,
-        mask: Tensor,
-        keys: Tensor,
-        values: Tensor,
-        turns: tuple[Tensor, Tensor],
-        width: int,
-        hidden: Sequence[int],
-    ) -> list[Tensor]:
-        """A pass that reads and writes nothing but these tensors, over ``width`` rows: logits, then states."""
-        sizes = (self.weights, self.shape, turns, mask, keys, values, 0, width, False, list(hidden))
-        logits, states = layers(ids, places, slots, *sizes)
-        return [logits, *states]
+        rows = [inputs.token_ids, inputs.position_ids, range(start, start + len(inputs.token_ids))]
+        token_ids, position_ids, cache_slots = torch.tensor(rows, device=self._device)
+        mask = self.masks(cache, inputs)
+        assert isinstance(mask, Tensor)
+        hidden, buffers = list(inputs.hidden_layers), self.buffers(cache)
+        made = LlamaInput(token_ids, position_ids, cache_slots, mask, *buffers, inputs.last_only, hidden)
+        return self._run(self.weights_for(cache), made)
 
     def buffers(self, cache: KVCache) -> tuple[Tensor, Tensor]:
         """The cache's keys and values, [layers, 1, key heads, capacity, dimension] each."""
-        return cache.buffers(self.shape.key_heads, self.shape.dimension, self.weights.embedding)
+        config = self.weights.config
+        return cache.buffers(config.num_kv_heads, config.head_dim, self.weights.embed_tokens)
 
-    def turns(self, positions: int) -> tuple[Tensor, Tensor]:
-        """The tables of at least so many positions; a table that was given out stays as it is."""
-        if len(self._turns[0]) < positions:
-            self._turns = self._table(positions)
-        return self._turns
+    def weights_for(self, cache: KVCache) -> Weights:
+        """The weights, with rope for as many positions as the cache holds; what was given out stays as it is."""
+        if len(self.weights.rope_cache[0]) < cache.capacity:
+            made = self._rope_cache(self.weights.embed_tokens, cache.capacity)
+            self.weights = self.weights._replace(rope_cache=made)
+        return self.weights
 
-    def _table(self, positions: int) -> tuple[Tensor, Tensor]:
-        """The cosines and sines by which keys and queries of the first ``positions`` are turned."""
-        embedding = self.weights.embedding
-        cos, sin = self._rotary(embedding[:1, None], torch.arange(positions, device=embedding.device)[None])
+    def _rope_cache(self, like: Tensor, positions: int) -> tuple[Tensor, Tensor]:
+        """cos and sin of the first ``positions``."""
+        cos, sin = self._rotary(like[:1, None], torch.arange(positions, device=like.device)[None])
         half = cos.shape[-1] // 2
         return cos[0, :, None], torch.cat([-sin[0, :, None, :half], sin[0, :, None, half:]], -1)
 
@@ -265,19 +228,19 @@ def _packed(weights: Weights) -> Weights:
         return made
 
     layers = [
-        layer._replace(qkv=pack(layer.qkv), out=pack(layer.out), gate_up=pack(layer.gate_up), down=pack(layer.down))
+        layer._replace(
+            qkv_proj=pack(layer.qkv_proj),
+            o_proj=pack(layer.o_proj),
+            gate_up_proj=pack(layer.gate_up_proj),
+            down_proj=pack(layer.down_proj),
+        )
         for layer in weights.layers
     ]
-    return weights._replace(layers=layers, head=pack(weights.head))
+    return weights._replace(layers=layers, lm_head=pack(weights.lm_head))
 
 
-def lean_forward(model: Any, pack: bool = False) -> tuple[LlamaForward | None, str]:
-    """The lean forward of a model of the family; None, and why, if it is built otherwise."""
-    why = _why_not(model)
-    return (LlamaForward(model, pack), "") if why is None else (None, why)
-
-
-def _why_not(model: Any) -> str | None:
+def why_not_llama(model: Any) -> str | None:
+    """Why a model is built otherwise than the family, as a clause; None if it is of it."""
     config = text_config(model)
     if config.model_type not in FAMILY or type(model).__name__.lower() != f"{config.model_type}forcausallm":
         return f"{type(model).__name__} is not of the Llama family"
@@ -296,16 +259,16 @@ def _fused(layer: Any) -> Layer:
     attention, mlp = layer.self_attn, layer.mlp
     inputs = [attention.q_proj, attention.k_proj, attention.v_proj]
     return Layer(
-        before_attention=_twice(layer.input_layernorm.weight),
-        qkv=_joined([linear.weight for linear in inputs]),
+        input_layernorm=_twice(layer.input_layernorm.weight),
+        qkv_proj=_joined([linear.weight for linear in inputs]),
         qkv_bias=_joined([linear.bias for linear in inputs]) if inputs[0].bias is not None else None,
-        query_norm=_twice(attention.q_norm.weight) if hasattr(attention, "q_norm") else None,
-        key_norm=_twice(attention.k_norm.weight) if hasattr(attention, "k_norm") else None,
-        out=attention.o_proj.weight.detach(),
-        out_bias=attention.o_proj.bias.detach() if attention.o_proj.bias is not None else None,
-        before_mlp=_twice(layer.post_attention_layernorm.weight),
-        gate_up=_joined([mlp.gate_proj.weight, mlp.up_proj.weight]),
-        down=mlp.down_proj.weight.detach(),
+        q_norm=_twice(attention.q_norm.weight) if hasattr(attention, "q_norm") else None,
+        k_norm=_twice(attention.k_norm.weight) if hasattr(attention, "k_norm") else None,
+        o_proj=attention.o_proj.weight.detach(),
+        o_bias=attention.o_proj.bias.detach() if attention.o_proj.bias is not None else None,
+        post_attention_layernorm=_twice(layer.post_attention_layernorm.weight),
+        gate_up_proj=_joined([mlp.gate_proj.weight, mlp.up_proj.weight]),
+        down_proj=mlp.down_proj.weight.detach(),
     )
 
 

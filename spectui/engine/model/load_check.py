@@ -14,7 +14,6 @@ from ...system.errors import UnsupportedModel
 from ..values.draft_tree import ROOT, DraftTree
 from ..values.step import Source
 from .capability import Capability, text_config
-from .inference import inference
 
 CACHE_NAMES = ("cache", "past_key_values", "cache_params")
 """What transformers has called the parameter that takes the cache, the newest name first."""
@@ -75,8 +74,8 @@ class Check:
         vocabulary = text_config(model).vocab_size
         tokens = [vocabulary * place // 16 for place in range(1, 16)]
         self._prompts = tokens[:PROMPT], tokens[PROMPT : 2 * PROMPT]
-        self._pending, *nodes = tokens[2 * PROMPT :: 2]  # siblings differ also where the vocabulary is small
-        self._tree = DraftTree()
+        self._pending, *nodes = tokens[2 * PROMPT : 2 * PROMPT + len(PARENTS) + 1]
+        self._tree = DraftTree(merge=False)  # in a small vocabulary two nodes may be the same token
         for token, parent in zip(nodes, PARENTS, strict=True):
             self._tree.add(token, parent, Source("check"), 1.0)
         self._allowed = TOLERANCE.get(next(model.parameters()).dtype, HALF)
@@ -87,7 +86,7 @@ class Check:
         except Exception as error:
             raise unsupported(model, _failure(error)) from error
 
-    @inference
+    @torch.inference_mode()
     def _plain(self, model: Any) -> Tensor:
         """Logits [prompts, nodes + 1, vocabulary] of one forward over the paths of the tree, without a cache."""
         paths = [self._tree.path_tokens(leaf) for leaf in LEAVES]

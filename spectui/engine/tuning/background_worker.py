@@ -8,8 +8,6 @@ from time import perf_counter_ns
 
 import torch
 
-from ..model.inference import inference
-
 
 @dataclass(frozen=True, slots=True)
 class ThreadSplit:
@@ -76,7 +74,7 @@ class BackgroundWorker:
             self._pool.shutdown()
             self._pool = None
 
-    @inference
+    @torch.inference_mode()
     def _run(self, function: Callable[[], None], share: ThreadSplit) -> tuple[int, int]:
         begin = perf_counter_ns()
         if share.draft_threads and torch.get_num_threads() != share.draft_threads:

@@ -8,7 +8,6 @@ from typing import TypeVar
 import torch
 
 from ..model.causal_lm import CausalLM
-from ..model.inference import inference
 from .background_worker import BackgroundWorker, ThreadSplit
 from .dry_run import DryRun
 
@@ -24,7 +23,7 @@ def splits(threads: int) -> list[tuple[int, int]]:
     return [(threads - own, own) for own in drafts if own < threads] + [(threads, threads)]
 
 
-@inference
+@torch.inference_mode()
 def measure_thread_split(target: CausalLM, draft: CausalLM, seconds: float = 0.5, rounds: int = 15) -> ThreadSplit:
     """Try every division for its part of ``seconds``, and keep the fastest by medians.
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 
-class Highest(Sequence[int]):
+class TopIds(Sequence[int]):
     """Ids, best first, that ``find`` gives at the first look: sorting them out would be felt in a short step."""
 
     def __init__(self, find: Callable[[], list[int]]) -> None:

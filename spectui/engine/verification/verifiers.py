@@ -9,7 +9,7 @@ from torch import Tensor
 from ..values.draft_tree import ROOT, DraftTree
 from .noise import gumbel, key, uniforms
 from .sampler import Sampler
-from .top_ids import Highest
+from .top_ids import TopIds
 
 
 class Verdict(NamedTuple):
@@ -52,7 +52,7 @@ class Pass(NamedTuple):
         """The same ids of one row; on a CPU, where logits stay as they are, found when they are looked at."""
         if not self.top_ids:
             return ()
-        later = Highest(lambda: self.top(slice(row, row + 1))[0].tolist())
+        later = TopIds(lambda: self.top(slice(row, row + 1))[0].tolist())
         return later if self.logits.is_cpu else list(later)
 
     def seen(self, node: int) -> list[int]:

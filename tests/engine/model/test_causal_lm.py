@@ -19,9 +19,11 @@ from transformers import (
     Qwen3Config,
 )
 
-from spectui.engine.model.attention import LayerKind, Masks
+from spectui.engine.model.attention import AttentionMasks, ChunkedAttention, FullAttention, SlidingWindow
 from spectui.engine.model.capability import capability
 from spectui.engine.model.causal_lm import CausalLM
+from spectui.engine.model.forward import ForwardInput
+from spectui.engine.model.kv_cache import KVCache
 from spectui.engine.values.draft_tree import visibility
 from spectui.engine.values.options import Options, Sampling
 from spectui.system.errors import UnsupportedModel
@@ -89,7 +91,7 @@ def test_after_random_trees_and_commits_the_cache_is_as_good_as_cold(model):
         cache.commit([0, *(node + 1 for node in path)])
         tokens += [*(tree.tokens[node] for node in path), rng.randrange(VOCABULARY)]
         assert cache.length == len(tokens) - 1
-    got = target.forward(cache, tokens[-1:], None, (0,)).logits[0]
+    got = target.forward(cache, ForwardInput(tokens[-1:], (cache.length,))).logits[0]
     assert_equal(model, got, plain(model, tokens)[-1])
 
 
@@ -150,7 +152,7 @@ def test_a_state_that_cannot_be_cut_back_starts_afresh():
     decoder = decoder_of(target, options=Options(max_new_tokens=6))
     run(decoder, [1, 2, 3])
     assert decoder.prefill([1, 2, 9]).reused == 0
-    target.forward(decoder._cache, [1, 2], None, (0, 1))
+    target.forward(decoder._cache, ForwardInput([1, 2], (0, 1)))
     with pytest.raises(UnsupportedModel):
         decoder._cache.commit([0])
 
@@ -193,23 +195,46 @@ def test_chunked_attention_is_masked_by_position():
     assert capability(model).trees
 
 
+KINDS = {
+    "full_attention": (FullAttention(), lambda query, key: True),
+    "sliding_attention": (SlidingWindow(4), lambda query, key: query - key < 4),
+    "chunked_attention": (ChunkedAttention(4), lambda query, key: query // 4 == key // 4),
+}
+
+
 @pytest.mark.parametrize("group", [1, 3])
-def test_the_masks_of_trees_come_from_one_buffer_and_are_as_if_built_anew(group):
+@pytest.mark.parametrize("names", [["full_attention"], ["chunked_attention"], ["full_attention", "sliding_attention"]])
+def test_masks_show_each_row_its_path_as_far_as_the_layer_reaches(group, names):
     rng = random.Random(group)
-    masks = Masks([LayerKind("full_attention")], torch.float32, torch.device("cpu"), group)
-    places = set()
-    for before in [*sorted(rng.randrange(900) for _ in range(30)), 5, 700, 1400]:
+    kinds = {name: KINDS[name][0] for name in names}
+    masks = AttentionMasks(kinds, torch.float32, torch.device("cpu"), group)
+    for before in [*sorted(rng.randrange(60) for _ in range(8)), 5]:
         tree = random_tree(rng, VOCABULARY)
-        own = len(tree) + 1
-        visible = torch.from_numpy(visibility(tree.parents))
-        everything = torch.cat([torch.ones((own, before), dtype=torch.bool), visible], 1)
-        mask = masks.tree(visible, before)
-        assert torch.equal(mask, masks.build(everything, torch.arange(own), torch.arange(before + own)))
-        places.add(mask.untyped_storage().data_ptr())
-    assert len(places) == 2, "it grew once, when the context outgrew it"
-    assert masks.tree(torch.ones((500, 500), dtype=torch.bool), 3) is None
+        seen, scratch = visibility(tree.parents), rng.randrange(len(tree) + 1)
+        cache, positions = KVCache(1), [before, *(before + depth for depth in tree.depths)]
+        cache.length = before
+        cache.append(positions[:scratch])
+        inputs = ForwardInput([0, *tree.tokens][scratch:], positions[scratch:], torch.from_numpy(seen[scratch:]))
+        made = masks(cache, inputs)
+        assert isinstance(made, dict) == (len(names) > 1)
+        for name in names:
+            reaches = KINDS[name][1]
+            keys = [*range(before), *positions]
+            rows = [
+                [
+                    (index < before or seen[row, index - before]) and reaches(positions[row], key)
+                    for index, key in enumerate(keys)
+                ]
+                for row in range(scratch, len(positions))
+            ]
+            expected = torch.where(torch.tensor(rows * group), 0.0, torch.finfo(torch.float32).min)
+            assert torch.equal((made[name] if len(names) > 1 else made)[0, 0], expected)
 
 
-def test_a_layer_with_a_reach_has_its_masks_built():
-    masks = Masks([LayerKind("sliding_attention", 4)], torch.float32, torch.device("cpu"), 1)
-    assert masks.tree(torch.ones((2, 2), dtype=torch.bool), 3) is None
+def test_a_single_row_without_a_tree_mask_sees_everything():
+    cache = KVCache(1)
+    cache.length = 3
+    cache.append([3])
+    masks = AttentionMasks({"full_attention": FullAttention()}, torch.float32, torch.device("cpu"), 2)
+    assert torch.equal(masks(cache, ForwardInput([1], (4,))), torch.zeros(1, 1, 2, 5))
+    assert not masks.limited

@@ -95,10 +95,10 @@ def test_no_weight_exists_twice_and_transformers_can_still_use_them():
     ids = torch.tensor([[1, 2, 3, 4]])
     with torch.inference_mode():
         before = model(ids).logits
-        made, _ = lean.lean_forward(model)
+        made = lean.LlamaForward(model)
         attention = model.model.layers[0].self_attn
-        assert made.weights.layers[0].qkv.data_ptr() == attention.q_proj.weight.data_ptr()
-        assert made.weights.layers[0].gate_up.data_ptr() == model.model.layers[0].mlp.gate_proj.weight.data_ptr()
+        assert made.weights.layers[0].qkv_proj.data_ptr() == attention.q_proj.weight.data_ptr()
+        assert made.weights.layers[0].gate_up_proj.data_ptr() == model.model.layers[0].mlp.gate_proj.weight.data_ptr()
         assert torch.equal(model(ids).logits, before)
 
 

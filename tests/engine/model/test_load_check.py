@@ -126,30 +126,30 @@ def test_a_model_that_looks_ahead_is_refused():
 def test_a_lean_forward_that_is_wrong_only_with_a_cache_is_not_used(monkeypatch, wrong):
     right = lean.LlamaForward.__call__
 
-    def call(self, cache, ids, positions, mask, last, hidden):
+    def call(self, cache, inputs):
         if wrong == "position":
-            positions = range(len(ids))
+            inputs = inputs._replace(position_ids=range(len(inputs.token_ids)))
         elif cache.length:
             cache.keys[:, :, :, 1] = 0.0
-        return right(self, cache, ids, positions, mask, last, hidden)
+        return right(self, cache, inputs)
 
     assert CausalLM(tiny_model()).is_lean
     monkeypatch.setattr(lean.LlamaForward, "__call__", call)
     target = CausalLM(tiny_model())
     assert not target.is_lean
-    assert "logits differ" in target.why_not_recorded
+    assert "logits differ" in target.why_not_captured
 
 
 class Broken:
-    """Records passes that give the wrong logits when they are had again."""
+    """Captures passes that give the wrong logits when they are had again."""
 
-    def record(self, run):
+    def capture(self, run):
         made = run()
         return made, lambda: made[0].zero_()
 
 
-def test_recordings_that_give_other_logits_are_not_used():
-    target = CausalLM(tiny_model(), recorder=Broken())
+def test_graphs_that_give_other_logits_are_not_used():
+    target = CausalLM(tiny_model(), capturer=Broken())
     assert not target.is_lean
 
 
