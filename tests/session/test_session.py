@@ -12,14 +12,16 @@ from spectui.record.events import EndText, Failed, Finished, PrefillText, Ready,
 from spectui.record.metrics import MOST_ROUNDS, Meter, is_enough
 from spectui.session.session import AGAIN, BASELINE, Session
 
+from ..demo import shared
+
 
 class Talk:
     """A session and what it said."""
 
-    def __init__(self, choice=None, options=None, mode=None, store=None):
+    def __init__(self, choice=None, options=None, mode=None, store=None, loader=shared):
         self.queue, self.seen = Queue(), []
         options = options or Options(max_new_tokens=64)
-        self.session = Session(choice or ModelChoice(), options, mode, self.queue.put, store=store)
+        self.session = Session(choice or ModelChoice(), options, mode, self.queue.put, store=store, loader=loader)
         self.session.load()
 
     def until(self, kind, timeout=60):

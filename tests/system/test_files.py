@@ -13,6 +13,7 @@ from spectui.session.session import Session
 from spectui.system.files import close_to_others, open_private, private_folder
 from spectui.tui.app import RacePlan, SpectuiApp
 
+from ..demo import shared
 from ..tui.helpers import real_session, running, say, wait_until
 
 
@@ -86,7 +87,7 @@ async def test_a_chat_and_its_export(home, open_umask):
     settings = Settings()
 
     def learning(sink):
-        return Session(settings.choice(), settings.options(), None, sink, store=settings.store())
+        return Session(settings.choice(), settings.options(), None, sink, store=settings.store(), loader=shared)
 
     async with running(settings, learning) as (app, pilot):
         await say(pilot, "Hello!")
@@ -103,7 +104,7 @@ async def test_the_export_of_a_race(home, open_umask):
     app = SpectuiApp(settings, real_session(settings), home / "race.jsonl", RacePlan(("ar", "draft"), "Hello!"))
     try:
         async with app.run_test(size=(120, 36)) as pilot:
-            await wait_until(pilot, lambda: app.race.book.finished and not app.race._racing)
+            await wait_until(pilot, lambda: app.race.book.finished and not app.race.racing)
             await pilot.press("ctrl+s")
             await wait_until(pilot, lambda: any(exports().glob("race_*.json")))
     finally:
@@ -134,7 +135,8 @@ def test_the_log_is_private_and_old_folders_are_closed(home, open_umask):
     for folder in (conversations(), log_file().parent):
         folder.mkdir(parents=True)
     log_file().write_text("old\n")
-    code = "import logging\nfrom spectui import cli\ncli._log_to_file()\nlogging.warning('new')"
+    code = "import sys, logging; sys.argv = ['spectui']\nimport spectui.cli.main, spectui.__main__ as program\n"
+    code += "spectui.cli.main.main = lambda: logging.warning('new')\nprogram.main()"
     subprocess.run([sys.executable, "-c", code], check=True, umask=0)
     assert log_file().read_text("utf-8").count("\n") == 2
     assert check(home) == {"state/spectui.log"}

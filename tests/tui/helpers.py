@@ -8,6 +8,8 @@ from spectui.config.settings import Settings
 from spectui.session.session import Session
 from spectui.tui.app import SpectuiApp
 
+from ..demo import shared
+
 
 async def wait_until(pilot, predicate, timeout=60.0):
     """Wait, without a fixed pause, until something holds."""
@@ -18,9 +20,11 @@ async def wait_until(pilot, predicate, timeout=60.0):
         await asyncio.sleep(0)
 
 
-def real_session(settings):
+def real_session(settings, loader=shared):
+    """Makes sessions on real models, which are loaded before unless a test is about loading."""
+
     def make(sink):
-        return Session(settings.choice(), settings.options(), settings.decoding.mode or None, sink)
+        return Session(settings.choice(), settings.options(), settings.decoding.mode or None, sink, loader=loader)
 
     return make
 

@@ -9,8 +9,9 @@ from textual.events import Key
 from spectui.config.paths import conversations
 from spectui.config.settings import Settings
 from spectui.record.trace import read_trace
+from spectui.session.conversation import load_models
 
-from .helpers import running, say, wait_until
+from .helpers import real_session, running, say, wait_until
 from .test_measurement import answer as answer_records
 
 STORY = "Tell me a story about a shy dragon who wants to find a friend."
@@ -43,6 +44,7 @@ async def ended(app, pilot):
     await wait_until(pilot, lambda: not app.chat._answering)
 
 
+@pytest.mark.oldest
 async def test_type_stream_and_read_the_numbers():
     async with running() as (app, pilot):
         await say(pilot, "What is speculative decoding?")
@@ -171,6 +173,7 @@ async def test_an_answer_in_circles_is_marked_under_it_and_in_the_numbers():
         await wait_until(pilot, lambda: "loops ↻" in screen_text(app))
 
 
+@pytest.mark.oldest
 @pytest.mark.parametrize("size", [(20, 5), (60, 20), (80, 24), (200, 50)])
 async def test_every_size_of_terminal_can_chat(size):
     async with running(size=size) as (app, pilot):
@@ -183,6 +186,7 @@ async def test_every_size_of_terminal_can_chat(size):
         assert app.chat.step_pane.display == (size[0] >= 100)
 
 
+@pytest.mark.oldest
 async def test_resizing_while_it_streams_loses_nothing():
     async with running() as (app, pilot):
         slowed(app, 0.02)
@@ -219,7 +223,7 @@ async def test_an_example_is_sent_by_its_number():
 
 
 async def test_a_question_typed_while_loading_is_answered_when_ready():
-    async with running(ready=False) as (app, pilot):
+    async with running(make=real_session(Settings(), load_models), ready=False) as (app, pilot):
         await say(pilot, "Hello!")
         await ended(app, pilot)
         assert answer(app).startswith("Hello!")
@@ -297,6 +301,7 @@ async def test_an_empty_prompt_and_a_second_question_are_gently_refused():
         await ended(app, pilot)
 
 
+@pytest.mark.oldest
 async def test_views_help_and_a_chosen_step():
     async with running() as (app, pilot):
         await say(pilot, STORY)
@@ -343,6 +348,7 @@ async def test_without_colour_nothing_is_coloured(monkeypatch):
                     assert colour is None or colour.is_default, (segment.text, colour)
 
 
+@pytest.mark.oldest
 async def test_a_key_that_two_actions_want_is_told(monkeypatch):
     settings = Settings(keys={"chat.rerun": "ctrl+n", "chat.view": "f10", "chat.fly": "f11"})
     async with running(settings, ready=False) as (app, pilot):

@@ -8,6 +8,7 @@ from textual.events import Key
 
 from spectui.config.settings import Settings
 from spectui.record.events import Finished, Started
+from spectui.session.conversation import load_models
 from spectui.tui.app import MOST_FAILURES, RacePlan, SpectuiApp
 from spectui.tui.screens.race import RaceScreen
 
@@ -235,7 +236,7 @@ async def test_a_failure_that_never_stops_ends_the_program(goes_on):
 
 
 async def test_page_up_in_the_examples_when_the_models_become_ready():
-    async with running(ready=False) as (app, pilot):
+    async with running(make=real_session(Settings(), load_models), ready=False) as (app, pilot):
         await wait_until(pilot, lambda: app.chat.examples.highlighted is not None or app.chat.examples.option_count)
         app.chat.examples.focus()
         await pilot.pause()

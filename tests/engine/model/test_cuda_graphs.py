@@ -13,6 +13,8 @@ from spectui.engine.values.options import Options, Sampling
 
 from ..toys import TINY, VOCABULARY, decoder_of, model_of, random_tree, related, run, tiny_model
 
+pytestmark = pytest.mark.oldest
+
 
 class StrictRecorder(PlainRecorder):
     """Refuses what a graph could not do: a recording made while it was being replayed, tensors that have moved."""

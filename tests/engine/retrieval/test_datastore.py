@@ -16,7 +16,7 @@ from spectui.engine.retrieval import datastore as module
 from spectui.engine.retrieval.datastore import Bounds, Datastore, read_manifest
 from spectui.engine.retrieval.index_file import DamagedStore, read_index, write_index
 from spectui.engine.retrieval.live import LiveStore
-from spectui.engine.retrieval.snapshot import Snapshot, learnt
+from spectui.engine.retrieval.snapshot import Snapshot, frozen, learnt
 from spectui.engine.retrieval.suffix_index import SuffixIndex
 
 SMALL = Bounds(tail=60, live=200, corpus=100, count=3)
@@ -209,12 +209,12 @@ def test_answers_are_learnt_in_the_background_and_seen_by_a_live_reader(store):
 def test_a_frozen_reader_sees_neither_what_comes_later_nor_its_own_prompt(store):
     store.learn([learnt(PROMPT, [7, 8, 9])])
     live, _ = live_of(store)
-    frozen = live.frozen()
+    before = frozen(live.indexes)
     live.learn([9, 9], [7, 8, 5])
     assert live.close(10)
-    assert frozen.snapshot(PROMPT).look_up([7, 8], 1) == []
-    assert {row for row, _ in frozen.snapshot([6]).look_up([7, 8], 1)} == {(9,)}
-    assert {row for row, _ in live.frozen().snapshot([6]).look_up([7, 8], 1)} == {(9,), (5,)}
+    assert before.snapshot(PROMPT).look_up([7, 8], 1) == []
+    assert {row for row, _ in before.snapshot([6]).look_up([7, 8], 1)} == {(9,)}
+    assert {row for row, _ in frozen(live.indexes).snapshot([6]).look_up([7, 8], 1)} == {(9,), (5,)}
 
 
 def test_what_sorts_has_ended_when_an_answer_is_learnt(store, monkeypatch):
