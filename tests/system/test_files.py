@@ -92,7 +92,7 @@ async def test_a_chat_and_its_export(home, open_umask):
     async with running(settings, learning) as (app, pilot):
         await say(pilot, "Hello!")
         await wait_until(pilot, lambda: app.chat.ledger.numbers.emitted > 0 and not app.session.busy)
-        await wait_until(pilot, lambda: not app.chat._answering)
+        await wait_until(pilot, lambda: not app.chat.answering)
         await pilot.press("ctrl+s")
         await wait_until(pilot, lambda: any(exports().glob("*.md")) and any(datastores().glob("*/manifest.json")))
     names = check(home)

@@ -12,8 +12,9 @@ from spectui.session.conversation import load_models
 from spectui.tui.app import MOST_FAILURES, RacePlan, SpectuiApp
 from spectui.tui.screens.race import RaceScreen
 
+from ..demo import runtime
 from .helpers import real_session, running, say, wait_until
-from .test_chat_real import STORY, answer, ended, screen_text, slowed
+from .test_chat_real import STORY, answer, ended, screen_text
 
 
 @pytest.fixture
@@ -117,15 +118,13 @@ async def test_escape_before_the_first_paint_of_a_race_stops_it():
 # -- commands that have nothing to do
 
 
-async def test_measuring_an_answer_without_tokens_says_so_and_ends():
+async def test_measuring_an_answer_without_tokens_says_so_and_ends(monkeypatch):
     async with running(quick()) as (app, pilot):
-        decoder = app.session._worker.lanes["chat"]
-        real = decoder.target.prefill
-        decoder.target.prefill = lambda *arguments, **named: None
+        monkeypatch.setattr(runtime().target, "prefill", lambda *arguments, **named: None)
         await say(pilot, "Hello!")
         await wait_until(pilot, lambda: app.chat.ledger.answered)
         await idle(app, pilot)
-        decoder.target.prefill = real
+        monkeypatch.undo()
         await pilot.press("f9")
         await wait_until(pilot, lambda: any("nothing to measure" in one.message for one in app._notifications))
         assert not app.chat.busy
@@ -156,7 +155,7 @@ async def test_new_in_mid_answer_leaves_neither_steps_nor_numbers():
     async with running() as (app, pilot):
         fresh = app.chat.tape.render_line(0).text, str(app.chat.step_pane.render())
         await pilot.press("f3")
-        slowed(app, 0.05)
+        app.session.pause = 0.05
         await say(pilot, STORY)
         await wait_until(pilot, lambda: len(app.chat.metric_bar.rates) > 2 and app.chat.timeline._steps)
         await pilot.press("ctrl+n")
