@@ -8,6 +8,8 @@ from hypothesis import settings
 settings.register_profile("untimed", deadline=None)  # a busy machine makes no test fail
 settings.load_profile("untimed")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+if "PYTEST_XDIST_WORKER" in os.environ:  # each of the processes that share the cores takes one
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.pop("NO_COLOR", None)
 for _name in [name for name in os.environ if name.startswith("SPECTUI_")]:
     del os.environ[_name]

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.oldest
+
 ROOT = Path(__file__).parents[1]
 DATA = [
     "spectui/models/demo/target/model.safetensors",

@@ -243,6 +243,7 @@ def test_a_pair_that_is_there_is_not_made_again(made: Pair) -> None:
     assert all(torch.equal(after[name], value) for name, value in before.items())
 
 
+@pytest.mark.slow
 def test_a_target_that_was_exported_is_taken_up_again(
     made: Pair, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -4,7 +4,6 @@ import csv
 import io
 import json
 from importlib.resources import files
-from time import perf_counter
 
 import jsonschema
 import pytest
@@ -17,16 +16,17 @@ from spectui.bench.partial import Partial
 from spectui.bench.peers import PEERS, PeerLane, untouched
 from spectui.bench.questions import Question
 from spectui.bench.teacher import Text
-from spectui.config.choice import ModelChoice
 from spectui.config.settings import Settings
-from spectui.models.loading import load_pair
 from spectui.present.output import Output, write_text
 from spectui.present.report import Report, csv_text, json_text
 from spectui.present.runs import Run, Skipped
 from spectui.present.tables import markdown_text, print_report
 from spectui.session.environment import environment
-from spectui.session.runtime import prepare
 from spectui.system.errors import UserError
+
+from ..demo import runtime
+
+pytestmark = pytest.mark.oldest
 
 SCHEMA = json.loads(files("spectui.bench").joinpath("schema.json").read_text("utf-8"))
 SETTINGS = Settings().with_flags("decoding", max_new_tokens=40)
@@ -38,7 +38,7 @@ QUESTIONS = [
 
 @pytest.fixture(scope="module")
 def loaded():
-    return prepare(load_pair(ModelChoice(), lambda *_: None), lambda *_: None, perf_counter())
+    return runtime()
 
 
 def bench_of(loaded, questions=QUESTIONS, peers=(), settings=SETTINGS):
@@ -168,8 +168,7 @@ def test_questions_that_do_not_fit_are_skipped_and_counted(loaded):
 
 
 def test_a_mode_that_needs_a_draft_is_left_out_with_the_reason():
-    pair = load_pair(ModelChoice(draft="none"), lambda *_: None)
-    alone = prepare(pair, lambda *_: None, perf_counter())
+    alone = runtime(draft="none")
     lanes, left_out = make_lanes(alone, Request((), ("draft",), ("hf-assisted",)), SETTINGS)
     assert [lane.name for lane in lanes] == ["ar"]
     assert "--draft" in left_out["draft"]

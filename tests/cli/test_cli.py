@@ -1,4 +1,4 @@
-"""The commands as a shell runs them."""
+"""The commands: words in, text and an exit code out."""
 
 import json
 import os
@@ -9,27 +9,12 @@ import pytest
 
 from spectui.record.trace import read_trace
 
-
-def spectui(*words, stdin=None, **environment):
-    return subprocess.run(
-        [sys.executable, "-m", "spectui", *words],
-        input=stdin,
-        capture_output=True,
-        env={**os.environ, **environment},
-        timeout=120,
-    )
+from ..program import as_process, one_line, spectui
 
 
-def one_line(done):
-    lines = done.stderr.decode().strip().splitlines()
-    assert len(lines) == 1, lines
-    assert lines[0].startswith("spectui: ")
-    assert "Traceback" not in lines[0]
-    return lines[0]
-
-
+@pytest.mark.oldest
 def test_an_answer_in_a_pipe_is_the_text_and_nothing_else():
-    done = spectui("run", "What are you?")
+    done = as_process("run", "What are you?")
     assert done.returncode == 0
     assert done.stdout.decode().startswith("I am the spectui demo model")
     assert b"\x1b" not in done.stdout
@@ -38,7 +23,7 @@ def test_an_answer_in_a_pipe_is_the_text_and_nothing_else():
 
 def test_standard_input_json_and_a_record_are_the_same_trace(tmp_path):
     file = tmp_path / "t.jsonl"
-    done = spectui("run", "-", "--json", "--record", str(file), stdin=b"Hello!\n")
+    done = as_process("run", "-", "--json", "--record", str(file), stdin=b"Hello!\n")
     assert done.returncode == 0
     lines = [json.loads(line) for line in done.stdout.decode().splitlines()]
     assert [line["type"] for line in lines[:3]] == ["header", "turn", "prefill"]
@@ -59,6 +44,7 @@ def test_the_same_seed_gives_the_same_text_in_both_modes():
     assert len(texts) == 1
 
 
+@pytest.mark.oldest
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [
@@ -84,7 +70,7 @@ def test_a_mistake_is_one_line_and_the_right_exit_code(words, code, said):
 
 
 def test_standard_input_that_is_not_utf8():
-    done = spectui("run", "-", stdin=b"\xff\xfehello")
+    done = as_process("run", "-", stdin=b"\xff\xfehello")
     assert done.returncode == 1
     assert "not UTF-8" in one_line(done)
 
@@ -112,6 +98,7 @@ def test_marks_for_screen_readers():
     assert "accepted" in text.splitlines()[-1]
 
 
+@pytest.mark.oldest
 def test_version_models_and_help():
     assert spectui("--version").stdout.startswith(b"spectui ")
     models = spectui("models", COLUMNS="200").stdout.decode()
@@ -122,11 +109,12 @@ def test_version_models_and_help():
 
 
 def test_chat_without_a_terminal_is_one_line():
-    done = spectui("chat", stdin=b"")
+    done = as_process("chat", stdin=b"")
     assert done.returncode == 1
     assert "needs a terminal" in one_line(done)
 
 
+@pytest.mark.oldest
 def test_compare_prints_a_table_with_the_promise(tmp_path):
     file = tmp_path / "race.jsonl"
     done = spectui(

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from .test_cli import one_line, spectui
+from ..program import one_line, spectui
 
 
 def out(done):

@@ -7,6 +7,8 @@ import spectui.config.settings
 from spectui.config.settings import load_settings
 from spectui.system.errors import UserError
 
+pytestmark = pytest.mark.oldest
+
 
 def test_without_a_file_everything_has_its_default(tmp_path):
     settings = load_settings(tmp_path / "none.toml", {})

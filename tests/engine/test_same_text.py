@@ -9,6 +9,8 @@ from spectui.engine.values.options import Options, Sampling, Speculation
 
 from .toys import RandomTrees, decoder_of, install, related, run, tiny_model
 
+pytestmark = pytest.mark.oldest
+
 PROMPT = [3, 14, 15, 9, 2, 6, 5, 35, 8, 9, 7]
 SAMPLINGS = [
     Sampling(),

@@ -11,6 +11,8 @@ from spectui.system.sanitise import sanitise
 
 from ..hostile import FORBIDDEN
 
+pytestmark = pytest.mark.oldest
+
 TEXTS = [
     "Hello, world!\n\tIndented.",
     "naïve café — “quotes” … é",

@@ -15,6 +15,8 @@ from spectui.models.stops import StopStrings
 from spectui.models.template import prompt_ids
 from spectui.system.errors import UserError
 
+pytestmark = pytest.mark.oldest
+
 SHAPE = {
     "vocab_size": 4096,
     "hidden_size": 16,

@@ -15,6 +15,8 @@ from spectui.record.events import EndText, Failed, Ready
 from spectui.session.session import Session
 from spectui.system.errors import UserError
 
+pytestmark = pytest.mark.oldest
+
 HELLO = [{"role": "user", "content": "Hello!"}]
 NESTED_LOOPS = "{% for i in range(99999) %}{% for j in range(99999) %}{% endfor %}{% endfor %}"
 NO_TIME, NO_MEMORY = "took more than 1 s", "took too much memory"

@@ -21,6 +21,8 @@ from spectui.record.metrics import (
     speedup,
 )
 
+pytestmark = pytest.mark.oldest
+
 
 def numbers(steps, tokens, ms):
     return Numbers(emitted=tokens + 1, steps=steps, decode_ms=ms)

@@ -14,6 +14,8 @@ from spectui.system.sanitise import sanitise
 
 from ..hostile import FORBIDDEN, HOSTILE
 
+pytestmark = pytest.mark.oldest
+
 TEXT = st.text(max_size=8).map(sanitise)
 NUMBER = st.floats(0, 1e6)
 

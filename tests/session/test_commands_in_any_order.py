@@ -15,7 +15,9 @@ from spectui.engine.values.options import Options
 from spectui.record.events import Cleared, EndText, Failed, Finished, Loading, Note, Ready, Started, StepText, TurnText
 
 from spectui.record.events import ChangedText, SwitchText  # isort: skip
-from spectui.session.session import Session, load_models
+from spectui.session.session import Session
+
+from ..demo import runtime
 
 MODES = ("ar", "draft", "sssd", "specbranch")
 PAUSES = st.sampled_from([0.0, 0.0, 0.0, 0.001, 0.004, 0.02])
@@ -23,7 +25,7 @@ PAUSES = st.sampled_from([0.0, 0.0, 0.0, 0.001, 0.004, 0.02])
 
 @pytest.fixture(scope="module")
 def loaded():
-    return load_models(ModelChoice(), None, lambda *_: None)
+    return runtime()
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ import errno
 import os
 from contextlib import contextmanager
 from dataclasses import replace
-from threading import Event
 
 import pytest
 
@@ -13,7 +12,6 @@ from spectui.config.choice import StoreChoice
 from spectui.config.paths import datastores
 from spectui.engine.retrieval import datastore
 from spectui.engine.values.options import Options
-from spectui.engine.worker import Call
 from spectui.record.events import EndText, Finished, Note, Ready, StepText, TurnText
 
 from .test_session import Talk
@@ -42,10 +40,8 @@ def steps(talk):
 
 def learnt_tokens(talk):
     """Tokens in the datastore, once what was said is learnt."""
-    idle = Event()
-    talk.session._worker.submit(Call(idle.set))
-    assert idle.wait(10)
-    store = talk.session._half.loaded.store
+    talk.settle()
+    store = talk.loaded.store
     assert store.close(10)
     return sum(map(len, store.indexes))
 
@@ -114,7 +110,7 @@ def test_a_bench_looks_up_in_what_was_learnt_only_if_asked_to(tmp_path):
     with learner(tmp_path) as talk:
         ask(talk)
         assert learnt_tokens(talk)
-        loaded = talk.session._half.loaded
+        loaded = talk.loaded
         for compares in (False, True):
             lane = ModeLane(replace(loaded, compares=compares), "sssd", Options(max_new_tokens=60))
             lane.answer(loaded.prompt([{"role": "user", "content": LIKE_IT}]))
@@ -124,12 +120,13 @@ def test_a_bench_looks_up_in_what_was_learnt_only_if_asked_to(tmp_path):
 
 def test_a_stopped_answer_is_not_learnt(tmp_path):
     with learner(tmp_path) as talk:
+        talk.goes_on.clear()
         talk.session.ask(QUESTION)
         talk.until(StepText)
         talk.session.stop()
-        end = talk.until(EndText)
-        if end.end.reason == "stopped":
-            assert learnt_tokens(talk) == 0
+        talk.goes_on.set()
+        assert talk.until(EndText).end.reason == "stopped"
+        assert learnt_tokens(talk) == 0
 
 
 def test_nothing_is_kept_when_learning_is_off(tmp_path):

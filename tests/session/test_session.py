@@ -1,6 +1,8 @@
 """A conversation with the real pair, without a screen."""
 
 from queue import Queue
+from threading import Event
+from time import monotonic, sleep
 
 import pytest
 
@@ -12,15 +14,28 @@ from spectui.record.events import EndText, Failed, Finished, PrefillText, Ready,
 from spectui.record.metrics import MOST_ROUNDS, Meter, is_enough
 from spectui.session.session import AGAIN, BASELINE, Session
 
+from ..demo import shared
+
 
 class Talk:
     """A session and what it said."""
 
-    def __init__(self, choice=None, options=None, mode=None, store=None):
-        self.queue, self.seen = Queue(), []
+    def __init__(self, choice=None, options=None, mode=None, store=None, loader=shared):
+        self.queue, self.seen, self.goes_on = Queue(), [], Event()
+        self.goes_on.set()
         options = options or Options(max_new_tokens=64)
-        self.session = Session(choice or ModelChoice(), options, mode, self.queue.put, store=store)
+
+        def load(*wishes):
+            self.loaded = loader(*wishes)
+            return self.loaded
+
+        self.session = Session(choice or ModelChoice(), options, mode, self._hear, store=store, loader=load)
         self.session.load()
+
+    def _hear(self, record):
+        self.queue.put(record)
+        if isinstance(record, StepText):
+            assert self.goes_on.wait(60)
 
     def until(self, kind, timeout=60):
         while True:
@@ -28,6 +43,13 @@ class Talk:
             self.seen.append(record)
             if isinstance(record, kind):
                 return record
+
+    def settle(self):
+        """Wait until nothing runs."""
+        end = monotonic() + 60
+        while self.session.busy:
+            assert monotonic() < end
+            sleep(0.005)
 
     def answer(self):
         self.seen.clear()

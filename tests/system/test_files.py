@@ -13,6 +13,7 @@ from spectui.session.session import Session
 from spectui.system.files import close_to_others, open_private, private_folder
 from spectui.tui.app import RacePlan, SpectuiApp
 
+from ..demo import shared
 from ..tui.helpers import real_session, running, say, wait_until
 
 
@@ -86,12 +87,12 @@ async def test_a_chat_and_its_export(home, open_umask):
     settings = Settings()
 
     def learning(sink):
-        return Session(settings.choice(), settings.options(), None, sink, store=settings.store())
+        return Session(settings.choice(), settings.options(), None, sink, store=settings.store(), loader=shared)
 
     async with running(settings, learning) as (app, pilot):
         await say(pilot, "Hello!")
         await wait_until(pilot, lambda: app.chat.ledger.numbers.emitted > 0 and not app.session.busy)
-        await wait_until(pilot, lambda: not app.chat._answering)
+        await wait_until(pilot, lambda: not app.chat.answering)
         await pilot.press("ctrl+s")
         await wait_until(pilot, lambda: any(exports().glob("*.md")) and any(datastores().glob("*/manifest.json")))
     names = check(home)

@@ -74,10 +74,10 @@ def ends(process, *numbers):
 @pytest.mark.parametrize(
     ("name", "delay"),
     [
-        *(("run", delay) for delay in (0.0, 0.1, 0.3, 1.0, 2.0, 3.0)),
-        *(("bench", delay) for delay in (0.0, 0.05, 0.1, 0.2, 0.3, 0.5, 1.0, 3.0)),
-        *(("compare", delay) for delay in (0.0, 0.3, 2.0)),
-        *(("doctor", delay) for delay in (0.1, 1.0, 2.0)),
+        *(("run", delay) for delay in (0.0, 0.3, 1.0, 3.0)),
+        *(("bench", delay) for delay in (0.0, 0.1, 0.5, 2.0)),
+        ("compare", 2.0),
+        ("doctor", 1.5),
     ],
 )
 def test_ctrl_c_ends_the_program_at_once_whatever_it_does(name, delay):
@@ -98,16 +98,24 @@ def test_an_interrupted_build_adds_nothing(tmp_path):
     assert b"large" not in done.stdout
 
 
-@pytest.mark.parametrize("delay", [0.0, 0.1])
-@pytest.mark.parametrize("name", ["models", "info", "calibrate"])
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_so_do_other_signals_and_other_commands(name, delay, number):
+@pytest.mark.parametrize(
+    ("name", "number", "delay"),
+    [
+        ("models", signal.SIGINT, 0.0),
+        ("models", signal.SIGTERM, 0.1),
+        ("info", signal.SIGHUP, 0.0),
+        ("info", signal.SIGINT, 0.1),
+        ("calibrate", signal.SIGTERM, 0.0),
+        ("calibrate", signal.SIGHUP, 1.0),
+    ],
+)
+def test_so_do_other_signals_and_other_commands(name, number, delay):
     process = start(*COMMANDS[name])
     time.sleep(delay)
     ends(process, number)
 
 
-@pytest.mark.parametrize("delay", [0.7, 1.2, 1.8])
+@pytest.mark.parametrize("delay", [0.7, 1.8])
 def test_a_second_ctrl_c_does_no_worse_than_one(delay):
     process = start(*COMMANDS["run"])
     time.sleep(delay)
@@ -207,7 +215,7 @@ def test_a_signal_ends_the_chat_with_the_terminal_restored_and_the_conversation_
     assert any(isinstance(record, StepText) for record in records)
 
 
-@pytest.mark.parametrize("delay", [0.0, 0.3, 0.7, 1.5])
+@pytest.mark.parametrize("delay", [0.0, 0.5, 1.5])
 def test_signals_while_the_chat_starts(terminal, delay):
     time.sleep(delay)
     for _ in range(2):

@@ -16,7 +16,7 @@ from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
 
 from spectui.models.registry import demo_folder
 
-from ..cli.test_cli import one_line, spectui
+from ..program import as_process, one_line, spectui
 
 SHORT = ("--max-new-tokens", "4")
 HELP, MODELS, INFO = ("--help",), ("models",), ("datastore", "info")
@@ -67,20 +67,31 @@ def shell(words, how):
         (RUN, GONE, 141, None),
         (COMPARE, GONE, 141, None),
         (("run", "-"), "< <(yes | head -c 70000000)", 1, "standard input has more than 67,108,864 bytes"),
-        (("run", b"\xff\xfe"), "", 1, "the prompt is not UTF-8"),
-        (("compare", b"a \xff", "--headless"), "", 1, "the prompt is not UTF-8"),
-        (("run", "x", "--model", b"\xff"), "", 1, "unknown model"),
-        (("run", "x", "--mode", b"\xff"), "", 2, "unknown mode"),
-        (("bench", "--questions", b"\xff"), "", 1, "cannot read questions"),
+        (("run", "\udcff\udcfe"), "", 1, "the prompt is not UTF-8"),
     ],
 )
 def test_streams_that_are_closed_full_or_strange(words, how, code, said):
-    done = shell([os.fsdecode(word) for word in words], how)
+    done = shell(words, how)
     assert done.returncode == code, done
     if said is None:
         assert done.stderr == b""
     else:
         assert said in one_line(done)
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (("compare", b"a \xff", "--headless"), 1, "the prompt is not UTF-8"),
+        (("run", "x", "--model", b"\xff"), 1, "unknown model"),
+        (("run", "x", "--mode", b"\xff"), 2, "unknown mode"),
+        (("bench", "--questions", b"\xff"), 1, "cannot read questions"),
+    ],
+)
+def test_words_that_are_not_utf8(words, code, said):
+    done = spectui(*map(os.fsdecode, words))
+    assert done.returncode == code, done
+    assert said in one_line(done)
 
 
 def test_a_system_message_that_is_not_utf8_is_not_blamed_on_the_template():
@@ -92,7 +103,7 @@ def test_what_libraries_say_goes_to_the_log(tmp_path):
     log = tmp_path / "state" / "x.log"
     code = f"""
 from pathlib import Path
-from spectui.streams import messages, settle
+from spectui.system.streams import messages, settle
 settle(Path({str(log)!r}))
 import logging, os, sys, warnings
 from transformers.utils import logging as noisy
@@ -128,7 +139,7 @@ def noisy(tmp_path_factory):
 
 
 def test_a_model_that_makes_transformers_talk_leaves_standard_error_alone(noisy):
-    done = spectui("run", "A prompt of more than eight tokens, surely.", "--model", str(noisy), *SHORT,
+    done = as_process("run", "A prompt of more than eight tokens, surely.", "--model", str(noisy), *SHORT,
                    TRANSFORMERS_VERBOSITY="info")  # fmt: skip
     assert (done.returncode, done.stderr) == (0, b"")
 
@@ -164,7 +175,7 @@ def build(hub, tmp_path, model="nobody/nothing"):
     file = tmp_path / "text.txt"
     file.write_text("Once upon a time.\n" * 20)
     begun = time.monotonic()
-    done = spectui("datastore", "build", str(file), "--model", model, HF_ENDPOINT=hub, HF_HUB_CACHE=str(tmp_path))
+    done = as_process("datastore", "build", str(file), "--model", model, HF_ENDPOINT=hub, HF_HUB_CACHE=str(tmp_path))
     assert time.monotonic() - begun < LIMIT
     return done
 

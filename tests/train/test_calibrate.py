@@ -1,30 +1,28 @@
 """The head of SpecBranch: recording, training, its file, and what a person sees."""
 
 from dataclasses import replace
-from time import perf_counter
 
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
 from spectui.bench.questions import read_questions
-from spectui.config.choice import ModelChoice
 from spectui.config.paths import heads
 from spectui.config.settings import Settings
 from spectui.engine.drafters.hrad import ALL, CERTAIN, NONE, SOME, Head, last_layers
 from spectui.engine.values.options import Options, Speculation
 from spectui.models.heads import find_head, pair_fingerprint, read_head, save_head, shipped_heads
-from spectui.models.loading import load_pair
-from spectui.session.runtime import prepare
 from spectui.system.errors import UserError
 from spectui.train.command import FEWEST, Request, fixed, run_calibrate
 from spectui.train.examples import Examples, Recorder, label, record
 from spectui.train.training import confusion, train
 
+from ..demo import runtime
+
 
 @pytest.fixture(scope="module")
 def loaded():
-    return prepare(load_pair(ModelChoice(), lambda *_: None), lambda *_: None, perf_counter())
+    return runtime()
 
 
 def learnable(count=600, size=24):

@@ -2,11 +2,14 @@
 
 import asyncio
 from contextlib import asynccontextmanager
-from time import perf_counter
+from time import perf_counter, sleep
 
 from spectui.config.settings import Settings
+from spectui.record.events import StepText
 from spectui.session.session import Session
 from spectui.tui.app import SpectuiApp
+
+from ..demo import shared
 
 
 async def wait_until(pilot, predicate, timeout=60.0):
@@ -18,9 +21,25 @@ async def wait_until(pilot, predicate, timeout=60.0):
         await asyncio.sleep(0)
 
 
-def real_session(settings):
+class Paced(Session):
+    """A session whose steps take at least some seconds, so that something can happen in mid-answer."""
+
+    pause = 0.0
+
+    def __init__(self, choice, options, mode, sink, **more):
+        def slow(record):
+            if isinstance(record, StepText):
+                sleep(self.pause)
+            sink(record)
+
+        super().__init__(choice, options, mode, slow, **more)
+
+
+def real_session(settings, loader=shared):
+    """Makes sessions on real models, which are loaded before unless a test is about loading."""
+
     def make(sink):
-        return Session(settings.choice(), settings.options(), settings.decoding.mode or None, sink)
+        return Paced(settings.choice(), settings.options(), settings.decoding.mode or None, sink, loader=loader)
 
     return make
 

@@ -9,25 +9,12 @@ from textual.events import Key
 from spectui.config.paths import conversations
 from spectui.config.settings import Settings
 from spectui.record.trace import read_trace
+from spectui.session.conversation import load_models
 
-from .helpers import running, say, wait_until
+from .helpers import real_session, running, say, wait_until
 from .test_measurement import answer as answer_records
 
 STORY = "Tell me a story about a shy dragon who wants to find a friend."
-
-
-def slowed(app, seconds):
-    """Make every step take at least this long, so that something can happen in mid-answer."""
-    decoder = app.session._worker.lanes["chat"]
-    step = decoder.step
-
-    def slow():
-        import time
-
-        time.sleep(seconds)
-        return step()
-
-    decoder.step = slow
 
 
 def answer(app):
@@ -40,9 +27,10 @@ def screen_text(app):
 
 async def ended(app, pilot):
     await wait_until(pilot, lambda: app.chat.ledger.numbers.emitted > 0 and not app.session.busy)
-    await wait_until(pilot, lambda: not app.chat._answering)
+    await wait_until(pilot, lambda: not app.chat.answering)
 
 
+@pytest.mark.oldest
 async def test_type_stream_and_read_the_numbers():
     async with running() as (app, pilot):
         await say(pilot, "What is speculative decoding?")
@@ -61,9 +49,9 @@ async def test_an_answer_that_streams_moves_nothing_else():
     async with running() as (app, pilot):
         height = app.chat.timeline.size.height
         assert height == 2, "room for its rows is there before they are drawn"
-        slowed(app, 0.03)
+        app.session.pause = 0.03
         await say(pilot, STORY)
-        await wait_until(pilot, lambda: app.chat._answering)
+        await wait_until(pilot, lambda: app.chat.answering)
         moved = set()
         refresh = app.chat._refresh_layout
 
@@ -82,9 +70,9 @@ async def test_a_switch_in_mid_answer_leaves_a_seam_and_the_same_text():
         await say(pilot, STORY)
         await ended(app, pilot)
         whole = answer(app)
-        slowed(app, 0.05)
+        app.session.pause = 0.05
         await pilot.press("f2", "ctrl+r")
-        await wait_until(pilot, lambda: app.chat._answering and app.chat.ledger.numbers.steps >= 1)
+        await wait_until(pilot, lambda: app.chat.answering and app.chat.ledger.numbers.steps >= 1)
         await pilot.press("f3")
         await wait_until(pilot, lambda: app.chat.mode_bar.current == "draft" and not app.chat.mode_bar.waiting)
         await ended(app, pilot)
@@ -100,7 +88,7 @@ async def test_stop_keeps_the_text_and_the_next_question_works():
     async with running() as (app, pilot):
         await pilot.press("f2")
         await wait_until(pilot, lambda: app.session.mode == "ar")
-        slowed(app, 0.03)
+        app.session.pause = 0.03
         await say(pilot, STORY)
         await wait_until(pilot, lambda: len(answer(app)) > 10)
         await pilot.press("escape")
@@ -171,6 +159,7 @@ async def test_an_answer_in_circles_is_marked_under_it_and_in_the_numbers():
         await wait_until(pilot, lambda: "loops ↻" in screen_text(app))
 
 
+@pytest.mark.oldest
 @pytest.mark.parametrize("size", [(20, 5), (60, 20), (80, 24), (200, 50)])
 async def test_every_size_of_terminal_can_chat(size):
     async with running(size=size) as (app, pilot):
@@ -183,9 +172,10 @@ async def test_every_size_of_terminal_can_chat(size):
         assert app.chat.step_pane.display == (size[0] >= 100)
 
 
+@pytest.mark.oldest
 async def test_resizing_while_it_streams_loses_nothing():
     async with running() as (app, pilot):
-        slowed(app, 0.02)
+        app.session.pause = 0.02
         await say(pilot, STORY)
         for width in (40, 100, 25, 160, 60, 120):
             await pilot.resize_terminal(width, 30)
@@ -198,14 +188,14 @@ async def test_resizing_while_it_streams_loses_nothing():
 async def test_quit_during_an_answer_is_quick_and_leaves_no_thread():
     async with running() as (app, pilot):
         await pilot.press("f2")
-        slowed(app, 0.05)
+        app.session.pause = 0.05
         await say(pilot, STORY)
         await wait_until(pilot, lambda: app.chat.ledger.numbers.emitted > 2)
         start = perf_counter()
         await pilot.press("ctrl+q")
         await asyncio.to_thread(app.close)
         assert perf_counter() - start < 2.0
-        assert not app.session._worker._thread.is_alive()
+        assert app.session.close(0.0), "the decode thread has ended"
 
 
 async def test_an_example_is_sent_by_its_number():
@@ -219,7 +209,7 @@ async def test_an_example_is_sent_by_its_number():
 
 
 async def test_a_question_typed_while_loading_is_answered_when_ready():
-    async with running(ready=False) as (app, pilot):
+    async with running(make=real_session(Settings(), load_models), ready=False) as (app, pilot):
         await say(pilot, "Hello!")
         await ended(app, pilot)
         assert answer(app).startswith("Hello!")
@@ -271,7 +261,7 @@ async def test_new_begins_afresh():
 async def test_new_during_an_answer_leaves_nothing_of_it():
     async with running() as (app, pilot):
         await pilot.press("f2")
-        slowed(app, 0.05)
+        app.session.pause = 0.05
         await say(pilot, STORY)
         await wait_until(pilot, lambda: len(answer(app)) > 10)
         await pilot.press("ctrl+n")
@@ -289,7 +279,7 @@ async def test_an_empty_prompt_and_a_second_question_are_gently_refused():
         await pilot.press("enter")
         assert not app.session.busy
         await pilot.press("f2")
-        slowed(app, 0.05)
+        app.session.pause = 0.05
         await say(pilot, STORY)
         await say(pilot, "More")
         assert app.chat.prompt.text == "More"
@@ -297,6 +287,7 @@ async def test_an_empty_prompt_and_a_second_question_are_gently_refused():
         await ended(app, pilot)
 
 
+@pytest.mark.oldest
 async def test_views_help_and_a_chosen_step():
     async with running() as (app, pilot):
         await say(pilot, STORY)
@@ -343,6 +334,7 @@ async def test_without_colour_nothing_is_coloured(monkeypatch):
                     assert colour is None or colour.is_default, (segment.text, colour)
 
 
+@pytest.mark.oldest
 async def test_a_key_that_two_actions_want_is_told(monkeypatch):
     settings = Settings(keys={"chat.rerun": "ctrl+n", "chat.view": "f10", "chat.fly": "f11"})
     async with running(settings, ready=False) as (app, pilot):

@@ -50,9 +50,9 @@ async def test_every_frame_of_an_answer_is_textuals_own(monkeypatch: pytest.Monk
     async with running(settings, lambda sink: FakeSession(sink, 600.0, 400), size) as (app, pilot):
         frames = watch_frames(monkeypatch)
         app.chat._send("go")
-        await wait_until(pilot, lambda: app.chat._answering)
+        await wait_until(pilot, lambda: app.chat.answering)
         app.chat.notify("something over it")
-        await wait_until(pilot, lambda: not app.chat._answering)
+        await wait_until(pilot, lambda: not app.chat.answering)
         await pilot.press("ctrl+p", "a", "escape", "pageup")
         await pilot.pause(0.2)
         assert len(frames) > 10
@@ -66,7 +66,7 @@ async def test_any_part_of_the_screen_is_painted_as_textual_does(monkeypatch: py
     settings = Settings().with_flags("ui", save_conversations=False)
     async with running(settings, lambda sink: FakeSession(sink, 3000.0, 300)) as (app, pilot):
         app.chat._send("go")
-        await wait_until(pilot, lambda: not app.chat.busy and not app.chat._answering)
+        await wait_until(pilot, lambda: not app.chat.busy and not app.chat.answering)
         app.chat.notify("something over it")
         await pilot.pause(0.2)
         frames = watch_frames(monkeypatch)
@@ -84,7 +84,7 @@ async def test_a_changed_row_costs_no_other_rows(monkeypatch: pytest.MonkeyPatch
     settings = Settings().with_flags("ui", save_conversations=False)
     async with running(settings, lambda sink: FakeSession(sink, 3000.0, 300)) as (app, pilot):
         app.chat._send("go")
-        await wait_until(pilot, lambda: not app.chat.busy and not app.chat._answering)
+        await wait_until(pilot, lambda: not app.chat.busy and not app.chat.answering)
         asked: list[tuple[object, Region]] = []
         for widget in app.chat._compositor.visible_widgets:
             original = widget.render_lines

@@ -8,11 +8,13 @@ from textual.events import Key
 
 from spectui.config.settings import Settings
 from spectui.record.events import Finished, Started
+from spectui.session.conversation import load_models
 from spectui.tui.app import MOST_FAILURES, RacePlan, SpectuiApp
 from spectui.tui.screens.race import RaceScreen
 
+from ..demo import runtime
 from .helpers import real_session, running, say, wait_until
-from .test_chat_real import STORY, answer, ended, screen_text, slowed
+from .test_chat_real import STORY, answer, ended, screen_text
 
 
 @pytest.fixture
@@ -118,15 +120,13 @@ async def test_escape_before_the_first_paint_of_a_race_stops_it():
 # -- commands that have nothing to do
 
 
-async def test_measuring_an_answer_without_tokens_says_so_and_ends():
+async def test_measuring_an_answer_without_tokens_says_so_and_ends(monkeypatch):
     async with running(quick()) as (app, pilot):
-        decoder = app.session._worker.lanes["chat"]
-        real = decoder.target.prefill
-        decoder.target.prefill = lambda *arguments, **named: None
+        monkeypatch.setattr(runtime().target, "prefill", lambda *arguments, **named: None)
         await say(pilot, "Hello!")
         await wait_until(pilot, lambda: app.chat.ledger.answered)
         await idle(app, pilot)
-        decoder.target.prefill = real
+        monkeypatch.undo()
         await pilot.press("f9")
         await wait_until(pilot, lambda: any("nothing to measure" in told for told in app.told))
         assert not app.chat.busy
@@ -157,7 +157,7 @@ async def test_new_in_mid_answer_leaves_neither_steps_nor_numbers():
     async with running() as (app, pilot):
         fresh = app.chat.tape.render_line(0).text, str(app.chat.step_pane.render())
         await pilot.press("f3")
-        slowed(app, 0.05)
+        app.session.pause = 0.05
         await say(pilot, STORY)
         await wait_until(pilot, lambda: len(app.chat.metric_bar.rates) > 2 and app.chat.timeline._steps)
         await pilot.press("ctrl+n")
@@ -237,7 +237,7 @@ async def test_a_failure_that_never_stops_ends_the_program(goes_on):
 
 
 async def test_page_up_in_the_examples_when_the_models_become_ready():
-    async with running(ready=False) as (app, pilot):
+    async with running(make=real_session(Settings(), load_models), ready=False) as (app, pilot):
         await wait_until(pilot, lambda: app.chat.examples.highlighted is not None or app.chat.examples.option_count)
         app.chat.examples.focus()
         await pilot.pause()

@@ -6,9 +6,11 @@ import unicodedata
 from concurrent.futures import ThreadPoolExecutor
 from time import monotonic, sleep
 
+import pytest
+
 from .terminal import Terminal
 
-KEYS = 5000
+KEYS = 2000
 ESCAPE, RERUN, RACE, NEW, MODE, SIDE, EXPORT = b"\x1b", b"\x12", b"\x07", b"\x0e", b"\x14", b"\x02", b"\x13"
 F1, F2, F3, F4, F5, F6, F7, F9 = (
     b"\x1bOP", b"\x1bOQ", b"\x1bOR", b"\x1bOS", b"\x1b[15~", b"\x1b[17~", b"\x1b[18~", b"\x1b[20~",
@@ -127,6 +129,7 @@ def play(seed, home):
         return log.read_text("utf-8") if log.exists() else "", terminal.close(60), strangers(terminal.raw)
 
 
+@pytest.mark.slow
 def test_the_chat_outlives_three_monkeys(tmp_path):
     homes = {seed: tmp_path / str(seed) for seed in (1, 2, 3)}
     for home in homes.values():

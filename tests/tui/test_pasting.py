@@ -6,9 +6,10 @@ from itertools import pairwise
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from textual import events
+from textual import _parser, events
 
 from spectui.session.session import Session
+from spectui.tui import pasting
 from spectui.tui.pasting import MOST_KEYS, MOST_PASTED, PATIENCE, WINDOW, Pasted, PasteParser, cleaned
 
 from ..hostile import FORBIDDEN, HOSTILE
@@ -18,15 +19,19 @@ START, END = "\x1b[200~", "\x1b[201~"
 
 
 def parsed(*pieces):
-    """Messages of what is read piece by piece, a number is a pause; then of a silence."""
-    parser = PasteParser()
-    messages = []
-    for piece in (*pieces, 3 * WINDOW, 3 * WINDOW):
-        if isinstance(piece, str):
-            messages += parser.feed(piece)
-        else:
-            time.sleep(piece)
-            messages += parser.tick()
+    """Messages of what is read piece by piece, a number is a pause on a clock of its own; then of a silence."""
+    now = 0.0
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (pasting, _parser):
+            patch.setattr(module, "get_time", lambda: now)
+        parser = PasteParser()
+        messages = []
+        for piece in (*pieces, 3 * WINDOW, 3 * WINDOW):
+            if isinstance(piece, str):
+                messages += parser.feed(piece)
+            else:
+                now += piece
+                messages += parser.tick()
     return [told(message) for message in messages]
 
 

@@ -143,7 +143,7 @@ async def test_it_replays_by_steps_and_at_its_own_pace():
 async def test_the_chat_races_its_own_last_question():
     async with running() as (app, pilot):
         await say(pilot, "Hello!")
-        await wait_until(pilot, lambda: app.chat.ledger.numbers.emitted > 0 and not app.chat._answering)
+        await wait_until(pilot, lambda: app.chat.ledger.numbers.emitted > 0 and not app.chat.answering)
         answer = app.chat.transcript.answer_text()
         await pilot.press("ctrl+g")
         await wait_until(pilot, lambda: isinstance(app.screen, RaceScreen))

@@ -10,6 +10,8 @@ from textual.color import Color
 
 from spectui.tui.theme import TOKENS, ThemeWatch, load_themes, token_variable_defaults
 
+pytestmark = pytest.mark.oldest
+
 SHIPPED = Path(__file__).parents[2] / "themes"
 GOOD = 'name = "mine"\n[colours]\nprimary = "#123456"\n'
 

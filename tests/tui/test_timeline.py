@@ -15,6 +15,8 @@ from .records import chain
 from .stage import on_stage
 from .stage import rows as painted
 
+pytestmark = pytest.mark.oldest
+
 
 def branches(won=0, tokens=((1, 2, 3), (4, 5)), at=-1):
     return Branches(at, 0.4, tokens, won, 0 if won == 0 else len(tokens[0]), 2)

@@ -12,6 +12,8 @@ from .conversations import conversation, one_of_each
 from .records import chain, end, random_steps, step, text_of
 from .stage import look_of, on_stage, rows, segments
 
+pytestmark = pytest.mark.oldest
+
 GOLDEN = {
     "spectui-dark": {
         "target": "#d8d8d8",

@@ -14,6 +14,8 @@ from spectui.tui.transcript.viewport import Position, Viewport
 
 from .records import chain, end, first, random_steps, step, text_of
 
+pytestmark = pytest.mark.oldest
+
 TEXTS = st.text(st.sampled_from("ab  \n\tc漢é👍\u0301"), max_size=12)
 
 

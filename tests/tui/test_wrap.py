@@ -7,6 +7,8 @@ from rich.cells import cell_len, split_graphemes
 
 from spectui.tui.transcript.wrap import extend, wrap
 
+pytestmark = pytest.mark.oldest
+
 LINES = st.text(st.sampled_from("ab  c-漢字é👍👨\u200d\ufe0f\u0301"), max_size=60)
 WIDTHS = st.integers(1, 20)
 

@@ -335,6 +335,11 @@ class ChatScreen(RowScreen):
         """Whether a command of this screen runs or is about to."""
         return self._unasked is not None or self.command is not None
 
+    @property
+    def answering(self) -> bool:
+        """Whether an answer streams."""
+        return self._answering
+
     def action_stop(self) -> None:
         """Stop what runs; with nothing to stop, go between prompt and transcript."""
         if self.busy:

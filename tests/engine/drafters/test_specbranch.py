@@ -301,6 +301,7 @@ def test_an_end_of_the_answer_may_lie_in_segment_or_branch(target, draft, place)
     assert tokens == expected[: expected.index(eos) + 1]
 
 
+@pytest.mark.slow
 def test_ten_thousand_steps_with_cancels_and_switches(target, draft):
     """No deadlock, no leak, never a wrong token."""
     rng = random.Random(7)

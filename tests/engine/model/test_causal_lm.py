@@ -30,6 +30,8 @@ from spectui.system.errors import UnsupportedModel
 
 from ..toys import TINY, VOCABULARY, decoder_of, model_of, random_tree, run, tiny_model
 
+pytestmark = pytest.mark.oldest
+
 ROPE_DYNAMIC = {"rope_type": "dynamic", "factor": 2.0, "rope_theta": 10000.0}
 CONFIGS = {
     "llama": LlamaConfig(**TINY),

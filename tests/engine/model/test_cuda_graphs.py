@@ -15,6 +15,8 @@ from spectui.engine.values.options import Options, Sampling
 
 from ..toys import TINY, VOCABULARY, decoder_of, model_of, random_tree, related, run, tiny_model
 
+pytestmark = pytest.mark.oldest
+
 
 class StrictCapturer(EagerCapturer):
     """Refuses what a graph could not do: a graph made while it was being replayed, tensors that have moved."""

@@ -12,6 +12,8 @@ from spectui.engine.values.options import Options, Sampling
 
 from ..toys import TINY, VOCABULARY, decoder_of, model_of, random_tree, run, tiny_model
 
+pytestmark = pytest.mark.oldest
+
 SCALED = {
     "rope_type": "llama3",
     "factor": 8.0,

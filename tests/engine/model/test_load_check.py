@@ -23,6 +23,8 @@ from spectui.system.errors import UserError
 
 from ..toys import TINY, VOCABULARY, decoder_of, model_of, opinionated, run, tiny_model
 
+pytestmark = pytest.mark.oldest
+
 REAL = cache_name(LlamaForCausalLM)
 SMALL = {"vocab_size": VOCABULARY, "hidden_size": 32, "num_hidden_layers": 2}
 
