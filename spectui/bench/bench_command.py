@@ -53,7 +53,7 @@ def run_bench(settings: Settings, request: Request, output: Output) -> int:
     questions = gather(request, lambda message: console.print(f"skipped: {message}", markup=False))
     output.check()
     loaded = load(settings, console)
-    options = settings.options()
+    options = settings.options
     lanes, left_out = make_lanes(loaded, request, settings)
     bench = Bench(loaded, lanes, questions, options, settings.decoding.system or None)
     where = environment(loaded, options) | {"learning": request.learning}
@@ -104,13 +104,13 @@ def load(settings: Settings, console: Console) -> Runtime:
             status.update(stage)
 
         return prepare(
-            load_pair(settings.choice(), show), show, begun, settings.store() if settings.datastore.compare else None
+            load_pair(settings.model, show), show, begun, settings.store() if settings.datastore.compare else None
         )
 
 
 def make_lanes(loaded: Runtime, request: Request, settings: Settings) -> tuple[list[Lane], dict[str, str]]:
     """The reference first, then what was asked for; and what this pair cannot do, with the reason."""
-    options = settings.options()
+    options = settings.options
     left_out: dict[str, str] = {}
     lanes: list[Lane] = []
     for name in dict.fromkeys([REFERENCE, *request.modes]):
@@ -167,5 +167,5 @@ def _alpha(loaded: Runtime, bench: Bench, settings: Settings) -> PairAgreement |
     if draft is None:
         return None
     texts = bench.texts[:ALPHA_TEXTS]
-    heat = settings.decoding.temperature
+    heat = settings.options.sampling.temperature
     return measure_pair_agreement(loaded.target, draft, loaded.resources.vocabulary, heat, texts)

@@ -22,8 +22,8 @@ def run_doctor(settings: Settings) -> int:
     """Load, measure, print; raises UserError with the remedy if the model cannot be loaded."""
     console = Console(highlight=False)
     begun = perf_counter()
-    loaded = prepare(load_pair(settings.choice(), lambda *_: None), lambda *_: None, begun, settings.store())
-    block = environment(loaded, settings.options())
+    loaded = prepare(load_pair(settings.model, lambda *_: None), lambda *_: None, begun, settings.store())
+    block = environment(loaded, settings.options)
     rows = {
         "model": f"{block['model']} ← {block['draft'] or 'no draft'}",
         "device": f"{block['device']}, {block['processor']}, {block['threads']} of {block['cores']} cores",

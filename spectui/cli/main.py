@@ -206,7 +206,7 @@ def store_build(
     """Load texts for sssd to look up in; all of them, or none if it fails or is interrupted."""
     from .datastore import build
 
-    choice = replace(_settings_with(model).choice(), trust_remote_code=trust_remote_code)
+    choice = replace(_settings_with(model).model, trust_remote_code=trust_remote_code)
     raise typer.Exit(build(choice, paths, name, datastores(), skip_bad))
 
 
@@ -229,7 +229,7 @@ def store_clear(
 
     if not yes:
         typer.confirm("Forget what was learnt?" if learnt else "Empty the datastore?", abort=True)
-    raise typer.Exit(clear(datastores(), _settings_with(model).choice() if model else None, learnt))
+    raise typer.Exit(clear(datastores(), _settings_with(model).model if model else None, learnt))
 
 
 @app.command(epilog="Example: spectui models")
@@ -256,8 +256,8 @@ def _session_maker(settings: Settings) -> "Callable[[Callable[[Record], None]], 
     from ..session.session import Session
 
     return lambda sink: Session(
-        settings.choice(),
-        settings.options(),
+        settings.model,
+        settings.options,
         settings.decoding.mode or None,
         sink,
         settings.decoding.system or None,

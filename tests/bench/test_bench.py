@@ -43,7 +43,7 @@ def loaded():
 
 def bench_of(loaded, questions=QUESTIONS, peers=(), settings=SETTINGS):
     lanes, left_out = make_lanes(loaded, Request((), ("draft",), peers), settings)
-    return Bench(loaded, lanes, questions, settings.options(), None), left_out
+    return Bench(loaded, lanes, questions, settings.options, None), left_out
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +53,7 @@ def report(loaded):
     draft = loaded.resources.draft
     alpha = measure_pair_agreement(loaded.target, draft, loaded.resources.vocabulary, 0.0, bench.texts)
     premise = measure_next_next_rank(loaded.target, loaded.resources.vocabulary, bench.texts)
-    return Report(environment(loaded, SETTINGS.options()), runs, (), left_out, alpha, premise=premise)
+    return Report(environment(loaded, SETTINGS.options), runs, (), left_out, alpha, premise=premise)
 
 
 def test_every_lane_answers_every_turn_with_the_same_text(report):

@@ -20,7 +20,7 @@ async def wait_until(pilot, predicate, timeout=60.0):
 
 def real_session(settings):
     def make(sink):
-        return Session(settings.choice(), settings.options(), settings.decoding.mode or None, sink)
+        return Session(settings.model, settings.options, settings.decoding.mode or None, sink)
 
     return make
 
