@@ -1,9 +1,10 @@
-"""The flags that chat, run, compare and bench have in common, and the settings that they make."""
+"""What commands have in common: flags, the settings that they make, and the session that lives on these."""
 
 import functools
 import inspect
-from collections.abc import Callable
-from typing import Annotated, Any
+from collections.abc import Callable, Collection
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -13,6 +14,15 @@ from ..engine.drafters.registry import MODES
 from ..engine.values.option import Option, values_of
 from ..system.errors import UserError
 
+if TYPE_CHECKING:
+    from ..record.events import Record
+    from ..session.session import Session
+
+RecordFlag = Annotated[Path | None, typer.Option("--record", help="Write the trace to this file as well.")]
+ModesFlag = Annotated[str | None, typer.Option("--modes", help="Modes, separated by commas; default is all.")]
+OutputFlag = Annotated[Path | None, typer.Option("--output", "-o", help="Write the report to this file.")]
+FormatFlag = Annotated[str, typer.Option("--format", "-f", help="table, json, csv or markdown.")]
+PlotFlag = Annotated[Path | None, typer.Option("--plot", help="Write the plots to this SVG file.")]
 _COMMON = ("model", "decoding", "datastore")
 """The sections whose options are flags."""
 
@@ -74,7 +84,28 @@ def make_settings(chosen: dict[str, dict[str, Any]]) -> Settings:
         raise typer.BadParameter(str(error)) from error
     if chosen.get("datastore", {}).get("compare") and not settings.datastore.use:
         raise typer.BadParameter("--with-datastore needs the datastore; leave --no-datastore and datastore.use out")
-    mode = settings.decoding.mode
-    if mode and mode not in MODES:
-        raise typer.BadParameter(f"unknown mode {mode!r}; choose from {', '.join(MODES)}")
+    names_of(settings.decoding.mode, MODES, "mode")
     return settings
+
+
+def session_maker(settings: Settings) -> "Callable[[Callable[[Record], None]], Session]":
+    """What makes a session of these settings, given where its records go."""
+    from ..session.session import Session
+
+    return lambda sink: Session(
+        settings.model,
+        settings.options,
+        settings.decoding.mode or None,
+        sink,
+        settings.decoding.system or None,
+        settings.store(),
+    )
+
+
+def names_of(text: str | None, known: Collection[str], what: str) -> list[str]:
+    """Names separated by commas, each of them known; raises BadParameter."""
+    names = [name.strip() for name in (text or "").split(",") if name.strip()]
+    for name in names:
+        if name not in known:
+            raise typer.BadParameter(f"unknown {what} {name!r}; choose from {', '.join(known)}")
+    return names

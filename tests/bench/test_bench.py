@@ -10,17 +10,17 @@ import jsonschema
 import pytest
 
 from spectui.bench.bench import Bench
-from spectui.bench.bench_command import Request, gather, make_lanes
 from spectui.bench.next_next_rank import measure_next_next_rank
 from spectui.bench.pair_agreement import measure_pair_agreement
-from spectui.bench.partial import Partial, write_atomically
+from spectui.bench.partial import Partial
 from spectui.bench.peers import PEERS, PeerLane, untouched
 from spectui.bench.questions import Question
+from spectui.bench.request import Request, gather, make_lanes
 from spectui.bench.teacher import Text
 from spectui.config.choice import ModelChoice
 from spectui.config.settings import Settings
 from spectui.models.loading import load_pair
-from spectui.present.output import Output
+from spectui.present.output import Output, write_text
 from spectui.present.report import Report, csv_text, json_text
 from spectui.present.runs import Run, Skipped
 from spectui.present.tables import markdown_text, print_report
@@ -227,9 +227,9 @@ def test_files_are_whole_or_not_there(tmp_path):
     with pytest.raises(UserError, match="cannot write"):
         Output("json", folder).check()
     with pytest.raises(UserError, match="cannot write"):
-        write_atomically(folder, "x")
+        write_text(folder, "x")
     assert list(tmp_path.iterdir()) == [folder]
-    write_atomically(tmp_path / "new" / "file", "x")
+    write_text(tmp_path / "new" / "file", "x")
     assert (tmp_path / "new" / "file").read_text() == "x"
 
 
