@@ -21,7 +21,7 @@ from rich.table import Table
 from spectui.bench.lane import ModeLane
 from spectui.bench.questions import read_questions
 from spectui.config.choice import ModelChoice
-from spectui.config.settings import draft_tokens
+from spectui.engine.values.option import options_of
 from spectui.engine.values.options import Options, Speculation
 from spectui.models.loading import load_pair
 from spectui.record.metrics import Numbers, total
@@ -43,7 +43,9 @@ def measured(loaded: Runtime, args: argparse.Namespace) -> dict[str, list[Number
     """The numbers of each lane's answers, in the same order of questions."""
     lanes = {}
     for name, (mode, changes) in LANES.items():
-        speculation = Speculation(draft_tokens=draft_tokens(args.draft_tokens), **changes)  # type: ignore[arg-type]
+        speculation = Speculation(
+            draft_tokens=options_of(Speculation)["draft_tokens"].read(args.draft_tokens), **changes
+        )  # type: ignore[arg-type]
         lanes[name] = ModeLane(loaded, mode, Options(speculation=speculation, max_new_tokens=128))
     questions = read_questions(args.questions)[: args.limit]
     names, rng = list(lanes), random.Random(0)

@@ -5,13 +5,10 @@ python -m benchmarks.reference --check    fails if one of them is stale
 """
 
 import argparse
-import ast
-import inspect
 import re
 import sys
-import textwrap
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +16,9 @@ import typer.main
 from textual.binding import Binding
 
 from spectui.cli.main import app
-from spectui.config.settings import PREFIX, Settings
+from spectui.config.settings import SECTIONS, Settings, variable
 from spectui.engine.drafters.registry import MODES
+from spectui.engine.values.option import values_of
 from spectui.tui.app import SpectuiApp
 from spectui.tui.screens.chat import ChatScreen
 from spectui.tui.screens.help import HelpScreen
@@ -48,19 +46,9 @@ class Option:
 
     section: str
     name: str
-    kind: str
+    allowed: str
     default: object
     help: str
-
-    @property
-    def key(self) -> str:
-        """Its name in the settings."""
-        return f"{self.section}.{self.name}"
-
-    @property
-    def variable(self) -> str:
-        """Its environment variable."""
-        return f"{PREFIX}{self.section}__{self.name}".upper()
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,37 +77,12 @@ class Command:
 
 def declared_options() -> list[Option]:
     """Every option, from the place that declares it."""
-    made: list[Option] = []
-    for section in fields(Settings):
-        if section.name == "keys":
-            continue
-        assert callable(section.default_factory)
-        group = section.default_factory()
-        told = attribute_docstrings(type(group))
-        made += [
-            Option(section.name, entry.name, kind_of(entry.type), getattr(group, entry.name), told[entry.name])
-            for entry in fields(group)
-        ]
-    return made
-
-
-def attribute_docstrings(owner: type) -> dict[str, str]:
-    """Attribute of a class -> the text below it."""
-    body = ast.parse(textwrap.dedent(inspect.getsource(owner))).body[0]
-    assert isinstance(body, ast.ClassDef)
-    found: dict[str, str] = {}
-    for attribute, below in zip(body.body, body.body[1:], strict=False):
-        if isinstance(attribute, ast.AnnAssign) and isinstance(attribute.target, ast.Name):
-            text = below.value if isinstance(below, ast.Expr) else None
-            if isinstance(text, ast.Constant):
-                found[attribute.target.id] = str(text.value)
-    return found
-
-
-def kind_of(kind: object) -> str:
-    """A type in a word."""
-    names: dict[object, str] = {bool: "true or false", int: "whole number", float: "number", str: "text"}
-    return names.get(kind, str(kind))
+    return [
+        Option(section, name, one.allowed.removesuffix(" in quotes"), usual[name], one.help)
+        for section, options in SECTIONS.items()
+        for usual in [values_of(getattr(Settings(), section))]
+        for name, one in options.items()
+    ]
 
 
 def declared_commands() -> list[Command]:
@@ -165,13 +128,14 @@ def commands_page() -> str:
     """``commands.md``."""
     options = {option.name: option for option in declared_options() if option.section in SETTERS}
     commands = declared_commands()
-    common = next(command for command in commands if command.name == "run").flags
+    common = next(command for command in commands if command.name == "chat").flags
     lines = ["# Commands", "", MADE, "", commands[0].help, "", *_block(commands[0].examples)]
     lines += ["`spectui COMMAND --help` says the same. Exit codes: 0 is success, 1 is a failure with one line on",
               "standard error, 2 is wrong usage, 130 means that you stopped it.", ""]  # fmt: skip
     lines += _table(["command", "what it does"], ([f"[`{c.name}`](#{_anchor(c.name)})", c.help] for c in commands[1:]))
+    words = {flag.name: flag.words[0] for flag in common}
     for command in commands[1:]:
-        lines += _command(command, options)
+        lines += _command(command, options, words)
     lines += ["## Common options", "", "These hold for `chat`, `run`, `compare`, `bench`, `calibrate` and `doctor`.",
               "Each one is also a setting and an environment variable: see [settings](settings.md).", ""]  # fmt: skip
     rows = ([_words(flag), options[flag.name].default, flag.help] for flag in common if flag.name in options)
@@ -179,7 +143,7 @@ def commands_page() -> str:
     return _page(lines)
 
 
-def _command(command: Command, options: dict[str, Option]) -> list[str]:
+def _command(command: Command, options: dict[str, Option], words: dict[str, str]) -> list[str]:
     mine = [flag for flag in command.flags if flag.name not in options or command.name.startswith("datastore")]
     takes_common = len(command.flags) - len(mine) > 1
     arguments = " ".join(_argument(flag) for flag in mine if flag.is_argument)
@@ -190,14 +154,10 @@ def _command(command: Command, options: dict[str, Option]) -> list[str]:
         lines += _table(["option", "default", "what it does"], rows)
     if takes_common:
         given = {flag.name for flag in command.flags}
-        without = [f"`{_words_of(name)}`" for name in options if name not in given]
+        without = [f"`{words[name]}`" for name in options if name not in given]
         note = f", without {' and '.join(without)}" if without else ""
         lines += [f"It takes the [common options](#common-options) too{note}.", ""]
     return [*lines, *(["Examples:", "", *_block(command.examples)] if command.examples else [])]
-
-
-def _words_of(name: str) -> str:
-    return f"--{name.replace('_', '-')}"
 
 
 def _argument(flag: Flag) -> str:
@@ -222,18 +182,16 @@ def settings_page() -> str:
                       "[keys]", '"chat.race" = "ctrl+o"'], "toml"),
              "An unknown section or key is an error that names the file and the key. `SPECTUI_HOME` puts settings,",
              "data and log below one folder.", ""]  # fmt: skip
-    for section in fields(Settings):
-        told = attribute_docstrings(Settings)[section.name]
-        lines += [f"## {section.name}", "", told, ""]
-        if section.name == "keys":
-            lines += ["The names of the bindings stand in [keys](keys.md).", ""]
-            continue
+    for section in SECTIONS:
+        lines += [f"## {section}", "", type(getattr(Settings(), section)).__doc__ or "", ""]
         rows = (
-            [f"`{one.name}`", one.kind, one.default, f"`{one.variable}`", one.help]
+            [f"`{one.name}`", one.allowed, one.default, f"`{variable(section, one.name)}`", one.help]
             for one in options
-            if one.section == section.name
+            if one.section == section
         )
-        lines += _table(["key", "type", "default", "environment variable", "what it does"], rows)
+        lines += _table(["key", "values", "default", "environment variable", "what it does"], rows)
+    lines += ["## keys", "", "Name of a binding = key or keys, separated by commas.", ""]
+    lines += ["The names of the bindings stand in [keys](keys.md). The help (`f1`) lists them too.", ""]
     return _page(lines)
 
 

@@ -132,7 +132,7 @@ def real_child(pairs: int, mode: str) -> dict[str, list[list[float]]]:
             if isinstance(record, EndText | Ready | Failed):
                 ended.put(record)
 
-        return Session(settings.choice(), settings.options(), mode, watch)
+        return Session(settings.model, settings.options, mode, watch)
 
     app = SpectuiApp(settings, make)
 

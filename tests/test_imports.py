@@ -115,7 +115,7 @@ def test_only_one_room_of_the_engine_knows_transformers_and_none_knows_textual(p
 
 
 @pytest.mark.parametrize(
-    "module", ["spectui.cli.main", "spectui.tui.app", "spectui.session.session", "spectui.cli.run"]
+    "module", ["spectui.cli.main", "spectui.tui.app", "spectui.session.session", "spectui.cli.answer"]
 )
 def test_what_must_start_fast_loads_no_torch(module):
     code = f"import sys, {module}; print(sorted(set(sys.modules) & {{'torch', 'transformers', 'tokenizers'}}))"

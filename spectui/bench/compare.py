@@ -1,28 +1,18 @@
-"""``spectui compare --headless``: the race without a screen."""
+"""A race that is measured: who takes part, the warm-up, the rounds."""
 
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from queue import SimpleQueue
 from time import perf_counter
 from typing import Any, Protocol
 
-from rich.console import Console
-
 from ..engine.race import MOST_LANES
-from ..present.output import Output
 from ..present.race_book import RaceBook
-from ..present.race_table import race_grid
-from ..present.report import Report
 from ..present.runs import REFERENCE
-from ..present.tables import describe, rich_table
-from ..record.events import EndText, Failed, Finished, Loading, Note, Ready, Record, TurnText
+from ..record.events import EndText, Finished, Note, Ready, Record, TurnText
 from ..record.metrics import ROUNDS
 from ..record.trace import TraceWriter
 from ..system.errors import UserError
-from ..system.signals import on_interrupt
-from ..system.streams import messages
 
 
 class Races(Protocol):
@@ -64,59 +54,7 @@ def field_of(wanted: Sequence[str], ready: Ready) -> Field:
     return Field(lanes, left_out)
 
 
-def run_compare(
-    make: Callable[[Callable[[Record], None]], Races],
-    prompt: str,
-    modes: Sequence[str],
-    rounds: int | None,
-    output: Output,
-    record: Path | None,
-) -> int:
-    """Race ``rounds`` times after a warm-up and report; 0, 1 if it failed, 130 if it was interrupted.
-
-    Without a number it is three times, and more while that is too little to be measured.
-    """
-    output.check()
-    records: SimpleQueue[Record | None] = SimpleQueue()
-    session = make(records.put)
-    writer = TraceWriter(record) if record else None
-    console = Console(file=messages(), highlight=False)
-    try:
-        session.load()
-        with console.status("loading") as status:
-            ready = _wait_ready(records, status.update)
-        field = field_of(modes, ready)
-        if writer:
-            writer.write(ready)
-        book = RaceBook()
-        with on_interrupt(lambda: records.put(None)):
-            interrupted = _rounds(session, records, book, field.lanes, prompt, rounds, writer, console)
-        failed = [lane for lane in book.lanes.values() if lane.end == "error"]
-        where = session.environment | {"datastore_tokens": book.remembers}
-        report = Report(where, book.runs(), (), field.left_out, finished=not interrupted)
-        if output.format == "table" and output.path is None:
-            show(book, report, Console(width=None if sys.stdout.isatty() else 160))
-        if output.format != "table" or output.path is not None or output.plot is not None:
-            output.write(report)
-        return 130 if interrupted else int(bool(failed))
-    finally:
-        if writer:
-            writer.close()
-        session.close(2.0)
-
-
-def _wait_ready(records: "SimpleQueue[Record | None]", show_stage: Callable[[str], None]) -> Ready:
-    while True:
-        match records.get():
-            case Loading(stage=stage):
-                show_stage(stage)
-            case Failed(message=message):
-                raise UserError(message)
-            case Ready() as ready:
-                return ready
-
-
-def _rounds(
+def race_in_rounds(
     session: Races,
     records: "SimpleQueue[Record | None]",
     book: RaceBook,
@@ -124,7 +62,7 @@ def _rounds(
     prompt: str,
     rounds: int | None,
     writer: TraceWriter | None,
-    console: Console,
+    say: Callable[[str], None],
 ) -> bool:
     """The warm-up and the rounds; whether they were interrupted, which a None among the records says.
 
@@ -149,7 +87,7 @@ def _rounds(
             if isinstance(record, TurnText):
                 begun = True
                 while notes:
-                    console.print(notes.pop(), markup=False)
+                    say(notes.pop())
             if isinstance(record, EndText) and record.end.message:
                 raise UserError(record.end.message)
             if warm:
@@ -158,13 +96,3 @@ def _rounds(
                     writer.write(record)
         warm, since = True, since or perf_counter()
     return False
-
-
-def show(book: RaceBook, report: Report, console: Console) -> None:
-    """The table of a race on a terminal."""
-    for line in describe(report.environment):
-        console.print(line, style="dim", markup=False, highlight=False)
-    console.print()
-    console.print(rich_table(race_grid(book)))
-    for name, why in report.left_out.items():
-        console.print(f"{name} left out: {why}", style="dim", markup=False, highlight=False)

@@ -1,38 +1,90 @@
 """``spectui datastore``: load texts into it, say what it holds, empty it."""
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-import numpy as np
+import typer
 from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from ..config.choice import ModelChoice
-from ..engine.retrieval.datastore import Datastore, Entry, Manifest, read_manifest
-from ..engine.retrieval.suffix_index import Text
-from ..models.loading import load_tokenizer
-from ..session.corpus import Piece, files_of, read_pieces
-from ..session.datastore import store_of
+from ..config.paths import config_file, datastores
+from ..config.settings import load_settings
 from ..system.errors import UserError, reason_of
 from ..system.sanitise import sanitise_line
 from ..system.signals import interrupt, on_interrupt
 from ..system.streams import messages
 
+if TYPE_CHECKING:
+    from ..engine.retrieval.datastore import Entry, Manifest
+    from ..engine.retrieval.suffix_index import Text
+    from ..session.corpus import Piece
+
+ModelFlag = Annotated[str | None, typer.Option("--model", "-m", help="The model whose tokenizer counts.")]
+store_app = typer.Typer(help="Texts that sssd looks up in: load, show, empty.", no_args_is_help=True)
+
+
+@store_app.command(
+    "build",
+    epilog="Examples: spectui datastore build notes.txt src/ · spectui datastore build talks.jsonl --name talks",
+)
+def store_build(
+    paths: Annotated[list[Path], typer.Argument(help="Text files, .jsonl conversations, or folders with them.")],
+    model: ModelFlag = None,
+    name: Annotated[str, typer.Option("--name", help="What info calls it; default is the names of the files.")] = "",
+    skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Leave out what cannot be read.")] = False,
+    trust_remote_code: Annotated[
+        bool, typer.Option("--trust-remote-code", help="Let the tokenizer run code of its own.")
+    ] = False,
+) -> None:
+    """Load texts for sssd to look up in; all of them, or none if it fails or is interrupted."""
+    choice = replace(_chosen(model), trust_remote_code=trust_remote_code)
+    raise typer.Exit(build(choice, paths, name, datastores(), skip_bad))
+
+
+@store_app.command("info", epilog="Example: spectui datastore info")
+def store_info() -> None:
+    """Say what the datastores hold, and check every byte."""
+    raise typer.Exit(info(datastores(), load_settings(config_file()).datastore.learn))
+
+
+@store_app.command("clear", epilog="Examples: spectui datastore clear · spectui datastore clear --learnt --yes")
+def store_clear(
+    model: ModelFlag = None,
+    learnt: Annotated[bool, typer.Option("--learnt", help="Forget learnt answers only, keep loaded texts.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+) -> None:
+    """Empty the datastores: all of them, or with --model the one of its tokenizer."""
+    if not yes:
+        typer.confirm("Forget what was learnt?" if learnt else "Empty the datastore?", abort=True)
+    raise typer.Exit(clear(datastores(), _chosen(model) if model else None, learnt))
+
+
+def _chosen(model: str | None) -> ModelChoice:
+    return load_settings(config_file()).with_flags("model", model=model).model
+
 
 def build(choice: ModelChoice, paths: Sequence[Path], name: str, folder: Path, skip_bad: bool) -> int:
     """Load texts into the datastore of a model's tokenizer; nothing is added if it fails or is interrupted."""
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from ..session.corpus import files_of, read_pieces
+
     console = Console(file=messages(), highlight=False)
     files = files_of(paths)
     refused: list[str] = []
+    from ..models.loading import load_tokenizer
+    from ..session.datastore import store_of
+
     title, tokenizer = load_tokenizer(choice)
     store = store_of(tokenizer, len(tokenizer), title, folder)
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, disable=not messages().isatty(), refresh_per_second=4) as progress:
         task = progress.add_task("reading", total=sum(file.stat().st_size for file in files))
 
-        def pieces() -> Iterator[Piece]:
+        def pieces() -> "Iterator[Piece]":
             for file in files:
                 yield from read_pieces(file, refused.append if skip_bad else None)
             progress.update(task, description="indexing")
@@ -49,8 +101,10 @@ def build(choice: ModelChoice, paths: Sequence[Path], name: str, folder: Path, s
     return 0
 
 
-def encoded(pieces: Iterator[Piece], tokenizer: Any, done: Callable[[int], None]) -> Iterator[Text]:
+def encoded(pieces: "Iterator[Piece]", tokenizer: Any, done: Callable[[int], None]) -> "Iterator[Text]":
     """Texts as ids; control tokens in them stay text."""
+    import numpy as np
+
     for piece in pieces:
         ids = tokenizer(piece.text, add_special_tokens=False, split_special_tokens=True)["input_ids"]
         done(piece.size)
@@ -83,6 +137,10 @@ def info(folder: Path, learns: bool) -> int:
 
 def clear(folder: Path, choice: ModelChoice | None, learnt_only: bool) -> int:
     """Empty all datastores, or the one of a model's tokenizer."""
+    from ..engine.retrieval.datastore import Datastore
+    from ..models.loading import load_tokenizer
+    from ..session.datastore import store_of
+
     if choice is not None:
         title, tokenizer = load_tokenizer(choice)
         folders = [store_of(tokenizer, len(tokenizer), title, folder).folder]
@@ -98,8 +156,10 @@ def clear(folder: Path, choice: ModelChoice | None, learnt_only: bool) -> int:
     return 0
 
 
-def _look(path: Path) -> tuple[Manifest | None, str]:
+def _look(path: Path) -> "tuple[Manifest | None, str]":
     """What a folder holds, and what is wrong with it, if anything."""
+    from ..engine.retrieval.datastore import Datastore, read_manifest
+
     manifest = None
     try:
         manifest = read_manifest(path)
@@ -110,7 +170,7 @@ def _look(path: Path) -> tuple[Manifest | None, str]:
     return manifest, ""
 
 
-def _table(manifest: Manifest) -> Table:
+def _table(manifest: "Manifest") -> Table:
     table = Table(box=None, header_style="bold")
     table.add_column("what")
     for title in ("texts", "tokens", "MB"):
@@ -122,7 +182,7 @@ def _table(manifest: Manifest) -> Table:
     return table
 
 
-def _row(name: str, entries: Sequence[Entry]) -> tuple[str, ...]:
+def _row(name: str, entries: "Sequence[Entry]") -> tuple[str, ...]:
     size = sum(entry.bytes for entry in entries) / 1e6
     return (
         name,

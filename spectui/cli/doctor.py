@@ -4,26 +4,41 @@ import os
 import shutil
 import sys
 from time import perf_counter
+from typing import TYPE_CHECKING
 
+import typer
 from rich.console import Console
 from rich.table import Table
 
 from ..config.paths import config_file, conversations, datastores, heads, log_file, user_themes
 from ..config.settings import Settings
 from ..engine.drafters.registry import MODES
-from ..engine.policy.latency import LatencyModel
-from ..models.loading import load_pair
-from ..session.environment import environment
-from ..session.runtime import Runtime, prepare
 from ..system.sanitise import sanitise_line
+from .flags import with_settings
+
+if TYPE_CHECKING:
+    from ..engine.policy.latency import LatencyModel
+    from ..session.runtime import Runtime
+
+EXAMPLES = "Examples: spectui doctor · spectui doctor --model qwen3-8b"
+
+
+@with_settings()
+def doctor(settings: Settings) -> None:
+    """Load a model and say what it can do here: modes, speed of verification, datastore, terminal, files."""
+    raise typer.Exit(run_doctor(settings))
 
 
 def run_doctor(settings: Settings) -> int:
     """Load, measure, print; raises UserError with the remedy if the model cannot be loaded."""
+    from ..models.loading import load_pair
+    from ..session.environment import environment
+    from ..session.runtime import prepare
+
     console = Console(highlight=False)
     begun = perf_counter()
-    loaded = prepare(load_pair(settings.choice(), lambda *_: None), lambda *_: None, begun, settings.store())
-    block = environment(loaded, settings.options())
+    loaded = prepare(load_pair(settings.model, lambda *_: None), lambda *_: None, begun, settings.store())
+    block = environment(loaded, settings.options)
     rows = {
         "model": f"{block['model']} ← {block['draft'] or 'no draft'}",
         "device": f"{block['device']}, {block['processor']}, {block['threads']} of {block['cores']} cores",
@@ -54,7 +69,7 @@ def run_doctor(settings: Settings) -> int:
     return 0
 
 
-def curve(cost: LatencyModel) -> Table:
+def curve(cost: "LatencyModel") -> Table:
     """T(m), and how many drafted tokens must be accepted to pay for a pass of that size."""
     table = Table(box=None, header_style="bold")
     for title in ("m", "ms", "× T(1)", "accepted to break even"):
@@ -65,7 +80,7 @@ def curve(cost: LatencyModel) -> Table:
     return table
 
 
-def verdict(cost: LatencyModel) -> str:
+def verdict(cost: "LatencyModel") -> str:
     """What the curve means, in one sentence."""
     plain = cost.points[1]
     cheap = max(rows for rows, ms in cost.points.items() if ms <= 1.15 * plain)
@@ -73,20 +88,20 @@ def verdict(cost: LatencyModel) -> str:
     return f"{words}seven drafted tokens pay once more than {cost.verify_ms(8) / plain - 1.0:.2f} of them are accepted"
 
 
-def _forward(loaded: Runtime) -> str:
+def _forward(loaded: "Runtime") -> str:
     if not loaded.target.is_lean:
         return "transformers' own"
     layout = ", weights in oneDNN's layout" if loaded.target.is_packed else ""
     return f"lean: one compiled function{layout}, checked against transformers at load"
 
 
-def _graphs(loaded: Runtime) -> str:
+def _graphs(loaded: "Runtime") -> str:
     """Whether passes are captured and replayed, and why not."""
     why = loaded.target.why_not_captured
     return "used: one recording for each shape of pass" if why is None else f"not used: {why}"
 
 
-def _side_by_side(loaded: Runtime) -> str:
+def _side_by_side(loaded: "Runtime") -> str:
     """How target and draft model share the device when both work at once, as specbranch lets them."""
     share = loaded.resources.share
     if share is None:
@@ -107,7 +122,7 @@ def _print(console: Console, title: str, rows: dict[str, str]) -> None:
     console.print(table)
 
 
-def _state(loaded: Runtime, mode: str) -> str:
+def _state(loaded: "Runtime", mode: str) -> str:
     return f"no: {loaded.ready.unavailable[mode]}" if mode in loaded.ready.unavailable else "yes"
 
 

@@ -3,18 +3,20 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..engine.values.option import Checked, option
+
 
 @dataclass(frozen=True, slots=True)
-class ModelChoice:
-    """Names and wishes; nothing is looked up yet."""
+class ModelChoice(Checked):
+    """What is loaded."""
 
-    model: str = "demo"
-    """A known name, a folder, a hub id, or ``random:NAME``."""
-    draft: str | None = None
-    """None takes the model's own draft if it has one; ``none`` loads no draft."""
-    device: str = "auto"
-    dtype: str = "auto"
-    trust_remote_code: bool = False
+    model: str = option(
+        "demo", "A name from `spectui models`, a folder, a hub id, or random:NAME.", flags=("--model", "-m")
+    )
+    draft: str = option("", 'The draft model; empty takes the model\'s own, "none" loads no draft.')
+    device: str = option("auto", "auto, cpu, cuda or cuda:N.")
+    dtype: str = option("auto", "auto (bfloat16 on a GPU, else float32), float32, bfloat16, float16 or float64.")
+    trust_remote_code: bool = option(False, "Let a model bring code of its own and run it.")
 
 
 @dataclass(frozen=True, slots=True)

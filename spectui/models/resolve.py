@@ -42,7 +42,7 @@ def resolve(choice: ModelChoice) -> tuple[Place, Place | None]:
     target = place(choice.model)
     if choice.draft == "none":
         return target, None
-    if choice.draft is not None:
+    if choice.draft:
         return target, place(choice.draft, as_draft=True)
     return target, _own_draft(known, choice.model.startswith(RANDOM)) if known else None
 

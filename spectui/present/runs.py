@@ -148,6 +148,15 @@ def from_json(value: dict[str, Any]) -> Run:
     )
 
 
+def whole_turns(runs: list[Run], lanes: int) -> list[Run]:
+    """The runs of turns that all lanes have answered."""
+    counts: dict[tuple[str, int], int] = {}
+    for run in runs:
+        turn = (run.place.question_id, run.place.turn)
+        counts[turn] = counts.get(turn, 0) + 1
+    return [run for run in runs if counts[run.place.question_id, run.place.turn] >= lanes]
+
+
 def is_chain(step: Step) -> bool:
     """Whether each drafted token follows the one before it."""
     return all(node.parent == index - 1 for index, node in enumerate(step.nodes))

@@ -46,7 +46,7 @@ def run_calibrate(settings: Settings, request: Request) -> int:
     """Train a head for the pair that the settings name and keep it; raises UserError with the remedy."""
     console = Console(file=messages(), highlight=False)
     questions = [question for name in request.questions for question in read_questions(name)]
-    loaded = prepare(load_pair(settings.choice(), lambda *_: None), lambda *_: None, perf_counter())
+    loaded = prepare(load_pair(settings.model, lambda *_: None), lambda *_: None, perf_counter())
     if loaded.resources.draft is None:
         raise UserError("a head foresees what happens to a draft model's tokens; name one with --draft")
     prompts = [loaded.prompt([{"role": "user", "content": question.turns[0]}]) for question in questions]
@@ -54,7 +54,7 @@ def run_calibrate(settings: Settings, request: Request) -> int:
     Random(0).shuffle(prompts)
     prompts = prompts[: request.limit]
     kept_apart, used = prompts[::HELD_OUT], [p for index, p in enumerate(prompts) if index % HELD_OUT]
-    options = fixed(settings.options())
+    options = fixed(settings.options)
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total}"))
     with Progress(*columns, TimeRemainingColumn(), console=console, disable=not messages().isatty()) as progress:
         examples, unseen = (

@@ -9,12 +9,12 @@ import jsonschema
 import pytest
 
 from spectui.bench.bench import Bench
-from spectui.bench.bench_command import Request, gather, make_lanes
 from spectui.bench.next_next_rank import measure_next_next_rank
 from spectui.bench.pair_agreement import measure_pair_agreement
 from spectui.bench.partial import Partial
 from spectui.bench.peers import PEERS, PeerLane, untouched
 from spectui.bench.questions import Question
+from spectui.bench.request import Request, gather, make_lanes
 from spectui.bench.teacher import Text
 from spectui.config.settings import Settings
 from spectui.present.output import Output, write_text
@@ -43,7 +43,7 @@ def loaded():
 
 def bench_of(loaded, questions=QUESTIONS, peers=(), settings=SETTINGS):
     lanes, left_out = make_lanes(loaded, Request((), ("draft",), peers), settings)
-    return Bench(loaded, lanes, questions, settings.options(), None), left_out
+    return Bench(loaded, lanes, questions, settings.options, None), left_out
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +53,7 @@ def report(loaded):
     draft = loaded.resources.draft
     alpha = measure_pair_agreement(loaded.target, draft, loaded.resources.vocabulary, 0.0, bench.texts)
     premise = measure_next_next_rank(loaded.target, loaded.resources.vocabulary, bench.texts)
-    return Report(environment(loaded, SETTINGS.options()), runs, (), left_out, alpha, premise=premise)
+    return Report(environment(loaded, SETTINGS.options), runs, (), left_out, alpha, premise=premise)
 
 
 def test_every_lane_answers_every_turn_with_the_same_text(report):

@@ -214,7 +214,7 @@ def test_prompts_that_cannot_be_answered_are_refused_in_one_line(target, prompt)
 
 
 def test_an_unknown_rule_is_refused(target):
-    with pytest.raises(UserError, match="coupled, classic"):
+    with pytest.raises(UserError, match="coupled or classic"):
         decoder_of(target, options=Options(speculation=Speculation(rule="hopeful")))
 
 

@@ -35,7 +35,7 @@ def folder(tmp_path, tokenizer):
 
 
 def load(model, draft="none", **more):
-    return load_pair(ModelChoice(str(model), draft and str(draft), **more), lambda *_: None)
+    return load_pair(ModelChoice(str(model), str(draft or ""), **more), lambda *_: None)
 
 
 def refused(model, draft="none", **more):

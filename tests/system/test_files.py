@@ -87,7 +87,7 @@ async def test_a_chat_and_its_export(home, open_umask):
     settings = Settings()
 
     def learning(sink):
-        return Session(settings.choice(), settings.options(), None, sink, store=settings.store(), loader=shared)
+        return Session(settings.model, settings.options, None, sink, store=settings.store(), loader=shared)
 
     async with running(settings, learning) as (app, pilot):
         await say(pilot, "Hello!")

@@ -39,7 +39,7 @@ def real_session(settings, loader=shared):
     """Makes sessions on real models, which are loaded before unless a test is about loading."""
 
     def make(sink):
-        return Paced(settings.choice(), settings.options(), settings.decoding.mode or None, sink, loader=loader)
+        return Paced(settings.model, settings.options, settings.decoding.mode or None, sink, loader=loader)
 
     return make
 

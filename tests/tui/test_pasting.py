@@ -125,7 +125,7 @@ def unloaded(settings_of=None):
     from spectui.config.settings import Settings
 
     settings = settings_of or Settings()
-    return lambda sink: Unloaded(settings.choice(), settings.options(), None, sink)
+    return lambda sink: Unloaded(settings.model, settings.options, None, sink)
 
 
 async def pasted(app, pilot, text):

@@ -1,0 +1,144 @@
+"""``spectui bench``: from questions to a finished report."""
+
+from time import perf_counter
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+
+from ..config.settings import Settings
+from ..engine.drafters.registry import MODES
+from ..system.signals import allow, interrupt, on_interrupt
+from ..system.streams import messages
+from .flags import FormatFlag, ModesFlag, OutputFlag, PlotFlag, names_of, with_settings
+
+if TYPE_CHECKING:
+    from ..bench.bench import Bench
+    from ..bench.partial import Partial
+    from ..bench.request import Request
+    from ..present.output import Output
+    from ..present.runs import Run, Skipped
+    from ..session.runtime import Runtime
+
+EXAMPLES = (
+    "Examples: spectui bench · spectui bench --questions mt_bench.jsonl --limit 20 --peers hf,hf-assisted "
+    "--output result.json --format json --plot result.svg"
+)
+ALPHA_TEXTS = 40
+"""Answers over which the pair's agreement is taken."""
+REPORT = 10.0
+"""Seconds for the report of what was done before an interrupt; it takes far less but on a very busy machine."""
+
+
+@with_settings(several_modes=True)
+def bench(
+    settings: Settings,
+    questions: Annotated[
+        list[str] | None, typer.Option("--questions", help="A JSONL file or a built-in set (demo); may be repeated.")
+    ] = None,
+    modes: ModesFlag = None,
+    peers: Annotated[
+        str | None, typer.Option("--peers", help="hf, hf-assisted, hf-pld: transformers' own, separated by commas.")
+    ] = None,
+    limit: Annotated[int | None, typer.Option("--limit", min=1, help="Ask so many questions, evenly spread.")] = None,
+    output: OutputFlag = None,
+    form: FormatFlag = "table",
+    plot: PlotFlag = None,
+    skip_bad_lines: Annotated[
+        bool, typer.Option("--skip-bad-lines", help="Go on after a line that is not a question.")
+    ] = False,
+    learning: Annotated[
+        bool, typer.Option("--learning", help="Let each lane look up its own answers to earlier questions (sssd).")
+    ] = False,
+) -> None:
+    """Measure modes and peers on many questions, interleaved, against autoregressive decoding."""
+    chosen = names_of(modes, MODES, "mode") or list(MODES)
+    from ..bench.peers import PEERS
+    from ..bench.request import Request
+    from ..present.output import FORMATS, Output
+
+    others = names_of(peers, PEERS, "peer")
+    names_of(form, FORMATS, "format")
+    request = Request(questions or ["demo"], chosen, others, limit, skip_bad_lines, learning)
+    raise typer.Exit(run_bench(settings, request, Output(form, output, plot)))
+
+
+def run_bench(settings: Settings, request: "Request", output: "Output") -> int:
+    """Measure and report; 0, or 130 if it was interrupted and reports what was done."""
+    from ..bench.bench import Bench
+    from ..bench.next_next_rank import measure_next_next_rank
+    from ..bench.pair_agreement import measure_pair_agreement
+    from ..bench.partial import Partial
+    from ..bench.request import gather, identity, make_lanes
+    from ..present.report import Report
+    from ..session.environment import environment
+
+    console = Console(file=messages(), highlight=False)
+    questions = gather(request, lambda message: console.print(f"skipped: {message}", markup=False))
+    output.check()
+    loaded = _load(settings, console)
+    options = settings.options
+    lanes, left_out = make_lanes(loaded, request, settings)
+    bench = Bench(loaded, lanes, questions, options, settings.decoding.system or None)
+    where = environment(loaded, options) | {"learning": request.learning}
+    partial = Partial(output.path, identity(settings, where, lanes, questions)) if output.path else None
+    runs, skipped, finished = _ask(bench, partial, console)
+    premise = measure_next_next_rank(loaded.target, loaded.resources.vocabulary, bench.texts) if finished else []
+    alpha, draft = None, loaded.resources.draft
+    if finished and draft is not None:
+        heat, texts = settings.options.sampling.temperature, bench.texts[:ALPHA_TEXTS]
+        alpha = measure_pair_agreement(loaded.target, draft, loaded.resources.vocabulary, heat, texts)
+    report = Report(where, runs, skipped, left_out | bench.failed, alpha, finished, premise)
+    output.write(report)
+    if partial is None:
+        return 0 if finished else 130
+    if finished:
+        partial.remove()
+        return 0
+    partial.close()
+    console.print(f"the same command goes on from here ({len(runs)} of {bench.total} runs are kept)", markup=False)
+    return 130
+
+
+def _load(settings: Settings, console: Console) -> "Runtime":
+    """Load the pair, with its stages on the console."""
+    from ..models.loading import load_pair
+    from ..session.runtime import prepare
+
+    begun = perf_counter()
+    with console.status("loading") as status:
+
+        def show(stage: str, fraction: float | None = None) -> None:
+            status.update(stage)
+
+        return prepare(
+            load_pair(settings.model, show), show, begun, settings.store() if settings.datastore.compare else None
+        )
+
+
+def _ask(bench: "Bench", partial: "Partial | None", console: Console) -> "tuple[list[Run], list[Skipped], bool]":
+    """Everything in order, with progress on a terminal; an interrupt keeps what is done."""
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+    from ..present.runs import Skipped, whole_turns
+
+    runs: list[Run] = []
+    skipped: list[Skipped] = []
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total}"),
+               TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn())  # fmt: skip
+    with Progress(*columns, console=console, disable=not messages().isatty(), refresh_per_second=2) as progress:
+        task = progress.add_task("warm-up", total=bench.total)
+        try:
+            with on_interrupt(interrupt):
+                for made in bench.runs(partial.done if partial else {}):
+                    if isinstance(made, Skipped):
+                        skipped.append(made)
+                        continue
+                    runs.append(made)
+                    if partial is not None:
+                        partial.add(made)
+                    progress.update(task, advance=1, description=f"{made.category}, question {made.place.question_id}")
+        except KeyboardInterrupt:
+            allow(REPORT)
+            return whole_turns(runs, len(bench.lanes)), skipped, False
+    return runs, skipped, True
