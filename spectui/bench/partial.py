@@ -8,6 +8,7 @@ from typing import Any
 
 from ..present.runs import Place, Run, from_json
 from ..system.errors import UserError
+from ..system.json_lines import DAMAGED, read_lines
 from ..system.sanitise import sanitise_line
 
 
@@ -40,19 +41,18 @@ class Partial:
             return
         try:
             same = json.loads(lines[0]).get("bench") == self._identity
-        except (ValueError, AttributeError, RecursionError):
+        except DAMAGED:
             same = False
         if not same:
             raise UserError(f"{self.path} belongs to another bench; remove it or choose another output")
-        whole = [line for line in lines[1:-1] if line]
         if lines[-1]:
             self._drop_torn_end(lines)
-        for number, line in enumerate(whole, 2):
-            try:
-                run = from_json(json.loads(line))
-            except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-                raise UserError(f"{self.path}, line {number} is damaged; remove the file") from error
-            self.done[run.place] = run
+
+        def refuse(number: int, _reason: str) -> None:
+            raise UserError(f"{self.path}, line {number + 1} is damaged; remove the file")
+
+        runs = read_lines(lines[1:-1], lambda line: from_json(json.loads(line)), refuse)
+        self.done = {run.place: run for run in runs}
 
     def _drop_torn_end(self, lines: list[str]) -> None:
         """A last line without its end was being written when the program died."""

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..system.errors import UserError, reason_of
+from ..system.json_lines import read_lines
 from ..system.sanitise import sanitise, sanitise_line
 
 BUILT_IN = ("demo", "practice")
@@ -39,17 +40,14 @@ def read_questions(name: str, skipped: Callable[[str], None] | None = None) -> l
         raise UserError(
             f"cannot read questions from {name}: {reason}; name a JSONL file or one of: {', '.join(BUILT_IN)}"
         ) from error
-    questions = []
-    for number, line in enumerate(text.split("\n"), 1):
-        if not line.strip():
-            continue
-        try:
-            questions.append(_question(json.loads(line)))
-        except (ValueError, KeyError, TypeError, RecursionError) as error:
-            message = f"{name}, line {number}: not a question ({sanitise_line(_reason(error))[:120]})"
-            if skipped is None:
-                raise UserError(f"{message}; mend the line, or pass --skip-bad-lines") from error
-            skipped(message)
+
+    def refuse(number: int, reason: str) -> None:
+        message = f"{name}, line {number}: not a question ({reason})"
+        if skipped is None:
+            raise UserError(f"{message}; mend the line, or pass --skip-bad-lines")
+        skipped(message)
+
+    questions = list(read_lines(text.split("\n"), lambda line: _question(json.loads(line)), refuse))
     if not questions:
         raise UserError(f"{name} holds no question; a line is "
                         '{"question_id": 1, "category": "chat", "turns": ["Hello"]}')  # fmt: skip
@@ -67,7 +65,3 @@ def _question(value: Any) -> Question:
         raise TypeError("question_id must be a number or a text, category a text")
     number = sanitise_line(str(value["question_id"]))
     return Question(number, sanitise_line(category) or "–", tuple(map(sanitise, turns)))
-
-
-def _reason(error: Exception) -> str:
-    return f"{error.args[0]} is missing" if isinstance(error, KeyError) else str(error)

@@ -11,6 +11,7 @@ from ..engine.values.options import Options, Sampling, Speculation
 from ..engine.values.step import Branches, Emitted, Node, Source, Span, Step, Times
 from ..system.errors import UserError
 from ..system.files import open_private
+from ..system.json_lines import read_lines
 from ..system.sanitise import sanitise, sanitise_line
 from .events import ChangedText, Compared, EndText, PrefillText, Ready, Record, StepText, SwitchText, TurnText
 from .metrics import Meter
@@ -283,16 +284,10 @@ def read_trace(path: Path) -> Iterator[Record]:
         lines = path.read_text("utf-8").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"cannot read {path}: {sanitise_line(str(error))}") from error
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
-            continue
-        try:
-            parsed = json.loads(line)
-            record = from_json(parsed)
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-            if number == len(lines):
-                return
-            reason = sanitise_line(f"{type(error).__name__}: {error}")[:200]
-            raise UserError(f"{path}, line {number}: not a trace line ({reason})") from error
-        if record is not None:
-            yield record
+
+    def refuse(number: int, reason: str) -> None:
+        if number < len(lines):
+            raise UserError(f"{path}, line {number}: not a trace line ({reason})")
+
+    records = read_lines(lines, lambda line: from_json(json.loads(line)), refuse)
+    yield from (record for record in records if record is not None)

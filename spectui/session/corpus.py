@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ..system.errors import UserError
+from ..system.json_lines import read_lines
 from ..system.sanitise import sanitise_line
 
 PIECE = 1 << 16
@@ -76,17 +77,16 @@ def _piece(text: str) -> Piece:
 
 
 def _conversations(file: Path, lines: Iterator[str], skipped: Skipped | None) -> Iterator[Piece]:
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
-            continue
-        try:
-            texts = _texts(json.loads(line))
-        except (ValueError, KeyError, TypeError, RecursionError):
-            _refuse(f"{sanitise_line(str(file))}, line {number}: no conversation; {FORMATS}", skipped)
-            continue
-        size = len(line.encode())
-        for index, text in enumerate(texts):
-            yield Piece(text, 0 if index else size)
+    def refuse(number: int, _reason: str) -> None:
+        _refuse(f"{sanitise_line(str(file))}, line {number}: no conversation; {FORMATS}", skipped)
+
+    for pieces in read_lines(lines, _of_line, refuse):
+        yield from pieces
+
+
+def _of_line(line: str) -> list[Piece]:
+    size = len(line.encode())
+    return [Piece(text, 0 if index else size) for index, text in enumerate(_texts(json.loads(line)))]
 
 
 def _texts(value: Any) -> list[str]:
