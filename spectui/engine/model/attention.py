@@ -119,6 +119,8 @@ class AttentionMasks:
     def __init__(self, kinds: dict[str, AttentionKind], dtype: torch.dtype, device: torch.device, group: int) -> None:
         self._kinds, self._dtype, self._device, self._group = kinds, dtype, device, group
         self._lowest = torch.finfo(dtype).min
+        self.limited = any(not isinstance(kind, FullAttention) for kind in kinds.values())
+        """Whether some layer does not attend to everything that is committed."""
 
     @classmethod
     def of(cls, model: Any, folded: bool) -> "AttentionMasks":
@@ -128,31 +130,23 @@ class AttentionMasks:
         group = heads // (getattr(config, "num_key_value_heads", None) or heads) if folded else 1
         return cls(attention_kinds(config), weight.dtype, weight.device, group)
 
-    @property
-    def limited(self) -> bool:
-        """Whether some layer does not attend to everything that is committed."""
-        return any(not isinstance(kind, FullAttention) for kind in self._kinds.values())
-
     def __call__(self, cache: KVCache, inputs: ForwardInput) -> Tensor | dict[str, Tensor]:
         """Masks [1, 1, group * rows, all rows], 0 where a row sees; a dict by kind if the model mixes kinds."""
         rows, start = len(inputs.token_ids), cache.length + cache.scratch
-        mask = torch.zeros((rows, start + rows), dtype=self._dtype)
+        mask = torch.zeros((self._group, rows, start + rows), dtype=self._dtype, device=self._device)
         if inputs.tree_mask is not None:
-            mask[:, cache.length :].masked_fill_(~inputs.tree_mask, self._lowest)
+            mask[:, :, cache.length :].masked_fill_(~inputs.tree_mask.to(self._device), self._lowest)
         if not self.limited:
             return self._folded(mask)
-        queries = torch.tensor(inputs.position_ids)
-        scratch = torch.tensor(cache.scratch_position_ids, dtype=queries.dtype)
-        keys = torch.cat([torch.arange(cache.length), scratch, queries])
+        scratch, queries = cache.scratch_position_ids, list(inputs.position_ids)
+        keys = torch.tensor([*range(cache.length), *scratch, *queries], device=self._device)
+        far = {name: kind.out_of_reach(keys[start:], keys) for name, kind in self._kinds.items()}
         made = {
-            name: self._folded(self._limit(mask, kind.out_of_reach(queries, keys)))
-            for name, kind in self._kinds.items()
+            name: self._folded(mask if one is None else mask.masked_fill(one, self._lowest))
+            for name, one in far.items()
         }
         return made if len(made) > 1 else next(iter(made.values()))
 
-    def _limit(self, mask: Tensor, out_of_reach: Tensor | None) -> Tensor:
-        return mask if out_of_reach is None else mask.masked_fill(out_of_reach, self._lowest)
-
     def _folded(self, mask: Tensor) -> Tensor:
-        """Once for each head of a group, on the model's device."""
-        return mask.repeat(self._group, 1)[None, None].to(self._device, non_blocking=True)
+        """The heads of a group as further rows."""
+        return mask.view(1, 1, -1, mask.shape[-1])

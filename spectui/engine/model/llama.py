@@ -62,8 +62,8 @@ class LlamaInput(NamedTuple):
     token_ids: Tensor
     """[rows], as are the next two."""
     position_ids: Tensor
-    cache_slots: Tensor
-    """The rows of the cache that keys and values go to."""
+    cache_slots: Tensor | None
+    """The rows of the cache that keys and values go to; None: the last of those that attention is over (faster)."""
     attention_mask: Tensor
     """Additive [1, 1, group * rows, width]; attention is over the first ``width`` rows of the cache."""
     keys: Tensor
@@ -104,9 +104,17 @@ def project_onto(onto: Tensor, x: Tensor, weight: Tensor, bias: Tensor | None, p
     return onto + functional.linear(x, weight, bias)
 
 
+def store(cache: Tensor, made: Tensor, slots: Tensor | None, width: int) -> None:
+    """Write keys or values [rows, heads, head_dim] into a layer's buffer [heads, capacity, head_dim]."""
+    if slots is None:
+        cache[:, width - made.shape[0] : width] = made.transpose(0, 1)
+    else:
+        cache.index_copy_(1, slots, made.transpose(0, 1))
+
+
 def forward(weights: Weights, inputs: LlamaInput) -> tuple[Tensor, list[Tensor]]:
     """One pass: logits [rows, or 1 if only the last is wanted, vocabulary], and the states [rows, width] asked for."""
-    config, slots, mask = weights.config, inputs.cache_slots, inputs.attention_mask
+    config, mask = weights.config, inputs.attention_mask
     width = mask.shape[-1]
     x = functional.embedding(inputs.token_ids, weights.embed_tokens)
     cos, sin = weights.rope_cache
@@ -130,8 +138,8 @@ def forward(weights: Weights, inputs: LlamaInput) -> tuple[Tensor, list[Tensor]]
         qk = qk * cos + torch.cat([qk[..., half:], qk[..., :half]], -1) * sin
         q, k = qk[:, : config.num_heads], qk[:, config.num_heads :]
         keys, values = inputs.keys[index], inputs.values[index]
-        keys[0].index_copy_(1, slots, k.transpose(0, 1))
-        values[0].index_copy_(1, slots, v.transpose(0, 1))
+        store(keys[0], k, inputs.cache_slots, width)
+        store(values[0], v, inputs.cache_slots, width)
         q = q.transpose(0, 1).reshape(1, config.num_kv_heads, -1, config.head_dim)
         attended = functional.scaled_dot_product_attention(
             q, keys[:, :, :width], values[:, :, :width], attn_mask=mask, scale=config.scaling
@@ -188,13 +196,11 @@ class LlamaForward:
     def __call__(self, cache: AnyCache, inputs: ForwardInput) -> tuple[Tensor, list[Tensor]]:
         """As ``Backend`` says; the cache has room for the rows, and so no position reaches its capacity."""
         assert isinstance(cache, KVCache)
-        start = cache.length + cache.scratch
-        rows = [inputs.token_ids, inputs.position_ids, range(start, start + len(inputs.token_ids))]
-        token_ids, position_ids, cache_slots = torch.tensor(rows, device=self._device)
+        token_ids, position_ids = torch.tensor([inputs.token_ids, inputs.position_ids], device=self._device)
         mask = self.masks(cache, inputs)
         assert isinstance(mask, Tensor)
         hidden, buffers = list(inputs.hidden_layers), self.buffers(cache)
-        made = LlamaInput(token_ids, position_ids, cache_slots, mask, *buffers, inputs.last_only, hidden)
+        made = LlamaInput(token_ids, position_ids, None, mask, *buffers, inputs.last_only, hidden)
         return self._run(self.weights_for(cache), made)
 
     def buffers(self, cache: KVCache) -> tuple[Tensor, Tensor]:
