@@ -81,7 +81,7 @@ def test_the_ends_of_the_range_of_temperatures(tmp_path, value):
 
 
 def test_every_field_says_what_it_does():
-    for node in ast.parse(inspect.getsource(spectui.settings)).body:
+    for node in ast.parse(inspect.getsource(spectui.config.settings)).body:
         if not isinstance(node, ast.ClassDef):
             continue
         for field, after in zip(node.body, [*node.body[1:], None], strict=True):
