@@ -156,7 +156,7 @@ def test_every_time_is_known_before_the_first_answer(target, draft):
     decoder = Decoder(target, made.given_to(resources), LIMITS, LatencyModel(made.verify_ms))
     for mode in MODES:
         decoder.set_mode(mode)
-        assert decoder._plans[mode].draft_ms.ms == made.drafting_ms[mode] > 0.0
+        assert decoder._policies[mode].draft_ms.ms == made.drafting_ms[mode] > 0.0
     assert decoder._drafters["draft"]._pass.ms == made.draft_ms
     assert decoder._drafters["specbranch"]._pass.ms == made.share.draft_ms
     decoder.close()

@@ -44,5 +44,7 @@ def test_tokens_that_one_line_cannot_hold_are_shown():
 
 
 def test_importing_it_imports_no_screen():
-    code = "import sys, spectui.tui.tokens; print([m for m in ('textual', 'rich', 'torch') if m in sys.modules])"
+    code = (
+        "import sys, spectui.present.token_looks; print([m for m in ('textual', 'rich', 'torch') if m in sys.modules])"
+    )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "[]\n"

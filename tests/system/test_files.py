@@ -14,6 +14,7 @@ from spectui.system.files import close_to_others, open_private, private_folder
 from spectui.tui.app import RacePlan, SpectuiApp
 
 from ..demo import shared
+from ..program import spectui
 from ..tui.helpers import real_session, running, say, wait_until
 
 
@@ -42,14 +43,6 @@ def check(home):
     wrong = {str(path): oct(mode(path)) for path in found if mode(path) != (0o700 if path.is_dir() else 0o600)}
     assert not wrong
     return {str(path.relative_to(home)) for path in found if path.is_file()}
-
-
-def spectui(*arguments, check_code=True):
-    done = subprocess.run(
-        [sys.executable, "-m", "spectui", *arguments], capture_output=True, text=True, umask=0, timeout=300
-    )
-    assert done.returncode == 0 or not check_code, done.stderr
-    return done
 
 
 def test_new_files_and_folders(tmp_path, umask):
@@ -117,7 +110,7 @@ def test_a_recorded_answer_is_private_and_the_folder_that_was_named_is_let_be(ho
     given.mkdir()
     old.write_text("")
     for name in ("new.jsonl", "old.jsonl"):
-        spectui("run", "Hello!", "--max-new-tokens", "5", "--record", str(given / name))
+        assert spectui("run", "Hello!", "--max-new-tokens", "5", "--record", str(given / name)).returncode == 0
         assert mode(given / name) == 0o600
     assert mode(given) == 0o777
     check(home)
@@ -126,7 +119,7 @@ def test_a_recorded_answer_is_private_and_the_folder_that_was_named_is_let_be(ho
 def test_a_report_that_was_asked_for_is_to_be_shared(home, tmp_path, open_umask):
     report = tmp_path / "report.json"
     options = ("--max-new-tokens", "5", "--modes", "ar,draft", "--rounds", "1")
-    spectui("compare", "Hello!", *options, "--format", "json", "--output", str(report))
+    assert spectui("compare", "Hello!", *options, "--format", "json", "--output", str(report)).returncode == 0
     assert mode(report) == 0o666
     check(home)
 

@@ -20,9 +20,9 @@ from ..program import as_process, one_line, spectui
 
 SHORT = ("--max-new-tokens", "4")
 HELP, MODELS, INFO = ("--help",), ("models",), ("datastore", "info")
-RUN = ("run", "Hello!", *SHORT)
-BENCH = ("bench", "--limit", "1", "--modes", "ar", *SHORT)
-COMPARE = ("compare", "Hello!", "--headless", "--rounds", "1", "--modes", "pld", *SHORT)
+RUN = ("run", "Hello!", "--draft", "none", "--mode", "ar", *SHORT)
+BENCH = ("bench", "--limit", "1", "--modes", "ar", "--draft", "none", *SHORT)
+COMPARE = ("compare", "Hello!", "--headless", "--rounds", "1", "--modes", "pld", "--draft", "none", *SHORT)
 FULL = "cannot write to standard output: No space left on device"
 CLOSED = "cannot write to standard output: it is closed"
 GONE = ">&$gone"

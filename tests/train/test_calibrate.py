@@ -143,6 +143,7 @@ def test_the_fingerprint_tells_pairs_apart(loaded):
     assert pair_fingerprint(target, draft) == pair_fingerprint(target, draft) != pair_fingerprint(draft, target)
 
 
+@pytest.mark.slow
 def test_the_command_trains_reports_and_keeps(capsys, monkeypatch, tmp_path):
     monkeypatch.setenv("SPECTUI_HOME", str(tmp_path))
     monkeypatch.setattr("spectui.train.command.LONGEST", 48)

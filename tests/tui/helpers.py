@@ -4,6 +4,8 @@ import asyncio
 from contextlib import asynccontextmanager
 from time import perf_counter, sleep
 
+from textual.events import Paste
+
 from spectui.config.settings import Settings
 from spectui.record.events import StepText
 from spectui.session.session import Session
@@ -12,7 +14,7 @@ from spectui.tui.app import SpectuiApp
 from ..demo import shared
 
 
-async def wait_until(pilot, predicate, timeout=60.0):
+async def wait_until(pilot, predicate, timeout=180.0):
     """Wait, without a fixed pause, until something holds."""
     end = perf_counter() + timeout
     while not predicate():
@@ -70,10 +72,17 @@ async def running(settings=None, make=None, size=(120, 36), ready=True):
         app.close()
 
 
-async def say(pilot, text):
-    """Type a text and send it."""
+async def write(pilot, text):
+    """Type a text, key by key, and send it."""
     for character in text:
         await pilot.press(
             {" ": "space", "?": "question_mark", "!": "exclamation_mark", ".": "full_stop"}.get(character, character)
         )
+    await pilot.press("enter")
+
+
+async def say(pilot, text):
+    """Paste a text and send it, which is quicker than to type it."""
+    pilot.app.post_message(Paste(text))
+    await pilot.pause()
     await pilot.press("enter")

@@ -11,7 +11,7 @@ from spectui.config.settings import Settings
 from spectui.record.trace import read_trace
 from spectui.session.conversation import load_models
 
-from .helpers import real_session, running, say, wait_until
+from .helpers import real_session, running, say, wait_until, write
 from .test_measurement import answer as answer_records
 
 STORY = "Tell me a story about a shy dragon who wants to find a friend."
@@ -33,7 +33,7 @@ async def ended(app, pilot):
 @pytest.mark.oldest
 async def test_type_stream_and_read_the_numbers():
     async with running() as (app, pilot):
-        await say(pilot, "What is speculative decoding?")
+        await write(pilot, "What is speculative decoding?")
         await ended(app, pilot)
         assert answer(app).startswith("Speculative decoding lets a cheap drafter")
         await pilot.pause(0.2)
@@ -210,7 +210,7 @@ async def test_an_example_is_sent_by_its_number():
 
 async def test_a_question_typed_while_loading_is_answered_when_ready():
     async with running(make=real_session(Settings(), load_models), ready=False) as (app, pilot):
-        await say(pilot, "Hello!")
+        await write(pilot, "Hello!")
         await ended(app, pilot)
         assert answer(app).startswith("Hello!")
 

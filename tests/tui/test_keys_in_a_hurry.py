@@ -34,7 +34,10 @@ def hurry(app, *keys):
 
 
 async def idle(app, pilot):
-    await wait_until(pilot, lambda: not app.chat.busy and not app.session.busy)
+    """Wait until nothing runs, and no key that was pressed before begins something."""
+    for _ in range(2):
+        await wait_until(pilot, lambda: not app.chat.busy and not app.session.busy)
+        await pilot.pause(0.2)
 
 
 # -- races that begin and end within a tick

@@ -67,6 +67,13 @@ def quiet(terminal):
     return rows(terminal) == before
 
 
+def loaded(terminal):
+    """Leave what the monkey has opened; whether the head of the chat has said how the model runs."""
+    terminal.type(ESCAPE)
+    sleep(0.3)
+    return b"float32" in terminal.raw
+
+
 def back_to_chat(terminal):
     """Escape until everything that runs has ended and only the chat is there."""
     end = monotonic() + 120
@@ -116,7 +123,7 @@ def play(seed, home):
     with Terminal("chat", "--max-new-tokens", "60", home=home, environment=where) as terminal:
         terminal.until("spectui")
         rage(terminal, chance, KEYS // 10)  # while the models load
-        terminal.until(lambda seen: b"loaded in" in seen.raw)
+        terminal.until(loaded)
         rage(terminal, chance, KEYS - KEYS // 10)
         back_to_chat(terminal)
         terminal.type(NEW)
