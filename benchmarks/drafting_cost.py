@@ -44,12 +44,12 @@ def text(length: int, seed: int = 0) -> list[int]:
 def measure(drafter: Drafter, speculation: Speculation, tokens: list[int], start: int) -> list[float]:
     """Milliseconds of each proposal, learning from the step before included."""
     rng = random.Random(1)
-    sampler, calibration = Sampler(Sampling(), VOCABULARY), AcceptanceModel()
+    sampler, acceptance = Sampler(Sampling(), VOCABULARY), AcceptanceModel()
     drafter.begin(tokens[:start])
     times = []
     for length in range(start, len(tokens), 3):
         top = rng.sample(range(VOCABULARY), 64)
-        context = Context(tokens[:length], 64, speculation, sampler, True, CURVE, calibration, 0, top)
+        context = Context(tokens[:length], 64, speculation, sampler, True, CURVE, acceptance, 0, top)
         made = tuple(Emitted(token, "target") for token in tokens[length : length + 3])
         step = Step("x", 0, length - 1, 0.0, (), 0, made, Times(0, 0, 0, 0, 0), (), 64)
         begin = perf_counter()

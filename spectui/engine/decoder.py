@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from itertools import starmap
 
 import torch
@@ -69,8 +68,9 @@ class Decoder:
     def add_drafter(self, name: str, drafter: Drafter) -> None:
         """Make a drafter known under a name of its own, besides those of the registry."""
         self._drafters[name] = drafter
-        usual = RunningMedian(self._resources.drafting_ms.get(name, 0.0))
-        self._policies[name] = DraftPolicy(self.cost, drafter.drafts, AcceptanceModel(drafter.copies), draft_ms=usual)
+        draft_ms = RunningMedian(self._resources.drafting_ms.get(name, 0.0))
+        acceptance = AcceptanceModel(drafter.copies)
+        self._policies[name] = DraftPolicy(self.cost, drafter.drafts, acceptance, draft_ms=draft_ms)
 
     def set_mode(self, mode: str) -> None:
         """Draft with another method from the next step on; KeyError if there is no such mode."""
@@ -207,7 +207,7 @@ class Decoder:
         self.answer.end = end
         self._known = Known(verdict.top_ids, None if out.hidden is None else out.hidden[:, verdict.row])
         self._index += 1
-        policy.learn(step, job.slowdown if job is not None else None)
+        policy.update(step, job.slowdown if job is not None else None)
         for name, other in self._drafters.items():
             other.observe(step, name == self.mode)
         return step
@@ -224,19 +224,17 @@ class Decoder:
     def _draft(self, drafter: Drafter, policy: DraftPolicy) -> tuple[DraftTree, int]:
         """What is worth verifying of the drafter's proposal, and how many nodes it was allowed to propose."""
         room = self._room()
-        limit, why = policy.limit(self.options.speculation, room)
+        limit, why = policy.budget(self.options.speculation, room)
         if not limit:
             return DraftTree(why=why), 0
-        if not policy.may_propose(partial(drafter.may_propose, self.answer.tokens), self.options.speculation):
-            return DraftTree(why=drafter.nothing), limit
         context = Context(
             tokens=self.answer.tokens,
             remaining=room,
             speculation=self.options.speculation,
             sampler=self._sampler,
             rule_is_coupled=self._rule.same_text,
-            cost=self.cost,
-            calibration=policy.calibration,
+            latency=self.cost,
+            acceptance=policy.acceptance,
             prompt=self.answer.prompt_length,
             step=self._index,
             top_ids=self._known.top_ids,

@@ -108,35 +108,35 @@ def test_a_draft_model_that_has_become_slow_is_asked_for_less_and_for_more_again
 def test_the_usual_time_ignores_outliers_and_forgets_a_wrong_beginning():
     usual = RunningMedian(1.0)
     for ms in (50.0, 50.0, 1.0, 1.0, 50.0, 1.0, 50.0, 1.0, 1.0):
-        usual.note(ms)
+        usual.update(ms)
         assert usual.ms == 1.0
     wrong = RunningMedian(50.0)
     for _ in range(4):
-        wrong.note(1.0)
+        wrong.update(1.0)
     assert wrong.ms == 1.0
     assert RunningMedian().ms == 0.0
 
 
 def test_a_pass_of_the_target_that_takes_fifty_times_as_long_hardly_moves_the_curve():
     cost = LatencyModel(CURVE.points)
-    cost.note(8, 250.0)
+    cost.update(8, 250.0)
     assert cost.verify_ms(8) < 1.15 * 5.0
     assert cost.verify_ms(1) < 1.05 * 4.0
     for _ in range(10):
-        cost.note(8, 5.0)
+        cost.update(8, 5.0)
     assert cost.verify_ms(8) == pytest.approx(5.0, rel=0.05)
 
 
 def test_a_curve_that_was_measured_on_a_busy_machine_is_mended():
     cost = LatencyModel({size: 10.0 * ms for size, ms in CURVE.points.items()})
     for _ in range(250):
-        cost.note(8, 5.0)
+        cost.update(8, 5.0)
     assert cost.verify_ms(8) < 1.3 * 5.0
 
 
 def test_a_slow_pass_of_the_draft_model_shortens_no_branch(draft):
     drafter = SpecBranch(Resources(VOCABULARY, draft, share=ThreadSplit(draft_ms=PASS)))
-    context = SimpleNamespace(speculation=Speculation(), cost=CURVE)
+    context = SimpleNamespace(speculation=Speculation(), latency=CURVE)
     before = drafter._length(context)
     drafter._job = SimpleNamespace(growth=SimpleNamespace(pass_ms=[PASS, 50 * PASS, PASS]))
     drafter.observe(SimpleNamespace(branches=None), True)

@@ -7,8 +7,7 @@ from torch import Tensor
 
 from ..model.causal_lm import CausalLM
 from ..model.forward import Output
-from ..policy.acceptance import AcceptanceModel
-from ..policy.latency import LatencyModel, RunningMedian
+from ..policy.latency import RunningMedian
 from ..values.draft_tree import ROOT, DraftTree
 from ..values.step import Source, Step
 from ..verification.noise import gumbel, key
@@ -18,32 +17,10 @@ from .ranking import Ranking
 
 MOST = 16
 CHAIN = Source("draft", rank=0)
-HOPED = 0.95
-"""How often the next token of a chain is taken to be right before any was seen: what is not drafted shows nothing."""
+OPTIMISTIC = 0.95
+"""The acceptance rate before any token was seen: what is not drafted shows nothing (optimistic initial values, Sutton
+and Barto 2018, section 2.6)."""
 _DRAW = 3
-
-
-class Outlook:
-    """What a chain is expected to bring as it grows."""
-
-    def __init__(self, calibration: AcceptanceModel) -> None:
-        self._calibration = calibration
-        self._usual = calibration.usual(CHAIN.kind, HOPED)
-        self._path = min(1.0, calibration.acceptance_ratio)
-        self.depth = 0
-        self.gain = 1.0
-        """Expected tokens of the step, the target's own included."""
-
-    def add(self, probability: float | None) -> None:
-        """One more token, with the draft model's own probability of it."""
-        self.depth += 1
-        self._path *= self._calibration.estimate(CHAIN, self.depth, probability)
-        self.gain += self._path
-
-    @property
-    def more(self) -> float:
-        """What another token would add."""
-        return self._path * self._usual
 
 
 class DraftModel(Drafter):
@@ -92,15 +69,19 @@ class DraftModel(Drafter):
     def _chain(self, context: Context, logits: Tensor, limit: int) -> DraftTree:
         tree = DraftTree()
         limit = min(limit, context.remaining)
-        adaptive = context.speculation.draft_tokens == "auto" and bool(context.cost)
-        outlook = Outlook(context.calibration)
+        adaptive = context.speculation.draft_tokens == "auto"
+        acceptance = context.acceptance
+        rate = acceptance.acceptance_rate(CHAIN.kind, OPTIMISTIC)
+        path, expected = min(1.0, acceptance.acceptance_ratio), 1.0
         while len(tree) < limit:
             node = len(tree) - 1
             self._branch(context, tree, [node], logits, 1)
             if len(tree) == limit or self._ends(tree, node + 1):
                 break
-            outlook.add(tree.probabilities[-1])
-            if adaptive and self._enough(context.cost, outlook):
+            rows = len(tree) + 1
+            path *= acceptance.estimate(CHAIN, len(tree), tree.probabilities[-1])
+            expected += path
+            if adaptive and path * rate < context.latency.break_even(expected, rows, draft_ms=self._pass.ms):
                 break
             logits = self._feed(tree, [node + 1])
         return tree
@@ -133,13 +114,6 @@ class DraftModel(Drafter):
         for node, candidates in zip(nodes, best, strict=True):
             for rank, candidate in enumerate(candidates):
                 tree.add(candidate.token, node, Source("draft", rank=rank), candidate.share)
-
-    def _enough(self, cost: LatencyModel, outlook: "Outlook") -> bool:
-        """Whether one more token would cost more than it is expected to bring."""
-        count = outlook.depth
-        now = cost.verify_ms(count + 1) + count * self._pass.ms
-        later = cost.verify_ms(count + 2) + (count + 1) * self._pass.ms
-        return (outlook.gain + outlook.more) * now < outlook.gain * later
 
     # -- classic: independent draws, in a shape fixed beforehand
 
@@ -194,7 +168,7 @@ class DraftModel(Drafter):
         logits = self._cache.catch_up(tokens)
         spent = (perf_counter() - start) * 1e3
         if spent < self._pass.ms:
-            self._pass.note(spent)
+            self._pass.update(spent)
         return logits
 
     def _feed(self, tree: DraftTree, nodes: list[int]) -> Tensor:
@@ -202,5 +176,5 @@ class DraftModel(Drafter):
         start = perf_counter()
         out: Output = self._cache.feed(tree, nodes)
         if len(nodes) == 1:
-            self._pass.note((perf_counter() - start) * 1e3)
+            self._pass.update((perf_counter() - start) * 1e3)
         return out.logits

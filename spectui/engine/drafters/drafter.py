@@ -58,8 +58,8 @@ class Context(NamedTuple):
     """The target's settings and noise; ``sampler.noise(i)`` is the noise for choosing token i."""
     rule_is_coupled: bool
     """Whether drafts may share the target's noise and be dropped by score."""
-    cost: LatencyModel
-    calibration: AcceptanceModel
+    latency: LatencyModel
+    acceptance: AcceptanceModel
     prompt: int = 0
     """How many of the tokens were asked; the others were answered."""
     step: int = 0
@@ -101,8 +101,6 @@ class Drafter:
     """Whether it ever proposes anything."""
     copies = False
     """Whether what it proposes is copied, without an opinion on how long that holds in the text at hand."""
-    nothing = "there is nothing to draft from"
-    """Why there is no tree where ``may_propose`` says so."""
 
     def __init__(self, resources: Resources) -> None:
         self.resources = resources
@@ -110,15 +108,11 @@ class Drafter:
     def begin(self, tokens: Sequence[int]) -> None:
         """A new answer begins, or this drafter is used for the first time; ``tokens`` is the sequence so far."""
 
-    def may_propose(self, tokens: Sequence[int], cost: LatencyModel) -> bool:
-        """Whether ``propose`` may be worth its time, as far as a few microseconds can tell.
-
-        Asked only where the measured cost decides about drafts.
-        """
-        return True
-
     def propose(self, context: Context, limit: int) -> DraftTree:
-        """At most ``limit`` nodes, none deeper than ``context.remaining``; an empty tree says why in ``tree.why``."""
+        """At most ``limit`` nodes, none deeper than ``context.remaining``; an empty tree says why in ``tree.why``.
+
+        Asked before every pass: where there is nothing to draft from, that is found out in a few microseconds.
+        """
         return DraftTree()
 
     def overlap(self, tree: DraftTree) -> Job | None:

@@ -4,20 +4,19 @@ from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 
 from ..policy.acceptance import RANKS
-from ..policy.latency import LatencyModel
-from ..retrieval.copying import WEAK, Copying
-from ..retrieval.frequency import Frequency
+from ..policy.decaying_mean import DecayingMean
+from ..retrieval.copying import DECAY, STRENGTH, WEAK, Copying
 from ..values.draft_tree import ROOT, DraftTree
 from ..values.needs import Needs
 from ..values.step import Source, Step
 from .drafter import Context, Drafter, Resources
 
 GUESSED = dict(enumerate((0.06, 0.04, 0.06, 0.08, 0.12, 0.1)))
-"""Group of ranks -> how likely the next token is among its guesses, before anything was learnt about this model."""
+"""Group of ranks -> how likely the next token is among its guesses, before anything was learnt about this model;
+``spectui bench`` prints how often the token after the next one is among the highest logits."""
 MEMBERS = (1, 1, 2, 5, 24, 31)
 """How many ranks each group has."""
-LEARNING = 8
-"""Where guesses do not pay, one proposal in so many makes some all the same, to learn how often they are right."""
+NOTHING = "nothing to copy, and no guess is likely enough"
 
 
 def branch_length(rank: int) -> int:
@@ -33,16 +32,13 @@ class LogitSpec(Drafter):
     """
 
     copies = True
-    nothing = "nothing to copy, and no guess is likely enough"
 
     def __init__(self, resources: Resources) -> None:
         super().__init__(resources)
         self._copying = Copying(3, 20)
         self._capacity = 64
         self._ends = resources.ends
-        self._guessed = Frequency(GUESSED)
-        self._guesses_pay: bool | None = None
-        """Whether the best guess alone is worth its verification; None if not yet decided for this text."""
+        self._guessed = {group: DecayingMean(DECAY, prior, STRENGTH) for group, prior in GUESSED.items()}
         self._top: tuple[int, Sequence[int]] = (-1, ())
         """(index of the pending token, the candidates for the next one), to learn from."""
 
@@ -54,7 +50,6 @@ class LogitSpec(Drafter):
     def begin(self, tokens: Sequence[int]) -> None:
         """The sequence may have changed anywhere."""
         self._copying.invalidate()
-        self._guesses_pay = None
 
     def observe(self, step: Step, mine: bool) -> None:
         """Learn how often copies and guesses are right, verified or not."""
@@ -63,39 +58,32 @@ class LogitSpec(Drafter):
         if position == step.position and step.emitted and top:
             token = step.emitted[0].token
             hit = bisect_left(RANKS, top.index(token)) if token in top else -1
-            for group in GUESSED:
-                self._guessed.note(group, group == hit)
+            for group, rate in self._guessed.items():
+                rate.update(group == hit)
         self._top = (-1, ())
-
-    def may_propose(self, tokens: Sequence[int], cost: LatencyModel) -> bool:
-        """Whether there is something to copy, or some candidate is likely enough."""
-        if self._guesses_pay is None:
-            self._guesses_pay = cost.best_size([max(self._likely(0), self._likely(1))]) > 0
-        return self._guesses_pay or self._copying.may_copy(tokens, cost)
 
     def propose(self, context: Context, limit: int) -> DraftTree:
         """The branch of the next token, then the branches of the guesses, best first."""
         self._adopt(context)
-        self._copying.follow(context.tokens)
+        self._top = (len(context.tokens) - 1, context.top_ids[: self._capacity])
         most = min(limit, self._capacity - 1)
         full = context.speculation.full_tree
         tree = DraftTree(merge=not full)
-        match = self._copying.next(context.tokens)
+        match = self._copying.look_up(context.tokens, context.latency if context.speculation.adaptive else None)
         if match is not None:
             source = Source("next", n=match.n, at=match.at)
             length = WEAK if match.n == 1 and not full else most
             self._copying.add(tree, ROOT, match, min(most, length, context.remaining), source, self._ends)
-        if self._guesses_pay is not False or not context.speculation.adaptive or context.step % LEARNING == 0:
-            self._add_guesses(context, tree, most, 0.0 if full else context.cost.worth())
+        self._add_guesses(context, tree, most, 0.0 if full else context.latency.break_even())
         if not len(tree):
-            tree.why = self.nothing
+            tree.why = NOTHING
         return tree
 
-    def _add_guesses(self, context: Context, tree: DraftTree, most: int, floor: float) -> None:
+    def _add_guesses(self, context: Context, tree: DraftTree, most: int, least: float) -> None:
         """The branches of the guesses that are likely enough, best first."""
         for rank, guess in self._guesses(context):
             likely = self._likely(rank)
-            if len(tree) >= most or context.calibration.estimate(Source("guess", rank=rank), 1, likely) < floor:
+            if len(tree) >= most or context.acceptance.estimate(Source("guess", rank=rank), 1, likely) < least:
                 break
             self._guess(context, tree, rank, guess, likely, most)
 
@@ -110,12 +98,11 @@ class LogitSpec(Drafter):
     def _likely(self, rank: int) -> float:
         """How likely the guess of this rank is the next token."""
         group = bisect_left(RANKS, rank)
-        return self._guessed.share(group) / MEMBERS[group]
+        return self._guessed[group].value / MEMBERS[group]
 
     def _guesses(self, context: Context) -> Iterator[tuple[int, int]]:
         """(rank, id) of the target's other candidates for the pending token, best first."""
         pending = context.tokens[-1]
-        self._top = (len(context.tokens) - 1, context.top_ids[: self._capacity])
         for rank, token in enumerate(self._top[1]):
             if token != pending and token not in self.resources.never:
                 yield rank, token

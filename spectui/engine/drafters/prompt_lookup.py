@@ -2,20 +2,20 @@
 
 from collections.abc import Sequence
 
-from ..policy.latency import LatencyModel
 from ..retrieval.copying import Copying
 from ..values.draft_tree import ROOT, DraftTree
 from ..values.step import Source, Step
 from .drafter import Context, Drafter, Resources
 
 COPIED = 10
+"""Tokens that are copied at most, as published (github.com/apoorvumang/prompt-lookup-decoding)."""
+NOTHING = "these tokens have not occurred before"
 
 
 class PromptLookup(Drafter):
     """Copies up to 10 tokens from behind the longest n-gram of up to 3 that ends in the pending token (Saxena 2023)."""
 
     copies = True
-    nothing = "these tokens have not occurred before"
 
     def __init__(self, resources: Resources) -> None:
         super().__init__(resources)
@@ -26,21 +26,16 @@ class PromptLookup(Drafter):
         self._copying.invalidate()
 
     def observe(self, step: Step, mine: bool) -> None:
-        """Learn how far copying can be trusted."""
+        """Learn how often copying is right."""
         self._copying.observe(step)
-
-    def may_propose(self, tokens: Sequence[int], cost: LatencyModel) -> bool:
-        """Whether there is something to copy."""
-        return self._copying.may_copy(tokens, cost)
 
     def propose(self, context: Context, limit: int) -> DraftTree:
         """One chain, or nothing."""
         if self._copying.pool.longest != context.speculation.max_ngram_size:
             self._copying = Copying(context.speculation.max_ngram_size, COPIED)
-        self._copying.follow(context.tokens)
-        match = self._copying.next(context.tokens)
+        match = self._copying.look_up(context.tokens, context.latency if context.speculation.adaptive else None)
         if match is None:
-            return DraftTree(why=self.nothing)
+            return DraftTree(why=NOTHING)
         tree = DraftTree()
         source = Source("prompt", n=match.n, at=match.at)
         self._copying.add(tree, ROOT, match, min(limit, context.remaining), source, self.resources.ends)

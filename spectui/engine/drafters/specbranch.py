@@ -144,9 +144,9 @@ class SpecBranch(Drafter):
         wanted = context.speculation.draft_tokens
         if not isinstance(wanted, str):
             return wanted
-        if not self._pass.ms or not context.cost:
+        if not self._pass.ms or not context.latency:
             return GAMMA
-        verify_ms = context.cost.verify_ms(GAMMA + 1) * self._share.slowdown
+        verify_ms = context.latency.verify_ms(GAMMA + 1) * self._share.slowdown
         return min(MOST, max(1, int(verify_ms / self._pass.ms) - 1))
 
     def observe(self, step: Step, mine: bool) -> None:
@@ -157,6 +157,6 @@ class SpecBranch(Drafter):
             self._cache.invalidate()
             return
         for ms in job.growth.pass_ms[1:]:
-            self._pass.note(ms)
+            self._pass.update(ms)
         if step.branches is not None and step.branches.won is not None:
             self.segment = job.growth.branches[step.branches.won].chain

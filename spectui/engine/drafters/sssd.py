@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-from ..policy.latency import LatencyModel
 from ..retrieval.followers import Followers, InConversation, InDatastore
 from ..retrieval.occurrences import Occurrences
 from ..retrieval.pairs import Pairs
@@ -16,6 +15,7 @@ LONGEST_MATCH = 3
 """Tokens that are looked up in the conversation, at most."""
 QUERY = 4
 """Tokens that are looked up in the datastore, at most."""
+NOTHING = "these tokens were neither said nor stored before"
 SOME, FEW = 40, 8
 """Continuations to take at most, and how many are enough not to shorten the query, unless the tree is the official one:
 the official 100 and 50 take longer and dilute long matches with short ones."""
@@ -29,7 +29,6 @@ class Sssd(Drafter):
     """
 
     copies = True
-    nothing = "these tokens were neither said nor stored before"
 
     def __init__(self, resources: Resources) -> None:
         super().__init__(resources)
@@ -46,23 +45,25 @@ class Sssd(Drafter):
         self._doubtful = True
         self._stored = None
 
-    def may_propose(self, tokens: Sequence[int], cost: LatencyModel) -> bool:
-        """Whether the last two tokens have occurred before, or there is a datastore to look them up in."""
-        stored = len(self._stored) > 0 if self._stored is not None else self.resources.datastore is not None
-        return stored or self._pairs.again(tokens)
-
     def propose(self, context: Context, limit: int) -> DraftTree:
         """The likeliest paths of all sources, merged."""
+        if not context.speculation.full_tree and not self._may_occur(context):
+            return DraftTree(why=NOTHING)
         self._follow(context)
         capacity = context.speculation.draft_tree_capacity
         sources = self._sources(context, 6 if capacity <= 32 else BRANCH)
         if not sources:
-            return DraftTree(why=self.nothing)
+            return DraftTree(why=NOTHING)
         grower = Official if self._official else Adaptive
         tree = grower(context, self.resources).grow(sources, min(limit, capacity - 1))
         if not len(tree):
-            tree.why = self.nothing
+            tree.why = NOTHING
         return tree
+
+    def _may_occur(self, context: Context) -> bool:
+        """Whether there is a datastore to look in, or the last two tokens have stood side by side before."""
+        snapshot = self._snapshot(context)
+        return (snapshot is not None and len(snapshot) > 0) or self._pairs.again(context.tokens)
 
     def _follow(self, context: Context) -> None:
         if self._official != context.speculation.full_tree:

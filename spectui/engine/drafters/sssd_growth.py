@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from heapq import heappop, heappush
 from typing import TYPE_CHECKING
 
+from ..policy.acceptance import MOST_CERTAIN
 from ..retrieval.followers import Follower, Followers
 from ..values.draft_tree import ROOT, DraftTree
 
@@ -84,29 +85,30 @@ class Adaptive(Official):
     def __init__(self, context: "Context", resources: "Resources") -> None:
         super().__init__(context, resources)
         self._ends = resources.ends
-        self._cost, self._calibration = context.cost, context.calibration
-        self._trust, self._lasting = self._calibration.acceptance_ratio, self._calibration.lasting
-        self._factors: dict[tuple[str, int, int], float] = {}
+        self._latency, self._acceptance = context.latency, context.acceptance
+        self._first, self._later = self._acceptance.acceptance_ratio, self._acceptance.continuation_ratio
+        self._corrections: dict[tuple[str, int, int], float] = {}
         self._seen: set[tuple[Path, bool]] = set()
-        self._gain = 1.0
-        self._floor = self._cost.worth()
+        self._expected = 1.0
+        """Tokens that the step is expected to emit."""
+        self._break_even = self._latency.break_even()
 
     def _least(self, above: float) -> float:
-        return 0.3 * self._floor / above
+        return 0.3 * self._break_even / above
 
     def _share(self, one: Follower, depth: int) -> float:
         key = (one.kind, one.n, depth)
-        factor = self._factors.get(key)
-        if factor is None:
-            factor = self._factors[key] = self._calibration.factor(one.kind, one.n, None, depth)
-        return min(0.995, one.share * factor * (self._trust if depth == 1 else self._lasting))
+        correction = self._corrections.get(key)
+        if correction is None:
+            correction = self._corrections[key] = self._acceptance.correction(one.kind, one.n, None, depth)
+        return min(MOST_CERTAIN, one.share * correction * (self._first if depth == 1 else self._later))
 
     def _is_over(self, probability: float, size: int) -> bool:
-        return probability < self._floor and size >= ALWAYS
+        return probability < self._break_even and size >= ALWAYS
 
     def _take(self, probability: float, size: int) -> None:
-        self._gain += probability
-        self._floor = self._cost.worth(self._gain, size + 1)
+        self._expected += probability
+        self._break_even = self._latency.break_even(self._expected, size + 1)
 
     def _goes_on(self, one: Follower, path: Path) -> bool:
         place = (path, one.kind == "datastore")

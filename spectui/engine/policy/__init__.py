@@ -1,4 +1,4 @@
-"""Whether to draft and how much of it to verify: latency T(m), acceptance, the draft policy.
+"""Does a draft pay, and how much of it: latency T(m), acceptance, the draft policy.
 
 May import: verification and below.
 """

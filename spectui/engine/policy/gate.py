@@ -1,69 +1,82 @@
-"""Whether to draft at all."""
+"""Whether to draft at all: a part of the draft policy."""
+
+from .decaying_mean import DecayingMean
 
 
 class Gate:
-    """Whether drafting is worth its own time; when it is not, it is tried again every 32 steps, backing off to 256."""
+    """Closes where drafting costs more than it brings, then probes again, with exponential backoff.
 
-    IGNORED, WARM_UP, PROBE, FIRST_PAUSE, LAST_PAUSE = 2, 10, 5, 32, 256
-    CHEAP_IGNORED, CHEAP_PROBE, CHEAP_FIRST_PAUSE, CHEAP_LAST_PAUSE = 1, 2, 8, 32
+    Every constant can be tried against its neighbours with ``spectui bench``; only ``BREAK_EVEN`` is a measurement.
+    """
+
+    BREAK_EVEN = 0.98
+    """The least speed-up: ``ar`` against itself is measured as 0.98 to 1.01 (docs/performance-log.md)."""
+    IGNORED = 2
+    """Steps that are not counted where drafting begins anew: the draft model has a text to read first."""
+    PROBE = 5
+    """Steps that are counted before anything is decided; twice as many of a mode that has never drafted."""
+    FIRST_PAUSE, LAST_PAUSE = 32, 256
+    """Steps without a draft: two per cent of a text are probes at worst (IGNORED + PROBE steps in 256)."""
+    CHEAP_DIVISOR = 4
+    """Pauses are so many times shorter where drafting is cheap."""
+    OUTLIER = 4.0
+    """A step counts for at most so many times the mean; T(64) / T(1) is about that much (``spectui doctor``)."""
+    DECAY = 0.9
+    """About twenty steps count: an answer of the demo pair has some sixty."""
 
     def __init__(self) -> None:
         self.cheap = False
-        """Whether trying costs so little that it may happen more often: an answer is short."""
-        self._tokens = self._ms = self._steps = self._plain_ms = 0.0
-        self._ignore = self.IGNORED
-        self._due = self.WARM_UP
-        self._closed_for = 0
-        self._pause = self.FIRST_PAUSE
+        """Whether drafting takes a small part of a pass: another text, which may go differently, is a cheap probe."""
+        self._ignored = self.IGNORED
+        self._paused = 0
+        """Steps until the next probe."""
+        self._next_pause = 0
+        self._begin_probe(2 * self.PROBE)
+
+    def _begin_probe(self, steps: int = PROBE) -> None:
+        self._probe = steps
+        self._autoregressive_ms, self._ms = DecayingMean(self.DECAY), DecayingMean(self.DECAY)
 
     @property
     def open(self) -> bool:
         """Whether the next step should draft."""
-        return self._closed_for == 0
+        return self._paused == 0
 
     @property
     def opens_next(self) -> bool:
         """Whether the step after this one may draft."""
-        return self._closed_for <= 1
+        return self._paused <= 1
 
     def begin(self) -> None:
-        """Another text begins, or catching up with it: the next steps say little, and a cheap try is worth making."""
-        self._ignore = max(self._ignore, self.CHEAP_IGNORED if self.cheap else self.IGNORED)
+        """Another text begins, or catching up with it."""
+        self._ignored = self.IGNORED
         if self.cheap and not self.open:
-            self._closed_for = 0
-            self._due = self.CHEAP_PROBE
+            self._paused = 0
+            self._begin_probe()
 
-    def note(self, tokens: int, ms: float, plain_ms: float) -> None:
-        """Take in a step: tokens emitted, its wall time, and what a step without a draft would take.
-
-        A single step that took very long (another program, the garbage collector) says little and counts less.
-        """
+    def update(self, tokens: int, ms: float, plain_ms: float) -> None:
+        """Take in a step: tokens emitted, its wall time, and what a step without a draft would have taken."""
         if not self.open:
-            self._closed_for -= 1
-            self._due = self.CHEAP_PROBE if self.cheap else self.PROBE
-            self._ignore = self.CHEAP_IGNORED if self.cheap else self.IGNORED
+            self._paused -= 1
+            self._ignored = self.IGNORED
             return
-        if self._ignore:
-            self._ignore -= 1
+        if self._ignored:
+            self._ignored -= 1
             return
-        usual = max(plain_ms, self._ms / self._steps if self._steps else 0.0)
-        if usual > 0.0:
-            ms = min(ms, 4.0 * usual)
-        self._tokens = 0.9 * self._tokens + tokens
-        self._ms = 0.9 * self._ms + ms
-        self._steps = 0.9 * self._steps + 1.0
-        self._plain_ms = 0.9 * self._plain_ms + plain_ms
-        self._due = max(0, self._due - 1)
-        if self._due == 0 and plain_ms > 0.0:
-            self._decide(worth=self._tokens / self._ms >= 0.98 * self._steps / self._plain_ms)
+        if plain_ms <= 0.0:
+            return
+        self._autoregressive_ms.update(tokens * plain_ms)
+        self._ms.update(min(ms, self.OUTLIER * max(plain_ms, self._ms.value)))
+        self._probe = max(0, self._probe - 1)
+        if self._probe:
+            return
+        if self._autoregressive_ms.value >= self.BREAK_EVEN * self._ms.value:
+            self._next_pause = 0
+        else:
+            self._pause()
 
-    def _decide(self, worth: bool) -> None:
-        first, last = (
-            (self.CHEAP_FIRST_PAUSE, self.CHEAP_LAST_PAUSE) if self.cheap else (self.FIRST_PAUSE, self.LAST_PAUSE)
-        )
-        if worth:
-            self._pause = first
-            return
-        self._closed_for = min(last, max(first, self._pause))
-        self._pause = min(last, 2 * self._closed_for)
-        self._tokens = self._ms = self._steps = self._plain_ms = 0.0
+    def _pause(self) -> None:
+        divisor = self.CHEAP_DIVISOR if self.cheap else 1
+        self._paused = min(self.LAST_PAUSE // divisor, max(self.FIRST_PAUSE // divisor, self._next_pause))
+        self._next_pause = 2 * self._paused
+        self._begin_probe()

@@ -1,4 +1,4 @@
-"""The cost model: what verification takes on this device, and how many drafted tokens are therefore worth it."""
+"""T(m): what verification takes on this device, and what a drafted token must therefore bring."""
 
 from bisect import bisect_left
 from collections import deque
@@ -7,33 +7,38 @@ from itertools import accumulate
 from statistics import median, median_low
 from time import perf_counter
 
+from .decaying_mean import DecayingMean
+
 SIZES = (1, 2, 4, 8, 16, 32, 64)
 MOST_ROWS = 128
-RATE, DRIFT_RATE = 0.1, 0.02
-"""How fast what is observed replaces what was measured: for one size, and for all of them together."""
+SHAPE_DECAY, DRIFT_DECAY = 0.9, 0.98
+"""How much of T(m) a pass leaves as it was: for its own size, and for all sizes together, which change slowly."""
 SETTLING = 3
-"""Passes over one token behind a large one until they take as long as in an answer."""
-SLOWEST = 2.0
-"""A pass counts for at most so many times what one of its size is expected to take."""
-LATEST, BELIEVED = 9, 3
-"""Times of which the usual one is the median, and for how many of them what was measured at load stands."""
+"""Passes over one token behind a large one until they take as long as in an answer (``benchmarks.step_floor``)."""
+OUTLIER = 2.0
+"""A pass counts for at most so many times what is expected: no two runs of ``spectui doctor`` differ by that much."""
+WINDOW, BELIEVED = 9, 3
+"""Times of which the median is taken, so that up to four outliers count for nothing; and for how many of them what was
+measured at load stands, so that a wrong measurement is outvoted by the fourth time."""
 NODE_MS = 0.05
-"""What a node costs besides its verification: to find, record and show it."""
+"""What a copied node costs besides its verification, to find, record and show it (``benchmarks.drafting_cost``)."""
+HYSTERESIS = 1.05
+"""By how much another size must be better: less than T(m) differs between two runs of ``spectui doctor``."""
 
 
 class RunningMedian:
-    """How long something usually takes: the median of the last times.
+    """How long something takes: the median of the last times.
 
-    It begins with what was measured at load, if anything was; a few outliers (cold code, another program, the garbage
-    collector) count for nothing, and a wrong beginning is soon forgotten.
+    No decaying mean, because there a pass that takes fifty times as long (cold code, another program, the garbage
+    collector) counts for many steps; here it counts for nothing. It begins with what was measured at load, if anything.
     """
 
     def __init__(self, ms: float = 0.0) -> None:
         self.ms = ms
         """Milliseconds; 0 if unknown."""
-        self._times = deque([ms] * BELIEVED if ms else (), LATEST)
+        self._times = deque([ms] * BELIEVED if ms else (), WINDOW)
 
-    def note(self, ms: float) -> None:
+    def update(self, ms: float) -> None:
         """Take in how long it took this time."""
         self._times.append(ms)
         self.ms = median_low(self._times)
@@ -54,8 +59,8 @@ class LatencyModel:
         self._now = list(self._base)
         self._stale = False
         """Whether passes were taken in since T(m) was last asked for."""
-        self._drift = 1.0
-        self._shape = [1.0] * len(self.points)
+        self._drift = DecayingMean.settled(DRIFT_DECAY, 1.0)
+        self._shape = [DecayingMean.settled(SHAPE_DECAY, 1.0) for _ in self.points]
         self._places = [_place(sizes, rows) for rows in range(MOST_ROWS + 1)] if self.points else []
 
     def __bool__(self) -> bool:
@@ -66,7 +71,8 @@ class LatencyModel:
         if not self._now:
             return 0.0
         if self._stale:
-            self._now = _monotone(ms * self._drift * shape for ms, shape in zip(self._base, self._shape, strict=True))
+            drift = self._drift.value
+            self._now = _monotone(ms * drift * shape.value for ms, shape in zip(self._base, self._shape, strict=True))
             self._stale = False
         low, high, share = self._places[min(rows, MOST_ROWS)]
         return self._now[low] + share * (self._now[high] - self._now[low])
@@ -78,28 +84,29 @@ class LatencyModel:
         expected = self.verify_ms(rows)
         return ms * self.verify_ms(1) / expected if expected > 0.0 else 0.0
 
-    def note(self, rows: int, ms: float) -> None:
+    def update(self, rows: int, ms: float) -> None:
         """Take in a pass that really happened; of one that took very long only so much that it hardly counts."""
         if not self.points:
             return
         low, high, share = self._places[min(rows, MOST_ROWS)]
-        near = high if share > 0.5 else low
+        shape = self._shape[high if share > 0.5 else low]
         ratio = ms / (self._base[low] + share * (self._base[high] - self._base[low]))
-        ratio = min(ratio, SLOWEST * self._drift * self._shape[near])
-        self._drift += DRIFT_RATE * (ratio - self._drift)
-        self._shape[near] += RATE * (ratio / self._drift - self._shape[near])
+        ratio = min(ratio, OUTLIER * self._drift.value * shape.value)
+        self._drift.update(ratio)
+        shape.update(ratio / self._drift.value)
         self._stale = True
 
-    def worth(self, gain: float = 1.0, rows: int = 9) -> float:
-        """The least probability of acceptance that pays for finding one more node; 0 if unmeasured.
+    def break_even(self, expected: float = 1.0, rows: int = 1, count: int = 1, draft_ms: float = NODE_MS) -> float:
+        """What ``count`` more drafted tokens have to bring: the least sum of their probabilities of acceptance that
+        raises tokens per time; 0 if T(m) is unmeasured, so that everything pays.
 
-        ``gain`` is how many tokens a pass over ``rows`` is expected to yield so far. Half of what verifying the node
-        costs, because estimates are rough and verification decides by itself (``best_size``).
+        The step would verify ``rows`` rows and is expected to emit so many tokens; to draft one takes ``draft_ms``.
         """
         if not self.points:
             return 0.0
-        slope = (self.verify_ms(rows + 8) - self.verify_ms(rows)) / 8.0
-        return gain * (0.5 * slope + NODE_MS) / self.verify_ms(rows)
+        now = self.verify_ms(rows)
+        later = self.verify_ms(rows + count) + count * draft_ms
+        return expected * (later - now) / (now + (rows - 1) * draft_ms)
 
     def best_size(self, scores: Sequence[float], last: int | None = None) -> int:
         """How many of the nodes to verify: the m that maximises (1 + the m highest scores) / T(m + 1).
@@ -115,7 +122,7 @@ class LatencyModel:
             gain += score
             rates.append(gain / self.verify_ms(count + 1))
         best = max(range(len(rates)), key=rates.__getitem__)
-        if last is not None and rates[best] < 1.05 * rates[min(last, len(scores))]:
+        if last is not None and rates[best] < HYSTERESIS * rates[min(last, len(scores))]:
             return min(last, len(scores))
         return best
 

@@ -64,7 +64,7 @@ def slow_tree(tokens, top, capacity=64, longest=3, span=20):
 def context_of(tokens, top=(), speculation=FULL, remaining=100, calibration=None):
     return Context(
         tokens=tokens, remaining=remaining, speculation=speculation, sampler=Sampler(Sampling(), VOCABULARY),
-        rule_is_coupled=True, cost=LatencyModel(), calibration=calibration or AcceptanceModel(), step=0, top_ids=top,
+        rule_is_coupled=True, latency=LatencyModel(), acceptance=calibration or AcceptanceModel(), step=0, top_ids=top,
     )  # fmt: skip
 
 
@@ -237,6 +237,7 @@ def test_a_glance_at_the_cost_leaves_the_official_tree_whole():
     tokens, top = [1, 2, 3, 1, 2], [3, 4, 5, 0]
     drafter = LogitSpec(Resources(6))
     drafter.begin(tokens)
-    assert drafter.may_propose(tokens, LatencyModel({1: 1.0, 64: 64.0}))
+    adaptive = context_of(tokens, top, Speculation())._replace(latency=LatencyModel({1: 1.0, 64: 64.0}))
+    assert len(drafter.propose(adaptive, 64))
     tree = drafter.propose(context_of(tokens, top, FULL)._replace(step=1), 64)
     assert pairs(tree) == slow_tree(tokens, top, 64)

@@ -349,7 +349,7 @@ def test_the_first_branch_is_as_long_as_the_measured_times_allow(target, draft, 
     share = ThreadSplit(slowdown=1.75, draft_ms=draft_ms)
     drafter = SpecBranch(Resources(VOCABULARY, draft, share=share))
     drafter.begin(PROMPT)
-    context = SimpleNamespace(speculation=Speculation(), cost=LatencyModel({1: 2.0, 5: 4.0, 64: 40.0}))
+    context = SimpleNamespace(speculation=Speculation(), latency=LatencyModel({1: 2.0, 5: 4.0, 64: 40.0}))
     assert drafter._length(context) == length
 
 

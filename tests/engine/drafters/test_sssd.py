@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spectui.engine.drafters.drafter import Context, Resources
-from spectui.engine.drafters.sssd import Sssd
+from spectui.engine.drafters.sssd import NOTHING, Sssd
 from spectui.engine.model.causal_lm import CausalLM
 from spectui.engine.policy.acceptance import AcceptanceModel
 from spectui.engine.policy.latency import LatencyModel
@@ -31,7 +31,7 @@ CURVE = LatencyModel({1: 2.0, 2: 2.2, 4: 2.3, 8: 2.6, 16: 3.2, 32: 4.5, 64: 7.0}
 def context_of(tokens, prompt=None, speculation=FULL, remaining=100, cost=None, calibration=None):
     return Context(
         tokens=tokens, remaining=remaining, speculation=speculation, sampler=Sampler(Sampling(), VOCABULARY),
-        rule_is_coupled=True, cost=cost or LatencyModel(), calibration=calibration or AcceptanceModel(),
+        rule_is_coupled=True, latency=cost or LatencyModel(), acceptance=calibration or AcceptanceModel(),
         prompt=len(tokens) if prompt is None else prompt,
     )  # fmt: skip
 
@@ -322,7 +322,7 @@ def test_nothing_is_drafted_behind_an_end_or_outside_the_vocabulary():
 def test_it_says_why_when_nothing_is_known():
     tree = drafter_with().propose(context_of([1, 2, 3]), 64)
     assert not len(tree)
-    assert tree.why == Sssd.nothing
+    assert tree.why == NOTHING
 
 
 @pytest.mark.parametrize("tokens", [[3], [1, 1], [2, 2, 2, 2]])

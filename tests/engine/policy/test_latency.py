@@ -27,7 +27,7 @@ def test_the_curve_is_monotone_and_goes_through_its_points():
 def test_passes_that_take_longer_move_the_curve():
     cost = LatencyModel(POINTS)
     for _ in range(200):
-        cost.note(8, 12.0)
+        cost.update(8, 12.0)
     assert cost.verify_ms(1) == pytest.approx(8.0, rel=0.02)
 
 
@@ -84,7 +84,7 @@ def test_calibration_turns_overconfidence_into_frequencies():
     for index in range(200):
         tree = DraftTree()
         tree.add(1, ROOT, Source("s"), 0.9)
-        calibration.learn(tree, [1 if index % 2 else 2])
+        calibration.update(tree, [1 if index % 2 else 2])
     assert calibration.estimate(Source("s"), 1, 0.9) == pytest.approx(0.5, abs=0.06)
     assert calibration.estimate(Source("s"), 1, None) == pytest.approx(0.5, abs=0.06)
     assert calibration.estimate(Source("unheard of"), 1, 0.9) == pytest.approx(0.9)
@@ -101,11 +101,11 @@ def proposed(first, second):
 def test_how_long_a_draft_holds_is_learnt_of_each_text_where_drafts_are_copied(copies):
     calibration = AcceptanceModel(copies)
     for _ in range(100):
-        calibration.learn(proposed(1, 2), [1, 2])
+        calibration.update(proposed(1, 2), [1, 2])
     holds = calibration.estimate(Source("s"), 2, 0.9)
     calibration.begin()
     for _ in range(3):
-        calibration.learn(proposed(1, 2), [1, 5])
+        calibration.update(proposed(1, 2), [1, 5])
     breaks = calibration.estimate(Source("s"), 2, 0.9)
     calibration.begin()
     if copies:
@@ -120,7 +120,7 @@ def gate_after(tokens, ms, plain, steps):
     states = []
     for _ in range(steps):
         states.append(gate.open)
-        gate.note(tokens if gate.open else 1, ms if gate.open else plain, plain)
+        gate.update(tokens if gate.open else 1, ms if gate.open else plain, plain)
     return states
 
 
@@ -139,10 +139,10 @@ def test_the_gate_stays_open_where_drafting_pays():
 def test_the_gate_opens_again_when_drafting_begins_to_pay():
     gate = Gate()
     for _ in range(40):
-        gate.note(1, 10.0 if gate.open else 4.0, 4.0)
+        gate.update(1, 10.0 if gate.open else 4.0, 4.0)
     assert not gate.open
     for _ in range(400):
-        gate.note(5 if gate.open else 1, 6.0 if gate.open else 4.0, 4.0)
+        gate.update(5 if gate.open else 1, 6.0 if gate.open else 4.0, 4.0)
     assert gate.open
 
 
@@ -151,40 +151,40 @@ def test_one_of_the_first_steps_of_a_mode_may_take_long(slow):
     gate = Gate()
     gate.begin()
     for step in range(100):
-        gate.note(3, 300.0 if step == slow else 6.0, 4.0)
+        gate.update(3, 300.0 if step == slow else 6.0, 4.0)
         assert gate.open
 
 
 def test_one_bad_step_at_the_beginning_of_a_text_closes_nothing():
     gate = Gate()
     for _ in range(200):
-        gate.note(3, 6.0, 4.0)
+        gate.update(3, 6.0, 4.0)
     gate.begin()
     for tokens in (1, 1, 1, 3, 3, 3):
-        gate.note(tokens, 6.0, 4.0)
+        gate.update(tokens, 6.0, 4.0)
         assert gate.open
 
 
-def test_a_plan_prunes_only_where_the_cost_decides():
+def test_a_policy_prunes_only_where_the_cost_decides():
     tree = DraftTree()
     for token in range(10):
         tree.add(token, ROOT, Source("s"), 0.001)
-    plan = DraftPolicy(LatencyModel(POINTS))
-    assert len(plan.prune(tree, Speculation(4))) == 10
-    assert len(plan.prune(tree, Speculation("schedule"))) == 10
-    pruned = plan.prune(tree, Speculation())
+    policy = DraftPolicy(LatencyModel(POINTS))
+    assert len(policy.prune(tree, Speculation(4))) == 10
+    assert len(policy.prune(tree, Speculation("schedule"))) == 10
+    pruned = policy.prune(tree, Speculation())
     assert len(pruned) == 0
     assert "pay" in pruned.why
 
 
 def looked_in_vain(draft_ms):
-    plan = DraftPolicy(LatencyModel(POINTS))
-    plan.begin()
+    policy = DraftPolicy(LatencyModel(POINTS))
+    policy.begin()
     for _ in range(60):
-        limit, _ = plan.limit(Speculation(), 10)
+        limit, _ = policy.budget(Speculation(), 10)
         times = Times(draft_ms if limit else 0.0, 4.0, 0.0, 0.0, 4.0 + (draft_ms if limit else 0.0))
-        plan.learn(Step("m", 0, 0, 0.0, (), 0, (Emitted(1, "target"),), times, (), limit))
-    return plan
+        policy.update(Step("m", 0, 0, 0.0, (), 0, (Emitted(1, "target"),), times, (), limit))
+    return policy
 
 
 def test_looking_in_vain_closes_the_gate_only_where_it_takes_long():
@@ -195,23 +195,23 @@ def test_looking_in_vain_closes_the_gate_only_where_it_takes_long():
 @pytest.mark.parametrize(("slowdown", "stays_open"), [(1.6, True), (1.0, True), (4.0, False)])
 def test_a_pass_beside_work_is_held_against_one_alone_that_is_slow_alike(slowdown, stays_open):
     """All is twice as slow as it was measured, as in a race; two tokens a pass pay if it is 1.6 times as long."""
-    plan = DraftPolicy(LatencyModel(POINTS))
+    policy = DraftPolicy(LatencyModel(POINTS))
     for _ in range(100):
         took = 2.0 * 1.6 * POINTS[2]
-        plan.learn(step_of("accepted", emitted=2, wall=took), slowdown)
-    assert plan.gate.open is stays_open
-    assert plan.cost.verify_ms(1) == POINTS[1], "such a pass says nothing about the cost of one alone"
+        policy.update(step_of("accepted", emitted=2, wall=took), slowdown)
+    assert policy.gate.open is stays_open
+    assert policy.latency.verify_ms(1) == POINTS[1], "such a pass says nothing about the cost of one alone"
 
 
 def test_a_closed_gate_says_why():
-    plan = DraftPolicy(LatencyModel(POINTS))
+    policy = DraftPolicy(LatencyModel(POINTS))
     for _ in range(30):
-        plan.gate.note(1, 20.0, 4.0)
-        if not plan.gate.open:
+        policy.gate.update(1, 20.0, 4.0)
+        if not policy.gate.open:
             break
-    assert plan.limit(Speculation(), 10) == (0, CLOSED)
-    assert plan.limit(Speculation(4), 10)[0] > 0, "a fixed size always drafts"
-    assert plan.limit(Speculation(4), 0)[0] == 0
+    assert policy.budget(Speculation(), 10) == (0, CLOSED)
+    assert policy.budget(Speculation(4), 10)[0] > 0, "a fixed size always drafts"
+    assert policy.budget(Speculation(4), 0)[0] == 0
 
 
 def test_where_a_text_begins_copies_are_doubted_and_a_model_is_believed():
