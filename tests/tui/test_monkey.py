@@ -10,7 +10,7 @@ import pytest
 
 from .terminal import Terminal
 
-KEYS = 2000
+KEYS = 5000
 ESCAPE, RERUN, RACE, NEW, MODE, SIDE, EXPORT = b"\x1b", b"\x12", b"\x07", b"\x0e", b"\x14", b"\x02", b"\x13"
 F1, F2, F3, F4, F5, F6, F7, F9 = (
     b"\x1bOP", b"\x1bOQ", b"\x1bOR", b"\x1bOS", b"\x1b[15~", b"\x1b[17~", b"\x1b[18~", b"\x1b[20~",
