@@ -37,12 +37,13 @@ class Terminal:
         self._master, child_side = pty.openpty()
         fcntl.ioctl(child_side, termios.TIOCSWINSZ, struct.pack("HHHH", size[1], size[0], 0, 0))
         plain = {"SPECTUI_HOME": str(home), "TERM": "xterm-256color", "PYTHONPATH": str(ROOT)}
+        inherited = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")}
         self.process = subprocess.Popen(
             [sys.executable, "-m", "spectui", *arguments],
             stdin=child_side,
             stdout=child_side,
             stderr=child_side,
-            env={**os.environ, **plain, **(environment or {})},
+            env={**inherited, **plain, **(environment or {})},
             start_new_session=True,
             preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),  # so that ctrl+c can become a signal
         )

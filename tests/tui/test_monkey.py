@@ -61,7 +61,8 @@ def rows(terminal):
 
 
 def quiet(terminal):
-    """Whether the screen has stood still for a moment."""
+    """Whether the screen stands still for a moment, once what was pressed last has had its effect."""
+    sleep(0.7)
     before = rows(terminal)
     sleep(1.0)
     return rows(terminal) == before
