@@ -96,7 +96,7 @@ class DraftPolicy:
         proposed, self._proposed = self._proposed, DraftTree()
         if len(proposed):
             self.acceptance.update(proposed, [emitted.token for emitted in step.emitted])
-        elif step.limit and share < NEGLIGIBLE:
+        elif step.limit and not step.nodes and share < NEGLIGIBLE:
             return
         if self.latency:
             plain = self.latency.plain_ms(rows, step.ms.verify / (slowdown or 1.0)) + step.ms.commit + step.ms.other
