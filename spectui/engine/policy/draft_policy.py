@@ -18,7 +18,7 @@ from .latency import SIZES, LatencyModel, RunningMedian
 MOST_NODES = SIZES[-1]
 """The most nodes of a draft: T(m) is measured so far."""
 CHEAP = 0.3
-"""Drafting is cheap below this share of a pass: look-ups take less, draft models more (``spectui bench``)."""
+"""Drafting is cheap below this share of a pass. Chosen, not measured: look-ups shall be below, draft models above."""
 NEGLIGIBLE = 1.0 - Gate.BREAK_EVEN
 """To close the gate where nothing is found, and looking takes less than that, saves nothing and misses later copies."""
 CLOSED = "drafting costs more than it brings here; it is tried again soon"
