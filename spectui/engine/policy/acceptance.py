@@ -11,7 +11,7 @@ from .decaying_mean import DecayingMean
 
 Group = tuple[str, int, int, int]
 LONG_DECAY, SHORT_DECAY = 0.98, 0.85
-"""Some hundred tokens count of each kind of draft, some twelve steps of how the present text goes (`spectui bench`)."""
+"""Some hundred tokens count of each kind of draft, some twelve steps of how the present text goes; chosen."""
 STRENGTH = 4.0
 """Expected tokens that a prior counts for: no more than one draft says."""
 ANYWHERE = 0

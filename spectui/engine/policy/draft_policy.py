@@ -18,7 +18,9 @@ from .latency import SIZES, LatencyModel, RunningMedian
 MOST_NODES = SIZES[-1]
 """The most nodes of a draft: T(m) is measured so far."""
 CHEAP = 0.3
-"""Drafting is cheap below this share of a pass: look-ups take less, draft models more (``spectui bench``)."""
+"""Drafting is cheap below this share of a pass. Chosen, not measured: look-ups shall be below, draft models above."""
+NEGLIGIBLE = 1.0 - Gate.BREAK_EVEN
+"""To close the gate where nothing is found, and looking takes less than that, saves nothing and misses later copies."""
 CLOSED = "drafting costs more than it brings here; it is tried again soon"
 
 
@@ -89,11 +91,19 @@ class DraftPolicy:
             self.latency.update(rows, step.ms.verify)
         if not self.drafts:
             return
-        if len(self._proposed):
-            self.draft_ms.update(step.ms.draft)
-            self.gate.cheap = self.draft_ms.ms < CHEAP * self.latency.verify_ms(1)
-            self.acceptance.update(self._proposed, [emitted.token for emitted in step.emitted])
-            self._proposed = DraftTree()
+        share = self._draft_share(step)
+        self.gate.cheap = share < CHEAP
+        proposed, self._proposed = self._proposed, DraftTree()
+        if len(proposed):
+            self.acceptance.update(proposed, [emitted.token for emitted in step.emitted])
+        elif step.limit and not step.nodes and share < NEGLIGIBLE:
+            return
         if self.latency:
             plain = self.latency.plain_ms(rows, step.ms.verify / (slowdown or 1.0)) + step.ms.commit + step.ms.other
             self.gate.update(len(step.emitted), step.ms.wall, plain)
+
+    def _draft_share(self, step: Step) -> float:
+        """What drafting takes, over what a pass takes."""
+        if step.limit:
+            self.draft_ms.update(step.ms.draft)
+        return self.draft_ms.ms / (self.latency.verify_ms(1) or 1.0)

@@ -6,7 +6,7 @@ from .decaying_mean import DecayingMean
 class Gate:
     """Closes where drafting costs more than it brings, then probes again, with exponential backoff.
 
-    Every constant can be tried against its neighbours with ``spectui bench``; only ``BREAK_EVEN`` is a measurement.
+    Only ``BREAK_EVEN`` is a measurement; the other constants were chosen, and ``spectui bench`` tells how others do.
     """
 
     BREAK_EVEN = 0.98
@@ -20,7 +20,7 @@ class Gate:
     CHEAP_DIVISOR = 4
     """Pauses are so many times shorter where drafting is cheap."""
     OUTLIER = 4.0
-    """A step counts for at most so many times the mean; T(64) / T(1) is about that much (``spectui doctor``)."""
+    """A step counts for at most so many times the mean, so that one outlier in a probe closes nothing."""
     DECAY = 0.9
     """About twenty steps count: an answer of the demo pair has some sixty."""
 

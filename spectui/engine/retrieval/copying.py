@@ -12,8 +12,8 @@ from .ngram_pool import Match, NgramPool
 from .pairs import Pairs
 
 PRIORS = {n: min(0.85, prior) for n, prior in enumerate((0.15, 0.45, 0.7, 0.75, 0.8, 0.85, 0.85, 0.85), 1)}
-"""n-gram length -> how likely the next copied token is right, before anything was learnt (acceptance by n-gram length
-in the traces of ``spectui bench --modes pld``)."""
+"""n-gram length -> how likely the next copied token is right, before anything was learnt. Chosen, not measured: the
+prior counts for four look-ups."""
 DECAY, STRENGTH = 0.99, 4.0
 """Of a match's length some two hundred look-ups count; the prior counts for four, as in ``AcceptanceModel``."""
 
