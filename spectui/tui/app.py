@@ -146,25 +146,34 @@ class SpectuiApp(Steady, App[int]):
         chat: list[Record] = []
         race: list[Record] = []
         for record in records:
-            if isinstance(record, Started):
-                self._command = record.command
-            if self._is_for_chat(record):
+            command = self._command_of(record)
+            if self._is_for_chat(record, command):
                 chat.append(record)
-            elif self.race is not None and self._command == self.race.command:
+            elif self.race is not None and command == self.race.command:
                 race.append(record)
-            if isinstance(record, Finished):
-                self._command = None
         with self.batch_update():
             self.chat.apply(chat)
             if race and self.race is not None:
                 self.race.apply(race)
         self._become_ready(next((record for record in records if isinstance(record, Ready)), None))
 
-    def _is_for_chat(self, record: Record) -> bool:
+    def _command_of(self, record: Record) -> int | None:
+        """The command that a record belongs to: its own, or the one that runs when it comes; None between commands."""
+        match record:
+            case Started(command):
+                self._command = command
+                return command
+            case Finished(command):
+                if command == self._command:
+                    self._command = None
+                return command
+        return self._command
+
+    def _is_for_chat(self, record: Record, command: int | None) -> bool:
         """Whether a record is of a command of the chat, of none, or tells of the chat's lane whatever runs."""
         if isinstance(record, SwitchText | ChangedText):
             return record.lane == CHAT
-        return self._command is None or self._command == self.chat.command
+        return command is None or command == self.chat.command
 
     def _become_ready(self, ready: Ready | None) -> None:
         if ready is None:
