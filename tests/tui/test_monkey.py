@@ -12,6 +12,8 @@ from .terminal import Terminal
 
 KEYS = 5000
 ESCAPE, RERUN, RACE, NEW, MODE, SIDE, EXPORT = b"\x1b", b"\x12", b"\x07", b"\x0e", b"\x14", b"\x02", b"\x13"
+SURE_ESCAPE = b"\x1b[27u"
+"""Escape as it cannot become part of another key: enter behind it would choose in the palette, perhaps to quit."""
 F1, F2, F3, F4, F5, F6, F7, F9 = (
     b"\x1bOP", b"\x1bOQ", b"\x1bOR", b"\x1bOS", b"\x1b[15~", b"\x1b[17~", b"\x1b[18~", b"\x1b[20~",
 )  # fmt: skip
@@ -41,7 +43,7 @@ def press(chance):
     if kind == "mouse":
         return mouse(chance, chance.choice((0, 0, 64, 65)))
     if kind == "palette":
-        return b"\x10" + chance.choice(LETTERS) + ESCAPE
+        return b"\x10" + chance.choice(LETTERS) + SURE_ESCAPE
     return chance.choice(kind)
 
 
