@@ -159,10 +159,13 @@ class Conversation:
 
     def race(self, modes: Sequence[str], text: str | None, repeat: bool = False) -> None:
         """Let modes answer ``text``, or the last question, side by side, each in a lane named like it."""
-        if text is None and self._asked is None:
+        asked = self._asked
+        if text is not None:
+            prompt, question = self._prompt(text), text
+        elif asked is not None:
+            prompt, question = asked.prompt, asked.question
+        else:
             raise UserError("there is no question yet; ask something first")
-        prompt = self._asked.prompt if text is None and self._asked is not None else self._prompt(text or "")
-        question = self._asked.question if text is None and self._asked is not None else text or ""
         self._side_by_side({mode: mode for mode in modes}, self.worker.lanes[CHAT].options, prompt, question, repeat)
 
     def forget(self) -> None:
