@@ -1,0 +1,244 @@
+"""Decodes with the demo pair on a clock that is modelled: the same figures on every machine, busy or not.
+
+A pass takes what it takes on two idle cores, times a random factor that the policies see as well (passes differ by a
+tenth, one in a hundred takes twenty times as long); what is reported is the time without these factors.
+"""
+
+import random
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from time import perf_counter, perf_counter_ns
+from typing import Any
+from unittest.mock import patch
+
+from spectui.config.choice import ModelChoice
+from spectui.config.paths import heads
+from spectui.engine.decoder import Decoder
+from spectui.engine.drafters.drafter import Drafter, Resources
+from spectui.engine.drafters.registry import MODES
+from spectui.engine.model.causal_lm import CausalLM
+from spectui.engine.policy.latency import LatencyModel
+from spectui.engine.retrieval.private import PrivateStore
+from spectui.engine.retrieval.snapshot import Reader
+from spectui.engine.tuning.background_worker import ThreadSplit
+from spectui.engine.values.answer import Limits
+from spectui.engine.values.options import Options
+from spectui.models.heads import find_head
+from spectui.models.loading import load_pair
+from spectui.models.stops import stop_cut
+from spectui.models.template import prompt_ids
+
+POINTS = {1: 1.4, 2: 1.7, 4: 2.1, 8: 2.5, 16: 3.7, 32: 5.5, 64: 10.0}
+"""Milliseconds of a pass of the demo pair's target over so many tokens, two cores (``spectui doctor``)."""
+DRAFT_MS = 0.3
+"""A pass of its draft model over one token."""
+SPLIT = ThreadSplit(0, 0, slowdown=1.25, draft_ms=0.45)
+"""Both at the same time."""
+SPREAD, OUTLIERS, OUTLIER = 0.1, 0.01, 20.0
+LOOK_UP_MS = {"pld": 0.02, "logitspec": 0.03, "sssd": 0.05, "sssd, learnt": 0.22}
+"""What drafting without a model takes (``benchmarks.drafting_cost``); where nothing is found, a third."""
+NODE_MS = 0.01
+"""What each proposed node takes besides."""
+
+
+class ModelledClock:
+    """Time that passes only where a model would have computed; in milliseconds, with and without random factors."""
+
+    def __init__(self) -> None:
+        self.now = self.true = 0.0
+        self.beside = False
+        """Whether the draft model works at the same time."""
+        self._rng = random.Random(0)
+
+    def seed(self, seed: int) -> None:
+        """Draw the random factors anew."""
+        self._rng = random.Random(seed)
+
+    def spend(self, ms: float) -> None:
+        """Something takes so long."""
+        factor = self._rng.lognormvariate(0.0, SPREAD) * (OUTLIER if self._rng.random() < OUTLIERS else 1.0)
+        self.now += ms * factor
+        self.true += ms
+
+    def seconds(self) -> float:
+        """As ``perf_counter``."""
+        return self.now / 1e3
+
+    def nanoseconds(self) -> int:
+        """As ``perf_counter_ns``."""
+        return int(self.now * 1e6)
+
+
+class LazyWork:
+    """Work in a second thread, done when somebody waits for it, at the time at which it would have been done."""
+
+    def __init__(self, clock: ModelledClock, function: Callable[[], None]) -> None:
+        self._clock, self._function = clock, function
+        self._begin = clock.now, clock.true
+
+    def wait(self) -> tuple[int, int]:
+        """Do it; when it began and ended."""
+        clock, end = self._clock, (self._clock.now, self._clock.true)
+        clock.now, clock.true = self._begin
+        begin = clock.nanoseconds()
+        self._function()
+        done = clock.nanoseconds()
+        clock.now, clock.true, clock.beside = max(clock.now, end[0]), max(clock.true, end[1]), False
+        return begin, done
+
+    def settle(self) -> None:
+        """Give up."""
+        self._clock.beside = False
+
+
+class LazyWorker:
+    """Stands in for the thread beside the target."""
+
+    def __init__(self, clock: ModelledClock) -> None:
+        self._clock = clock
+
+    def start(self, function: Callable[[], None], share: ThreadSplit) -> LazyWork:
+        """Begin; both models are slower from now on."""
+        self._clock.beside = True
+        return LazyWork(self._clock, function)
+
+    def close(self) -> None:
+        """Nothing to end."""
+
+
+class ModelledEvent:
+    """An event that is set from a moment of the clock on."""
+
+    def __init__(self, clock: ModelledClock) -> None:
+        self._clock, self._at = clock, float("inf")
+
+    def set(self) -> None:
+        """It happens now."""
+        self._at = self._clock.now
+
+    def is_set(self) -> bool:
+        """Whether it has happened."""
+        return self._clock.now >= self._at
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What a mode did with some questions."""
+
+    tokens: int
+    steps: int
+    ms: float
+    texts: tuple[tuple[int, ...], ...]
+
+    @property
+    def tokens_per_step(self) -> float:
+        """Mean of all steps."""
+        return self.tokens / self.steps
+
+    @property
+    def ms_per_token(self) -> float:
+        """Modelled."""
+        return self.ms / self.tokens
+
+
+class ModelledPair:
+    """The demo pair, whose passes move a clock."""
+
+    def __init__(self) -> None:
+        pair = load_pair(ModelChoice(dtype="float32"), lambda *_: None)
+        self._pair, self.clock = pair, ModelledClock()
+        self._target, draft = CausalLM(pair.target), CausalLM(pair.draft)
+        head, _ = find_head(pair.target, pair.draft, self._target.layers, heads())
+        self._resources = Resources(pair.vocabulary, draft, pair.reserved, pair.eos, draft_ms=DRAFT_MS, share=SPLIT,
+                                    head=head)  # fmt: skip
+        self._limits = Limits(pair.context, pair.eos, stop_cut(pair.tokenizer))
+        curve = LatencyModel(POINTS)
+        self._spend_in(self._target, lambda rows: curve.verify_ms(rows) * (SPLIT.slowdown if self.clock.beside else 1))
+        self._spend_in(draft, lambda rows: curve.verify_ms(rows) / POINTS[1] *
+                       (SPLIT.draft_ms if self.clock.beside else DRAFT_MS))  # fmt: skip
+
+    def _spend_in(self, model: CausalLM, ms: Callable[[int], float]) -> None:
+        forward = model.forward
+
+        def spending(cache: Any, inputs: Any) -> Any:
+            self.clock.spend(ms(len(inputs.token_ids)))
+            return forward(cache, inputs)
+
+        model.forward = spending  # type: ignore[method-assign]
+
+    def prompt(self, text: str) -> list[int]:
+        """Ids of a question."""
+        return prompt_ids(self._pair.tokenizer, [{"role": "user", "content": text}], self._limits.context)
+
+    @contextmanager
+    def modelled(self) -> Iterator[None]:
+        """While the engine looks at no other clock."""
+        stand_ins: dict[str, Any] = {
+            "perf_counter": self.clock.seconds,
+            "perf_counter_ns": self.clock.nanoseconds,
+            "Event": lambda: ModelledEvent(self.clock),
+            "BackgroundWorker": lambda device: LazyWorker(self.clock),
+        }
+        real = {"perf_counter": perf_counter, "perf_counter_ns": perf_counter_ns}
+        changed = []
+        for name, module in list(sys.modules.items()):
+            if name.startswith(("spectui.engine.values", "spectui.engine.policy", "spectui.engine.drafters")):
+                found = {key: each for key, each in stand_ins.items() if hasattr(module, key)}
+                assert all(getattr(module, key) is each for key, each in real.items() if key in found)
+                changed.append(patch.multiple(module, **found) if found else None)
+        patches = [each for each in changed if each is not None]
+        for each in patches:
+            each.start()
+        try:
+            yield
+        finally:
+            for each in patches:
+                each.stop()
+
+    def run(self, lane: str, prompts: Sequence[Sequence[int]], options: Options, seed: int = 0) -> Figures:
+        """Answer the prompts one after another with one decoder, as ``spectui bench`` does."""
+        mode = lane.partition(",")[0]
+        with self.modelled():
+            store = PrivateStore((), self._pair.vocabulary)
+            reader = Reader(lambda: store.indexes) if "learnt" in lane else None
+            resources = Resources(**{**_fields(self._resources), "datastore": reader})
+            decoder = Decoder(self._target, resources, self._limits, LatencyModel(POINTS))
+            drafter = MODES[mode].load()(resources)
+            if lane in LOOK_UP_MS:
+                _charge(drafter, self.clock, LOOK_UP_MS[lane])
+            decoder.add_drafter(mode, drafter)
+            decoder.set_options(options)
+            decoder.set_mode(mode)
+            steps, ms, texts = 0, 0.0, []
+            for number, prompt in enumerate(prompts):
+                self.clock.seed(1000 * seed + number)
+                decoder.rewind()
+                decoder.prefill(prompt)
+                begin = self.clock.true
+                while decoder.answer.end is None:
+                    decoder.step()
+                    steps += 1
+                ms += self.clock.true - begin
+                texts.append(tuple(decoder.answer.tokens[len(prompt) :]))
+                if reader:
+                    store.learn([(prompt, texts[-1])])
+            decoder.close()
+        return Figures(sum(len(text) - 1 for text in texts), steps, ms, tuple(texts))
+
+
+def _fields(resources: Resources) -> dict[str, Any]:
+    return {name: getattr(resources, name) for name in Resources.__dataclass_fields__}
+
+
+def _charge(drafter: Drafter, clock: ModelledClock, ms: float) -> None:
+    """Let its proposals take time."""
+    propose = drafter.propose
+
+    def charging(context: Any, limit: int) -> Any:
+        tree = propose(context, limit)
+        clock.spend(ms + NODE_MS * len(tree) if len(tree) else ms / 3)
+        return tree
+
+    drafter.propose = charging  # type: ignore[method-assign]
