@@ -13,17 +13,22 @@ from time import perf_counter, perf_counter_ns
 from typing import Any
 from unittest.mock import patch
 
+import torch
+
 from spectui.config.choice import ModelChoice
 from spectui.config.paths import heads
 from spectui.engine.decoder import Decoder
 from spectui.engine.drafters.drafter import Drafter, Resources
 from spectui.engine.drafters.registry import MODES
 from spectui.engine.model.causal_lm import CausalLM
+from spectui.engine.model.forward import ForwardInput, Output
+from spectui.engine.model.kv_cache import AnyCache
 from spectui.engine.policy.latency import LatencyModel
 from spectui.engine.retrieval.private import PrivateStore
 from spectui.engine.retrieval.snapshot import Reader
 from spectui.engine.tuning.background_worker import ThreadSplit
 from spectui.engine.values.answer import Limits
+from spectui.engine.values.draft_tree import DraftTree
 from spectui.engine.values.options import Options
 from spectui.models.heads import find_head
 from spectui.models.loading import load_pair
@@ -153,20 +158,54 @@ class ModelledPair:
         head, _ = find_head(pair.target, pair.draft, self._target.layers, heads())
         self._resources = Resources(pair.vocabulary, draft, pair.reserved, pair.eos, draft_ms=DRAFT_MS, share=SPLIT,
                                     head=head)  # fmt: skip
+        for mode in MODES.values():
+            mode.load()  # before clocks are exchanged, so that none is missed
         self._limits = Limits(pair.context, pair.eos, stop_cut(pair.tokenizer))
-        curve = LatencyModel(POINTS)
-        self._spend_in(self._target, lambda rows: curve.verify_ms(rows) * (SPLIT.slowdown if self.clock.beside else 1))
-        self._spend_in(draft, lambda rows: curve.verify_ms(rows) / POINTS[1] *
-                       (SPLIT.draft_ms if self.clock.beside else DRAFT_MS))  # fmt: skip
+        self._outputs: dict[tuple[int, ...], list[Output]] = {}
+        """Prompt -> what the target gave for each token from its last one on, in autoregressive decoding."""
+        self._replayed: tuple[int, list[Output]] = 0, []
+        """Length of the present prompt, and its outputs."""
+        curve, target_forward, draft_forward = LatencyModel(POINTS), self._target.forward, draft.forward
 
-    def _spend_in(self, model: CausalLM, ms: Callable[[int], float]) -> None:
-        forward = model.forward
+        def target_pass(cache: AnyCache, inputs: ForwardInput) -> Output:
+            self.clock.spend(curve.verify_ms(len(inputs.token_ids)) * (SPLIT.slowdown if self.clock.beside else 1.0))
+            return self._replay(cache, inputs) if self._replayed[1] else target_forward(cache, inputs)
 
-        def spending(cache: Any, inputs: Any) -> Any:
-            self.clock.spend(ms(len(inputs.token_ids)))
-            return forward(cache, inputs)
+        def draft_pass(cache: AnyCache, inputs: ForwardInput) -> Output:
+            alone = curve.verify_ms(len(inputs.token_ids)) / POINTS[1]
+            self.clock.spend(alone * (SPLIT.draft_ms if self.clock.beside else DRAFT_MS))
+            return draft_forward(cache, inputs)
 
-        model.forward = spending  # type: ignore[method-assign]
+        self._target.forward, draft.forward = target_pass, draft_pass  # type: ignore[method-assign]
+
+    @torch.inference_mode()
+    def record(self, prompt: Sequence[int], tokens: int) -> None:
+        """Decode autoregressively, and keep what the target gave."""
+        self._replayed = 0, []
+        head = self._resources.head
+        layers = head.layers if head else ()
+        decoder = Decoder(self._target, self._resources, self._limits)
+        decoder.set_options(Options(max_new_tokens=tokens))
+        decoder.set_mode("ar")
+        decoder.prefill(prompt)
+        while decoder.answer.end is None:
+            decoder.step()
+        ids, cache, outputs = decoder.answer.tokens, self._target.new_cache(), []
+        self._target.prefill(cache, ids[: len(prompt) - 1])
+        for token in ids[len(prompt) - 1 :]:
+            outputs.append(self._target.step(cache, token, DraftTree(), layers))
+            cache.commit([0])
+        self._outputs[tuple(prompt)] = outputs
+
+    def _replay(self, cache: AnyCache, inputs: ForwardInput) -> Output:
+        """What was recorded for each position: a walk through a tree only meets tokens of the recorded text."""
+        first, outputs = self._replayed
+        cache.reserve(cache.length + cache.scratch + len(inputs.token_ids))
+        cache.append(inputs.position_ids)
+        rows = [outputs[min(max(0, position - first + 1), len(outputs) - 1)] for position in inputs.position_ids]
+        states = [row.hidden for row in rows if row.hidden is not None] if inputs.hidden_layers else []
+        logits = torch.cat([row.logits for row in (rows[-1:] if inputs.last_only else rows)])
+        return Output(logits, torch.cat(states, 1) if states else None)
 
     def prompt(self, text: str) -> list[int]:
         """Ids of a question."""
@@ -215,6 +254,7 @@ class ModelledPair:
             for number, prompt in enumerate(prompts):
                 self.clock.seed(1000 * seed + number)
                 decoder.rewind()
+                self._replayed = len(prompt), self._outputs[tuple(prompt)]
                 decoder.prefill(prompt)
                 begin = self.clock.true
                 while decoder.answer.end is None:

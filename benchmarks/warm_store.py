@@ -140,7 +140,7 @@ def main() -> None:
             table.add_row(one.lane, one.category or "all", ratio_text(one.speedup_vs_ar), number(one.mean_accepted_tokens),
                           f"{one.identical}/{one.compared}")  # fmt: skip
     Console().print(table)
-    print("T(m) ms:", {size: round(ms, 2) for size, ms in loaded.cost.points.items()})
+    print("T(m) ms:", {size: round(ms, 2) for size, ms in loaded.latency.points.items()})
 
 
 if __name__ == "__main__":

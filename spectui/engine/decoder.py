@@ -41,7 +41,7 @@ class Decoder:
         target: CausalLM,
         resources: Resources,
         limits: Limits,
-        cost: LatencyModel | None = None,
+        latency: LatencyModel | None = None,
         clock: Clock | None = None,
     ) -> None:
         self.target = target
@@ -52,7 +52,7 @@ class Decoder:
         """Whether steps carry the target's top choices."""
         self.mode = "ar"
         self.options = Options()
-        self.cost = cost or LatencyModel()
+        self.latency = latency or LatencyModel()
         self._resources = resources
         self._rule = VERIFIERS[self.options.speculation.rule]
         self._nothing = DraftTree()
@@ -70,7 +70,7 @@ class Decoder:
         self._drafters[name] = drafter
         draft_ms = RunningMedian(self._resources.drafting_ms.get(name, 0.0))
         acceptance = AcceptanceModel(drafter.copies)
-        self._policies[name] = DraftPolicy(self.cost, drafter.drafts, acceptance, draft_ms=draft_ms)
+        self._policies[name] = DraftPolicy(self.latency, drafter.drafts, acceptance, draft_ms=draft_ms)
 
     def set_mode(self, mode: str) -> None:
         """Draft with another method from the next step on; KeyError if there is no such mode."""
@@ -233,7 +233,7 @@ class Decoder:
             speculation=self.options.speculation,
             sampler=self._sampler,
             rule_is_coupled=self._rule.same_text,
-            latency=self.cost,
+            latency=self.latency,
             acceptance=policy.acceptance,
             prompt=self.answer.prompt_length,
             step=self._index,

@@ -85,7 +85,7 @@ def rehearse(
     target: CausalLM,
     resources: Resources,
     limits: Limits,
-    cost: LatencyModel,
+    latency: LatencyModel,
     modes: Sequence[str],
     steps: int = 12,
     seconds: float = 0.15,
@@ -94,7 +94,7 @@ def rehearse(
 
     Takes so many steps with each, but no more than three where that takes longer than ``seconds``.
     """
-    decoder = Decoder(target, resources, Limits(limits.context, frozenset()), cost)
+    decoder = Decoder(target, resources, Limits(limits.context, frozenset()), latency)
     decoder.set_options(Options(max_new_tokens=limits.context))
     prompt = [token % PERIOD % resources.vocabulary for token in range(min(2 * PERIOD, limits.context // 2))]
     found: dict[str, float] = {}

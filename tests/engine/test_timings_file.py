@@ -110,7 +110,7 @@ def test_the_second_start_measures_nothing(starts, monkeypatch):
     second = starts.again()
     assert starts.measured == 1
     assert starts.stages == ["trying threads and layouts", "checking the times of an earlier start"]
-    assert second.cost.points == first.cost.points
+    assert second.latency.points == first.latency.points
     assert second.resources.share == first.resources.share
     assert second.resources.drafting_ms == first.resources.drafting_ms
 
@@ -129,5 +129,5 @@ def test_times_that_are_wrong_are_measured_again_and_replaced(starts):
     keep_timings(timings_folder(), key, wrong)
     again = starts.again()
     assert starts.measured == 2
-    assert again.cost.points[1] < 1e4
-    assert read_timings(timings_folder(), key).verify_ms == again.cost.points
+    assert again.latency.points[1] < 1e4
+    assert read_timings(timings_folder(), key).verify_ms == again.latency.points
