@@ -85,7 +85,8 @@ def verdict(latency: "LatencyModel") -> str:
     plain = latency.points[1]
     cheap = max(rows for rows, ms in latency.points.items() if ms <= 1.15 * plain)
     words = f"up to {cheap} tokens are verified in nearly the time of one (at most 15 % more); " if cheap > 1 else ""
-    return f"{words}seven drafted tokens pay once more than {latency.verify_ms(8) / plain - 1.0:.2f} of them are accepted"
+    needed = latency.verify_ms(8) / plain - 1.0
+    return f"{words}seven drafted tokens pay once more than {needed:.2f} of them are accepted"
 
 
 def _forward(loaded: "Runtime") -> str:

@@ -30,7 +30,9 @@ class CausalLM:
     a CPU. ``capturer`` captures the passes of the Llama forward; without one, a CUDA device captures graphs.
     """
 
-    def __init__(self, model: Any, llama_forward: bool = True, pack: bool = False, capturer: Capturer | None = None) -> None:
+    def __init__(
+        self, model: Any, llama_forward: bool = True, pack: bool = False, capturer: Capturer | None = None
+    ) -> None:
         self.model = model
         self.config = text_config(model)
         self.device: torch.device = next(model.parameters()).device

@@ -108,7 +108,8 @@ def test_no_weight_exists_twice_and_transformers_can_still_use_them():
 def test_the_text_in_float32_is_the_same_by_both(temperature):
     model = tiny_model(dtype=torch.float32)
     options = Options(sampling=Sampling(temperature=temperature), max_new_tokens=60)
-    texts = [run(decoder_of(CausalLM(model, llama_forward=fast), options=options), [1, 2, 3])[0] for fast in (True, False)]
+    models = [CausalLM(model, llama_forward=fast) for fast in (True, False)]
+    texts = [run(decoder_of(each, options=options), [1, 2, 3])[0] for each in models]
     assert texts[0] == texts[1]
     assert len(texts[0]) == 60
 
