@@ -8,7 +8,7 @@ import random
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import perf_counter, perf_counter_ns
 from typing import Any
 from unittest.mock import patch
@@ -39,6 +39,8 @@ POINTS = {1: 1.4, 2: 1.7, 4: 2.1, 8: 2.5, 16: 3.7, 32: 5.5, 64: 10.0}
 """Milliseconds of a pass of the demo pair's target over so many tokens, two cores (``spectui doctor``)."""
 DRAFT_MS = 0.3
 """A pass of its draft model over one token."""
+DEAR = 4.0
+"""How many times as long it takes in lanes that are called dear: there drafting hardly pays."""
 SPLIT = ThreadSplit(0, 0, slowdown=1.25, draft_ms=0.45)
 """Both at the same time."""
 SPREAD, OUTLIERS, OUTLIER = 0.1, 0.01, 20.0
@@ -79,19 +81,19 @@ class ModelledClock:
 class LazyWork:
     """Work in a second thread, done when somebody waits for it, at the time at which it would have been done."""
 
-    def __init__(self, clock: ModelledClock, function: Callable[[], None]) -> None:
+    def __init__(self, clock: ModelledClock, function: Callable[[], Any]) -> None:
         self._clock, self._function = clock, function
         self._begin = clock.now, clock.true
 
-    def wait(self) -> tuple[int, int]:
-        """Do it; when it began and ended."""
+    def wait(self) -> Any:
+        """Do it; what it gives, if anything, and when it began and ended."""
         clock, end = self._clock, (self._clock.now, self._clock.true)
         clock.now, clock.true = self._begin
         begin = clock.nanoseconds()
-        self._function()
+        made = self._function()
         done = clock.nanoseconds()
         clock.now, clock.true, clock.beside = max(clock.now, end[0]), max(clock.true, end[1]), False
-        return begin, done
+        return (begin, done) if made is None else (made, (begin, done))
 
     def settle(self) -> None:
         """Give up."""
@@ -104,7 +106,7 @@ class LazyWorker:
     def __init__(self, clock: ModelledClock) -> None:
         self._clock = clock
 
-    def start(self, function: Callable[[], None], share: ThreadSplit) -> LazyWork:
+    def start(self, function: Callable[[], Any], share: ThreadSplit) -> LazyWork:
         """Begin; both models are slower from now on."""
         self._clock.beside = True
         return LazyWork(self._clock, function)
@@ -165,6 +167,7 @@ class ModelledPair:
         """Prompt -> what the target gave for each token from its last one on, in autoregressive decoding."""
         self._replayed: tuple[int, list[Output]] = 0, []
         """Length of the present prompt, and its outputs."""
+        self._dear = 1.0
         curve, target_forward, draft_forward = LatencyModel(POINTS), self._target.forward, draft.forward
 
         def target_pass(cache: AnyCache, inputs: ForwardInput) -> Output:
@@ -173,7 +176,7 @@ class ModelledPair:
 
         def draft_pass(cache: AnyCache, inputs: ForwardInput) -> Output:
             alone = curve.verify_ms(len(inputs.token_ids)) / POINTS[1]
-            self.clock.spend(alone * (SPLIT.draft_ms if self.clock.beside else DRAFT_MS))
+            self.clock.spend(self._dear * alone * (SPLIT.draft_ms if self.clock.beside else DRAFT_MS))
             return draft_forward(cache, inputs)
 
         self._target.forward, draft.forward = target_pass, draft_pass  # type: ignore[method-assign]
@@ -242,7 +245,9 @@ class ModelledPair:
         with self.modelled():
             store = PrivateStore((), self._pair.vocabulary)
             reader = Reader(lambda: store.indexes) if "learnt" in lane else None
-            resources = Resources(**{**_fields(self._resources), "datastore": reader})
+            self._dear = DEAR if "dear" in lane else 1.0
+            split = replace(SPLIT, draft_ms=self._dear * SPLIT.draft_ms)
+            resources = replace(self._resources, datastore=reader, draft_ms=self._dear * DRAFT_MS, share=split)
             decoder = Decoder(self._target, resources, self._limits, LatencyModel(POINTS))
             drafter = MODES[mode].load()(resources)
             if lane in LOOK_UP_MS:
@@ -266,10 +271,6 @@ class ModelledPair:
                     store.learn([(prompt, texts[-1])])
             decoder.close()
         return Figures(sum(len(text) - 1 for text in texts), steps, ms, tuple(texts))
-
-
-def _fields(resources: Resources) -> dict[str, Any]:
-    return {name: getattr(resources, name) for name in Resources.__dataclass_fields__}
 
 
 def _charge(drafter: Drafter, clock: ModelledClock, ms: float) -> None:

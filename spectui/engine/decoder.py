@@ -14,7 +14,7 @@ from .model.causal_lm import CausalLM
 from .model.forward import Output
 from .policy.acceptance import AcceptanceModel
 from .policy.draft_policy import MOST_NODES, DraftPolicy
-from .policy.latency import LatencyModel, RunningMedian
+from .policy.latency import LatencyModel
 from .values.answer import Answer, Limits, cut
 from .values.clock import Clock, RealClock, Stopwatch
 from .values.draft_tree import ROOT, DraftTree
@@ -68,9 +68,8 @@ class Decoder:
     def add_drafter(self, name: str, drafter: Drafter) -> None:
         """Make a drafter known under a name of its own, besides those of the registry."""
         self._drafters[name] = drafter
-        draft_ms = RunningMedian(self._resources.drafting_ms.get(name, 0.0))
         acceptance = AcceptanceModel(drafter.copies)
-        self._policies[name] = DraftPolicy(self.latency, drafter.drafts, acceptance, draft_ms=draft_ms)
+        self._policies[name] = DraftPolicy(self.latency, drafter.drafts, acceptance, pauses=not drafter.copies)
 
     def set_mode(self, mode: str) -> None:
         """Draft with another method from the next step on; KeyError if there is no such mode."""

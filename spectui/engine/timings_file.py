@@ -71,7 +71,6 @@ def _timings(value: Mapping[str, Any]) -> Timings:
         verify_ms=verify,
         draft_ms=_positive(value["draft_ms"]) if share else 0.0,
         share=_share(share) if share else None,
-        drafting_ms={str(mode): _positive(ms, or_nothing=True) for mode, ms in value["drafting_ms"].items()},
     )
 
 
@@ -92,9 +91,9 @@ def _threads(value: Any) -> int:
     return count
 
 
-def _positive(value: Any, or_nothing: bool = False) -> float:
+def _positive(value: Any) -> float:
     number = float(value)
-    if not isfinite(number) or number < 0.0 or (number == 0.0 and not or_nothing):
+    if not isfinite(number) or number <= 0.0:
         raise ValueError(f"{number} ms")
     return number
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from ..engine.measurement import MEASURED_CONTEXT
+from ..engine.tuning.dry_run import CONTEXT
 from ..engine.tuning.machine import processor
 from ..engine.values.options import Options
 from .runtime import Runtime
@@ -33,5 +33,5 @@ def environment(loaded: Runtime, options: Options) -> dict[str, Any]:
         "settings": options.by_name(),
         "datastore_tokens": sum(map(len, loaded.compared)),
         "verification_ms": {str(rows): ms for rows, ms in loaded.latency.points.items()},
-        "verification_context": MEASURED_CONTEXT,
+        "verification_context": CONTEXT,
     }

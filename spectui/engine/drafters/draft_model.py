@@ -81,7 +81,7 @@ class DraftModel(Drafter):
             rows = len(tree) + 1
             path *= acceptance.estimate(CHAIN, len(tree), tree.probabilities[-1])
             expected += path
-            if adaptive and path * rate < context.latency.break_even(expected, rows, draft_ms=self._pass.ms):
+            if adaptive and path * rate < context.latency.break_even(expected, rows, draft_ms=self._pass.value):
                 break
             logits = self._feed(tree, [node + 1])
         return tree
@@ -167,7 +167,7 @@ class DraftModel(Drafter):
         start = perf_counter()
         logits = self._cache.catch_up(tokens)
         spent = (perf_counter() - start) * 1e3
-        if spent < self._pass.ms:
+        if spent < self._pass.value:
             self._pass.update(spent)
         return logits
 

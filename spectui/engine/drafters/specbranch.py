@@ -144,10 +144,10 @@ class SpecBranch(Drafter):
         wanted = context.speculation.draft_tokens
         if not isinstance(wanted, str):
             return wanted
-        if not self._pass.ms or not context.latency:
+        if not self._pass.value or not context.latency:
             return GAMMA
         verify_ms = context.latency.verify_ms(GAMMA + 1) * self._share.slowdown
-        return min(MOST, max(1, int(verify_ms / self._pass.ms) - 1))
+        return min(MOST, max(1, int(verify_ms / self._pass.value) - 1))
 
     def observe(self, step: Step, mine: bool) -> None:
         """Follow the branch that the target has chosen; without one everything that was drafted is dropped."""

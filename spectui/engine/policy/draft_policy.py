@@ -13,14 +13,10 @@ from ..values.options import Speculation
 from ..values.step import Step
 from .acceptance import MOST_CERTAIN, AcceptanceModel
 from .gate import Gate
-from .latency import SIZES, LatencyModel, RunningMedian
+from .latency import SIZES, LatencyModel
 
 MOST_NODES = SIZES[-1]
 """The most nodes of a draft: T(m) is measured so far."""
-CHEAP = 0.3
-"""Drafting is cheap below this share of a pass. Chosen, not measured: look-ups shall be below, draft models above."""
-NEGLIGIBLE = 1.0 - Gate.BREAK_EVEN
-"""To close the gate where nothing is found, and looking takes less than that, saves nothing and misses later copies."""
 CLOSED = "drafting costs more than it brings here; it is tried again soon"
 
 
@@ -32,9 +28,10 @@ class DraftPolicy:
     drafts: bool = True
     """Whether the mode ever drafts."""
     acceptance: AcceptanceModel = field(default_factory=AcceptanceModel)
+    pauses: bool = True
+    """Whether it pauses where drafting does not pay. To look up costs next to nothing, and pauses bring nothing then:
+    lane by lane the same time within 1 % (``benchmarks.constants``, PAUSES)."""
     gate: Gate = field(default_factory=Gate)
-    draft_ms: RunningMedian = field(default_factory=RunningMedian)
-    """What drafting takes."""
     _last_size: int | None = None
     _proposed: DraftTree = field(default_factory=DraftTree)
     """What was proposed for the running step, before anything was dropped."""
@@ -91,19 +88,8 @@ class DraftPolicy:
             self.latency.update(rows, step.ms.verify)
         if not self.drafts:
             return
-        share = self._draft_share(step)
-        self.gate.cheap = share < CHEAP
         proposed, self._proposed = self._proposed, DraftTree()
-        if len(proposed):
-            self.acceptance.update(proposed, [emitted.token for emitted in step.emitted])
-        elif step.limit and not step.nodes and share < NEGLIGIBLE:
-            return
-        if self.latency:
+        self.acceptance.update(proposed, [emitted.token for emitted in step.emitted])
+        if self.pauses and self.latency:
             plain = self.latency.plain_ms(rows, step.ms.verify / (slowdown or 1.0)) + step.ms.commit + step.ms.other
             self.gate.update(len(step.emitted), step.ms.wall, plain)
-
-    def _draft_share(self, step: Step) -> float:
-        """What drafting takes, over what a pass takes."""
-        if step.limit:
-            self.draft_ms.update(step.ms.draft)
-        return self.draft_ms.ms / (self.latency.verify_ms(1) or 1.0)

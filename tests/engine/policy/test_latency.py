@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from spectui.engine.policy.acceptance import AcceptanceModel
 from spectui.engine.policy.draft_policy import CLOSED, DraftPolicy
-from spectui.engine.policy.gate import Gate
+from spectui.engine.policy.gate import FIRST_PAUSE, LAST_PAUSE, Gate
 from spectui.engine.policy.latency import LatencyModel, measure
 from spectui.engine.values.draft_tree import ROOT, DraftTree
 from spectui.engine.values.options import Speculation
@@ -127,9 +127,9 @@ def gate_after(tokens, ms, plain, steps):
 def test_the_gate_closes_where_drafting_costs_more_than_it_brings_and_probes_ever_more_rarely():
     states = gate_after(tokens=1.2, ms=10.0, plain=4.0, steps=1200)
     closed = [len(run) for run in "".join("o" if state else "c" for state in states).split("o") if run]
-    assert closed[0] == Gate.FIRST_PAUSE
+    assert closed[0] == FIRST_PAUSE
     assert closed == sorted(closed[:-1]) + closed[-1:]
-    assert max(closed) == Gate.LAST_PAUSE
+    assert max(closed) == LAST_PAUSE
 
 
 def test_the_gate_stays_open_where_drafting_pays():
