@@ -9,6 +9,7 @@ from ..system.errors import UserError
 from .failures import explain
 from .pairing import check_pair, end_tokens
 from .resolve import Place, reachable, resolve
+from .unpack import unpacked
 
 Progress = Callable[[str, float | None], None]
 DTYPES = ("auto", "float32", "bfloat16", "float16", "float64")
@@ -40,7 +41,8 @@ def load_pair(choice: ModelChoice, progress: Progress) -> Pair:
     places = resolve(choice)
     if choice.dtype not in DTYPES:
         raise UserError(f"unknown dtype {choice.dtype!r}; choose from {', '.join(DTYPES)}")
-    target_place, draft_place = reachable(places)
+    target_place, draft_place = (place and unpacked(place, progress) for place in reachable(places))
+    assert target_place is not None
     progress("importing transformers", None)
     import torch
     from transformers.utils import logging
@@ -93,7 +95,8 @@ def rounding_notes(dtype: Any, device: Any) -> list[str]:
 
 def load_tokenizer(choice: ModelChoice) -> tuple[str, Any]:
     """The target's title and tokenizer alone, without its weights."""
-    target, _ = reachable((resolve(choice)[0], None))
+    found, _ = reachable((resolve(choice)[0], None))
+    target = unpacked(found, lambda *_: None)
     return target.title, _tokenizer(target, choice, lambda *_: None)
 
 
