@@ -97,7 +97,7 @@ class CausalLM:
     @property
     def is_packed(self) -> bool:
         """Whether the weights exist a second time, in a faster layout."""
-        return self._llama is not None and self._llama.weights.config.packed
+        return self._llama is not None and self._llama.packed
 
     @property
     def why_not_captured(self) -> str | None:
