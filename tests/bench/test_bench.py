@@ -233,13 +233,14 @@ def test_files_are_whole_or_not_there(tmp_path):
 
 
 def test_the_full_logitspec_tree_on_the_demo_pair_is_the_official_one(loaded):
+    from spectui.engine.drafters.logitspec import LogitSpec
     from spectui.engine.values.options import Options, Speculation
 
     from ..engine.drafters.test_logitspec import pairs, slow_tree
+    from ..engine.toys import install
 
     options = Options(speculation=Speculation(full_tree=True), max_new_tokens=60)
-    decoder = loaded.decoder("logitspec", options)
-    drafter = decoder._drafters["logitspec"]
+    decoder, drafter = loaded.decoder("ar", options), LogitSpec(loaded.resources)
     propose, sizes = drafter.propose, []
 
     def check(context, limit):
@@ -250,6 +251,7 @@ def test_the_full_logitspec_tree_on_the_demo_pair_is_the_official_one(loaded):
         return tree
 
     drafter.propose = check
+    install(decoder, drafter)
     decoder.prefill(loaded.prompt([{"role": "user", "content": "Copy this text.\n\nOtto is a pilot. Otto has a cat."}]))
     while decoder.answer.end is None:
         decoder.step()
