@@ -8,9 +8,8 @@ from typing import Any, Protocol
 
 from ..engine.race import MOST_LANES
 from ..present.race_book import RaceBook
-from ..present.runs import REFERENCE
 from ..record.events import EndText, Finished, Note, Ready, Record, TurnText
-from ..record.metrics import ROUNDS
+from ..record.metrics import REFERENCE, ROUNDS
 from ..record.trace import TraceWriter
 from ..system.errors import UserError
 

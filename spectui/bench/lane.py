@@ -10,8 +10,8 @@ from ..engine.retrieval.private import PrivateStore
 from ..engine.retrieval.snapshot import Reader
 from ..engine.values.options import Options
 from ..engine.verification.verifiers import VERIFIERS
-from ..present.runs import Answered, is_chain
-from ..record.metrics import Meter, Spread
+from ..present.runs import Answered
+from ..record.metrics import Meter
 from ..session.runtime import Runtime
 
 Turn = tuple[Sequence[int], Sequence[int]]
@@ -84,14 +84,11 @@ class ModeLane:
     def answer(self, prompt: Sequence[int]) -> Answered:
         """Decode to the end; raises UserError if the prompt does not fit."""
         start = perf_counter()
-        meter, spread, chains = Meter(), Spread(), True
+        meter = Meter()
         first = self._decoder.prefill(prompt)
         assert first is not None
         meter.count(first)
         while self._decoder.answer.end is None:
-            step = self._decoder.step()
-            meter.count(step)
-            spread.count(step)
-            chains = chains and is_chain(step)
+            meter.count(self._decoder.step())
         wall = (perf_counter() - start) * 1e3
-        return Answered(tuple(self._decoder.answer.emitted), wall, meter.numbers, spread, chains)
+        return Answered(tuple(self._decoder.answer.emitted), wall, meter.numbers, meter.spread)

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ..present.runs import Place, Run, from_json
+from ..present.runs import Place, Run
 from ..system.errors import UserError
 from ..system.json_lines import DAMAGED, read_lines
 from ..system.sanitise import sanitise_line
+from ..system.typed_json import as_json, read_as
 
 
 class Partial:
@@ -51,7 +52,7 @@ class Partial:
         def refuse(number: int, _reason: str) -> None:
             raise UserError(f"{self.path}, line {number + 1} is damaged; remove the file")
 
-        runs = read_lines(lines[1:-1], lambda line: from_json(json.loads(line)), refuse)
+        runs = read_lines(lines[1:-1], lambda line: read_as(Run, json.loads(line)), refuse)
         self.done = {run.place: run for run in runs}
 
     def _drop_torn_end(self, lines: list[str]) -> None:
@@ -62,7 +63,7 @@ class Partial:
     def add(self, run: Run) -> None:
         """Keep a run; it survives the program."""
         if run.place not in self.done:
-            self._put(run.to_json())
+            self._put(as_json(run))
 
     def _put(self, value: Mapping[str, Any]) -> None:
         try:

@@ -57,8 +57,8 @@ class Output:
     def write(self, report: Report) -> None:
         """Write the report and its plot; on a terminal the tables are coloured."""
         if self.plot is not None:
-            title = f"{report.environment['model']}, {report.environment['processor']}"
-            write_text(self.plot, svg(title, report.summaries))
+            title = f"{report.environment.model}, {report.environment.processor}"
+            write_text(self.plot, svg(title, report.summary))
         if self.path is not None:
             write_text(self.path, FORMATS[self.format](report), self.private)
         elif self.format == "table" and sys.stdout.isatty():

@@ -3,10 +3,9 @@
 from collections.abc import Sequence
 from statistics import median
 
-from ..record.metrics import LOOPS, Numbers
-from .race_book import LaneBook, RaceBook, middle
-from .runs import REFERENCE
-from .tables import MARKS, Grid, number
+from ..record.metrics import LOOPS, REFERENCE, Numbers
+from .grid import MARKS, Grid, number
+from .race_book import LaneBook, RaceBook
 
 WORDS = {None: "running", "stopped": "stopped", "error": "failed", "length": "cut", "context": "context full"}
 RATIO = "× AR [rounds]"
@@ -53,11 +52,10 @@ def fates(n: Numbers) -> list[str]:
 
 def spread_text(values: Sequence[float], digits: int) -> str:
     """``480 [471, 492]``; unknown is –."""
-    made = middle(list(values))
-    if made is None:
+    if not values:
         return "–"
-    inner = f" [{made[1]:.{digits}f}, {made[2]:.{digits}f}]" if len(values) > 1 else ""
-    return f"{made[0]:.{digits}f}{inner}"
+    inner = f" [{min(values):.{digits}f}, {max(values):.{digits}f}]" if len(values) > 1 else ""
+    return f"{median(values):.{digits}f}{inner}"
 
 
 def speedup_text(book: RaceBook, lane: str) -> str:

@@ -11,10 +11,9 @@ from ..system.errors import UserError
 from ..system.files import open_private
 from ..system.json_lines import read_lines
 from ..system.sanitise import sanitise_line
-from .events import ChangedText, Compared, EndText, PrefillText, Ready, Record, StepText, SwitchText, TurnText
+from .events import FORMAT, ChangedText, Compared, EndText, PrefillText, Ready, Record, StepText, SwitchText, TurnText
 from .metrics import Meter
 
-FORMAT = "spectui.trace/1"
 Json = dict[str, Any]
 
 

@@ -12,9 +12,8 @@ from ..engine.values.options import Options
 from ..engine.values.step import Branches, Emitted, Node, Span, Step, Times
 from ..system.sanitise import sanitise
 from ..system.typed_json import read_as, schema_of
-from .events import ChangedText, Compared, EndText, PrefillText, Ready, Record, StepText, SwitchText, TurnText
+from .events import FORMAT, ChangedText, Compared, EndText, PrefillText, Ready, Record, StepText, SwitchText, TurnText
 from .metrics import Numbers
-from .trace import FORMAT
 
 _T = TypeVar("_T")
 Parent = Annotated[int, Field(ge=-1)]

@@ -39,6 +39,7 @@ def schema_of(kind: Any) -> dict[str, Any]:
         """Without a title for each field, which only repeats its name."""
 
         def field_title_should_be_set(self, schema: Any) -> bool:
+            """Never."""
             return False
 
     made: dict[str, Any] = _adapter(kind).json_schema(mode="serialization", schema_generator=Untitled)
