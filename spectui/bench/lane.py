@@ -21,43 +21,30 @@ Turn = tuple[Sequence[int], Sequence[int]]
 class Lane(Protocol):
     """Answers one prompt after another; knows nothing of the other lanes."""
 
-    @property
-    def name(self) -> str:
-        """What the report calls it."""
-        ...
-
-    @property
-    def mode(self) -> str | None:
-        """Its mode, if it is one of ours."""
-        ...
-
-    @property
-    def peer(self) -> str | None:
-        """Its name among the peers, if it is one."""
-        ...
-
-    @property
-    def keeps_promise(self) -> bool:
-        """Whether its text has to equal the autoregressive lane's."""
-        ...
+    name: str
+    """What the report calls it."""
+    mode: str | None
+    """Its mode, if it is one of ours."""
+    peer: str | None
+    """Its name among the peers, if it is one."""
+    keeps_promise: bool
+    """Whether its text has to equal the autoregressive lane's."""
 
     def begin(self) -> None:
         """A new question: nothing of the conversation before is reused."""
-        ...
 
     def answer(self, prompt: Sequence[int]) -> Answered:
         """Answer a prompt, which may continue the conversation."""
-        ...
 
     def learn(self, turns: Sequence[Turn]) -> None:
         """A question is over; a lane that learns may use its answers from the next question on."""
-        ...
 
 
 class ModeLane:
     """A mode of ours: one decoder with a cache of its own."""
 
-    peer = None
+    mode: str | None
+    peer: str | None = None
 
     def __init__(self, loaded: Runtime, mode: str, options: Options, learns: bool = False) -> None:
         self.name = self.mode = mode

@@ -50,7 +50,8 @@ PEERS = {
 class PeerLane:
     """A peer as a lane; only its whole calls are measured, from ids to ids."""
 
-    mode = None
+    mode: str | None = None
+    peer: str | None
     keeps_promise = False
 
     def __init__(self, loaded: Runtime, peer: Peer, options: Options, modules: "Modules") -> None:

@@ -17,7 +17,6 @@ from .runs import EXACT, Run, Skipped
 from .summary import Summary, summarise
 
 FORMAT: Literal["spectui.bench/1"] = "spectui.bench/1"
-WHOLE = EXACT | ConfigDict(title=FORMAT, json_schema_serialization_defaults_required=True)
 
 
 def _hint(one: Option) -> Any:
@@ -32,7 +31,7 @@ Chosen: Any = with_config(EXACT)(
 """The value of every option."""
 
 
-@with_config(EXACT)
+@with_config(ConfigDict(extra="forbid"))
 @dataclass(frozen=True, slots=True)
 class Environment:
     """Where it was measured, and what held."""
@@ -58,7 +57,7 @@ class Environment:
     """Whether every lane of ours looked up its own answers to earlier questions."""
 
 
-@with_config(WHOLE)
+@with_config(EXACT | ConfigDict(title=FORMAT))
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
     """The one object that a bench or a race prints; unknown is null, times are milliseconds."""

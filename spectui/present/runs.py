@@ -4,24 +4,24 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import Annotated
 
-from pydantic import ConfigDict, Field, NonNegativeFloat, NonNegativeInt, PositiveInt
+from pydantic import ConfigDict, Field, NonNegativeFloat, NonNegativeInt, PositiveInt, with_config
 
 from ..record.metrics import Numbers, Spread, distinct, is_looping
 from .race_book import RaceBook
 
-EXACT = ConfigDict(extra="forbid")
-"""An object of a report has the fields of its type and no others."""
+EXACT = ConfigDict(extra="forbid", json_schema_serialization_defaults_required=True)
+"""An object of a report has all fields of its type and no others."""
 Share = Annotated[float, Field(ge=0, le=1)]
 TokensPerStep = Annotated[float | None, Field(alias="mean_accepted_tokens")]
 Histogram = dict[int, NonNegativeInt]
 """Tokens -> steps that emitted so many."""
 
 
+@with_config(EXACT)
 @dataclass(frozen=True, slots=True)
 class Skipped:
     """A question that was not asked, or not to its end."""
 
-    __pydantic_config__ = EXACT
     question_id: str
     reason: str
 
@@ -47,16 +47,17 @@ class Place:
     turn: int
 
 
+RATES = ("tokens_per_step", "acceptance_rate", "tokens_per_second", "ttft_ms")
 COUNTS = ("steps", "drafted", "accepted", "rejected", "unreached", "cut", "confirmed", "dropped", "waste", "decode_ms",
           "draft_ms", "verify_ms", "draft_idle_ms", "target_idle_ms")  # fmt: skip
-"""Numbers of an answer that a run has under the same names; of a peer they are unknown."""
+"""Numbers of an answer that a run has under the same names; of a peer the counts are unknown."""
 
 
-@dataclass(frozen=True, slots=True)
+@with_config(EXACT)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
     """One line of a bench, as it stands in a report; unknown is None."""
 
-    __pydantic_config__ = EXACT
     lane: str
     mode: str | None
     peer: str | None
@@ -86,11 +87,11 @@ class Run:
     verify_ms: float | None
     draft_idle_ms: float | None
     target_idle_ms: float | None
-    identical: Annotated[bool | None, Field(alias="identical_to_ar")]
+    identical: Annotated[bool | None, Field(alias="identical_to_ar")] = None
     """To the autoregressive lane's answer, id by id; None if there is no such promise or answer."""
-    divergence: Annotated[int | None, Field(alias="first_divergence")]
+    divergence: Annotated[int | None, Field(alias="first_divergence")] = None
     """Index in the answer of the first token that differs."""
-    gap: Annotated[float | None, Field(alias="logit_gap")]
+    gap: Annotated[float | None, Field(alias="logit_gap")] = None
     """Between the two highest scores of the target there."""
     distinct_3: Share | None
     looping: bool | None
@@ -101,13 +102,7 @@ class Run:
 
     @classmethod
     def of(
-        cls,
-        place: Place,
-        mode: str | None,
-        peer: str | None,
-        category: str,
-        prompt_tokens: int,
-        answered: Answered,
+        cls, place: Place, mode: str | None, peer: str | None, category: str, prompt_tokens: int, answered: Answered
     ) -> "Run":
         """The run of an answer."""
         n, spread, circling = answered.numbers, answered.spread, distinct(answered.tokens)
@@ -121,21 +116,15 @@ class Run:
             turn=place.turn,
             prompt_tokens=prompt_tokens,
             new_tokens=len(answered.tokens),
-            tokens_per_step=n.tokens_per_step,
-            acceptance_rate=n.acceptance_rate,
             rollback=n.rollback if spread.chains else None,
-            ttft_ms=n.ttft_ms,
             wall_ms=answered.wall_ms,
-            tokens_per_second=n.tokens_per_second,
-            identical=None,
-            divergence=None,
-            gap=None,
             distinct_3=circling,
             looping=None if circling is None else is_looping(circling),
             offered_by_position=tuple(spread.offered[depth] for depth in depths),
             accepted_by_position=tuple(spread.accepted[depth] for depth in depths),
             histogram=dict(sorted(spread.emitted.items())),
             tokens=answered.tokens,
+            **{name: getattr(n, name) for name in RATES},
             **{name: None if mode is None else getattr(n, name) for name in COUNTS},
         )
 

@@ -12,6 +12,8 @@ from ..record.metrics import DOUBTFUL, ENOUGH_MS, REFERENCE, TOO_LITTLE, Spread,
 from .runs import EXACT, Histogram, Run, Share, TokensPerStep
 
 RESAMPLES = 2000
+SUMMED = ("tokens_per_second", "tokens_per_step", "acceptance_rate", "drafted", "accepted", "rejected", "unreached")
+"""Numbers of all answers together that a summary has under the same names."""
 HF = "hf"
 Interval = tuple[float, float] | None
 """95 %, by bootstrap over questions; None below two questions."""
@@ -134,7 +136,6 @@ def _summary(lane: str, category: str | None, runs: Sequence[Run]) -> Summary:
         category=category,
         questions=len({run.question_id for run in mine}),
         runs=len(mine),
-        tokens_per_second=every.tokens_per_second,
         tokens_per_wall_second=every.emitted / wall * 1e3 if wall else None,
         speedup_vs_ar=decode.value,
         speedup_ci95=decode.interval,
@@ -147,12 +148,6 @@ def _summary(lane: str, category: str | None, runs: Sequence[Run]) -> Summary:
         wall_vs_hf_ci95=wall_hf.interval,
         wall_vs_hf_doubt=wall_hf.doubt,
         wall_vs_hf_questions=wall_hf.questions,
-        tokens_per_step=every.tokens_per_step,
-        acceptance_rate=every.acceptance_rate,
-        drafted=every.drafted,
-        accepted=every.accepted,
-        rejected=every.rejected,
-        unreached=every.unreached,
         rollback=every.rollback if spread.chains else None,
         branch_waste_per_token=every.waste / after_first if every.confirmed + every.dropped else None,
         draft_idle_ms_per_token=every.draft_idle_ms / after_first if every.drafted else None,
@@ -166,6 +161,7 @@ def _summary(lane: str, category: str | None, runs: Sequence[Run]) -> Summary:
         identical_to_ar=sum(run.identical is True for run in mine),
         looping=sum(run.looping is True for run in mine),
         distinct_3=mean(circling) if circling else None,
+        **{name: getattr(every, name) for name in SUMMED},
     )
 
 

@@ -1,6 +1,6 @@
 """The tables of a report, once as rows of text, for the terminal and for Markdown."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 from rich.console import Console
@@ -32,7 +32,9 @@ def ratio_text(ratio: Ratio) -> str:
 def grids(report: Report) -> list[Grid]:
     """All tables that the report has something to say in."""
     whole = [one for one in report.summary if one.category is None]
-    made = [overall(whole)]
+    cells = {name: [cell(one) for one in whole] for name, cell in _COLUMNS.items()}
+    known = {name: column for name, column in cells.items() if set(column) != {"–"}}
+    made = [Grid("all questions", list(known), list(zip(*known.values(), strict=True)))]
     categories = list(dict.fromkeys(one.category for one in report.summary if one.category is not None))
     if categories:
         by_place = {(one.lane, one.category): one for one in report.summary}
@@ -59,7 +61,7 @@ _COLUMNS: dict[str, Callable[[Summary], str]] = {
     "× AR": lambda one: against_ar(one),
     "call × hf": lambda one: ratio_text(one.calls_against_hf),
     "tok/step": lambda one: number(one.tokens_per_step),
-    "accepted/drafted": lambda one: accepted(one),
+    "accepted/drafted": lambda one: f"{one.accepted}/{one.drafted} {one.acceptance_rate:.0%}" if one.drafted else "–",
     "unreached": lambda one: str(one.unreached) if one.drafted else "–",
     "rollback": lambda one: f"{one.rollback:.0%}" if one.rollback is not None else "–",
     "branch waste": lambda one: number(one.branch_waste_per_token),
@@ -79,23 +81,10 @@ def against_ar(one: Summary) -> str:
     return f"{ratio_text(one.calls_against_ar)} call"
 
 
-def accepted(one: Summary) -> str:
-    """``392/468 84%``; – if nothing was drafted."""
-    return f"{one.accepted}/{one.drafted} {one.acceptance_rate:.0%}" if one.acceptance_rate is not None else "–"
-
-
 def same_text(one: Summary) -> str:
     """How many of the compared answers are the autoregressive ones, id by id."""
     same, compared = one.identical_to_ar, one.compared_with_ar
     return f"{same}/{compared}{' ✓' if same == compared else ''}" if compared else "–"
-
-
-def overall(summaries: Sequence[Summary]) -> Grid:
-    """A line for each lane; columns in which nothing is known are left out."""
-    rows = [[cell(one) for cell in _COLUMNS.values()] for one in summaries]
-    known = [index for index, _ in enumerate(_COLUMNS) if any(row[index] != "–" for row in rows)]
-    names = list(_COLUMNS)
-    return Grid("all questions", [names[index] for index in known], [[row[index] for index in known] for row in rows])
 
 
 def _category_cell(one: Summary | None) -> str:
@@ -106,19 +95,17 @@ def _category_cell(one: Summary | None) -> str:
 
 def remarks(report: Report) -> list[str]:
     """Everything that a reader must know besides the tables."""
-    made = []
-    if not report.finished:
-        made.append("interrupted: these are the questions that were done")
+    made = [] if report.finished else ["interrupted: these are the questions that were done"]
     made += [f"{name} left out: {why}" for name, why in report.left_out.items()]
     made += [f"question {one.question_id} skipped: {one.reason}" for one in report.skipped[:5]]
     if len(report.skipped) > 5:
         made.append(f"{len(report.skipped)} questions skipped in all")
-    for run in report.runs:
-        if run.identical is False:
-            made.append(
-                f"{run.lane}, question {run.question_id}, turn {run.turn}: text differs from AR at "
-                f"token {run.divergence}, where the target's two best scores are {run.gap:.2g} apart"
-            )
+    made += [
+        f"{run.lane}, question {run.question_id}, turn {run.turn}: text differs from AR at token {run.divergence}, "
+        f"where the target's two best scores are {run.gap:.2g} apart"
+        for run in report.runs
+        if run.identical is False
+    ]
     if report.pair is not None:
         made.append(
             f"draft against target: alpha {report.pair.overlap:.3f} (shared probability), the same likeliest token "
