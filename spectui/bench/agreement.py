@@ -8,7 +8,7 @@ from torch import Tensor
 
 from ..engine.model.causal_lm import CausalLM
 from ..engine.model.forward import ForwardInput
-from ..present.agreement import TOPS, NextNextRank, PairAgreement
+from ..present.report import TOPS, NextNextRank, PairAgreement
 
 CHUNK = 256
 

@@ -5,18 +5,19 @@ import io
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, make_dataclass
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, NonNegativeInt, with_config
+from pydantic import ConfigDict, Field, NonNegativeInt, with_config
 
 from ..engine.values.option import Option, options_of
 from ..engine.values.options import Options
 from ..system.typed_json import as_json, read_as, schema_of
-from .agreement import NextNextRank, PairAgreement
-from .runs import EXACT, Run, Skipped
+from .runs import EXACT, Run, Share, Skipped
 from .summary import Summary, summarise
 
 FORMAT: Literal["spectui.bench/1"] = "spectui.bench/1"
+TOPS = (1, 8, 32, 60)
+"""Numbers of highest logits among which the next-next token is looked for."""
 
 
 def _hint(one: Option) -> Any:
@@ -55,6 +56,32 @@ class Environment:
     verification_context: int
     learning: bool = False
     """Whether every lane of ours looked up its own answers to earlier questions."""
+
+
+@with_config(EXACT)
+@dataclass(frozen=True, slots=True)
+class PairAgreement:
+    """Agreement of a pair on text that the target wrote."""
+
+    overlap: Share
+    """Mean of sum_v min(p(v), q(v)) = 1 - total variation: the acceptance rate of one draft token (2211.17192, 3.2)."""
+    top_1: Annotated[Share, Field(alias="top_1_agreement")]
+    """How often both find the same token likeliest: the acceptance rate at temperature 0."""
+    tokens: NonNegativeInt
+
+
+@with_config(EXACT)
+@dataclass(frozen=True, slots=True)
+class NextNextRank:
+    """Of one category: how often the next-next token is among the k highest logits, the token chosen then left out."""
+
+    category: str
+    tokens: NonNegativeInt
+    """Tokens that have one before them in the answer."""
+    top_1: Share
+    top_8: Share
+    top_32: Share
+    top_60: Share
 
 
 @with_config(EXACT | ConfigDict(title=FORMAT))

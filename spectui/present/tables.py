@@ -9,10 +9,9 @@ from rich.text import Text
 from ..engine.values.options import Options
 from ..record.metrics import DOUBTFUL, LOOPING, REFERENCE
 from ..system.typed_json import as_json
-from .agreement import TOPS
 from .grid import MARKS, Grid, number, rich_table
 from .picture import bars, histogram
-from .report import Report
+from .report import TOPS, Report
 from .summary import Ratio, Summary
 
 DEFINITIONS = (

@@ -10,7 +10,7 @@ from pydantic import Field, NonNegativeInt
 from ..engine.values.events import Changed, End, Prefill, Switch, Turn
 from ..engine.values.options import Options
 from ..engine.values.step import Branches, Emitted, Node, Span, Step, Times
-from ..system.sanitise import sanitise
+from ..system.sanitise import sanitise_json
 from ..system.typed_json import read_as, schema_of
 from .events import FORMAT, ChangedText, Compared, EndText, PrefillText, Ready, Record, StepText, SwitchText, TurnText
 from .metrics import Numbers
@@ -76,15 +76,7 @@ def from_json(line: dict[str, Any]) -> Record | None:
     lines that are not what they say.
     """
     kind = str(line["type"])
-    return RECORDS[kind](read_as(LINES[kind], _clean(line))) if kind in RECORDS else None
-
-
-def _clean(value: Any) -> Any:
-    if isinstance(value, str):
-        return sanitise(value)
-    if isinstance(value, list):
-        return list(map(_clean, value))
-    return {sanitise(name): _clean(one) for name, one in value.items()} if isinstance(value, dict) else value
+    return RECORDS[kind](read_as(LINES[kind], sanitise_json(line))) if kind in RECORDS else None
 
 
 def _part(of: Callable[..., _T], line: Any, **more: Any) -> _T:
