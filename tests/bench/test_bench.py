@@ -15,12 +15,13 @@ from spectui.bench.peers import PEERS, PeerLane, untouched
 from spectui.bench.questions import Question
 from spectui.bench.request import Request, gather, make_lanes
 from spectui.config.settings import Settings
-from spectui.present.output import Output, write_text
+from spectui.present.output import Output
 from spectui.present.report import Report, csv_text, json_text
 from spectui.present.runs import Run, Skipped
 from spectui.present.tables import markdown_text, print_report
 from spectui.session.environment import environment
 from spectui.system.errors import UserError
+from spectui.system.files import write_text
 
 from ..demo import runtime
 
