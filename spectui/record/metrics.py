@@ -57,7 +57,7 @@ class Numbers:
 
     @property
     def tokens_per_step(self) -> float | None:
-        """Mean accepted tokens: emitted tokens / steps, prefill's token in neither."""
+        """Emitted tokens / steps, the token that prefill yields in neither."""
         return self.after_first / self.steps if self.steps else None
 
     @property
@@ -204,7 +204,7 @@ ROUNDS, MOST_ROUNDS = 3, 50
 BRIEF, MOST_SECONDS = 3.0, 10.0
 """What a measurement may take to show a spread, and what it may take until there is enough to measure."""
 TOO_LITTLE = "too little was measured"
-TOO_HIGH = "above the tokens of a step, so the times are off"
+TOO_HIGH = "above the tokens per step, so the times are off"
 
 
 def is_enough(numbers: Numbers) -> bool:
@@ -249,7 +249,7 @@ class Rounds:
 def doubt(ratio: float, ours: Numbers, reference: Numbers) -> str:
     """Why a ratio of these two, each over all rounds or questions, cannot be trusted; empty if it can.
 
-    A pass over several tokens takes at least the time of one, so that a speed-up above the tokens of a step is an error
+    A pass over several tokens takes at least the time of one, so that a speed-up above the tokens per step is an error
     of the measurement; compared as it is shown, to a hundredth.
     """
     if not (is_enough(ours) and is_enough(reference)):
