@@ -74,6 +74,23 @@ def test_a_run_survives_its_line():
     assert as_json(run)["mean_accepted_tokens"] == run.tokens_per_step
 
 
+OLDER = """{"lane": "x", "mode": "draft", "peer": null, "question_id": "0", "category": "a", "turn": 0,
+"prompt_tokens": 9, "new_tokens": 3, "steps": 2, "mean_accepted_tokens": 1.0, "acceptance_rate": 0.75, "drafted": 4,
+"accepted": 3, "rejected": 1, "unreached": 0, "cut": 0, "confirmed": 0, "dropped": 1, "branch_waste": 2,
+"rollback": 0.4, "ttft_ms": 5.0, "decode_ms": 50.0, "wall_ms": 120.0, "tokens_per_second": 40.0, "draft_ms": 0.5,
+"verify_ms": 2.0, "draft_idle_ms": 0.0, "target_idle_ms": 0.0, "identical_to_ar": true, "first_divergence": null,
+"logit_gap": null, "distinct_3": 1.0, "looping": false, "offered_by_position": [4, 2], "accepted_by_position": [3, 1],
+"tokens_per_step_histogram": {"1": 2, "3": 1}, "tokens": [0, 1, 2]}"""
+"""A line as benches wrote it before lines followed from types."""
+
+
+def test_an_older_line_is_read_and_written_as_it_was():
+    run = read_as(Run, json.loads(OLDER))
+    assert as_json(run) == json.loads(OLDER)
+    assert list(as_json(run)) == list(json.loads(OLDER))
+    assert (run.numbers.waste, run.spread.offered[2], run.place) == (2, 2, Place("x", "0", 0))
+
+
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
