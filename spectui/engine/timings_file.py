@@ -14,10 +14,10 @@ import torch
 
 from ..system.files import private_folder, write_whole
 from ..system.json_lines import DAMAGED
-from ..system.typed_json import read_as
 from .measurement import Timings
 from .model.causal_lm import CausalLM
 from .policy.latency import SIZES
+from .tuning.background_worker import ThreadSplit
 from .tuning.machine import processor, usable_cores
 
 FORMAT = "spectui.timings/1"
@@ -62,17 +62,19 @@ def keep_timings(folder: Path, key: Key, timings: Timings) -> None:
         logging.getLogger(__name__).info("measured times are not kept: %s", error)
 
 
-def _timings(value: Any) -> Timings:
-    """Raises ValueError for what cannot have been measured."""
-    made = read_as(Timings, value)
-    share, times = made.share, [*made.verify_ms.values()]
+def _timings(value: Mapping[str, Any]) -> Timings:
+    """Raises what a damaged file raises for what cannot have been measured."""
+    share = None if value["share"] is None else ThreadSplit(**value["share"])
+    verify_ms = {int(rows): ms for rows, ms in value["verify_ms"].items()}
+    made = Timings(verify_ms, float(value["draft_ms"]), share, dict(value["drafting_ms"]))
+    times = list(verify_ms.values())
     if share is not None:
         times += [made.draft_ms, share.slowdown, share.draft_ms]
-        if not all(0 <= threads <= torch.get_num_threads() for threads in (share.target_threads, share.draft_threads)):
+        if not {share.target_threads, share.draft_threads} <= set(range(torch.get_num_threads() + 1)):
             raise ValueError("other threads")
     if not all(0.0 < ms < inf for ms in times) or not all(0.0 <= ms < inf for ms in made.drafting_ms.values()):
         raise ValueError("no times")
-    if value.keys() != asdict(made).keys() or (made.verify_ms and tuple(made.verify_ms) != SIZES):
+    if verify_ms and tuple(verify_ms) != SIZES:
         raise ValueError("other sizes")
     return made
 
