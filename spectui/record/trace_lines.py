@@ -3,6 +3,7 @@
 import inspect
 from collections.abc import Callable
 from dataclasses import MISSING, dataclass, field, make_dataclass
+from functools import cache
 from typing import Annotated, Any, Literal, TypeVar, Union, get_type_hints
 
 from pydantic import Field, NonNegativeInt
@@ -20,11 +21,16 @@ Parent = Annotated[int, Field(ge=-1)]
 """Index of a node; -1 is the root."""
 
 
+@cache
+def _parameters(of: Callable[..., Any]) -> dict[str, Any]:
+    """The fields of a type and their defaults."""
+    return {name: one.default for name, one in inspect.signature(of).parameters.items()}
+
+
 def _object(name: str, of: Any, without: tuple[str, ...] = (), **more: Any) -> Any:
     """An object with the fields of a type, those with a plain default left out at will, and ``more``."""
     hints = {field: NonNegativeInt if hint is int else hint for field, hint in get_type_hints(of).items()}
-    usual = {field: one.default for field, one in inspect.signature(of).parameters.items()}
-    plain = {name: default for name, default in usual.items() if default is None or isinstance(default, int | tuple)}
+    plain = {name: one for name, one in _parameters(of).items() if one is None or isinstance(one, int | tuple)}
     made = [(name, hint, field(default=plain.get(name, MISSING))) for name, hint in (hints | more).items()]
     return make_dataclass(name, [one for one in made if one[0] not in without], kw_only=True)
 
@@ -82,7 +88,7 @@ def from_json(line: dict[str, Any]) -> Record | None:
 def _part(of: Callable[..., _T], line: Any, **more: Any) -> _T:
     """The value of this type whose fields stand in a line."""
     made = vars(line) | more
-    return of(**{name: made[name] for name in inspect.signature(of).parameters if name in made})
+    return of(**{name: made[name] for name in _parameters(of) if name in made})
 
 
 def _step(line: Any) -> StepText:
