@@ -22,11 +22,10 @@ from textual.screen import Screen
 from ..config.paths import conversations, exports, log_file, shipped_themes, user_themes
 from ..config.settings import Settings
 from ..engine.drafters.registry import MODES
-from ..present.output import write_text
 from ..record.events import ChangedText, Finished, Note, Ready, Record, Started, SwitchText
 from ..session.session import CHAT, Session
 from ..system.errors import UserError
-from ..system.files import private_folder
+from ..system.files import private_folder, write_text
 from ..system.sanitise import sanitise_line
 from ..system.signals import allow, exit_code, full_screen, interrupt, on_interrupt
 from ..system.streams import messages

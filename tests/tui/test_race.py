@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from spectui.config.settings import Settings
 from spectui.present.race_book import RaceBook
+from spectui.present.runs import race_runs
 from spectui.record.events import EndText, PrefillText, Ready, StepText
 from spectui.record.replay import Replay, times
 from spectui.record.trace import read_trace
@@ -206,7 +207,7 @@ def test_a_replay_hands_out_everything_once_and_in_order(walls, stops):
 
 def test_a_book_of_nothing_is_empty():
     book = RaceBook()
-    assert (book.lanes, book.places(), book.runs(), book.finished) == ({}, {}, [], False)
+    assert (book.lanes, book.places(), race_runs(book), book.finished) == ({}, {}, [], False)
 
 
 @pytest.mark.parametrize("modes", [(), ("ar",)])

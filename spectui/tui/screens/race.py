@@ -15,9 +15,9 @@ from textual.widgets import Footer, Static
 from ...bench.compare import field_of
 from ...config.paths import exports
 from ...engine.race import MOST_LANES
+from ...present.grid import Grid, rich_table
 from ...present.race_book import RaceBook, first_round
 from ...present.race_table import RATIO, race_grid
-from ...present.tables import Grid, rich_table
 from ...record.events import Finished, Note, Ready, Record, Started, TurnText
 from ...record.replay import Replay
 from ...system.errors import UserError
@@ -170,7 +170,7 @@ class RaceScreen(RowScreen):
     def _finish(self) -> None:
         if self._repeating:
             self.book.drop_unfinished()
-        self.table.display = bool(self.book.runs())
+        self.table.display = self.book.measured
         self._show_head()
 
     # -- replay
@@ -302,14 +302,15 @@ class RaceScreen(RowScreen):
         """Write the races as a report, in the JSON of ``spectui bench``."""
         from ...present.output import Output
         from ...present.report import Report
+        from ...present.runs import race_runs
 
-        if not self.book.runs():
+        if not self.book.measured:
             self.notify("race first", timeout=2)
             return
         file = exports() / f"race_{datetime.now():%Y-%m-%d_%H%M%S}.json"
         where = self.session.environment | {"datastore_tokens": self.book.remembers}
         try:
-            Output("json", file, private=True).write(Report(where, self.book.runs(), (), self._left_out))
+            Output("json", file, private=True).write(Report.of(where, race_runs(self.book), self._left_out))
             self.notify(f"written to {file}", markup=False)
         except UserError as error:
             self.notify(str(error), severity="error", markup=False)
