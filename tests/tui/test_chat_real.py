@@ -18,7 +18,7 @@ STORY = "Tell me a story about a shy dragon who wants to find a friend."
 
 
 def answer(app):
-    return app.chat.transcript.answer_text()
+    return app.chat.transcript.document.answer_text()
 
 
 def screen_text(app):

@@ -58,7 +58,7 @@ async def test_two_modes_race_and_end_in_a_table():
     async with racing() as (app, pilot):
         await over(app, pilot)
         race = app.race
-        texts = {pane.transcript.answer_text() for pane in race._panes.values()}
+        texts = {pane.transcript.document.answer_text() for pane in race._panes.values()}
         assert len(texts) == 1
         assert texts.pop().startswith("Once upon a time")
         assert set(race.book.places().values()) == {1, 2}
@@ -90,7 +90,7 @@ async def test_what_is_repeated_of_a_short_race_changes_the_table_and_not_the_la
         assert len([record for record in app.race._records if isinstance(record, EndText)]) == 2, (
             "one round is replayed"
         )
-        assert len({pane.transcript.answer_text() for pane in app.race._panes.values()}) == 1
+        assert len({pane.transcript.document.answer_text() for pane in app.race._panes.values()}) == 1
         assert all(pane.transcript.document.answers == 1 for pane in app.race._panes.values())
 
 
@@ -144,16 +144,16 @@ async def test_the_chat_races_its_own_last_question():
     async with running() as (app, pilot):
         await say(pilot, "Hello!")
         await wait_until(pilot, lambda: app.chat.ledger.numbers.emitted > 0 and not app.chat.answering)
-        answer = app.chat.transcript.answer_text()
+        answer = app.chat.transcript.document.answer_text()
         await pilot.press("ctrl+g")
         await wait_until(pilot, lambda: isinstance(app.screen, RaceScreen))
         await over(app, pilot)
-        assert {pane.transcript.answer_text() for pane in app.race._panes.values()} == {answer}
+        assert {pane.transcript.document.answer_text() for pane in app.race._panes.values()} == {answer}
         await pilot.press("escape")
         await wait_until(pilot, lambda: app.screen is app.chat)
-        assert app.chat.transcript.answer_text() == answer, "a race is no part of the conversation"
+        assert app.chat.transcript.document.answer_text() == answer, "a race is no part of the conversation"
         await say(pilot, "What are you?")
-        await wait_until(pilot, lambda: "demo model" in app.chat.transcript.answer_text())
+        await wait_until(pilot, lambda: "demo model" in app.chat.transcript.document.answer_text())
 
 
 async def test_a_stop_keeps_the_text_and_a_second_escape_leaves():
@@ -164,7 +164,7 @@ async def test_a_stop_keeps_the_text_and_a_second_escape_leaves():
         )
         await pilot.press("escape")
         await wait_until(pilot, lambda: not app.session.busy and race.book.finished)
-        assert all(pane.transcript.answer_text() for pane in race._panes.values())
+        assert all(pane.transcript.document.answer_text() for pane in race._panes.values())
 
 
 async def test_without_a_question_it_asks_for_one():
@@ -172,7 +172,7 @@ async def test_without_a_question_it_asks_for_one():
         await wait_until(pilot, lambda: app.race._panes)
         await say(pilot, "Hello!")
         await over(app, pilot)
-        assert all("help you" in pane.transcript.answer_text() for pane in app.race._panes.values())
+        assert all("help you" in pane.transcript.document.answer_text() for pane in app.race._panes.values())
 
 
 async def test_a_race_is_exported_as_a_report(tmp_path, monkeypatch):

@@ -9,7 +9,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.widgets import Footer
 
-from ...config.settings import VIEWS, Settings
+from ...config.settings import Settings
 from ...engine.drafters.registry import MODES
 from ...engine.values.events import End
 from ...record.events import (
@@ -116,7 +116,7 @@ class ChatScreen(RowScreen):
 
     def on_mount(self) -> None:
         """Show what is known before anything is loaded; begin loading after the first frame."""
-        self.transcript.view = self.settings.ui.view  # type: ignore[assignment]
+        self.transcript.view = self.settings.ui.view
         self.set_class(not self.settings.ui.side_pane, "-no-side")
         self.examples.show(self.settings.model.model)
         self._show_mode(self.session.mode)
@@ -173,20 +173,20 @@ class ChatScreen(RowScreen):
         self.ledger.feed(record)
         match record:
             case StepText():
-                self.transcript.add_step(record)
+                self.transcript.document.add_step(record)
                 self.metric_bar.note(len(record.step.emitted))
                 self.timeline.add(record.step)
                 self._news = record
             case PrefillText():
-                self.transcript.add_first(record)
+                self.transcript.document.add_first(record)
             case TurnText(turn=turn):
                 self._answering, self._chosen = True, False
                 self.metric_bar.rates.clear()
-                self.transcript.begin_answer(MODES[turn.mode].title)
+                self.transcript.document.begin_answer(MODES[turn.mode].title)
             case SwitchText(switch=switch):
                 self._show_mode(switch.mode)
                 if self._answering:
-                    self.transcript.seam(MODES[switch.mode].title)
+                    self.transcript.document.seam(MODES[switch.mode].title)
             case ChangedText():
                 self._show_header()
             case EndText():
@@ -206,7 +206,7 @@ class ChatScreen(RowScreen):
     def _say(self, message: str) -> None:
         """A line for the person: where an answer should be, if one was asked for, else beside it."""
         if self.command is not None and not self.ledger.measurement.running:
-            self.transcript.error(message)
+            self.transcript.document.error(message)
         else:
             self.notify(message, markup=False)
 
@@ -222,9 +222,9 @@ class ChatScreen(RowScreen):
         if self._answering:
             roomy = not self.has_class("-short")
             words = self.ledger.summary(record.end.reason) if roomy else ""
-            self.transcript.end_answer(record, words, legend=roomy)
+            self.transcript.document.end_answer(record, words, legend=roomy)
         else:
-            self.transcript.error(record.end.message or "the answer could not begin")
+            self.transcript.document.error(record.end.message or "the answer could not begin")
         self._answering = False
         self.prompt.cursor_blink = True
         self._show_numbers()
@@ -242,7 +242,7 @@ class ChatScreen(RowScreen):
         self.failed = True
         self._stage = "failed"
         self._set_empty(False)
-        self.transcript.error(f"{message}\nctrl+q leaves")
+        self.transcript.document.error(f"{message}\nctrl+q leaves")
         self._show_header()
 
     def _measured(self, record: Record) -> None:
@@ -265,7 +265,7 @@ class ChatScreen(RowScreen):
             self.timeline.follow(name)
 
     def _show_numbers(self) -> None:
-        ledger, follow = self.ledger, self.transcript.follow
+        ledger, follow = self.ledger, self.transcript.viewport.follow
         measuring = ledger.measurement.running
         self.metric_bar.show(ledger.numbers, ledger.speedup, measuring, follow, key="f9", looping=ledger.looping)
 
@@ -308,8 +308,8 @@ class ChatScreen(RowScreen):
             self.notify("still answering; esc stops", timeout=3)
         else:
             self._set_empty(False)
-            self.transcript.follow = True
-            self.transcript.begin_question(sanitise(text.strip()))
+            self.transcript.viewport.follow = True
+            self.transcript.document.begin_question(sanitise(text.strip()))
             self.prompt.cursor_blink = False
             self._unasked = text.strip()
             self.call_after_refresh(self._ask)
@@ -320,7 +320,7 @@ class ChatScreen(RowScreen):
         if self._unasked is not None:
             question, self._unasked = self._unasked, None
             if not self._give(self.session.ask(question)):
-                self.transcript.error("not asked: something else runs; stop it, then ask again")
+                self.transcript.document.error("not asked: something else runs; stop it, then ask again")
 
     def _give(self, command: int | None) -> bool:
         """Take note of a command that was given; whether the session has accepted it."""
@@ -374,8 +374,7 @@ class ChatScreen(RowScreen):
 
     def action_view(self) -> None:
         """Clean, colour, trace."""
-        views = list(VIEWS)
-        self.transcript.view = views[(views.index(self.transcript.view) + 1) % len(views)]  # type: ignore[assignment]
+        self.transcript.next_view()
         self.notify(f"view: {self.transcript.view}", timeout=2)
 
     def action_baseline(self) -> None:

@@ -293,10 +293,8 @@ class RaceScreen(RowScreen):
 
     def action_view(self) -> None:
         """Clean, colour, trace, in all lanes."""
-        views = ("clean", "colour", "trace")
         for pane in self._panes.values():
-            now = views.index(pane.transcript.view)
-            pane.transcript.view = views[(now + 1) % len(views)]  # type: ignore[assignment]
+            pane.transcript.next_view()
 
     def action_export(self) -> None:
         """Write the races as a report, in the JSON of ``spectui bench``."""

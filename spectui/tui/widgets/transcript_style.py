@@ -5,7 +5,7 @@ from textual.widget import Widget
 
 from ...present.token_looks import LOOKS
 from ..transcript.document import ROLE_LOOKS
-from ..transcript.painter import Palette
+from .painter import Palette
 from .token_styles import TOKEN_CLASSES, token_css, token_styles
 
 _PARTS = (*ROLE_LOOKS, "question-sign", "heading-sign", "error-sign", "chosen", "mark")
