@@ -15,8 +15,7 @@ from ...config.settings import VIEWS
 from ..steady import Steady
 from ..transcript.document import Document
 from ..transcript.viewport import Line, Viewport
-from .painter import Painter
-from .transcript_style import TRANSCRIPT_CLASSES, TRANSCRIPT_CSS, palette
+from .painter import TRANSCRIPT_CLASSES, TRANSCRIPT_CSS, Painter, palette
 
 WHEEL_ROWS = 3
 
