@@ -8,6 +8,7 @@ import jsonschema
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from textual.widgets import Static
 
 from spectui.config.settings import Settings
 from spectui.present.race_book import RaceBook
@@ -47,9 +48,9 @@ def screen_text(app):
 def picture(race):
     """Everything that the lanes show."""
     shown = []
-    for name, pane in race._panes.items():
+    for name, pane in race.panes.items():
         blocks = [(block.kind, block.text) for block in pane.transcript.document.blocks]
-        statics = [str(widget.render()) for widget in (pane._title, pane._numbers, pane._bars)]
+        statics = [str(widget.render()) for widget in pane.query(Static)]
         shown.append((name, blocks, statics))
     return shown
 
@@ -58,7 +59,7 @@ async def test_two_modes_race_and_end_in_a_table():
     async with racing() as (app, pilot):
         await over(app, pilot)
         race = app.race
-        texts = {pane.transcript.document.answer_text() for pane in race._panes.values()}
+        texts = {pane.transcript.document.answer_text() for pane in race.panes.values()}
         assert len(texts) == 1
         assert texts.pop().startswith("Once upon a time")
         assert set(race.book.places().values()) == {1, 2}
@@ -87,11 +88,9 @@ async def test_what_is_repeated_of_a_short_race_changes_the_table_and_not_the_la
     async with racing("Hello!") as (app, pilot):
         await over(app, pilot)
         assert len(app.race.book.rounds) >= 3
-        assert len([record for record in app.race._records if isinstance(record, EndText)]) == 2, (
-            "one round is replayed"
-        )
-        assert len({pane.transcript.document.answer_text() for pane in app.race._panes.values()}) == 1
-        assert all(pane.transcript.document.answers == 1 for pane in app.race._panes.values())
+        assert len([record for record in app.race.records if isinstance(record, EndText)]) == 2, "one round is replayed"
+        assert len({pane.transcript.document.answer_text() for pane in app.race.panes.values()}) == 1
+        assert all(pane.transcript.document.answers == 1 for pane in app.race.panes.values())
 
 
 async def test_places_in_the_lanes_are_those_of_the_table():
@@ -100,9 +99,10 @@ async def test_places_in_the_lanes_are_those_of_the_table():
         race, ordinals = app.race, {1: "1st", 2: "2nd"}
         slow = app.race.book.lanes["draft"]
         slow.clock += 1e6
-        race._read_out()
+        await pilot.resize_terminal(118, 36)
+        await pilot.pause()
         for name, place in race.book.places().items():
-            assert ordinals[place] in str(race._panes[name]._title.render())
+            assert ordinals[place] in str(race.panes[name].query(Static).first().render())
         assert race.shown.lanes["draft"] is not slow, "the last round alone would tell another story"
 
 
@@ -112,15 +112,15 @@ async def test_the_picture_replays_identically_from_its_trace(tmp_path):
         await over(app, pilot)
         race = app.race
         live = picture(race)
-        steps = sorted(record.step.time_ms for record in race._records if isinstance(record, StepText))
-        moments = [0.0, *(steps[index * (len(steps) - 1) // 5] for index in range(5)), Replay(race._records).length]
+        steps = sorted(record.step.time_ms for record in race.records if isinstance(record, StepText))
+        moments = [0.0, *(steps[index * (len(steps) - 1) // 5] for index in range(5)), Replay(race.records).length]
         pictures = []
         for moment in moments:
             race.replay_to(moment)
             pictures.append(picture(race))
         assert pictures[-1] == live
         assert len({str(one) for one in pictures}) == len(moments), "a step lies between any two moments"
-        for saver in app._savers:
+        for saver in app.savers:
             saver.flush()
         race.load([record for record in read_trace(file) if getattr(record, "lane", None) in ("ar", "draft")])
         for moment, expected in zip(moments, pictures, strict=True):
@@ -136,7 +136,7 @@ async def test_it_replays_by_steps_and_at_its_own_pace():
         await pilot.press("f6")
         assert (first, sum(len(lane.step_ms) for lane in app.race.shown.lanes.values())) == (1, 2)
         await pilot.press("f3")
-        await wait_until(pilot, lambda: app.race._replay.done)
+        await wait_until(pilot, lambda: "replay over" in screen_text(app))
         assert set(app.race.shown.places().values()) == {1, 2}
 
 
@@ -148,7 +148,7 @@ async def test_the_chat_races_its_own_last_question():
         await pilot.press("ctrl+g")
         await wait_until(pilot, lambda: isinstance(app.screen, RaceScreen))
         await over(app, pilot)
-        assert {pane.transcript.document.answer_text() for pane in app.race._panes.values()} == {answer}
+        assert {pane.transcript.document.answer_text() for pane in app.race.panes.values()} == {answer}
         await pilot.press("escape")
         await wait_until(pilot, lambda: app.screen is app.chat)
         assert app.chat.transcript.document.answer_text() == answer, "a race is no part of the conversation"
@@ -164,15 +164,15 @@ async def test_a_stop_keeps_the_text_and_a_second_escape_leaves():
         )
         await pilot.press("escape")
         await wait_until(pilot, lambda: not app.session.busy and race.book.finished)
-        assert all(pane.transcript.document.answer_text() for pane in race._panes.values())
+        assert all(pane.transcript.document.answer_text() for pane in race.panes.values())
 
 
 async def test_without_a_question_it_asks_for_one():
     async with racing(text=None, size=(60, 16)) as (app, pilot):
-        await wait_until(pilot, lambda: app.race._panes)
+        await wait_until(pilot, lambda: app.race.panes)
         await say(pilot, "Hello!")
         await over(app, pilot)
-        assert all("help you" in pane.transcript.document.answer_text() for pane in app.race._panes.values())
+        assert all("help you" in pane.transcript.document.answer_text() for pane in app.race.panes.values())
 
 
 async def test_a_race_is_exported_as_a_report(tmp_path, monkeypatch):

@@ -69,7 +69,7 @@ class ChatScreen(RowScreen):
         Binding("plus", "longer(1)", "Longer drafts", id="chat.longer", show=False),
         Binding("minus", "longer(-1)", "Shorter drafts", id="chat.shorter", show=False),
         Binding("v", "view", "View", id="chat.view_letter", show=False),
-        Binding("f8", "screenshot", "Screenshot", id="chat.screenshot", show=False),
+        Binding("f8", "app.screenshot", "Screenshot", id="chat.screenshot", show=False),
     ]
 
     def __init__(self, settings: Settings, session: Session, bridge: Bridge) -> None:
@@ -90,7 +90,8 @@ class ChatScreen(RowScreen):
         self.empty = True
         """Whether nothing was asked yet, so that examples are shown."""
         self._stage = "starting"
-        self._answering = False
+        self.answering = False
+        """Whether an answer streams."""
         self._ticks = 0
         self._news: StepText | None = None
         self._chosen = False
@@ -128,7 +129,7 @@ class ChatScreen(RowScreen):
     def _begin_empty(self) -> None:
         """Show a conversation in which nothing was asked."""
         self.command = self._unasked = self._news = None
-        self._answering = self._chosen = False
+        self.answering = self._chosen = False
         self.ledger = Ledger()
         self.transcript.clear()
         self.metric_bar.rates.clear()
@@ -153,7 +154,7 @@ class ChatScreen(RowScreen):
         self._ticks += 1
         if self._ticks % 2:
             self.bridge.drain()
-        elif self._news is not None and (self._ticks % READ_OUT_TICKS == 0 or not self._answering):
+        elif self._news is not None and (self._ticks % READ_OUT_TICKS == 0 or not self.answering):
             if not self._chosen:
                 self._show_step(self._news)
                 self.mode_bar.show_idle(self._news.step.why_no_draft)
@@ -180,12 +181,12 @@ class ChatScreen(RowScreen):
             case PrefillText():
                 self.transcript.document.add_first(record)
             case TurnText(turn=turn):
-                self._answering, self._chosen = True, False
+                self.answering, self._chosen = True, False
                 self.metric_bar.rates.clear()
                 self.transcript.document.begin_answer(MODES[turn.mode].title)
             case SwitchText(switch=switch):
                 self._show_mode(switch.mode)
-                if self._answering:
+                if self.answering:
                     self.transcript.document.seam(MODES[switch.mode].title)
             case ChangedText():
                 self._show_header()
@@ -215,17 +216,17 @@ class ChatScreen(RowScreen):
         self.command = None
         if kind == "measurement":
             self._measured(record)
-        if self._answering:
+        if self.answering:
             self._end(EndText(CHAT, End("error")))
 
     def _end(self, record: EndText) -> None:
-        if self._answering:
+        if self.answering:
             roomy = not self.has_class("-short")
             words = self.ledger.summary(record.end.reason) if roomy else ""
             self.transcript.document.end_answer(record, words, legend=roomy)
         else:
             self.transcript.document.error(record.end.message or "the answer could not begin")
-        self._answering = False
+        self.answering = False
         self.prompt.cursor_blink = True
         self._show_numbers()
 
@@ -271,7 +272,7 @@ class ChatScreen(RowScreen):
 
     @on(Transcript.StepSelected)
     def _step_selected(self, event: Transcript.StepSelected) -> None:
-        record = self.ledger.step(event.answer, event.step)
+        record = self.ledger.steps.get((event.answer, event.step))
         self._chosen = record is not None
         if record is not None:
             self._show_step(record, pinned=True)
@@ -335,11 +336,6 @@ class ChatScreen(RowScreen):
         """Whether a command of this screen runs or is about to."""
         return self._unasked is not None or self.command is not None
 
-    @property
-    def answering(self) -> bool:
-        """Whether an answer streams."""
-        return self._answering
-
     def action_stop(self) -> None:
         """Stop what runs; with nothing to stop, go between prompt and transcript."""
         if self.busy:
@@ -361,7 +357,7 @@ class ChatScreen(RowScreen):
             return
         if name != self.session.mode:
             self.session.switch(name)
-        self._show_mode(name, waiting=self._answering and name != self.mode_bar.current)
+        self._show_mode(name, waiting=self.answering and name != self.mode_bar.current)
 
     @on(Pill.Chosen)
     def _pill(self, event: Pill.Chosen) -> None:
@@ -424,8 +420,4 @@ class ChatScreen(RowScreen):
 
     def action_export(self) -> None:
         """Write the conversation as Markdown."""
-        self.app.export_markdown(self.transcript)  # type: ignore[attr-defined]
-
-    def action_screenshot(self) -> None:
-        """Save the screen as SVG."""
-        self.app.deliver_screenshot()
+        self.app.export("", "md", self.transcript.document.markdown)  # type: ignore[attr-defined]

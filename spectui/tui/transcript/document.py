@@ -147,13 +147,19 @@ class Document:
 
     @property
     def blocks(self) -> list[Block]:
-        """The conversation in plain text, for export."""
+        """The conversation in plain text."""
         groups = groupby(self.paragraphs, lambda paragraph: (paragraph.answer, paragraph.kind, paragraph.level))
         return [
             Block(kind, "\n".join(paragraph.source for paragraph in group))
             for (_, kind, level), group in groups
             if kind != "space" and level == CLEAN
         ]
+
+    @property
+    def markdown(self) -> str:
+        """The same as Markdown."""
+        titles = {"question": "**You:** ", "answer": "", "note": "> ", "error": "> "}
+        return "\n\n".join(titles[block.kind] + block.text for block in self.blocks if block.kind in titles) + "\n"
 
     def answer_text(self, answer: int = -1) -> str:
         """The plain text of an answer; empty if there is none."""
