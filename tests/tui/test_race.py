@@ -49,7 +49,7 @@ def picture(race):
     """Everything that the lanes show."""
     shown = []
     for name, pane in race.panes.items():
-        blocks = [(block.kind, block.text) for block in pane.transcript.document.blocks]
+        blocks = pane.transcript.document.blocks
         statics = [str(widget.render()) for widget in pane.query(Static)]
         shown.append((name, blocks, statics))
     return shown
@@ -121,7 +121,7 @@ async def test_the_picture_replays_identically_from_its_trace(tmp_path):
         assert pictures[-1] == live
         assert len({str(one) for one in pictures}) == len(moments), "a step lies between any two moments"
         for saver in app.savers:
-            saver.flush()
+            saver.close()
         race.load([record for record in read_trace(file) if getattr(record, "lane", None) in ("ar", "draft")])
         for moment, expected in zip(moments, pictures, strict=True):
             race.replay_to(moment)

@@ -40,6 +40,11 @@ def shown(made: Viewport) -> list[str]:
     return [line.text for line in made.lines if line.place.paragraph >= 0]
 
 
+def end_of(made: Viewport) -> Position:
+    last = len(made.document.paragraphs) - 1
+    return Position(last, len(made.flow(last).starts) - 1)
+
+
 def long_document(steps: int = 300) -> Document:
     document = Document()
     document.begin_question("Why?")
@@ -90,7 +95,7 @@ def test_blocks_are_the_conversation_in_plain_text():
     document.add_step(chain(2, [" three"], [" x"], " four"))
     document.end_answer(end(), "4 tokens")
     document.error("first line\nsecond")
-    assert [tuple(block) for block in document.blocks] == [
+    assert document.blocks == [
         ("question", "Why?"),
         ("heading", "Draft model"),
         ("answer", "one\ntwo three four"),
@@ -192,7 +197,7 @@ def test_the_end_is_followed_until_one_scrolls_up():
     document = long_document()
     made = viewport(document)
     end_row = places(made)[-1]
-    assert end_row == made.last()
+    assert end_row == end_of(made)
     made.scroll(-3)
     top = made.top
     document.add_step(chain(301, [" more"] * 30, [], " end"))
@@ -201,7 +206,7 @@ def test_the_end_is_followed_until_one_scrolls_up():
     assert not made.follow
     made.end()
     assert made.follow
-    assert places(made)[-1] == made.last()
+    assert places(made)[-1] == end_of(made)
 
 
 @pytest.mark.parametrize(("away", "follows"), [(2, True), (3, False)])
@@ -280,6 +285,8 @@ def test_a_step_is_found_where_its_first_character_stands():
         place = made.place_of(*made.chosen)
         assert place in places(made)
     assert made.chosen == (0, 20)
+    made.choose(99)
+    assert len(places(made)) == 12, "no rows below the document while there are some above"
     assert made.place_of(0, 50) is None
     assert made.place_of(1, 0) is None
 

@@ -35,7 +35,7 @@ from ..ledger import Ledger
 from ..mode_keys import MODE_BINDINGS
 from ..widgets.examples import Examples
 from ..widgets.metric_bar import MetricBar
-from ..widgets.mode_bar import ModeBar, Pill
+from ..widgets.mode_bar import ModeBar
 from ..widgets.prompt import Prompt
 from ..widgets.step_pane import StepPane
 from ..widgets.tape import Tape
@@ -288,11 +288,6 @@ class ChatScreen(RowScreen):
     def _sent(self, event: Prompt.Sent) -> None:
         if self._send(event.text):
             self.prompt.take(event.text)
-
-    @on(Examples.Chosen)
-    def _example(self, event: Examples.Chosen) -> None:
-        if self._send(event.text):
-            self.prompt.past.add(event.text)
             self.prompt.focus()
 
     @on(Prompt.Edge)
@@ -358,10 +353,6 @@ class ChatScreen(RowScreen):
         if name != self.session.mode:
             self.session.switch(name)
         self._show_mode(name, waiting=self.answering and name != self.mode_bar.current)
-
-    @on(Pill.Chosen)
-    def _pill(self, event: Pill.Chosen) -> None:
-        self.action_mode(event.mode)
 
     def action_next_mode(self) -> None:
         """Switch to the next mode that can run."""

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import groupby
-from typing import NamedTuple
 
 from rich.cells import cell_len
 
@@ -47,14 +46,6 @@ class Paragraph:
     def source(self) -> str:
         """The plain text."""
         return "".join([piece.source for piece in self.pieces])
-
-
-class Block(NamedTuple):
-    """Paragraphs of one kind that follow each other."""
-
-    kind: str
-    text: str
-    """The plain text, without what only some views show."""
 
 
 class Document:
@@ -146,11 +137,11 @@ class Document:
             del self.paragraphs[first:]
 
     @property
-    def blocks(self) -> list[Block]:
-        """The conversation in plain text."""
+    def blocks(self) -> list[tuple[str, str]]:
+        """The conversation as plain text: paragraphs of one kind that follow each other, with their kind."""
         groups = groupby(self.paragraphs, lambda paragraph: (paragraph.answer, paragraph.kind, paragraph.level))
         return [
-            Block(kind, "\n".join(paragraph.source for paragraph in group))
+            (kind, "\n".join(paragraph.source for paragraph in group))
             for (_, kind, level), group in groups
             if kind != "space" and level == CLEAN
         ]
@@ -159,7 +150,7 @@ class Document:
     def markdown(self) -> str:
         """The same as Markdown."""
         titles = {"question": "**You:** ", "answer": "", "note": "> ", "error": "> "}
-        return "\n\n".join(titles[block.kind] + block.text for block in self.blocks if block.kind in titles) + "\n"
+        return "\n\n".join(titles[kind] + text for kind, text in self.blocks if kind in titles) + "\n"
 
     def answer_text(self, answer: int = -1) -> str:
         """The plain text of an answer; empty if there is none."""

@@ -193,10 +193,6 @@ class Viewport:
 
     # -- rows
 
-    def last(self) -> Position:
-        """The last row of the document in this view."""
-        return next(self._backward(Position(len(self.document.paragraphs), 0)), Position(0, 0))
-
     def _lay_out(self) -> None:
         """Find out what is on show, by size, top and document as they are."""
         end = self._last_top()
@@ -220,7 +216,7 @@ class Viewport:
         last = self.document.paragraphs[-1]
         total = len(self.document.paragraphs) + (last.before + last.size) / self.width
         before, after = self._rows_before(places[0]), max(0.0, total - self._rows_before(places[-1]) - 1)
-        if before <= 0 and places[-1] == self.last():
+        if before <= 0 and len(list(islice(self._forward(places[-1]), 2))) == 1:
             return [*" " * (rows - 1), held or " "]
         length = max(1, min(rows, round(rows * len(places) / (before + len(places) + after))))
         share = 1.0 if self.follow or before + after <= 0 else before / (before + after)

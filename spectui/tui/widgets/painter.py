@@ -12,7 +12,7 @@ from textual.widget import Widget
 from ...present.token_looks import LOOKS
 from ..transcript.document import ROLE_LOOKS
 from ..transcript.viewport import Line
-from .token_styles import TOKEN_CLASSES, token_css, token_styles
+from .token_rows import TOKEN_CLASSES, token_css, token_styles
 
 MOST_KEPT = 1000
 """Painted rows that are kept."""

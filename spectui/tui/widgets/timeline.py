@@ -9,8 +9,7 @@ from textual.strip import Strip
 
 from ...engine.drafters.registry import MODES
 from ...engine.values.step import Step
-from .token_rows import Cell, TokenRows
-from .token_styles import token_css
+from .token_rows import Cell, TokenRows, token_css
 
 Row = list[Cell]
 WHO = {"draft": "draft ", "verify": "target"}
