@@ -13,7 +13,7 @@ from textual.widgets import Footer, Static
 
 from ...bench.compare import field_of
 from ...engine.race import MOST_LANES
-from ...present.race_book import RaceBook, first_round
+from ...present.race_book import RaceBook
 from ...present.race_table import RATIO, race_grid
 from ...present.tables import Grid, rich_table
 from ...record.events import Finished, Note, Ready, Record, Started, TurnText
@@ -174,14 +174,6 @@ class RaceScreen(RowScreen):
         self._show_head()
 
     # -- replay
-
-    def load(self, records: Sequence[Record]) -> None:
-        """Take the first round of these records, to be replayed."""
-        self.records = first_round(records)
-
-    def replay_to(self, clock: float) -> None:
-        """Show the lanes as they stood at ``clock`` milliseconds."""
-        self._play(self._rewind().until(clock))
 
     def _rewind(self) -> Replay:
         self._replay, self._speed = Replay(self.records), 0.0
