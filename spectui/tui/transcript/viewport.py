@@ -91,12 +91,13 @@ class Viewport:
         """Take another size or view; what stood in the first row stays there, laid out anew."""
         if (width, height, level) == self._shape:
             return
-        plain = None if self.follow else self._plain_index_of_top()
+        first = self.lines[0] if self.lines and not self.follow else None
         self._shape = width, height, level
         self.width, self.height, self.level = max(1, width - (width > MARKED)), max(0, height), level
-        if plain is not None:
-            flow = self.flow(self.top.paragraph)
-            self.top = Position(self.top.paragraph, flow.row_at(flow.index_of_plain(plain)))
+        if first is not None and first.place.paragraph >= 0:
+            flow = self.flow(first.place.paragraph)
+            index = flow.index_of_plain(first.flow.plain_index(first.start))
+            self.top = Position(first.place.paragraph, flow.row_at(index))
         self._lay_out()
 
     def settle(self) -> None:
@@ -228,15 +229,6 @@ class Viewport:
     def _rows_before(self, place: Position) -> float:
         """About how many rows stand before one: an estimate that lays nothing out."""
         return place.paragraph + self.document.paragraphs[place.paragraph].before / self.width + place.row
-
-    def _plain_index_of_top(self) -> int | None:
-        """What stands at the top, in characters that every view shows."""
-        if self.top.paragraph >= len(self.document.paragraphs):
-            return None
-        flow = self.document.paragraphs[self.top.paragraph].flow
-        if flow is None or self.top.row >= len(flow.starts):
-            return None
-        return flow.plain_index(flow.starts[self.top.row])
 
     def _count(self, index: int) -> int:
         """Rows of a paragraph in this view."""
