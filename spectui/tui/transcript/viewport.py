@@ -60,6 +60,8 @@ class Viewport:
         self.document = document
         self.width, self.height, self.level = 1, 0, CLEAN
         """Cells for the text and its indent, rows, and the view."""
+        self.indent = 0
+        """Cells that stay free at the left of the text."""
         self.top = Position(0, 0)
         self.follow = True
         """Whether the end stays in view; scrolling up releases it, coming back near the end takes it up."""
@@ -69,11 +71,6 @@ class Viewport:
         """The chosen (answer, step)."""
         self.lines: list[Line] = []
         self._shape = (0, 0, -1)
-
-    @property
-    def indent(self) -> int:
-        """Cells that stay free at the left of the text."""
-        return INDENT if self.width >= NARROW else 0
 
     def flow(self, index: int) -> Flow:
         """The layout of a paragraph, up to date."""
@@ -94,6 +91,7 @@ class Viewport:
         first = self.lines[0] if self.lines and not self.follow else None
         self._shape = width, height, level
         self.width, self.height, self.level = max(1, width - (width > MARKED)), max(0, height), level
+        self.indent = INDENT if self.width >= NARROW else 0
         if first is not None and first.place.paragraph >= 0:
             flow = self.flow(first.place.paragraph)
             index = flow.index_of_plain(first.flow.plain_index(first.start))
@@ -196,10 +194,12 @@ class Viewport:
 
     def _lay_out(self) -> None:
         """Find out what is on show, by size, top and document as they are."""
-        end = self._last_top()
-        if self.follow or end < self.top:
-            self.top = end
-        places = list(islice(self._forward(self.top), self.height))
+        end = self._last_rows()
+        if self.follow or not end or end[0] < self.top:
+            self.top = end[0] if end else Position(0, 0)
+            places = end[: self.height]
+        else:
+            places = list(islice(self._forward(self.top), self.height))
         column = self._column(places) if self._shape[0] > MARKED else [""] * self.height
         self.lines = [self._line(place, mark) for place, mark in zip(places, column, strict=False)]
         below = column[len(places) :]
@@ -249,8 +249,10 @@ class Viewport:
             for at in range(min(start.row, count) - 1 if index == start.paragraph else count - 1, -1, -1):
                 yield Position(index, at)
 
-    def _last_top(self) -> Position:
-        """The first row on show when the document's end is in the last."""
+    def _last_rows(self) -> list[Position]:
+        """The rows on show when the document's end is in the last; one if there is no room."""
         end = Position(len(self.document.paragraphs), 0)
-        rows = list(islice(self._backward(end), max(1, self.height)))
-        return rows[-1] if rows else Position(0, 0)
+        return list(islice(self._backward(end), max(1, self.height)))[::-1]
+
+    def _last_top(self) -> Position:
+        return next(iter(self._last_rows()), Position(0, 0))

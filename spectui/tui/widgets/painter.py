@@ -133,6 +133,8 @@ class Painter:
 
 def _split(text: str, lit: range, index: int) -> list[tuple[str, bool]]:
     """A text that begins at ``index``, divided into what lies before, inside and behind a range."""
-    first = min(max(0, lit.start - index), len(text)) if lit else len(text)
+    if not lit:
+        return [(text, False)]
+    first = min(max(0, lit.start - index), len(text))
     last = min(max(first, lit.stop - index), len(text))
     return [(text[:first], False), (text[first:last], True), (text[last:], False)]

@@ -174,14 +174,12 @@ class Transcript(Steady, Widget, can_focus=True):
 
     def render_line(self, y: int) -> Strip:
         """One row of the viewport, with the offsets by which Textual finds what the mouse selects."""
-        self._lay_out()
-        return self._paint(self.viewport.lines[y], offsets=True)
+        return self._paint(slice(y, y + 1), offsets=True)[0]
 
     def render_lines(self, crop: Region) -> list[Strip]:
         """The rows as they go to the terminal; kept rows skip Textual's own cache, which would copy them."""
-        self._lay_out()
         console, (_, background) = self.app.console, self.background_colors
-        strips = [self._paint(line) for line in self.viewport.lines[slice(*crop.line_span)]]
+        strips = self._paint(slice(*crop.line_span))
         for line_filter in self.get_line_filters():
             strips = [strip.apply_filter(line_filter, background) for strip in strips]
         for strip in strips:
@@ -190,15 +188,20 @@ class Transcript(Steady, Widget, can_focus=True):
             return [strip.crop(*crop.column_span) for strip in strips]
         return strips
 
-    def _paint(self, line: Line, offsets: bool = False) -> Strip:
-        viewport, selection = self.viewport, self.text_selection
-        if self._painter is None or self._painter.width != self.size.width:
-            self._painter = Painter(palette(self, clean=self.view == "clean"), self.size.width, viewport.indent)
-        place = (line.start, line.place.paragraph) if line.place.paragraph >= 0 else viewport.last_place
-        selected = selection.get_span(line.place.paragraph) if selection is not None else None
-        answer, step = viewport.chosen or (-1, -1)
-        chosen = step if answer >= 0 and answer == line.paragraph.answer else None
-        return self._painter.paint(line, selected, chosen, place if offsets else None)
+    def _paint(self, rows: slice, offsets: bool = False) -> list[Strip]:
+        self._lay_out()
+        viewport, width, selection = self.viewport, self.size.width, self.text_selection
+        if self._painter is None or self._painter.width != width:
+            self._painter = Painter(palette(self, clean=self.view == "clean"), width, viewport.indent)
+        answer, step = viewport.chosen or (None, None)
+        strips = []
+        for line in viewport.lines[rows]:
+            index = line.place.paragraph
+            selected = selection.get_span(index) if selection is not None else None
+            chosen = step if line.paragraph.answer == answer else None
+            place = (line.start, index) if index >= 0 else viewport.last_place
+            strips.append(self._painter.paint(line, selected, chosen, place if offsets else None))
+        return strips
 
     def notify_style_update(self) -> None:
         """Colours have changed."""
