@@ -36,6 +36,9 @@ class Stage(App[None], Generic[W]):
     def on_transcript_step_selected(self, message: object) -> None:
         self.heard.append(message)
 
+    def on_transcript_follow_changed(self, message: object) -> None:
+        self.heard.append(message)
+
 
 @asynccontextmanager
 async def on_stage(

@@ -205,6 +205,7 @@ async def test_keys_move_and_release_and_take_up_following():
         await pilot.press("G")
         assert transcript.viewport.follow
         assert rows(transcript) == bottom
+        assert sum(isinstance(message, Transcript.FollowChanged) for message in pilot.app.heard) == 2
 
 
 async def test_the_wheel_scrolls():

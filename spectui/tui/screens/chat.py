@@ -270,6 +270,10 @@ class ChatScreen(RowScreen):
         measuring = ledger.measurement.running
         self.metric_bar.show(ledger.numbers, ledger.speedup, measuring, follow, key="f9", looping=ledger.looping)
 
+    @on(Transcript.FollowChanged)
+    def _follow_changed(self) -> None:
+        self._show_numbers()
+
     @on(Transcript.StepSelected)
     def _step_selected(self, event: Transcript.StepSelected) -> None:
         record = self.ledger.steps.get((event.answer, event.step))

@@ -24,7 +24,7 @@ class LanePane(Vertical):
 
     def __init__(self, mode: str) -> None:
         super().__init__(classes="lane")
-        self._mode = MODES[mode].title if mode in MODES else mode
+        self.mode = mode
         self.transcript = Transcript()
         self._title, self._numbers, self._bars = (
             Static(markup=False, classes=name) for name in ("title", "line", "bars")
@@ -42,7 +42,7 @@ class LanePane(Vertical):
         match record:
             case TurnText():
                 self.transcript.clear()
-                self.transcript.document.begin_answer(self._mode)
+                self.transcript.document.begin_answer(MODES[self.mode].title if self.mode in MODES else self.mode)
             case PrefillText():
                 self.transcript.document.add_first(record)
             case StepText():
@@ -52,11 +52,9 @@ class LanePane(Vertical):
 
     def read_out(self, book: LaneBook | None, place: int | None, longest_ms: float) -> None:
         """Show the lane's numbers; bars of step times are drawn to the scale of ``longest_ms``."""
+        title = MODES[self.mode].title if self.mode in MODES else self.mode
         state = ORDINALS.get(place or 0, "") if book is None or book.end is None or place else book.end
-        parts: list[Any] = [
-            (f" {self._mode} ", "bold"),
-            (f" {state}", "$token-accepted bold" if place else "$token-muted"),
-        ]
+        parts: list[Any] = [(f" {title} ", "bold"), (f" {state}", "$token-accepted bold" if place else "$token-muted")]
         if book is not None:
             parts.append((f"  {book.clock:.0f} ms", "$token-muted"))
         self._title.update(Content.assemble(*parts), layout=False)

@@ -52,6 +52,9 @@ class Transcript(Steady, Widget, can_focus=True):
             super().__init__()
             self.answer, self.step = answer, step
 
+    class FollowChanged(Message):
+        """The view began or ceased to follow the end, or to hold still."""
+
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.document = Document(self._grown)
@@ -59,6 +62,7 @@ class Transcript(Steady, Widget, can_focus=True):
         self._painter: Painter | None = None
         self._shown: list[Line] = []
         self._growing = False
+        self._told = (True, False)
 
     # -- the document changes
 
@@ -213,9 +217,12 @@ class Transcript(Steady, Widget, can_focus=True):
         self.viewport.reshape(*self.size, VIEWS.index(self.view))
 
     def _show(self) -> None:
-        """Repaint the rows that have changed."""
+        """Repaint the rows that have changed, and tell if following the end has."""
         self._lay_out()
         before, self._shown = self._shown, self.viewport.lines
         for y, line in enumerate(self._shown):
             if y >= len(before) or line != before[y]:
                 self.refresh(Region(0, y, self.size.width, 1))
+        told, self._told = self._told, (self.viewport.follow, self.viewport.held)
+        if told != self._told:
+            self.post_message(self.FollowChanged())
