@@ -175,6 +175,10 @@ class RaceScreen(RowScreen):
 
     # -- replay
 
+    def replay_to(self, clock: float) -> None:
+        """Show the lanes as they stood at ``clock`` milliseconds."""
+        self._play(self._rewind().until(clock))
+
     def _rewind(self) -> Replay:
         self._replay, self._speed = Replay(self.records), 0.0
         self.shown = RaceBook()
