@@ -15,6 +15,7 @@ from rich.color import Color
 from rich.segment import Segment
 from rich.style import Style
 from textual.app import App
+from textual.strip import Strip
 
 GOLDENS = Path(__file__).parent / "goldens"
 RENEW = "pytest tests/tui/test_screens.py --renew-goldens"
@@ -27,9 +28,14 @@ Places = dict[int, list[tuple[int, int]]]
 """Row -> first and last column of each stretch, in order."""
 
 
-def picture(app: App[int]) -> str:
+def strips_of(app: App[int]) -> list[Strip]:
     """The whole screen as the terminal would get it."""
-    strips = [list(strip) for strip in app.screen._compositor.render_strips()]
+    return app.screen._compositor.render_strips()
+
+
+def picture(app: App[int]) -> str:
+    """The whole screen as text."""
+    strips = strips_of(app)
     rows = ["".join(segment.text for segment in strip).rstrip() for strip in strips]
     ground = app.screen.rich_style
     usual = {_behind(ground), _text(ground)}

@@ -146,6 +146,7 @@ async def answering(play: Play) -> None:
     play.chat.prompt.move_cursor(play.chat.prompt.document.end)
     await play.shoot("typing")
     play.chat.prompt.text = ""
+    await race(play)
     await play.ask(STORY, [*told[:7], EndText("chat", End("error", "no memory left; choose a smaller model"))])
     await play.feed(Note("the conversation is no longer saved: no space left on the disk"))
     await play.shoot("answer-failed")
@@ -180,11 +181,8 @@ async def switching(play: Play) -> None:
     await play.shoot("scrolled")
 
 
-@story
-async def racing(play: Play) -> None:
+async def race(play: Play) -> None:
     """A race on the last question of the chat, its table, its replay."""
-    await play.feed(READY)
-    await play.ask(STORY, answer("draft", STORY_TOLD, STORY))
     await play.press("ctrl+g")
     await play.until(lambda: play.app.race is not None and play.app.race.command is not None)
     race, replay = play.app.race, Replay(lap())
@@ -197,6 +195,8 @@ async def racing(play: Play) -> None:
     race.replay_to(0.2 * replay.length)
     await play.press("f6")
     await play.shoot("race-by-steps")
+    await play.press("escape")
+    await play.until(lambda: play.app.screen is play.chat)
 
 
 def lap(pace: float = 1.0) -> list[Record]:

@@ -3,11 +3,12 @@
 import gc
 
 import pytest
+from textual.widgets import Footer
 
 from spectui.config.settings import Settings
 from spectui.tui.app import SpectuiApp
 
-from .golden import GOLDENS, RENEW, difference, picture
+from .golden import GOLDENS, RENEW, difference, picture, strips_of
 from .played import PlayedSession
 from .scenes import STORIES, Play
 
@@ -16,6 +17,8 @@ LOOKS = {"dark": "spectui-dark", "light": "spectui-light", "no-colour": "spectui
 SIZES = {"80x24": (80, 24), "120x36": (120, 36)}
 NEVER = 1e6
 """Seconds until the screen looks by itself whether records have come: a story says when."""
+FRAME = 1 / 60
+"""Seconds within which a screen that has something to paint begins to."""
 shot: set[str] = set()
 """The pictures that were taken."""
 
@@ -45,13 +48,13 @@ async def standing(app, pilot):
     """The picture, once it stands still."""
     for widget in app.screen.query("TextArea, Input"):
         widget.cursor_blink = False
-    before = ""
+    seen = []
     for _ in range(500):
-        await pilot.pause(0.01)
-        found = picture(app)
-        if found == before:
-            return found
-        before = found
+        await pilot.pause(FRAME)
+        if all(footer.children for footer in app.screen.query(Footer)):
+            seen.append(strips_of(app))
+            if seen[-3:] == [seen[-1]] * 3:
+                return picture(app)
     raise AssertionError("the screen never stood still")
 
 
@@ -74,7 +77,7 @@ async def test_screens_look_as_they_did(story, look, size, monkeypatch, request)
         elif words := difference(file, found):
             told.append(words)
 
-    async with app.run_test(size=SIZES[size]) as pilot:
+    async with app.run_test(size=SIZES[size], notifications=True) as pilot:
         await pilot.pause()
         await STORIES[story](Play(app, pilot, shoot))
     if told:

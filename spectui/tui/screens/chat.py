@@ -146,6 +146,7 @@ class ChatScreen(RowScreen):
         if not empty and self.examples.has_focus:
             self.prompt.focus()
         self.examples.display, self.transcript.display = empty, not empty
+        self.tape.set_class(empty, "-empty")
 
     # -- what comes from the decode thread
 
@@ -268,6 +269,10 @@ class ChatScreen(RowScreen):
         ledger, follow = self.ledger, self.transcript.follow
         measuring = ledger.measurement.running
         self.metric_bar.show(ledger.numbers, ledger.speedup, measuring, follow, key="f9", looping=ledger.looping)
+
+    @on(Transcript.FollowChanged)
+    def _follow_changed(self) -> None:
+        self._show_numbers()
 
     @on(Transcript.StepSelected)
     def _step_selected(self, event: Transcript.StepSelected) -> None:
