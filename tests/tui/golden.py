@@ -57,10 +57,11 @@ def looks(strips: Iterable[Iterable[Segment]]) -> dict[str, Places]:
             for part in re.findall(" +|[^ ]+", text):
                 end = column + cell_len(part) - 1
                 _add(found[behind][row], column, end, joined=False)
-                if not part.isspace() or (style and any(getattr(style, name) for name in DRAWN)):
+                drawn = style is not None and any(getattr(style, name) for name in DRAWN)
+                if drawn or not part.isspace():
                     look = _text(style)
                     _add(found[look][row], column, end, joined=look == last[1])
-                    last = (behind, look)
+                    last = (behind, "" if drawn else look)
                 column = end + 1
     return found
 
