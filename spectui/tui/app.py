@@ -238,7 +238,7 @@ class SpectuiApp(Steady, App[int]):
                 if binding.id and binding.id.split(".")[0] in ("app", "chat", "mode", "prompt", "transcript"):
                     keys = f"{seen[binding.id][0]}, {key}" if binding.id in seen else key
                     seen[binding.id] = (keys, binding.description, binding.id)
-        return sorted(seen.values(), key=lambda row: row[2])
+        return sorted(seen.values(), key=lambda row: row[2].split(".")[0])
 
     def export(self, stem: str, suffix: str, text: str) -> None:
         """Write a file for a person, named by the time, and say where."""

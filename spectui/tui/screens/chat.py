@@ -147,6 +147,7 @@ class ChatScreen(RowScreen):
         if not empty and self.examples.has_focus:
             self.prompt.focus()
         self.examples.display, self.transcript.display = empty, not empty
+        self.tape.set_class(empty, "-empty")
 
     # -- what comes from the decode thread
 

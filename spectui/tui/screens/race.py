@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from ...session.session import Session
 
 NARROW = ("lane", "place", "tok/s", "tok/step", RATIO, "text")
+NARROWEST = tuple(name for name in NARROW if name != "place")
+"""Rows stand in the order of their places."""
 LONGEST_SHOWN = 0.95
 """Bars are drawn to this quantile of all step times, so that one slow step does not flatten the others."""
 
@@ -40,12 +42,12 @@ class RaceScreen(RowScreen):
     VERTICAL_BREAKPOINTS = [(0, "-short"), (20, "-tall")]  # noqa: RUF012
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "stop", "Stop, back", id="race.stop"),
-        Binding("ctrl+r", "again", "Race again", id="race.again", priority=True),
+        Binding("ctrl+r", "again", "Again", id="race.again", priority=True),
         Binding("f3", "replay(1.0)", "Replay", id="race.replay"),
         Binding("f4", "replay(0.25)", "Slowly", id="race.slowly"),
         Binding("f6", "step", "By steps", id="race.step", priority=True),
         Binding("f7", "view", "View", id="race.view", priority=True),
-        Binding("ctrl+s", "export", "Export", id="race.export"),
+        Binding("ctrl+s", "export", "Export", id="race.export", show=False),
         Binding("f8", "app.screenshot", "Screenshot", id="race.screenshot", show=False),
     ]
 
@@ -232,7 +234,9 @@ class RaceScreen(RowScreen):
             pane.read_out(self.shown.lanes.get(name), places.get(name), longest)
         if self.table.display:
             grid = race_grid(self.book)
-            self.table.update(rich_table(grid if self.size.width >= 132 else only(grid, NARROW)))
+            width = self.size.width
+            shown = grid if width >= 132 else only(grid, NARROW if width >= 90 else NARROWEST)
+            self.table.update(rich_table(shown))
         self._show_head()
 
     def _show_head(self) -> None:

@@ -14,6 +14,9 @@ from ..mode_keys import MODE_KEYS
 IDLE = " idle"
 """Has its room in the current pill all the time: where it came and went, so would the layout of the whole screen."""
 
+NEXT = " next"
+"""As long, so that it has room where there is little."""
+
 
 class Pill(Static):
     """One mode; a click chooses it."""
@@ -27,7 +30,8 @@ class Pill(Static):
     def show(self, current: bool, waiting: bool, why_not: str | None, idle: str | None) -> None:
         """Draw the pill in its state: ``why_not`` says why it cannot run, ``idle`` why it drafted nothing."""
         sign = "●" if current else "×" if why_not else "○"
-        note = " next step" if waiting else IDLE if idle else " " * len(IDLE) if current else ""
+        soon = NEXT if self.short else f"{NEXT} step"
+        note = soon if waiting else IDLE if idle else " " * len(IDLE) if current else ""
         text = f"{self.key} {sign} {self.mode.name if self.short else self.mode.title}{note}".lstrip()
         before = str(self.content)
         if text != before:

@@ -17,7 +17,7 @@ class Prompt(Steady, TextArea):
     """The input; what is pasted is sanitised before it is shown."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "send", "Send", id="prompt.send"),
+        Binding("enter", "send", "Send", id="prompt.send", show=False),
         Binding("ctrl+j,shift+enter", "newline", "New line", id="prompt.newline", show=False),
     ]
 
