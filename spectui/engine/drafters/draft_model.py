@@ -17,9 +17,6 @@ from .ranking import Ranking
 
 MOST = 16
 CHAIN = Source("draft", rank=0)
-OPTIMISTIC = 0.95
-"""The acceptance rate before any token was seen: what is not drafted shows nothing (optimistic initial values, Sutton
-and Barto 2018, section 2.6)."""
 _DRAW = 3
 
 
@@ -71,15 +68,15 @@ class DraftModel(Drafter):
         limit = min(limit, context.remaining)
         adaptive = context.speculation.draft_tokens == "auto"
         acceptance = context.acceptance
-        rate = acceptance.acceptance_rate(CHAIN.kind, OPTIMISTIC)
-        path, expected = min(1.0, acceptance.acceptance_ratio), 1.0
+        rate = acceptance.acceptance_rate(CHAIN.kind)
+        path, expected = 1.0, 1.0
         while len(tree) < limit:
             node = len(tree) - 1
             self._branch(context, tree, [node], logits, 1)
             if len(tree) == limit or self._ends(tree, node + 1):
                 break
             rows = len(tree) + 1
-            path *= acceptance.estimate(CHAIN, len(tree), tree.probabilities[-1])
+            path *= acceptance.estimate(CHAIN, tree.probabilities[-1])
             expected += path
             if adaptive and path * rate < context.latency.break_even(expected, rows, draft_ms=self._pass.value):
                 break

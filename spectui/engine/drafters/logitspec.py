@@ -83,7 +83,7 @@ class LogitSpec(Drafter):
         """The branches of the guesses that are likely enough, best first."""
         for rank, guess in self._guesses(context):
             likely = self._likely(rank)
-            if len(tree) >= most or context.acceptance.estimate(Source("guess", rank=rank), 1, likely) < least:
+            if len(tree) >= most or context.acceptance.estimate(Source("guess", rank=rank), likely) < least:
                 break
             self._guess(context, tree, rank, guess, likely, most)
 

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from heapq import heappop, heappush
 from typing import TYPE_CHECKING
 
-from ..policy.acceptance import MOST_CERTAIN
 from ..retrieval.followers import Follower, Followers
 from ..values.draft_tree import ROOT, DraftTree
 
@@ -53,14 +52,14 @@ class Official:
     def _push(self, order: int, path: Path, above: float, node: object) -> None:
         for one in self._sources[order].of(node, path, self._least(above)):
             if one.token < self._vocabulary:
-                share = self._share(one, len(path) + 1)
+                share = self._share(one)
                 heappush(self._heap, (-above * share, order, (*path, one.token), one))
 
     def _least(self, above: float) -> float:
         """The smallest share worth a look below a path of probability ``above``."""
         return 0.0
 
-    def _share(self, one: Follower, depth: int) -> float:
+    def _share(self, one: Follower) -> float:
         """The share that counts."""
         return one.share
 
@@ -86,8 +85,6 @@ class Adaptive(Official):
         super().__init__(context, resources)
         self._ends = resources.ends
         self._latency, self._acceptance = context.latency, context.acceptance
-        self._first, self._later = self._acceptance.acceptance_ratio, self._acceptance.continuation_ratio
-        self._corrections: dict[tuple[str, int, int], float] = {}
         self._seen: set[tuple[Path, bool]] = set()
         self._expected = 1.0
         """Tokens that the step is expected to emit."""
@@ -96,12 +93,8 @@ class Adaptive(Official):
     def _least(self, above: float) -> float:
         return 0.3 * self._break_even / above
 
-    def _share(self, one: Follower, depth: int) -> float:
-        key = (one.kind, one.n, depth)
-        correction = self._corrections.get(key)
-        if correction is None:
-            correction = self._corrections[key] = self._acceptance.correction(one.kind, one.n, None, depth)
-        return min(MOST_CERTAIN, one.share * correction * (self._first if depth == 1 else self._later))
+    def _share(self, one: Follower) -> float:
+        return self._acceptance.estimate(one.source, one.share)
 
     def _is_over(self, probability: float, size: int) -> bool:
         return probability < self._break_even and size >= ALWAYS

@@ -18,12 +18,6 @@ class DecayingMean:
     total: float = 0.0
     """Their weighted sum."""
 
-    @classmethod
-    def settled(cls, decay: float, value: float) -> "DecayingMean":
-        """One that has observed nothing but ``value`` for ever."""
-        weight = 1.0 / (1.0 - decay)
-        return cls(decay, weight=weight, total=weight * value)
-
     @property
     def value(self) -> float:
         """The mean; the prior before anything was observed."""

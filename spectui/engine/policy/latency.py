@@ -16,8 +16,6 @@ WINDOW, BELIEVED = 19, 3
 measured at load stands, so that a wrong measurement is outvoted by the fourth time (``benchmarks.constants``)."""
 NODE_MS = 0.01
 """What a node costs besides being drafted and verified, to find and record it (``benchmarks.drafting_cost``)."""
-HYSTERESIS = 1.05
-"""By how much another size must be better. Chosen, not measured; two runs of ``spectui doctor`` differ by more."""
 
 
 class RunningMedian:
@@ -101,23 +99,16 @@ class LatencyModel:
         later = self.verify_ms(rows + count) + count * node_ms
         return expected * (later - now) / (now + (rows - 1) * node_ms)
 
-    def best_size(self, scores: Sequence[float], last: int | None = None) -> int:
+    def best_size(self, scores: Sequence[float]) -> int:
         """How many of the nodes to verify: the m that maximises (1 + the m highest scores) / T(m + 1).
 
-        ``scores`` are estimated probabilities of acceptance; ``last`` is the previous answer, kept unless another
-        size is 5 % better (hysteresis).
+        ``scores`` are estimated probabilities of acceptance.
         """
         if not self.points:
             return len(scores)
-        rates = [1.0 / self.verify_ms(1)]
-        gain = 1.0
-        for count, score in enumerate(sorted(scores, reverse=True), 1):
-            gain += score
-            rates.append(gain / self.verify_ms(count + 1))
-        best = max(range(len(rates)), key=rates.__getitem__)
-        if last is not None and rates[best] < HYSTERESIS * rates[min(last, len(scores))]:
-            return min(last, len(scores))
-        return best
+        tokens = accumulate(sorted(scores, reverse=True), initial=1.0)
+        rates = [expected / self.verify_ms(rows) for rows, expected in enumerate(tokens, 1)]
+        return max(range(len(rates)), key=rates.__getitem__)
 
 
 def _place(sizes: Sequence[int], rows: int) -> tuple[int, int, float]:

@@ -48,12 +48,6 @@ def test_hopeless_nodes_are_not_verified_and_sure_ones_are():
     assert cost.best_size([0.99] * 15) == 15
 
 
-def test_another_size_must_be_five_per_cent_better():
-    cost = LatencyModel({1: 1.0, 64: 1.0})
-    assert cost.best_size([0.9, 0.01], last=1) == 1
-    assert cost.best_size([0.9, 0.9], last=1) == 2
-
-
 def test_measuring_gives_every_size_a_time():
     seen = []
     cost = measure(seen.append, seconds=0.5, rounds=2)
