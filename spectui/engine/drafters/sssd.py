@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from ..retrieval.followers import Followers, InConversation, InDatastore
 from ..retrieval.occurrences import Occurrences
 from ..retrieval.pairs import Pairs
-from ..retrieval.snapshot import ENOUGH, ENTRIES, Snapshot
+from ..retrieval.snapshot import Snapshot
 from ..retrieval.trie import BRANCH, OfficialTrie
 from ..values.draft_tree import DraftTree
 from .drafter import Context, Drafter, Resources
@@ -16,9 +16,6 @@ LONGEST_MATCH = 3
 QUERY = 4
 """Tokens that are looked up in the datastore, at most."""
 NOTHING = "these tokens were neither said nor stored before"
-SOME, FEW = 40, 8
-"""Continuations to take at most, and how many are enough not to shorten the query, unless the tree is the official one:
-the official 100 and 50 take longer and dilute long matches with short ones."""
 
 
 class Sssd(Drafter):
@@ -84,8 +81,7 @@ class Sssd(Drafter):
                 made.append(InConversation(node, n, context.prompt, self._official, self._said.after))
         snapshot = self._snapshot(context)
         if snapshot is not None and len(snapshot):
-            entries, enough, shortest = (ENTRIES, ENOUGH, 1) if self._official else (SOME, FEW, 2)
-            found = snapshot.look_up(context.tokens[-QUERY:], length, entries, enough, shortest)
+            found = snapshot.look_up(context.tokens[-QUERY:], length, shortest=1 if self._official else 2)
             if found:
                 made.append(InDatastore(found))
         return made

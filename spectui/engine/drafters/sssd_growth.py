@@ -10,9 +10,6 @@ from ..values.draft_tree import ROOT, DraftTree
 if TYPE_CHECKING:
     from .drafter import Context, Resources
 
-ALWAYS = 1
-"""Nodes that are proposed however unlikely they are, because what is proposed is learnt from."""
-
 Path = tuple[int, ...]
 Candidate = tuple[float, int, Path, Follower]
 """(minus the probability of the path, index of the source, tokens of the path, the last of them)."""
@@ -91,13 +88,15 @@ class Adaptive(Official):
         self._break_even = self._latency.break_even()
 
     def _least(self, above: float) -> float:
-        return 0.3 * self._break_even / above
+        return self._break_even / above if above < 1.0 else 0.0
 
     def _share(self, one: Follower) -> float:
         return self._acceptance.estimate(one.source, one.share)
 
     def _is_over(self, probability: float, size: int) -> bool:
-        return probability < self._break_even and size >= ALWAYS
+        return (
+            probability < self._break_even and size > 0
+        )  # one is always proposed, for what is proposed is learnt from
 
     def _take(self, probability: float, size: int) -> None:
         self._expected += probability

@@ -3,27 +3,27 @@
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Sequence
-from functools import partial
 
 from ..values.draft_tree import ROOT, DraftTree
 from ..values.step import Source
 from .decaying_mean import DecayingMean
 
 Group = tuple[str, int, int]
-DECAY = 0.98
-"""Some hundred tokens count of each kind of draft (``benchmarks.constants``)."""
 STRENGTH = 4.0
-"""Expected tokens that a prior counts for (``benchmarks.constants``)."""
-OPTIMISTIC = 0.95
-"""The acceptance rate before any token was seen: what is not drafted shows nothing (optimistic initial values, Sutton
-and Barto 2018, section 2.6)."""
-RANKS = (0, 1, 3, 8, 32)
-"""Ranks are learnt apart up to each of these; LogitSpec's branches change their length at 8 and 32 (2507.01449)."""
+"""Expected tokens that the prior counts for: no more than one draft says (``benchmarks.constants``)."""
+RANKS = (8, 32)
+"""Ranks are learnt apart up to each of these: there LogitSpec's branches change their length (2507.01449)."""
 
 
 def group_of(source: Source) -> Group:
     """What is learnt together: a source of one kind, n-gram length and rank."""
     return source.kind, source.n or 0, 0 if source.rank is None else bisect_left(RANKS, source.rank)
+
+
+def _believed() -> DecayingMean:
+    """What is not drafted shows nothing, so all is believed at first (optimistic initial values, Sutton and Barto 2018,
+    section 2.6)."""
+    return DecayingMean(1.0, STRENGTH)
 
 
 class AcceptanceModel:
@@ -33,8 +33,8 @@ class AcceptanceModel:
     """
 
     def __init__(self) -> None:
-        self._groups: defaultdict[Group, DecayingMean] = defaultdict(partial(DecayingMean, DECAY, 1.0, STRENGTH))
-        self._rates: defaultdict[str, DecayingMean] = defaultdict(partial(DecayingMean, DECAY, OPTIMISTIC, STRENGTH))
+        self._groups: defaultdict[Group, DecayingMean] = defaultdict(_believed)
+        self._rates: defaultdict[str, DecayingMean] = defaultdict(_believed)
         """Kind -> accepted over proposed tokens whose parents were accepted."""
 
     def estimate(self, source: Source, probability: float | None) -> float:
