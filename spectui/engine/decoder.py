@@ -181,7 +181,7 @@ class Decoder:
         drafter, policy = self._drafters[self.mode], self._policies[self.mode]
         tree, limit = self._draft(drafter, policy) if drafter.drafts else (self._nothing, 0)
         watch.lap()
-        needs = policy.needs(drafter.needs, self.options.speculation)
+        needs = drafter.needs
         job = drafter.overlap(tree) if limit else None
         try:
             out = self.target.step(self._cache, self.answer.tokens[-1], tree, needs.hidden)

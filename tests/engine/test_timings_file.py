@@ -15,7 +15,7 @@ from spectui.engine.tuning.background_worker import ThreadSplit
 from spectui.models.loading import load_pair
 from spectui.session import runtime as loaded
 
-TIMINGS = Timings({size: 1.0 + size for size in SIZES}, 0.3, ThreadSplit(1, 1, 1.2, 0.4), {"ar": 0.0, "draft": 2.5})
+TIMINGS = Timings({size: 1.0 + size for size in SIZES}, 0.3, ThreadSplit(1, 1, 1.2, 0.4))
 KEY = {"format": "a", "versions": {"torch": "1"}}
 
 

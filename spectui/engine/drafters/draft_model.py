@@ -17,6 +17,8 @@ from .ranking import Ranking
 
 MOST = 16
 CHAIN = Source("draft", rank=0)
+WIDTH, DEPTH = 4, 6
+"""Of a tree: nodes that get children on a level, with as many children each, and levels (``benchmarks.constants``)."""
 _DRAW = 3
 
 
@@ -86,17 +88,16 @@ class DraftModel(Drafter):
     def _grow(self, context: Context, logits: Tensor, limit: int) -> DraftTree:
         """Level by level the likeliest nodes get children; the best ``limit`` of all stay (as EAGLE-2, 2406.16858)."""
         tree = DraftTree()
-        width = 2 if limit < 12 else 4
         tokens = context.speculation.draft_tokens
-        depth = min(context.remaining, tokens if isinstance(tokens, int) else 6)
+        depth = min(context.remaining, tokens if isinstance(tokens, int) else DEPTH)
         frontier = [ROOT]
         for level in range(depth):
             first = len(tree)
-            self._branch(context, tree, frontier, logits, width)
+            self._branch(context, tree, frontier, logits, WIDTH)
             if level == depth - 1:
                 break
             open_nodes = [node for node in range(first, len(tree)) if not self._ends(tree, node)]
-            frontier = sorted(sorted(open_nodes, key=lambda node: (-tree.scores[node], node))[:width])
+            frontier = sorted(sorted(open_nodes, key=lambda node: (-tree.scores[node], node))[:WIDTH])
             if not frontier:
                 break
             logits = self._feed(tree, frontier)

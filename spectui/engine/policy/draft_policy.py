@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from ..values.draft_tree import ROOT, DraftTree
-from ..values.needs import Needs
 from ..values.options import Speculation
 from ..values.step import Step
 from .acceptance import AcceptanceModel
@@ -46,10 +45,6 @@ class DraftPolicy:
         if speculation.adaptive and not self.gate.open:
             return 0, CLOSED
         return MOST_NODES, None
-
-    def needs(self, needs: Needs, speculation: Speculation) -> Needs:
-        """What the drafter wants to know from the pass of this step: nothing if it is not asked after it."""
-        return needs if self.gate.opens_next or not speculation.adaptive else Needs()
 
     def prune(self, tree: DraftTree, speculation: Speculation, allowed: bool = True) -> DraftTree:
         """The nodes worth verifying at their measured cost; all of them where a fixed size was asked for.

@@ -30,11 +30,6 @@ class Gate:
         """Whether the next step should draft."""
         return self._paused == 0
 
-    @property
-    def opens_next(self) -> bool:
-        """Whether the step after this one may draft."""
-        return self._paused <= 1
-
     def begin(self) -> None:
         """Another text begins, or this mode takes over: its first step reads what there is, and is not counted."""
         self._first = True

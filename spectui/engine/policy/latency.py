@@ -49,8 +49,6 @@ class LatencyModel:
         """What was measured: size -> milliseconds."""
         self._base = list(self.points.values())
         self._now = list(self._base)
-        self._stale = False
-        """Whether passes were taken in since T(m) was last asked for."""
         self._drift = RunningMedian(1.0)
         self._shape = [RunningMedian(1.0) for _ in self.points]
         self._places = [_place(sizes, rows) for rows in range(MOST_ROWS + 1)] if self.points else []
@@ -62,10 +60,6 @@ class LatencyModel:
         """T(rows) for up to 128 rows, interpolated between the sizes; 0 if unmeasured."""
         if not self._now:
             return 0.0
-        if self._stale:
-            drift = self._drift.value
-            self._now = _monotone(ms * drift * shape.value for ms, shape in zip(self._base, self._shape, strict=True))
-            self._stale = False
         low, high, share = self._places[min(rows, MOST_ROWS)]
         return self._now[low] + share * (self._now[high] - self._now[low])
 
@@ -83,12 +77,13 @@ class LatencyModel:
         low, high, share = self._places[min(rows, MOST_ROWS)]
         ratio = ms / (self._base[low] + share * (self._base[high] - self._base[low]))
         self._drift.update(ratio)
-        self._shape[high if share > 0.5 else low].update(ratio / self._drift.value)
-        self._stale = True
+        drift = self._drift.value
+        self._shape[high if share > 0.5 else low].update(ratio / drift)
+        self._now = _monotone(ms * drift * shape.value for ms, shape in zip(self._base, self._shape, strict=True))
 
-    def break_even(self, expected: float = 1.0, rows: int = 1, count: int = 1, draft_ms: float = 0.0) -> float:
-        """What ``count`` more drafted tokens have to bring: the least sum of their probabilities of acceptance that
-        raises tokens per time; 0 if T(m) is unmeasured, so that everything pays.
+    def break_even(self, expected: float = 1.0, rows: int = 1, draft_ms: float = 0.0) -> float:
+        """What one more drafted token has to bring: the least probability of acceptance that raises tokens per time; 0
+        if T(m) is unmeasured, so that everything pays.
 
         The step would verify ``rows`` rows and is expected to emit so many tokens; a draft model takes ``draft_ms``
         for each.
@@ -96,7 +91,7 @@ class LatencyModel:
         if not self.points:
             return 0.0
         now, node_ms = self.verify_ms(rows), draft_ms + NODE_MS
-        later = self.verify_ms(rows + count) + count * node_ms
+        later = self.verify_ms(rows + 1) + node_ms
         return expected * (later - now) / (now + (rows - 1) * node_ms)
 
     def best_size(self, scores: Sequence[float]) -> int:
