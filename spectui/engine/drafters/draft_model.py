@@ -16,6 +16,7 @@ from .drafter import Context, Drafter, Resources
 from .ranking import Ranking
 
 MOST = 16
+"""Tokens of a chain, at most (``benchmarks.constants``)."""
 CHAIN = Source("draft", rank=0)
 WIDTH, DEPTH = 4, 6
 """Of a tree: nodes that get children on a level, with as many children each, and levels (``benchmarks.constants``)."""

@@ -14,10 +14,12 @@ from .drafter import Context, Drafter, Job, Resources
 from .ranking import Ranking
 
 GAMMA = 4
-"""Tokens of a segment before the times of both models are known."""
+"""Tokens of a segment before the times of both models are known (Shen et al., 2506.01979: gamma 4)."""
 MOST = 16
+"""Tokens of a segment at most; as for a draft (``benchmarks.constants``)."""
 SURE = 0.7
-"""The head is not asked about a segment in which the draft model is everywhere at least so sure (measured)."""
+"""The head is not asked about a segment in which the draft model is everywhere at least so sure
+(``benchmarks.constants``)."""
 FIRST = "the target takes this step alone; the draft model prepares branches meanwhile"
 
 

@@ -12,9 +12,9 @@ from .drafter import Context, Drafter, Resources
 from .sssd_growth import Adaptive, Official
 
 LONGEST_MATCH = 3
-"""Tokens that are looked up in the conversation, at most."""
+"""Tokens that are looked up in the conversation, at most (SSSD, 2411.05894)."""
 QUERY = 4
-"""Tokens that are looked up in the datastore, at most."""
+"""Tokens that are looked up in the datastore, at most (SSSD, 2411.05894)."""
 NOTHING = "these tokens were neither said nor stored before"
 
 

@@ -8,6 +8,7 @@ from statistics import median, median_low
 from time import perf_counter
 
 SIZES = (1, 2, 4, 8, 16, 32, 64)
+"""Tokens of a pass for which T(m) is measured, up to LogitSpec's tree of 64 (2507.01449)."""
 MOST_ROWS = 128
 SETTLING = 3
 """Passes over one token behind a large one until they take as long as in an answer (``benchmarks.step_floor``)."""
