@@ -63,7 +63,7 @@ def test_another_text_is_met_without_the_pairs_of_the_last_one():
 
 def test_a_datastore_is_always_worth_a_look(monkeypatch):
     asked = []
-    monkeypatch.setattr(Snapshot, "look_up", lambda self, *query: asked.append(query) or [])
+    monkeypatch.setattr(Snapshot, "look_up", lambda self, *query, **_: asked.append(query) or [])
     store = PrivateStore((), 9)
     store.learn([([1, 2], [3, 4])])
     drafter = Sssd(Resources(9, datastore=Reader(lambda: store.indexes)))
