@@ -10,7 +10,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from ...engine.drafters.registry import MODES
-from ...present.tables import MARKS
+from ...present.grid import MARKS
 from ...present.token_looks import LOOKS
 from ..mode_keys import MODE_KEYS
 from ..steady import Steady

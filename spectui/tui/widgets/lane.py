@@ -42,13 +42,13 @@ class LanePane(Vertical):
         match record:
             case TurnText():
                 self.transcript.clear()
-                self.transcript.begin_answer(MODES[self.mode].title if self.mode in MODES else self.mode)
+                self.transcript.document.begin_answer(MODES[self.mode].title if self.mode in MODES else self.mode)
             case PrefillText():
-                self.transcript.add_first(record)
+                self.transcript.document.add_first(record)
             case StepText():
-                self.transcript.add_step(record)
+                self.transcript.document.add_step(record)
             case EndText():
-                self.transcript.end_answer(record, "", legend=self.transcript.size.height >= ROOM_FOR_LEGEND)
+                self.transcript.document.end_answer(record, "", legend=self.transcript.size.height >= ROOM_FOR_LEGEND)
 
     def read_out(self, book: LaneBook | None, place: int | None, longest_ms: float) -> None:
         """Show the lane's numbers; bars of step times are drawn to the scale of ``longest_ms``."""

@@ -6,7 +6,6 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal
 from textual.content import Content
 from textual.events import Click, Resize
-from textual.message import Message
 from textual.widgets import Static
 
 from ...engine.drafters.registry import Mode
@@ -18,13 +17,6 @@ IDLE = " idle"
 
 class Pill(Static):
     """One mode; a click chooses it."""
-
-    class Chosen(Message):
-        """A person wants this mode."""
-
-        def __init__(self, mode: str) -> None:
-            super().__init__()
-            self.mode = mode
 
     def __init__(self, mode: Mode, key: str) -> None:
         super().__init__(markup=False, classes="pill")
@@ -44,10 +36,10 @@ class Pill(Static):
         self.set_class(why_not is not None, "-unavailable")
         self.tooltip = why_not or (f"nothing was drafted: {idle}" if idle else self.mode.summary)
 
-    def on_click(self, event: Click) -> None:
+    async def on_click(self, event: Click) -> None:
         """Choose."""
         event.stop()
-        self.post_message(self.Chosen(self.mode.name))
+        await self.app.run_action(f"screen.mode('{self.mode.name}')")
 
 
 class ModeBar(Horizontal):
