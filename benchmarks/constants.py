@@ -32,6 +32,7 @@ TOKENS = 128
 COPIES = ("pld", "logitspec", "sssd", "sssd, learnt")
 WRITES = ("draft", "specbranch")
 ALL = (*WRITES, *COPIES)
+PAUSES = (*WRITES, "draft, dear", "specbranch, dear")
 ENGINE = "spectui.engine."
 
 
@@ -95,57 +96,36 @@ def towards_one(value: float) -> dict[str, Any]:
 
 
 def constants() -> list[Constant]:
-    """All of them."""
-    from spectui.engine.drafters import draft_model, logitspec, specbranch, sssd
-    from spectui.engine.policy import acceptance, draft_policy, latency
-    from spectui.engine.policy.gate import Gate
-    from spectui.engine.retrieval import copying, occurrences
+    """All that ``--only`` may name, with the lanes that each concerns."""
+    from spectui.engine.drafters import draft_model, specbranch
+    from spectui.engine.policy import acceptance, decaying_mean, gate, latency
+    from spectui.engine.retrieval import copying
 
-    never, ever = 10**9, 1e9
+    ever = 1e9
+    tree = {"draft_tree": 16}
     return [
-        Constant("policy.acceptance.LONG_DECAY", ALL, towards_one(acceptance.LONG_DECAY) | {"off": 1.0}),
-        Constant("policy.acceptance.SHORT_DECAY", ALL, towards_one(acceptance.SHORT_DECAY) | {"off": 1.0}),
-        Constant("policy.acceptance.STRENGTH", ALL, scaled(acceptance.STRENGTH) | {"off": ever}),
-        Constant("policy.acceptance.DEEPEST", ALL, scaled(acceptance.DEEPEST) | {"off": 1, "never": 99}),
-        Constant("policy.acceptance.MOST_CERTAIN", ALL, towards_one(acceptance.MOST_CERTAIN) | {"off": 1.0},
-                 ("policy.draft_policy", "drafters.sssd_growth")),
-        Constant("policy.acceptance.RANKS", ("logitspec",), {}),
-        Constant("policy.latency.SHAPE_DECAY", ALL, towards_one(latency.SHAPE_DECAY) | {"off": 1.0}),
-        Constant("policy.latency.DRIFT_DECAY", ALL, towards_one(latency.DRIFT_DECAY) | {"off": 1.0}),
-        Constant("policy.latency.OUTLIER", ALL, scaled(latency.OUTLIER) | {"off": ever}),
-        Constant("policy.latency.WINDOW", WRITES, scaled(latency.WINDOW) | {"off": 1}),
-        Constant("policy.latency.BELIEVED", WRITES, scaled(latency.BELIEVED) | {"off": 0}),
-        Constant("policy.latency.HYSTERESIS", ALL, towards_one(latency.HYSTERESIS) | {"off": 1.0}),
-        Constant("policy.draft_policy.CHEAP", ALL, scaled(draft_policy.CHEAP) | {"off": 0.0, "always": 99.0}),
-        Constant("policy.draft_policy.NEGLIGIBLE", ALL, scaled(draft_policy.NEGLIGIBLE) | {"off": 0.0}),
-        Constant("policy.gate.Gate.BREAK_EVEN", ALL, towards_one(Gate.BREAK_EVEN) | {"off": 0.0}),
-        Constant("policy.gate.Gate.IGNORED", ALL, scaled(Gate.IGNORED) | {"off": 0}),
-        Constant("policy.gate.Gate.PROBE", ALL, scaled(Gate.PROBE)),
-        Constant("policy.gate.Gate.FIRST_PAUSE", ALL, scaled(Gate.FIRST_PAUSE)),
-        Constant("policy.gate.Gate.LAST_PAUSE", ALL, scaled(Gate.LAST_PAUSE)),
-        Constant("policy.gate.Gate.CHEAP_DIVISOR", ALL, scaled(Gate.CHEAP_DIVISOR) | {"off": 1}),
-        Constant("policy.gate.Gate.OUTLIER", ALL, scaled(Gate.OUTLIER) | {"off": ever}),
-        Constant("policy.gate.Gate.DECAY", ALL, towards_one(Gate.DECAY) | {"off": 1.0}),
-        Constant("retrieval.copying.PRIORS", ("pld", "logitspec"),
-                 {"half": {n: p / 2 for n, p in copying.PRIORS.items()}, "off": dict.fromkeys(copying.PRIORS, 0.5)}),
-        Constant("retrieval.copying.DECAY", ("pld", "logitspec"), towards_one(copying.DECAY) | {"off": 1.0},
-                 ("drafters.logitspec",)),
-        Constant("retrieval.copying.STRENGTH", ("pld", "logitspec"), scaled(copying.STRENGTH) | {"off": ever},
-                 ("drafters.logitspec",)),
-        Constant("retrieval.copying.WEAK", ("pld", "logitspec"), scaled(copying.WEAK) | {"off": never},
-                 ("drafters.logitspec",)),
-        Constant("retrieval.occurrences.LATEST", ("sssd",), scaled(occurrences.LATEST) | {"off": never}),
-        Constant("drafters.logitspec.GUESSED", ("logitspec",),
-                 {"half": {n: p / 2 for n, p in logitspec.GUESSED.items()},
-                  "double": {n: p * 2 for n, p in logitspec.GUESSED.items()}, "off": dict.fromkeys(logitspec.GUESSED, 0.1)}),
-        Constant("drafters.sssd.SOME", ("sssd, learnt",), scaled(sssd.SOME) | {"paper": 100}),
-        Constant("drafters.sssd.FEW", ("sssd, learnt",), scaled(sssd.FEW) | {"paper": 50}),
-        Constant("drafters.sssd_growth.ALWAYS", ("sssd", "sssd, learnt"), {"off": 0, "double": 2}),
-        Constant("drafters.draft_model.OPTIMISTIC", ("draft",), {"half": 0.475, "off": 1.0}),
-        Constant("drafters.draft_model.MOST", ("draft",), scaled(draft_model.MOST)),
+        Constant("policy.decaying_mean.DECAY", ALL, towards_one(decaying_mean.DECAY) | {"off": 1.0}),
+        Constant("policy.acceptance.STRENGTH", ALL, scaled(acceptance.STRENGTH) | {"off": ever}, ("drafters.logitspec",)),
+        Constant("policy.acceptance.RANKS", ("logitspec", "logitspec, flat"), {"off": ()}),
+        Constant("policy.latency.NODE_MS", COPIES, scaled(latency.NODE_MS) | {"off": 0.0}),
+        Constant("policy.latency.WINDOW", ALL, scaled(latency.WINDOW) | {"off": 1}),
+        Constant("policy.latency.BELIEVED", ALL, scaled(latency.BELIEVED) | {"off": 0}),
+        Constant("drafters.prompt_lookup.PromptLookup.copies", COPIES, {"it pauses": False},
+                 ("drafters.logitspec.LogitSpec", "drafters.sssd.Sssd")),
+        Constant("policy.gate.BREAK_EVEN", PAUSES, towards_one(gate.BREAK_EVEN) | {"off": 0.0}),
+        Constant("policy.gate.PROBE", PAUSES, scaled(gate.PROBE)),
+        Constant("policy.gate.FIRST_PAUSE", PAUSES, scaled(gate.FIRST_PAUSE)),
+        Constant("policy.gate.LAST_PAUSE", PAUSES, scaled(gate.LAST_PAUSE)),
+        Constant("policy.gate.OUTLIER", PAUSES, scaled(gate.OUTLIER) | {"off": ever}),
+        Constant("retrieval.copying.UNDECIDED", ("pld", "logitspec"), {"half": 0.25, "double": 1.0}),
+        Constant("retrieval.copying.STRENGTH", ("pld", "logitspec"), scaled(copying.STRENGTH)),
+        Constant("drafters.logitspec.ANYWHERE", ("logitspec", "logitspec, flat"), {"half": 0.125, "double": 0.5}),
+        Constant("drafters.draft_model.MOST", ("draft", "draft, flat"), scaled(draft_model.MOST)),
+        Constant("drafters.draft_model.WIDTH", ("draft",), scaled(draft_model.WIDTH), speculation=tree),
+        Constant("drafters.draft_model.DEPTH", ("draft",), scaled(draft_model.DEPTH), speculation=tree),
         Constant("drafters.specbranch.GAMMA", ("specbranch",), scaled(specbranch.GAMMA)),
-        Constant("drafters.specbranch.MOST", ("specbranch",), scaled(specbranch.MOST)),
-        Constant("drafters.specbranch.SURE", ("specbranch",), scaled(specbranch.SURE) | {"off": 1.1}),
+        Constant("drafters.specbranch.MOST", ("specbranch", "specbranch, flat"), scaled(specbranch.MOST)),
+        Constant("drafters.specbranch.SURE", ("specbranch",), {"half": 0.35, "off": 1.1}),
         Constant("drafters.hrad.CERTAIN", ("specbranch",), {"half": 0.4, "off": 0.0, "no head": 1.1}),
     ]  # fmt: skip
 
@@ -186,7 +166,7 @@ class Table:
     def noise(self) -> None:
         """What the lanes give, and how much it differs from seed to seed."""
         print("| lane | tokens per step | ms a token | least and most |\n|---|---:|---:|---:|")
-        for lane in ("ar", *ALL):
+        for lane in ("ar", *ALL, "draft, dear", "specbranch, dear"):
             made = self.as_it_is(lane, {})
             steps, ms = map(mean, zip(*made, strict=True))
             ends = [100 * (end(each for _, each in made) / ms - 1) for end in (min, max)]
@@ -215,7 +195,7 @@ def mean(values: Any) -> float:
 
 def brief(value: Any) -> str:
     """A value in a cell."""
-    return "–" if isinstance(value, dict | tuple) else f"{value:g}"
+    return f"{value:g}" if isinstance(value, int | float) else str(value)
 
 
 def main() -> None:

@@ -37,6 +37,8 @@ from spectui.models.template import prompt_ids
 
 POINTS = {1: 1.4, 2: 1.7, 4: 2.1, 8: 2.5, 16: 3.7, 32: 5.5, 64: 10.0}
 """Milliseconds of a pass of the demo pair's target over so many tokens, two cores (``spectui doctor``)."""
+FLAT = {1: 20.0, 2: 20.2, 4: 20.4, 8: 20.8, 16: 21.6, 32: 23.2, 64: 26.4}
+"""The same of a machine on which more tokens take hardly longer, in lanes that are called flat: chosen, as on a GPU."""
 DRAFT_MS = 0.3
 """A pass of its draft model over one token."""
 DEAR = 4.0
@@ -167,16 +169,18 @@ class ModelledPair:
         """Prompt -> what the target gave for each token from its last one on, in autoregressive decoding."""
         self._replayed: tuple[int, list[Output]] = 0, []
         """Length of the present prompt, and its outputs."""
-        self._dear = 1.0
-        curve, target_forward, draft_forward = LatencyModel(POINTS), self._target.forward, draft.forward
+        self._curve, self._draft_share = LatencyModel(POINTS), DRAFT_MS / POINTS[1]
+        """T(m), and the time of a draft pass over that of a pass."""
+        target_forward, draft_forward = self._target.forward, draft.forward
 
         def target_pass(cache: AnyCache, inputs: ForwardInput) -> Output:
-            self.clock.spend(curve.verify_ms(len(inputs.token_ids)) * (SPLIT.slowdown if self.clock.beside else 1.0))
+            slower = SPLIT.slowdown if self.clock.beside else 1.0
+            self.clock.spend(slower * self._curve.verify_ms(len(inputs.token_ids)))
             return self._replay(cache, inputs) if self._replayed[1] else target_forward(cache, inputs)
 
         def draft_pass(cache: AnyCache, inputs: ForwardInput) -> Output:
-            alone = curve.verify_ms(len(inputs.token_ids)) / POINTS[1]
-            self.clock.spend(self._dear * alone * (SPLIT.draft_ms if self.clock.beside else DRAFT_MS))
+            slower = SPLIT.draft_ms / DRAFT_MS if self.clock.beside else 1.0
+            self.clock.spend(slower * self._draft_share * self._curve.verify_ms(len(inputs.token_ids)))
             return draft_forward(cache, inputs)
 
         self._target.forward, draft.forward = target_pass, draft_pass  # type: ignore[method-assign]
@@ -245,13 +249,17 @@ class ModelledPair:
         with self.modelled():
             store = PrivateStore((), self._pair.vocabulary)
             reader = Reader(lambda: store.indexes) if "learnt" in lane else None
-            self._dear = DEAR if "dear" in lane else 1.0
-            split = replace(SPLIT, draft_ms=self._dear * SPLIT.draft_ms)
-            resources = replace(self._resources, datastore=reader, draft_ms=self._dear * DRAFT_MS, share=split)
-            decoder = Decoder(self._target, resources, self._limits, LatencyModel(POINTS))
+            points = FLAT if "flat" in lane else POINTS
+            self._curve = LatencyModel(points)
+            self._draft_share = DRAFT_MS / POINTS[1] * (DEAR if "dear" in lane else 1.0)
+            draft_ms = self._draft_share * points[1]
+            split = replace(SPLIT, draft_ms=draft_ms * SPLIT.draft_ms / DRAFT_MS)
+            resources = replace(self._resources, datastore=reader, draft_ms=draft_ms, share=split)
+            decoder = Decoder(self._target, resources, self._limits, LatencyModel(points))
             drafter = MODES[mode].load()(resources)
-            if lane in LOOK_UP_MS:
-                _charge(drafter, self.clock, LOOK_UP_MS[lane])
+            look_up = lane.removesuffix(", flat")
+            if look_up in LOOK_UP_MS:
+                _charge(drafter, self.clock, LOOK_UP_MS[look_up])
             decoder.add_drafter(mode, drafter)
             decoder.set_options(options)
             decoder.set_mode(mode)

@@ -12,7 +12,6 @@ from .drafters.drafter import Context, Drafter, Resources
 from .drafters.registry import MODES
 from .model.causal_lm import CausalLM
 from .model.forward import Output
-from .policy.acceptance import AcceptanceModel
 from .policy.draft_policy import MOST_NODES, DraftPolicy
 from .policy.latency import LatencyModel
 from .values.answer import Answer, Limits, cut
@@ -68,8 +67,7 @@ class Decoder:
     def add_drafter(self, name: str, drafter: Drafter) -> None:
         """Make a drafter known under a name of its own, besides those of the registry."""
         self._drafters[name] = drafter
-        acceptance = AcceptanceModel(drafter.copies)
-        self._policies[name] = DraftPolicy(self.latency, drafter.drafts, acceptance, pauses=not drafter.copies)
+        self._policies[name] = DraftPolicy(self.latency, drafter.drafts, pauses=not drafter.copies)
 
     def set_mode(self, mode: str) -> None:
         """Draft with another method from the next step on; KeyError if there is no such mode."""
@@ -183,7 +181,7 @@ class Decoder:
         drafter, policy = self._drafters[self.mode], self._policies[self.mode]
         tree, limit = self._draft(drafter, policy) if drafter.drafts else (self._nothing, 0)
         watch.lap()
-        needs = policy.needs(drafter.needs, self.options.speculation)
+        needs = drafter.needs
         job = drafter.overlap(tree) if limit else None
         try:
             out = self.target.step(self._cache, self.answer.tokens[-1], tree, needs.hidden)

@@ -18,7 +18,7 @@ from .values.options import Options
 CHECKED = (1, 8)
 """Sizes of the target's passes by which times of an earlier start are checked."""
 TOLERATED = 1.5
-"""By what factor they may be off."""
+"""By what factor they may be off: from one hour to the next a machine's speed changes by half (docs/benchmarks.md)."""
 PERIOD = 32
 """The text with which modes are rehearsed repeats itself after so many tokens, so that there is something to copy."""
 

@@ -1,21 +1,20 @@
 """LogitSpec: the last logits guess the token after the next one, and retrieval continues from each guess."""
 
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
-from ..policy.acceptance import RANKS
+from ..policy.acceptance import RANKS, STRENGTH
 from ..policy.decaying_mean import DecayingMean
-from ..retrieval.copying import DECAY, STRENGTH, WEAK, Copying
+from ..retrieval.copying import Copying
 from ..values.draft_tree import ROOT, DraftTree
 from ..values.needs import Needs
 from ..values.step import Source, Step
 from .drafter import Context, Drafter, Resources
 
-GUESSED = dict(enumerate((0.06, 0.04, 0.06, 0.08, 0.12, 0.1)))
-"""Group of ranks -> how likely the next token is among its guesses, before anything was learnt about this model;
-``spectui bench`` prints how often the token after the next one is among the highest logits."""
-MEMBERS = (1, 1, 2, 5, 24, 31)
-"""How many ranks each group has."""
+MEMBERS = (9, 24, 31)
+"""How many ranks each group has, up to 8, up to 32 and up to the capacity of 64 tokens (2507.01449)."""
+ANYWHERE = 0.25
+"""How likely the next token is in a group before anything was learnt: as likely in each as in none."""
 NOTHING = "nothing to copy, and no guess is likely enough"
 
 
@@ -38,7 +37,7 @@ class LogitSpec(Drafter):
         self._copying = Copying(3, 20)
         self._capacity = 64
         self._ends = resources.ends
-        self._guessed = {group: DecayingMean(DECAY, prior, STRENGTH) for group, prior in GUESSED.items()}
+        self._guessed = [DecayingMean(ANYWHERE, STRENGTH) for _ in MEMBERS]
         self._top: tuple[int, Sequence[int]] = (-1, ())
         """(index of the pending token, the candidates for the next one), to learn from."""
 
@@ -58,7 +57,7 @@ class LogitSpec(Drafter):
         if position == step.position and step.emitted and top:
             token = step.emitted[0].token
             hit = bisect_left(RANKS, top.index(token)) if token in top else -1
-            for group, rate in self._guessed.items():
+            for group, rate in enumerate(self._guessed):
                 rate.update(group == hit)
         self._top = (-1, ())
 
@@ -72,48 +71,32 @@ class LogitSpec(Drafter):
         match = self._copying.look_up(context.tokens, context.latency if context.speculation.adaptive else None)
         if match is not None:
             source = Source("next", n=match.n, at=match.at)
-            length = WEAK if match.n == 1 and not full else most
-            self._copying.add(tree, ROOT, match, min(most, length, context.remaining), source, self._ends)
+            self._copying.add(tree, ROOT, match, min(most, context.remaining), source, self._ends)
         self._add_guesses(context, tree, most, 0.0 if full else context.latency.break_even())
         if not len(tree):
             tree.why = NOTHING
         return tree
 
     def _add_guesses(self, context: Context, tree: DraftTree, most: int, least: float) -> None:
-        """The branches of the guesses that are likely enough, best first."""
-        for rank, guess in self._guesses(context):
-            likely = self._likely(rank)
-            if len(tree) >= most or context.acceptance.estimate(Source("guess", rank=rank), 1, likely) < least:
-                break
-            self._guess(context, tree, rank, guess, likely, most)
+        """The guesses that are likely enough, best first, and what followed the longest n-gram that ends in each."""
+        for rank, guess in enumerate(self._top[1]):
+            if guess == context.tokens[-1] or guess in self.resources.never:
+                continue
+            group = bisect_left(RANKS, rank)
+            likely = self._guessed[group].value / MEMBERS[group]
+            if len(tree) >= most or context.acceptance.estimate(Source("guess", rank=rank), likely) < least:
+                return
+            node = tree.add(guess, ROOT, Source("guess", rank=rank), likely)
+            room = min(branch_length(rank), context.remaining, most - len(tree) + 1) - 1
+            match = self._copying.find([*context.tokens[-self._copying.index.longest :], guess])
+            if match is not None and room > 0 and guess not in self._ends:
+                source = Source("guess", rank=rank, n=match.n, at=match.at)
+                self._copying.add(tree, node, match, room, source, self._ends)
 
     def _adopt(self, context: Context) -> None:
         """Take over the parameters that a person has set."""
         wanted = context.speculation
-        if (self._copying.pool.longest, self._copying.pool.span) != (wanted.max_ngram_size, wanted.num_pred_tokens):
+        if (self._copying.index.longest, self._copying.span) != (wanted.max_ngram_size, wanted.num_pred_tokens):
             self._copying = Copying(wanted.max_ngram_size, wanted.num_pred_tokens)
         self._capacity = wanted.draft_tree_capacity
         self._ends = frozenset() if wanted.full_tree else self.resources.ends
-
-    def _likely(self, rank: int) -> float:
-        """How likely the guess of this rank is the next token."""
-        group = bisect_left(RANKS, rank)
-        return self._guessed[group].value / MEMBERS[group]
-
-    def _guesses(self, context: Context) -> Iterator[tuple[int, int]]:
-        """(rank, id) of the target's other candidates for the pending token, best first."""
-        pending = context.tokens[-1]
-        for rank, token in enumerate(self._top[1]):
-            if token != pending and token not in self.resources.never:
-                yield rank, token
-
-    def _guess(self, context: Context, tree: DraftTree, rank: int, guess: int, likely: float, most: int) -> None:
-        """A guess and what followed the longest n-gram that ends in it."""
-        node = tree.add(guess, ROOT, Source("guess", rank=rank), likely)
-        room = min(branch_length(rank), context.remaining, most - len(tree) + 1) - 1
-        if room <= 0 or guess in self._ends:
-            return
-        match = self._copying.pool.find([*context.tokens[-self._copying.pool.longest :], guess])
-        if match is not None:
-            source = Source("guess", rank=rank, n=match.n, at=match.at)
-            self._copying.add(tree, node, match, room, source, self._ends)

@@ -8,10 +8,8 @@ PROBE = 5
 """Steps that are counted before anything is decided, twice as many at first (``benchmarks.constants``)."""
 FIRST_PAUSE, LAST_PAUSE = 32, 256
 """Steps without a draft, ever more of them (``benchmarks.constants``)."""
-OUTLIER = 8.0
+OUTLIER = 4.0
 """Plain passes that a step counts for, at most: one that stalls closes nothing (``benchmarks.constants``)."""
-DECAY = 0.9
-"""How much of the speed-up a step leaves as it was (``benchmarks.constants``)."""
 
 
 class Gate:
@@ -25,17 +23,12 @@ class Gate:
 
     def _begin_probe(self, steps: int) -> None:
         self._first, self._probe = True, steps
-        self._speed_up = DecayingMean(DECAY)
+        self._speed_up = DecayingMean()
 
     @property
     def open(self) -> bool:
         """Whether the next step should draft."""
         return self._paused == 0
-
-    @property
-    def opens_next(self) -> bool:
-        """Whether the step after this one may draft."""
-        return self._paused <= 1
 
     def begin(self) -> None:
         """Another text begins, or this mode takes over: its first step reads what there is, and is not counted."""

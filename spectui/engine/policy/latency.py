@@ -8,6 +8,7 @@ from statistics import median, median_low
 from time import perf_counter
 
 SIZES = (1, 2, 4, 8, 16, 32, 64)
+"""Tokens of a pass for which T(m) is measured, up to LogitSpec's tree of 64 (2507.01449)."""
 MOST_ROWS = 128
 SETTLING = 3
 """Passes over one token behind a large one until they take as long as in an answer (``benchmarks.step_floor``)."""
@@ -16,8 +17,6 @@ WINDOW, BELIEVED = 19, 3
 measured at load stands, so that a wrong measurement is outvoted by the fourth time (``benchmarks.constants``)."""
 NODE_MS = 0.01
 """What a node costs besides being drafted and verified, to find and record it (``benchmarks.drafting_cost``)."""
-HYSTERESIS = 1.05
-"""By how much another size must be better. Chosen, not measured; two runs of ``spectui doctor`` differ by more."""
 
 
 class RunningMedian:
@@ -51,8 +50,6 @@ class LatencyModel:
         """What was measured: size -> milliseconds."""
         self._base = list(self.points.values())
         self._now = list(self._base)
-        self._stale = False
-        """Whether passes were taken in since T(m) was last asked for."""
         self._drift = RunningMedian(1.0)
         self._shape = [RunningMedian(1.0) for _ in self.points]
         self._places = [_place(sizes, rows) for rows in range(MOST_ROWS + 1)] if self.points else []
@@ -64,10 +61,6 @@ class LatencyModel:
         """T(rows) for up to 128 rows, interpolated between the sizes; 0 if unmeasured."""
         if not self._now:
             return 0.0
-        if self._stale:
-            drift = self._drift.value
-            self._now = _monotone(ms * drift * shape.value for ms, shape in zip(self._base, self._shape, strict=True))
-            self._stale = False
         low, high, share = self._places[min(rows, MOST_ROWS)]
         return self._now[low] + share * (self._now[high] - self._now[low])
 
@@ -85,12 +78,13 @@ class LatencyModel:
         low, high, share = self._places[min(rows, MOST_ROWS)]
         ratio = ms / (self._base[low] + share * (self._base[high] - self._base[low]))
         self._drift.update(ratio)
-        self._shape[high if share > 0.5 else low].update(ratio / self._drift.value)
-        self._stale = True
+        drift = self._drift.value
+        self._shape[high if share > 0.5 else low].update(ratio / drift)
+        self._now = _monotone(ms * drift * shape.value for ms, shape in zip(self._base, self._shape, strict=True))
 
-    def break_even(self, expected: float = 1.0, rows: int = 1, count: int = 1, draft_ms: float = 0.0) -> float:
-        """What ``count`` more drafted tokens have to bring: the least sum of their probabilities of acceptance that
-        raises tokens per time; 0 if T(m) is unmeasured, so that everything pays.
+    def break_even(self, expected: float = 1.0, rows: int = 1, draft_ms: float = 0.0) -> float:
+        """What one more drafted token has to bring: the least probability of acceptance that raises tokens per time; 0
+        if T(m) is unmeasured, so that everything pays.
 
         The step would verify ``rows`` rows and is expected to emit so many tokens; a draft model takes ``draft_ms``
         for each.
@@ -98,26 +92,19 @@ class LatencyModel:
         if not self.points:
             return 0.0
         now, node_ms = self.verify_ms(rows), draft_ms + NODE_MS
-        later = self.verify_ms(rows + count) + count * node_ms
+        later = self.verify_ms(rows + 1) + node_ms
         return expected * (later - now) / (now + (rows - 1) * node_ms)
 
-    def best_size(self, scores: Sequence[float], last: int | None = None) -> int:
+    def best_size(self, scores: Sequence[float]) -> int:
         """How many of the nodes to verify: the m that maximises (1 + the m highest scores) / T(m + 1).
 
-        ``scores`` are estimated probabilities of acceptance; ``last`` is the previous answer, kept unless another
-        size is 5 % better (hysteresis).
+        ``scores`` are estimated probabilities of acceptance.
         """
         if not self.points:
             return len(scores)
-        rates = [1.0 / self.verify_ms(1)]
-        gain = 1.0
-        for count, score in enumerate(sorted(scores, reverse=True), 1):
-            gain += score
-            rates.append(gain / self.verify_ms(count + 1))
-        best = max(range(len(rates)), key=rates.__getitem__)
-        if last is not None and rates[best] < HYSTERESIS * rates[min(last, len(scores))]:
-            return min(last, len(scores))
-        return best
+        tokens = accumulate(sorted(scores, reverse=True), initial=1.0)
+        rates = [expected / self.verify_ms(rows) for rows, expected in enumerate(tokens, 1)]
+        return max(range(len(rates)), key=rates.__getitem__)
 
 
 def _place(sizes: Sequence[int], rows: int) -> tuple[int, int, float]:

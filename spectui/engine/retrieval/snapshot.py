@@ -10,10 +10,10 @@ from .suffix_index import SuffixIndex, Text, pack
 ENTRIES = 100
 """Continuations that a look-up takes in all (SSSD, 2411.05894)."""
 ENOUGH = 50
-"""Fewer continuations than this, and the query is shortened by a token and looked up again."""
+"""Fewer continuations than this, and the query is shortened by a token and looked up again (SSSD, 2411.05894)."""
 
 CONTEXT = 3
-"""Tokens of the prompt that an answer is learnt with."""
+"""Tokens of the prompt that an answer is learnt with (SSSD, 2411.05894)."""
 
 Row = tuple[int, ...]
 Found = tuple[Row, int]
@@ -39,10 +39,9 @@ class Snapshot:
             [(answer.start, answer.stop) for answer in index.answers if answer.key == hidden] if hidden else []
             for index in self.indexes
         ]
-        self._size = sum(len(index) for index in self.indexes)
 
     def __len__(self) -> int:
-        return self._size
+        return sum(map(len, self.indexes))
 
     def look_up(
         self, query: Sequence[int], count: int, entries: int = ENTRIES, enough: int = ENOUGH, shortest: int = 1
