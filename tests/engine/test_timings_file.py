@@ -124,7 +124,7 @@ def test_another_version_measures_anew(starts, monkeypatch):
 
 def test_times_that_are_wrong_are_measured_again_and_replaced(starts):
     made = starts.again()
-    key = key_of(made.target, made.resources.draft)
+    key = key_of(made.pair.models, made.pair.numbers)
     wrong = Timings(dict.fromkeys(SIZES, 100000.0), 1e5, made.resources.share)
     keep_timings(timings_folder(), key, wrong)
     again = starts.again()

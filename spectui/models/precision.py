@@ -1,0 +1,120 @@
+"""Which numbers a model computes with: its own, or int8 made from them."""
+
+from collections.abc import Callable
+from statistics import median
+from typing import Any
+
+from ..engine.model.causal_lm import CausalLM
+from ..engine.model.int8 import Int8Weights, quantise, why_not_int8
+from ..engine.model.load_check import Check
+from ..engine.tuning.dry_run import DryRun, repeated, timed
+from ..system.errors import UserError
+from .failures import explain
+from .int8_files import int8_file, keep_int8, read_int8
+from .resolve import Place
+
+Progress = Callable[[str, float | None], None]
+
+LARGE = 50_000_000
+"""Weights from which on int8 is tried unasked: a pass over fewer is mostly the work around the products."""
+WORTH = 1.1
+"""How many times as fast int8 has to be to be taken unasked, over passes of 1 and of 8 tokens."""
+SEQUENCES, LENGTH = 8, 64
+"""Tokens of the model's own text by which its inputs are measured: some hundreds are enough (2211.10438, 5.1)."""
+
+
+Numbers = tuple[Any, Int8Weights | None]
+"""A model, and the int8 weights that stand in for its linear layers, if any."""
+
+
+def in_int8(
+    place: Place, config: Any, tokenizer: Any, asked: bool, load: Callable[[], Any], progress: Progress
+) -> Numbers:
+    """The model in int8; as ``load`` gives it where int8 cannot be, or where nobody ``asked`` and it is not faster.
+
+    Raises UserError where it was asked for and cannot be.
+    """
+    with explain(place):
+        bare = _bare(config)
+    if not asked and sum(parameter.numel() for parameter in bare.parameters()) < LARGE:
+        return load(), None
+    why = why_not_int8(bare)
+    if why is not None:
+        if asked:
+            raise UserError(f"{place.title} cannot run in int8: {why}; use --dtype float32")
+        return load(), None
+    file = int8_file(place, config)
+    kept = read_int8(file)
+    if kept is not None and (asked or float(kept[1].get("gain", 0.0)) >= WORTH):
+        return _dressed(bare, kept[0], place)
+    model = load()
+    if kept is not None:
+        return model, None
+    weights, gain = _made(model, bare, tokenizer, place, progress)
+    keep_int8(file, weights, {"gain": f"{gain:.2f}"})
+    return _dressed(bare, weights, place) if asked or gain >= WORTH else (model, None)
+
+
+def _bare(config: Any) -> Any:
+    """A model of this configuration without weights."""
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    with torch.device("meta"):
+        return AutoModelForCausalLM.from_config(config, dtype=torch.float32).eval()
+
+
+def _dressed(bare: Any, weights: Int8Weights, place: Place) -> Numbers:
+    """The model with what int8 weights leave to it: the embedding and the rotary frequencies."""
+    import torch
+    from transformers import GenerationConfig
+
+    embedding = torch.nn.Parameter(weights.tensors["embed_tokens"].clone(), requires_grad=False)  # not the file's
+    bare.model.embed_tokens.weight = embedding
+    bare.model.rotary_emb = type(bare.model.rotary_emb)(config=bare.config)
+    try:
+        bare.generation_config = GenerationConfig.from_pretrained(
+            place.source, local_files_only=place.local or place.cached
+        )
+    except OSError:
+        pass  # then the one made from the configuration stays
+    return bare, weights
+
+
+def _made(model: Any, bare: Any, tokenizer: Any, place: Place, progress: Progress) -> tuple[Int8Weights, float]:
+    progress(f"making int8 weights of {place.title}, once", None)
+    target = CausalLM(model)
+    weights = quantise(model, _own_text(model, tokenizer), Check(model).expected)
+    faster = CausalLM(_dressed(bare, weights, place)[0], int8=weights)
+    vocabulary = len(tokenizer)
+    return weights, _ms(target, vocabulary) / _ms(faster, vocabulary)
+
+
+def _ms(target: CausalLM, vocabulary: int) -> float:
+    dry_run = DryRun(target, vocabulary, 64)
+    return sum(median(repeated(lambda rows=rows: timed(lambda: dry_run(rows)), 0.3, 9, least=3)) for rows in (1, 8))
+
+
+def _own_text(model: Any, tokenizer: Any) -> Any:
+    """Token ids [sequences, length] that the model wrote, from its chat format or from nothing."""
+    import torch
+
+    if getattr(tokenizer, "chat_template", None):
+        asked = [{"role": "user", "content": "Write about anything you like."}]
+        start = tokenizer.apply_chat_template(asked, add_generation_prompt=True, return_dict=True)["input_ids"]
+    else:
+        start = [tokenizer.bos_token_id or 0]
+    ids = torch.tensor([start]).repeat(SEQUENCES, 1)
+    with torch.random.fork_rng(), torch.inference_mode():
+        torch.manual_seed(0)
+        return model.generate(
+            ids,
+            attention_mask=torch.ones_like(ids),
+            do_sample=True,
+            temperature=1.0,
+            top_k=0,
+            top_p=1.0,
+            min_new_tokens=LENGTH,
+            max_new_tokens=LENGTH,
+            pad_token_id=0,
+        )
