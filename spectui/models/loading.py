@@ -2,13 +2,16 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from ..config.choice import ModelChoice
 from ..system.errors import UserError
 from .failures import explain
 from .pairing import check_pair, end_tokens
+from .quantised import check_quantised
 from .resolve import Place, reachable, resolve
+from .size import check_memory, folder_elements
 from .unpack import unpacked
 
 Progress = Callable[[str, float | None], None]
@@ -41,8 +44,7 @@ def load_pair(choice: ModelChoice, progress: Progress) -> Pair:
     places = resolve(choice)
     if choice.dtype not in DTYPES:
         raise UserError(f"unknown dtype {choice.dtype!r}; choose from {', '.join(DTYPES)}")
-    target_place, draft_place = (place and unpacked(place, progress) for place in reachable(places))
-    assert target_place is not None
+    places = reachable(places)
     progress("importing transformers", None)
     import torch
     from transformers.utils import logging
@@ -50,6 +52,9 @@ def load_pair(choice: ModelChoice, progress: Progress) -> Pair:
     logging.disable_progress_bar()
     device = _device(choice.device)
     dtype = _dtype(choice.dtype, device)
+    item = dtype.itemsize if device.type == "cpu" else 0
+    target_place, draft_place = (place and unpacked(place, progress, item) for place in places)
+    assert target_place is not None
     tokenizer = _tokenizer(target_place, choice, progress)
     target = _model(target_place, choice, device, dtype, progress, "target")
     beside = draft_device(device, choice.device, torch.cuda.device_count())
@@ -170,6 +175,9 @@ def _model(place: Place, choice: ModelChoice, device: Any, dtype: Any, progress:
         )
         if getattr(config, "is_encoder_decoder", False):
             raise UserError(f"{place.title} is an encoder-decoder model; spectui needs a causal language model")
+        check_quantised(place.title, config, device.type)
+        if place.local and device.type == "cpu":
+            check_memory(place.title, folder_elements(Path(place.source)), dtype.itemsize)
         model, info = AutoModelForCausalLM.from_pretrained(
             place.source,
             config=config,
