@@ -9,8 +9,12 @@ from ..system.errors import UserError
 from .failures import explain
 from .hub import hub_answers
 from .resolve import Place
+from .sources import cached_file, repository_folder
 
 FILES = ("*.json", "model*.safetensors", "chat_template*.jinja", "merges.txt", "vocab.txt", "tokenizer.model")
+LARGE = 1 << 24
+"""Bytes from which on what was fetched of a file is kept."""
+PART = ".part"
 Progress = Callable[[int, int], None]
 """Is told the bytes that are here and those of all."""
 
@@ -50,9 +54,36 @@ def _fetch(place: Place, progress: Progress, cancelled: Callable[[], bool]) -> N
     for name in sorted(sizes, key=lambda name: sizes[name]):  # the configuration first: what is wrong shows early
         if cancelled():
             raise Cancelled
-        hf_hub_download(place.source, name, tqdm_class=_bar(before, total, progress, cancelled))
+        bar = _bar(before, total, progress, cancelled)
+        if sizes[name] > LARGE:
+            _fetch_large(place.source, name, bar)
+        hf_hub_download(place.source, name, tqdm_class=bar)
         before += sizes[name]
         progress(before, total)
+
+
+def _fetch_large(repository: str, name: str, bar: Any) -> None:
+    """Put a file where the hub's client looks for it. The client itself begins each file anew after an interruption."""
+    from filelock import FileLock
+    from huggingface_hub import get_hf_file_metadata, hf_hub_url
+    from huggingface_hub.file_download import http_get
+    from huggingface_hub.utils import build_hf_headers
+
+    url = hf_hub_url(repository, name)
+    told = get_hf_file_metadata(url)
+    if not told.etag or not told.etag.isalnum() or cached_file(repository, name):
+        return
+    blobs = repository_folder(repository) / "blobs"
+    blobs.mkdir(parents=True, exist_ok=True)
+    whole, part = blobs / told.etag, blobs / f"{told.etag}{PART}"
+    with FileLock(f"{part}.lock"):
+        if whole.exists():
+            return
+        part.touch()
+        with part.open("r+b") as file:
+            here = file.seek(0, 2)
+            http_get(url, file, resume_size=here, headers=build_hf_headers(), expected_size=told.size, tqdm_class=bar)
+        part.replace(whole)
 
 
 def _wanted(name: str, gguf: str) -> bool:

@@ -31,8 +31,8 @@ Check = Callable[[Mapping[str, Any], int], None]
 def converted(path: Path, title: str, progress: Progress, check: Check = lambda *_: None) -> Path:
     """The folder of a GGUF file; made now if that was not done before.
 
-    ``check`` may refuse its configuration and its size in numbers, and ``progress`` may raise to give up. Raises UserError with the
-    remedy for whatever is wrong.
+    ``check`` may refuse its configuration and its size in numbers, and ``progress`` may raise to give up.
+    Raises UserError with the remedy for whatever is wrong.
     """
     folder = folder_of(path)
     if (folder / ORIGIN).is_file():
