@@ -67,7 +67,7 @@ def _fetch_large(repository: str, name: str, bar: Any) -> None:
     from filelock import FileLock
     from huggingface_hub import get_hf_file_metadata, hf_hub_url
     from huggingface_hub.file_download import http_get
-    from huggingface_hub.utils import build_hf_headers
+    from huggingface_hub.utils import build_hf_headers  # type: ignore[attr-defined]
 
     url = hf_hub_url(repository, name)
     told = get_hf_file_metadata(url)

@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from ..system.errors import UserError
-from .failures import explain
+from .fetch import fetch
 from .registry import known_models
 from .resolve import Place
 from .size import check_memory
+from .sources import cached_file
 
 Progress = Callable[[str, float | None], None]
 
@@ -48,11 +49,10 @@ def _check_model(place: Place, config: Mapping[str, Any]) -> None:
 
 
 def _fetched(place: Place, progress: Progress) -> Path:
-    from huggingface_hub import hf_hub_download
-
     if place.cached:
         raise UserError(f"{place.title} is not in the local cache and the hub does not answer; {place.remedy}")
-    progress(f"fetching {place.title}", None)
-    with explain(place):
-        return Path(hf_hub_download(place.source, place.gguf))
-    raise AssertionError
+    fetch(place, lambda done, total: progress(f"fetching {place.title}", done / max(1, total)))
+    path = cached_file(place.source, place.gguf)
+    if path is None:
+        raise UserError(f"{place.title} was removed from the hub's cache meanwhile; fetch it again")
+    return path

@@ -315,3 +315,25 @@ def test_a_file_of_another_kind(tmp_path):
     assert "does not exist" in refused(tmp_path / "n.gguf")
     shutil.copy(__file__, tmp_path / "m.txt")
     assert "neither a folder nor a .gguf file" in refused(tmp_path / "m.txt")
+
+
+@pytest.mark.parametrize("family", ["llama", "gemma3", "demo"])
+def test_a_tokenizer_that_was_read_early_is_the_one_that_transformers_reads(tmp_path, family):
+    from transformers import AutoTokenizer
+
+    path = "demo"
+    if family != "demo":
+        path = tmp_path / "m.gguf"
+        write_gguf(path, family)
+        load(path)
+    early = load(path).tokenizer
+    usual = AutoTokenizer.from_pretrained(early.name_or_path)
+    assert type(early) is type(usual)
+    for name in ("chat_template", "all_special_ids", "special_tokens_map", "added_tokens_decoder", "model_max_length",
+                 "is_fast", "padding_side", "clean_up_tokenization_spaces"):  # fmt: skip
+        assert getattr(early, name) == getattr(usual, name), name
+    assert early.get_vocab() == usual.get_vocab()
+    text = "the  end of 123<|im_end|>\n é"
+    assert early(text)["input_ids"] == usual(text)["input_ids"]
+    talk = [{"role": "user", "content": text}]
+    assert prompt_ids(early, talk) == prompt_ids(usual, talk)

@@ -50,6 +50,12 @@ def converted(path: Path, title: str, progress: Progress, check: Check = lambda 
     return folder
 
 
+def found_folder(path: Path) -> Path | None:
+    """The folder of a GGUF file if it was made before."""
+    folder = folder_of(path)
+    return folder if (folder / ORIGIN).is_file() else None
+
+
 def folder_of(path: Path) -> Path:
     """Where a file's folder is, or will be: named by what the file is, when it was written, and how it is read."""
     try:
