@@ -1,10 +1,11 @@
-"""The pages of ``docs/reference`` that follow from declarations: commands, settings and keys.
+"""What follows from declarations: the reference's pages of commands, settings and keys, and the formats' schemas.
 
 python -m benchmarks.reference            writes them
 python -m benchmarks.reference --check    fails if one of them is stale
 """
 
 import argparse
+import json
 import re
 import sys
 from collections.abc import Iterator, Sequence
@@ -19,6 +20,8 @@ from spectui.cli.main import app
 from spectui.config.settings import SECTIONS, Settings, variable
 from spectui.engine.drafters.registry import MODES
 from spectui.engine.values.option import values_of
+from spectui.present.report import report_schema
+from spectui.record.trace_lines import trace_schema
 from spectui.tui.app import SpectuiApp
 from spectui.tui.screens.chat import ChatScreen
 from spectui.tui.screens.help import HelpScreen
@@ -26,7 +29,8 @@ from spectui.tui.screens.race import RaceScreen
 from spectui.tui.widgets.prompt import Prompt
 from spectui.tui.widgets.transcript import Transcript
 
-FOLDER = Path(__file__).parents[1] / "docs" / "reference"
+ROOT = Path(__file__).parents[1]
+FOLDER = ROOT / "docs" / "reference"
 MADE = "*This page is made by `python -m benchmarks.reference`. Do not edit it by hand.*"
 SETTERS = ("model", "decoding", "datastore")
 """Sections of the settings that have flags."""
@@ -245,29 +249,35 @@ def _page(lines: Sequence[str]) -> str:
 
 
 PAGES = {"commands.md": commands_page, "settings.md": settings_page, "keys.md": keys_page}
+SCHEMAS = {
+    ROOT / "spectui" / room / "schema.json": lambda schema=schema: json.dumps(schema(), indent=1) + "\n"
+    for room, schema in {"bench": report_schema, "record": trace_schema}.items()
+}
+FILES = PAGES | SCHEMAS
+"""All that this makes; a page's path is relative to its folder."""
 
 
 def stale(folder: Path = FOLDER) -> list[str]:
-    """The names of the pages that say something else than the declarations."""
+    """The files that say something else than the declarations."""
     return [
-        name
-        for name, page in PAGES.items()
-        if not (folder / name).is_file() or (folder / name).read_text("utf-8") != page()
+        str(name)
+        for name, text in FILES.items()
+        if not (folder / name).is_file() or (folder / name).read_text("utf-8") != text()
     ]
 
 
 def main() -> None:
     """Write the pages, or check them."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--check", action="store_true", help="write nothing; fail if a page is stale")
+    parser.add_argument("--check", action="store_true", help="write nothing; fail if a file is stale")
     if parser.parse_args().check:
         names = stale()
         if names:
             sys.exit(f"stale: {', '.join(names)}; run python -m benchmarks.reference")
         return
     FOLDER.mkdir(parents=True, exist_ok=True)
-    for name, page in PAGES.items():
-        (FOLDER / name).write_text(page(), "utf-8")
+    for name, text in FILES.items():
+        (FOLDER / name).write_text(text(), "utf-8")
 
 
 if __name__ == "__main__":

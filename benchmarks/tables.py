@@ -22,7 +22,7 @@ def lanes(bench: dict[str, Any]) -> str:
 
 
 def categories(bench: dict[str, Any]) -> str:
-    """The speed-up of every lane but the autoregressive one, and its tokens a step, by category."""
+    """The speed-up of every lane but the autoregressive one, and its tokens per step, by category."""
     rows = [row for row in bench["summary"] if row["category"] is not None and row["lane"] != "ar"]
     names = list(dict.fromkeys(row["lane"] for row in rows))
     lines = [_line(["category", *names]), f"|---|{'---:|' * len(names)}"]

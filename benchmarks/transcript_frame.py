@@ -153,10 +153,10 @@ class FrameApp(App[None]):
     def on_mount(self) -> None:
         self.panes = list(self.query(TimedTranscript))
         for pane in self.panes:
-            pane.begin_question("What is entropy?")
-            pane.begin_answer("Draft model")
+            pane.document.begin_question("What is entropy?")
+            pane.document.begin_answer("Draft model")
             for record in steps(self.load.tokens // TOKENS_A_STEP):
-                pane.add_step(record)
+                pane.document.add_step(record)
         self.set_interval(1 / HERTZ, self._tick)
 
     def _tick(self) -> None:
@@ -166,7 +166,7 @@ class FrameApp(App[None]):
     def _drain(self) -> None:
         while self.queue:
             pane, record = self.queue.popleft()
-            self.panes[pane].add_step(record)
+            self.panes[pane].document.add_step(record)
 
     def _display(self, screen: Screen[Any], renderable: RenderableType | None) -> None:
         if isinstance(renderable, CompositorUpdate) and not self._batch_count:
@@ -218,7 +218,6 @@ def rewrap(tokens: int, one_paragraph: bool) -> float:
     for width in range(100, 160):
         start = perf_counter()
         viewport.reshape(width, 40, COLOUR)
-        viewport.rows()
         times.append((perf_counter() - start) * 1e3)
     return float(np.median(times))
 

@@ -10,6 +10,7 @@ autoregressive lane of the same run, with 95 % intervals by bootstrap over promp
 import argparse
 import random
 import sys
+from dataclasses import replace
 from time import perf_counter
 
 from rich.console import Console
@@ -21,9 +22,10 @@ from spectui.bench.questions import Question
 from spectui.config.choice import ModelChoice
 from spectui.engine.values.options import Options
 from spectui.models.loading import load_pair
-from spectui.present.runs import Place, Run
+from spectui.present.grid import number
+from spectui.present.runs import Run
 from spectui.present.summary import summarise
-from spectui.present.tables import number, ratio_text
+from spectui.present.tables import ratio_text
 from spectui.session.runtime import Runtime, prepare
 
 NAMES = ["Clara", "Otto", "Vera", "Ruth", "Ivan", "Greta", "Tom", "Nora", "Paula", "Erik"]
@@ -131,14 +133,13 @@ def main() -> None:
         bench = Bench(loaded, lanes, questions, options, None)
         for run in bench.runs({}, warm_up=not number_):
             assert isinstance(run, Run)
-            place = Place(run.place.lane, f"{run.place.question_id}.{number_}", 0)
-            runs.append(Run(place, run.mode, run.peer, run.category, run.prompt_tokens, run.answered, run.identical))
+            runs.append(replace(run, question_id=f"{run.question_id}.{number_}", turn=0))
         print(f"round {number_ + 1} of {args.rounds}", file=sys.stderr)
     table = Table("lane", "kind", "× AR [95 %]", "tok/step", "same text")
     for one in summarise(runs):
         if one.lane != "ar":
-            table.add_row(one.lane, one.category or "all", ratio_text(one.speedup_vs_ar), number(one.mean_accepted_tokens),
-                          f"{one.identical}/{one.compared}")  # fmt: skip
+            table.add_row(one.lane, one.category or "all", ratio_text(one.speedup), number(one.tokens_per_step),
+                          f"{one.identical_to_ar}/{one.compared_with_ar}")  # fmt: skip
     Console().print(table)
     print("T(m) ms:", {size: round(ms, 2) for size, ms in loaded.cost.points.items()})
 

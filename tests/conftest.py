@@ -15,6 +15,10 @@ for _name in [name for name in os.environ if name.startswith("SPECTUI_")]:
     del os.environ[_name]
 
 
+def pytest_addoption(parser):
+    parser.addoption("--renew-goldens", action="store_true", help="write the pictures of all screens anew")
+
+
 @pytest.fixture(autouse=True, scope="session")
 def common_home(tmp_path_factory):
     """The home of what several tests share; measured times are kept there for all of them."""

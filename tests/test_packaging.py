@@ -21,6 +21,7 @@ DATA = [
     "spectui/tui/spectui.tcss",
     "spectui/bench/demo.jsonl",
     "spectui/bench/schema.json",
+    "spectui/record/schema.json",
     "spectui/py.typed",
 ]
 

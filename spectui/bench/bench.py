@@ -4,13 +4,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from ..engine.values.options import Options
-from ..present.runs import REFERENCE, Answered, Place, Run, Skipped
+from ..present.runs import Answered, Place, Run, Skipped
+from ..record.metrics import REFERENCE
 from ..session.equivalence import difference, gap_at
 from ..session.runtime import Runtime
 from ..system.errors import UserError
+from .agreement import Text
 from .lane import Lane, Turn
 from .questions import Question
-from .teacher import Text
 
 
 class Bench:
@@ -61,10 +62,9 @@ class Bench:
                     asked += 1
                 yield from made
                 for run in made:
-                    answers.setdefault(run.place.lane, []).append((prompt, run.answered.tokens))
-                self.texts.append(Text(question.category, prompt, made[0].answered.tokens))
-                answer = self._loaded.text(made[0].answered.tokens)
-                messages.append({"role": "assistant", "content": answer})
+                    answers.setdefault(run.lane, []).append((prompt, run.tokens))
+                self.texts.append(Text(question.category, prompt, made[0].tokens))
+                messages.append({"role": "assistant", "content": self._loaded.text(made[0].tokens)})
             for lane in self.lanes:
                 lane.learn(answers.get(lane.name, ()))
 
@@ -98,31 +98,21 @@ class Bench:
         for lane in [*self.lanes[first:], *self.lanes[:first]]:
             if (one := self._ask(lane, prompt)) is not None:
                 answered[lane.name] = one
-        made = [
-            Run(
-                Place(lane.name, question.id, turn),
-                lane.mode,
-                lane.peer,
-                question.category,
-                len(prompt),
-                answered[lane.name],
-            )
-            for lane in self.lanes
-            if lane.name in answered
-        ]
-        expected = answered.get(REFERENCE)
-        if expected is None:
-            return made
-        promises = {lane.name: lane.keeps_promise for lane in self.lanes}
-        return [self._checked(run, prompt, expected, promises[run.place.lane]) for run in made]
+        made = []
+        for lane in self.lanes:
+            if lane.name in answered:
+                place, one = Place(lane.name, question.id, turn), answered[lane.name]
+                run = Run.of(place, lane.mode, lane.peer, question.category, len(prompt), one)
+                made.append(self._checked(run, prompt, answered.get(REFERENCE), lane.keeps_promise))
+        return made
 
-    def _checked(self, run: Run, prompt: Sequence[int], expected: Answered, promised: bool) -> Run:
-        if run.place.lane == REFERENCE or not (promised or self._options.sampling.temperature == 0.0):
+    def _checked(self, run: Run, prompt: Sequence[int], expected: Answered | None, promised: bool) -> Run:
+        """The run, compared with the reference's answer if it should be the same."""
+        if expected is None or run.lane == REFERENCE or not (promised or self._options.sampling.temperature == 0.0):
             return run
-        tokens, reference = run.answered.tokens, expected.tokens
-        place = difference(tokens, reference)
+        place = difference(run.tokens, expected.tokens)
         if place is None:
             return replace(run, identical=True)
         gap = gap_at(self._loaded.target, self._loaded.resources.vocabulary, self._options.sampling, prompt,
-                     reference, place)  # fmt: skip
+                     expected.tokens, place)  # fmt: skip
         return replace(run, identical=False, divergence=place, gap=gap)

@@ -4,35 +4,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from queue import SimpleQueue
 from time import perf_counter
-from typing import Any, Protocol
 
 from ..engine.race import MOST_LANES
 from ..present.race_book import RaceBook
-from ..present.runs import REFERENCE
 from ..record.events import EndText, Finished, Note, Ready, Record, TurnText
-from ..record.metrics import ROUNDS
+from ..record.metrics import REFERENCE, ROUNDS
 from ..record.trace import TraceWriter
+from ..session.session import Session
 from ..system.errors import UserError
-
-
-class Races(Protocol):
-    """The part of a session that a race needs."""
-
-    @property
-    def environment(self) -> dict[str, Any]:
-        """Where it runs."""
-
-    def load(self) -> None:
-        """Start loading."""
-
-    def race(self, modes: Sequence[str], text: str | None = None) -> int | None:
-        """Race; ends in Finished."""
-
-    def stop(self) -> None:
-        """Stop the race."""
-
-    def close(self, timeout: float = 1.0) -> bool:
-        """End."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +34,7 @@ def field_of(wanted: Sequence[str], ready: Ready) -> Field:
 
 
 def race_in_rounds(
-    session: Races,
+    session: Session,
     records: "SimpleQueue[Record | None]",
     book: RaceBook,
     lanes: Sequence[str],

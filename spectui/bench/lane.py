@@ -10,8 +10,8 @@ from ..engine.retrieval.private import PrivateStore
 from ..engine.retrieval.snapshot import Reader
 from ..engine.values.options import Options
 from ..engine.verification.verifiers import VERIFIERS
-from ..present.runs import Answered, is_chain
-from ..record.metrics import Meter, Spread
+from ..present.runs import Answered
+from ..record.metrics import Meter
 from ..session.runtime import Runtime
 
 Turn = tuple[Sequence[int], Sequence[int]]
@@ -21,43 +21,30 @@ Turn = tuple[Sequence[int], Sequence[int]]
 class Lane(Protocol):
     """Answers one prompt after another; knows nothing of the other lanes."""
 
-    @property
-    def name(self) -> str:
-        """What the report calls it."""
-        ...
-
-    @property
-    def mode(self) -> str | None:
-        """Its mode, if it is one of ours."""
-        ...
-
-    @property
-    def peer(self) -> str | None:
-        """Its name among the peers, if it is one."""
-        ...
-
-    @property
-    def keeps_promise(self) -> bool:
-        """Whether its text has to equal the autoregressive lane's."""
-        ...
+    name: str
+    """What the report calls it."""
+    mode: str | None
+    """Its mode, if it is one of ours."""
+    peer: str | None
+    """Its name among the peers, if it is one."""
+    keeps_promise: bool
+    """Whether its text has to equal the autoregressive lane's."""
 
     def begin(self) -> None:
         """A new question: nothing of the conversation before is reused."""
-        ...
 
     def answer(self, prompt: Sequence[int]) -> Answered:
         """Answer a prompt, which may continue the conversation."""
-        ...
 
     def learn(self, turns: Sequence[Turn]) -> None:
         """A question is over; a lane that learns may use its answers from the next question on."""
-        ...
 
 
 class ModeLane:
     """A mode of ours: one decoder with a cache of its own."""
 
-    peer = None
+    mode: str | None
+    peer: str | None = None
 
     def __init__(self, loaded: Runtime, mode: str, options: Options, learns: bool = False) -> None:
         self.name = self.mode = mode
@@ -84,14 +71,11 @@ class ModeLane:
     def answer(self, prompt: Sequence[int]) -> Answered:
         """Decode to the end; raises UserError if the prompt does not fit."""
         start = perf_counter()
-        meter, spread, chains = Meter(), Spread(), True
+        meter = Meter()
         first = self._decoder.prefill(prompt)
         assert first is not None
         meter.count(first)
         while self._decoder.answer.end is None:
-            step = self._decoder.step()
-            meter.count(step)
-            spread.count(step)
-            chains = chains and is_chain(step)
+            meter.count(self._decoder.step())
         wall = (perf_counter() - start) * 1e3
-        return Answered(tuple(self._decoder.answer.emitted), wall, meter.numbers, spread, chains)
+        return Answered(tuple(self._decoder.answer.emitted), wall, meter.numbers, meter.spread)

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ..present.runs import Place, Run, from_json
-from ..system.errors import UserError
-from ..system.json_lines import DAMAGED, read_lines
+from ..present.runs import Place, Run
+from ..system.errors import UserError, reason_of
+from ..system.json_lines import read_lines
 from ..system.sanitise import sanitise_line
+from ..system.typed_json import as_json, read_as
 
 
 class Partial:
@@ -25,8 +26,7 @@ class Partial:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._file = self.path.open("a", encoding="utf-8")
         except OSError as error:
-            reason = sanitise_line(error.strerror or str(error))
-            raise UserError(f"cannot write {output}: {reason}; choose another output") from error
+            raise UserError(f"cannot write {output}: {reason_of(error)}; choose another output") from error
         if not self._file.tell():
             self._put({"bench": self._identity})
 
@@ -39,38 +39,29 @@ class Partial:
             raise UserError(f"cannot read {self.path}: {sanitise_line(str(error))}; remove it") from error
         if not any(lines):
             return
-        try:
-            same = json.loads(lines[0]).get("bench") == self._identity
-        except DAMAGED:
-            same = False
-        if not same:
+        if lines[0] != json.dumps({"bench": self._identity}):
             raise UserError(f"{self.path} belongs to another bench; remove it or choose another output")
-        if lines[-1]:
-            self._drop_torn_end(lines)
+        if lines[-1]:  # without its end: it was being written when the program died
+            with self.path.open("r+b") as file:
+                file.truncate(len("\n".join(lines[:-1]).encode()) + 1)
 
         def refuse(number: int, _reason: str) -> None:
             raise UserError(f"{self.path}, line {number + 1} is damaged; remove the file")
 
-        runs = read_lines(lines[1:-1], lambda line: from_json(json.loads(line)), refuse)
+        runs = read_lines(lines[1:-1], lambda line: read_as(Run, json.loads(line)), refuse)
         self.done = {run.place: run for run in runs}
-
-    def _drop_torn_end(self, lines: list[str]) -> None:
-        """A last line without its end was being written when the program died."""
-        with self.path.open("r+b") as file:
-            file.truncate(len("\n".join(lines[:-1]).encode()) + 1)
 
     def add(self, run: Run) -> None:
         """Keep a run; it survives the program."""
         if run.place not in self.done:
-            self._put(run.to_json())
+            self._put(as_json(run))
 
     def _put(self, value: Mapping[str, Any]) -> None:
         try:
             self._file.write(json.dumps(value, ensure_ascii=False) + "\n")
             self._file.flush()
         except OSError as error:
-            reason = sanitise_line(error.strerror or str(error))
-            raise UserError(f"cannot write {self.path}: {reason}; what was done before is kept") from error
+            raise UserError(f"cannot write {self.path}: {reason_of(error)}; what was done before is kept") from error
 
     def close(self) -> None:
         """Keep the file for the next start."""

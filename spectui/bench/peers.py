@@ -27,7 +27,6 @@ class Peer:
     """One way to call ``generate``."""
 
     name: str
-    summary: str
     extra: Callable[[Any | None], Mapping[str, Any]]
     """Draft module -> further arguments."""
     needs_draft: bool = False
@@ -36,13 +35,9 @@ class Peer:
 PEERS = {
     peer.name: peer
     for peer in (
-        Peer("hf", "transformers' generate", lambda draft: {}),
-        Peer("hf-assisted", "the same with assistant_model", lambda draft: {"assistant_model": draft}, True),
-        Peer(
-            "hf-pld",
-            f"the same with prompt_lookup_num_tokens={LOOKUP_TOKENS}",
-            lambda draft: {"prompt_lookup_num_tokens": LOOKUP_TOKENS},
-        ),
+        Peer("hf", lambda draft: {}),
+        Peer("hf-assisted", lambda draft: {"assistant_model": draft}, needs_draft=True),
+        Peer("hf-pld", lambda draft: {"prompt_lookup_num_tokens": LOOKUP_TOKENS}),
     )
 }
 
@@ -50,7 +45,8 @@ PEERS = {
 class PeerLane:
     """A peer as a lane; only its whole calls are measured, from ids to ids."""
 
-    mode = None
+    mode: str | None = None
+    peer: str | None
     keeps_promise = False
 
     def __init__(self, loaded: Runtime, peer: Peer, options: Options, modules: "Modules") -> None:
@@ -111,14 +107,8 @@ def _twin(model: Any) -> Any:
 
 
 def _sampling(sampling: Sampling) -> dict[str, Any]:
+    made: dict[str, Any] = {"repetition_penalty": sampling.repetition_penalty}
     if sampling.temperature == 0.0:
-        made: dict[str, Any] = {"do_sample": False, "temperature": None, "top_k": None, "top_p": None}
-    else:
-        made = {
-            "do_sample": True,
-            "temperature": sampling.temperature,
-            "top_k": sampling.top_k,
-            "top_p": sampling.top_p,
-            "min_p": sampling.min_p or None,
-        }
-    return made | {"repetition_penalty": sampling.repetition_penalty}
+        return made | {"do_sample": False, "temperature": None, "top_k": None, "top_p": None}
+    chosen = {name: getattr(sampling, name) for name in ("temperature", "top_k", "top_p")}
+    return made | chosen | {"do_sample": True, "min_p": sampling.min_p or None}

@@ -5,11 +5,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import Field
 
 from ..system.errors import UserError, reason_of
 from ..system.json_lines import read_lines
-from ..system.sanitise import sanitise, sanitise_line
+from ..system.sanitise import sanitise_json, sanitise_line
+from ..system.typed_json import read_as
 
 BUILT_IN = ("demo", "practice")
 """``demo`` to measure with; ``practice`` to train with, so that what is measured was not learnt."""
@@ -54,14 +57,13 @@ def read_questions(name: str, skipped: Callable[[str], None] | None = None) -> l
     return questions
 
 
+@dataclass
+class _Line:
+    question_id: int | str
+    turns: Annotated[tuple[Annotated[str, Field(pattern=r"\S")], ...], Field(min_length=1)]
+    category: str = ""
+
+
 def _question(value: Any) -> Question:
-    if not isinstance(value, dict):
-        raise TypeError("not an object")
-    turns = value["turns"]
-    if not isinstance(turns, list) or not turns or not all(isinstance(turn, str) and turn.strip() for turn in turns):
-        raise TypeError("turns must be a list of texts")
-    category = value.get("category", "")
-    if not isinstance(category, str) or not isinstance(value["question_id"], int | str):
-        raise TypeError("question_id must be a number or a text, category a text")
-    number = sanitise_line(str(value["question_id"]))
-    return Question(number, sanitise_line(category) or "–", tuple(map(sanitise, turns)))
+    line = read_as(_Line, sanitise_json(value))
+    return Question(sanitise_line(str(line.question_id)), sanitise_line(line.category) or "–", line.turns)

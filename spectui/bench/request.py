@@ -7,7 +7,7 @@ from typing import Any
 
 from ..config.settings import Settings
 from ..engine.drafters.registry import MODES
-from ..present.runs import REFERENCE
+from ..record.metrics import REFERENCE
 from ..session.runtime import Runtime
 from ..system.errors import UserError
 from .lane import Lane, ModeLane

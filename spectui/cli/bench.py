@@ -1,7 +1,7 @@
 """``spectui bench``: from questions to a finished report."""
 
 from time import perf_counter
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -65,9 +65,8 @@ def bench(
 
 def run_bench(settings: Settings, request: "Request", output: "Output") -> int:
     """Measure and report; 0, or 130 if it was interrupted and reports what was done."""
+    from ..bench.agreement import measure_next_next_rank, measure_pair_agreement
     from ..bench.bench import Bench
-    from ..bench.next_next_rank import measure_next_next_rank
-    from ..bench.pair_agreement import measure_pair_agreement
     from ..bench.partial import Partial
     from ..bench.request import gather, identity, make_lanes
     from ..present.report import Report
@@ -83,12 +82,14 @@ def run_bench(settings: Settings, request: "Request", output: "Output") -> int:
     where = environment(loaded, options) | {"learning": request.learning}
     partial = Partial(output.path, identity(settings, where, lanes, questions)) if output.path else None
     runs, skipped, finished = _ask(bench, partial, console)
-    premise = measure_next_next_rank(loaded.target, loaded.resources.vocabulary, bench.texts) if finished else []
-    alpha, draft = None, loaded.resources.draft
+    vocabulary, draft = loaded.resources.vocabulary, loaded.resources.draft
+    next_next = measure_next_next_rank(loaded.target, vocabulary, bench.texts) if finished else []
+    pair = None
     if finished and draft is not None:
-        heat, texts = settings.options.sampling.temperature, bench.texts[:ALPHA_TEXTS]
-        alpha = measure_pair_agreement(loaded.target, draft, loaded.resources.vocabulary, heat, texts)
-    report = Report(where, runs, skipped, left_out | bench.failed, alpha, finished, premise)
+        heat, texts = options.sampling.temperature, bench.texts[:ALPHA_TEXTS]
+        pair = measure_pair_agreement(loaded.target, draft, vocabulary, heat, texts)
+    more: dict[str, Any] = {"skipped": skipped, "pair": pair, "next_next": next_next, "finished": finished}
+    report = Report.of(where, runs, left_out | bench.failed, **more)
     output.write(report)
     if partial is None:
         return 0 if finished else 130
@@ -137,7 +138,7 @@ def _ask(bench: "Bench", partial: "Partial | None", console: Console) -> "tuple[
                     runs.append(made)
                     if partial is not None:
                         partial.add(made)
-                    progress.update(task, advance=1, description=f"{made.category}, question {made.place.question_id}")
+                    progress.update(task, advance=1, description=f"{made.category}, question {made.question_id}")
         except KeyboardInterrupt:
             allow(REPORT)
             return whole_turns(runs, len(bench.lanes)), skipped, False

@@ -78,6 +78,7 @@ def run_compare(
     from ..bench.compare import field_of, race_in_rounds
     from ..present.race_book import RaceBook
     from ..present.report import Report
+    from ..present.runs import race_runs
     from ..record.trace import TraceWriter
     from ..system.signals import on_interrupt
 
@@ -99,7 +100,7 @@ def run_compare(
             interrupted = race_in_rounds(session, records, book, field.lanes, prompt, rounds, writer, say)
         failed = [lane for lane in book.lanes.values() if lane.end == "error"]
         where = session.environment | {"datastore_tokens": book.remembers}
-        report = Report(where, book.runs(), (), field.left_out, finished=not interrupted)
+        report = Report.of(where, race_runs(book), field.left_out, finished=not interrupted)
         if output.format == "table" and output.path is None:
             show(book, report, Console(width=None if sys.stdout.isatty() else 160))
         if output.format != "table" or output.path is not None or output.plot is not None:
@@ -126,10 +127,12 @@ def _wait_ready(records: "SimpleQueue[Record | None]", show_stage: Callable[[str
 
 def show(book: "RaceBook", report: "Report", console: Console) -> None:
     """The table of a race on a terminal."""
+    from ..present.grid import rich_table
     from ..present.race_table import race_grid
-    from ..present.tables import describe, rich_table
+    from ..present.tables import describe
+    from ..system.typed_json import as_json
 
-    for line in describe(report.environment):
+    for line in describe(as_json(report.environment)):
         console.print(line, style="dim", markup=False, highlight=False)
     console.print()
     console.print(rich_table(race_grid(book)))

@@ -2,17 +2,18 @@
 
 import json
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict
 from hashlib import blake2b
 from importlib.metadata import version
-from math import isfinite
+from math import inf
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from ..system.files import private_folder, write_whole
+from ..system.json_lines import DAMAGED
 from .measurement import Timings
 from .model.causal_lm import CausalLM
 from .policy.latency import SIZES
@@ -47,7 +48,7 @@ def read_timings(folder: Path, key: Key) -> Timings | None:
     try:
         kept = json.loads(timings_path(folder, key).read_text("utf-8"))
         return _timings(kept["timings"]) if kept["key"] == key else None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    except (OSError, *DAMAGED):
         return None
 
 
@@ -62,41 +63,20 @@ def keep_timings(folder: Path, key: Key, timings: Timings) -> None:
 
 
 def _timings(value: Mapping[str, Any]) -> Timings:
-    """Raises ValueError, KeyError, TypeError or AttributeError for what cannot have been measured."""
-    verify = {int(rows): _positive(ms) for rows, ms in value["verify_ms"].items()}
-    share = value["share"]
-    if verify and tuple(verify) != SIZES:
+    """Raises what a damaged file raises for what cannot have been measured."""
+    share = None if value["share"] is None else ThreadSplit(**value["share"])
+    verify_ms = {int(rows): ms for rows, ms in value["verify_ms"].items()}
+    made = Timings(verify_ms, float(value["draft_ms"]), share, dict(value["drafting_ms"]))
+    times = list(verify_ms.values())
+    if share is not None:
+        times += [made.draft_ms, share.slowdown, share.draft_ms]
+        if not {share.target_threads, share.draft_threads} <= set(range(torch.get_num_threads() + 1)):
+            raise ValueError("other threads")
+    if not all(0.0 < ms < inf for ms in times) or not all(0.0 <= ms < inf for ms in made.drafting_ms.values()):
+        raise ValueError("no times")
+    if verify_ms and tuple(verify_ms) != SIZES:
         raise ValueError("other sizes")
-    return Timings(
-        verify_ms=verify,
-        draft_ms=_positive(value["draft_ms"]) if share else 0.0,
-        share=_share(share) if share else None,
-        drafting_ms={str(mode): _positive(ms, or_nothing=True) for mode, ms in value["drafting_ms"].items()},
-    )
-
-
-def _share(value: Mapping[str, Any]) -> ThreadSplit:
-    read: dict[str, Callable[[Any], Any]] = {
-        "target_threads": _threads,
-        "draft_threads": _threads,
-        "slowdown": _positive,
-        "draft_ms": _positive,
-    }
-    return ThreadSplit(**{name: convert(value[name]) for name, convert in read.items()})
-
-
-def _threads(value: Any) -> int:
-    count = int(value)
-    if not 0 <= count <= torch.get_num_threads():
-        raise ValueError(f"{count} threads")
-    return count
-
-
-def _positive(value: Any, or_nothing: bool = False) -> float:
-    number = float(value)
-    if not isfinite(number) or number < 0.0 or (number == 0.0 and not or_nothing):
-        raise ValueError(f"{number} ms")
-    return number
+    return made
 
 
 def _digest(text: str) -> str:

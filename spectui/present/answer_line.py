@@ -11,7 +11,7 @@ def answer_line(meter: Meter) -> str:
         f"{numbers.emitted} tokens",
         f"{rate:.1f} tok/s" if rate else "– tok/s",
         f"first after {numbers.ttft_ms:.0f} ms" if numbers.ttft_ms is not None else "first after –",
-        f"{per_step:.2f} tok/pass" if per_step else "– tok/pass",
+        f"{per_step:.2f} tok/step" if per_step else "– tok/step",
         f"accepted {numbers.accepted}/{numbers.drafted}" + (f" ({share:.0%})" if share is not None else ""),
     ]
     if meter.looping:

@@ -10,8 +10,7 @@ from pathlib import Path
 from rich.console import Console
 
 from ..system.errors import UserError
-from ..system.files import private_folder, write_whole
-from ..system.sanitise import sanitise_line
+from ..system.files import write_text
 from .plot import svg
 from .report import Report, csv_text, json_text
 from .tables import markdown_text, print_report
@@ -57,27 +56,11 @@ class Output:
     def write(self, report: Report) -> None:
         """Write the report and its plot; on a terminal the tables are coloured."""
         if self.plot is not None:
-            title = f"{report.environment['model']}, {report.environment['processor']}"
-            write_text(self.plot, svg(title, report.summaries))
+            title = f"{report.environment.model}, {report.environment.processor}"
+            write_text(self.plot, svg(title, report.summary))
         if self.path is not None:
             write_text(self.path, FORMATS[self.format](report), self.private)
         elif self.format == "table" and sys.stdout.isatty():
             print_report(report, Console())
         else:
             sys.stdout.write(FORMATS[self.format](report))
-
-
-def write_text(path: Path, text: str, private: bool = False) -> None:
-    """Write a file, all of it or nothing; raises UserError if it cannot be written.
-
-    A private one is closed to others, and so is its folder.
-    """
-    try:
-        if private:
-            private_folder(path.parent)
-        else:
-            path.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(path, text.encode(), private=private)
-    except OSError as error:
-        reason = sanitise_line(error.strerror or str(error))
-        raise UserError(f"cannot write {path}: {reason}; choose another file") from error

@@ -19,17 +19,19 @@ def bar(value: float, most: float, width: int = WIDTH) -> str:
 
 def speedups(summaries: Sequence[Summary]) -> list[tuple[str, str, Ratio]]:
     """(category, lane, ratio to AR) of everything that has one; decode time, or whole calls for peers."""
-    made = []
-    for one in summaries:
-        ratio = one.speedup_vs_ar if one.speedup_vs_ar.value is not None else one.wall_vs_ar
-        if ratio.value is not None:
-            made.append((one.category or "all", one.lane, ratio))
-    return made
+    ratios = [(one, one.speedup if one.speedup_vs_ar is not None else one.calls_against_ar) for one in summaries]
+    return [(one.category or "all", one.lane, ratio) for one, ratio in ratios if ratio.value is not None]
 
 
 def most_of(rows: Sequence[tuple[str, str, Ratio]]) -> float:
-    """The highest value or end of an interval."""
-    return max(max(ratio.value or 0.0, ratio.high or 0.0) for _, _, ratio in rows)
+    """The highest value or end of an interval, 1 at least."""
+    return max(1.0, *(max(ratio.value or 0.0, *(ratio.interval or (0.0,))) for _, _, ratio in rows))
+
+
+def histograms(summaries: Sequence[Summary]) -> dict[str, dict[int, float]]:
+    """Of each drafting lane, over all questions: tokens -> share of the steps that emitted so many."""
+    drafting = (one for one in summaries if one.category is None and one.drafts)
+    return {one.lane: shares(one.tokens_per_step_histogram) for one in drafting}
 
 
 def bars(summaries: Sequence[Summary]) -> Text:
@@ -39,20 +41,17 @@ def bars(summaries: Sequence[Summary]) -> Text:
     if not rows:
         return text
     most = most_of(rows)
-    names = max(len(row[0]) for row in rows)
-    lanes = max(len(row[1]) for row in rows)
+    names, lanes = max(len(row[0]) for row in rows), max(len(row[1]) for row in rows)
     text.append("speed-up over AR (│ is 1)\n", "bold")
-    one = round(WIDTH / most) if most > 1.0 else WIDTH
+    mark = round(WIDTH / most) - 1
     before = ""
     for category, lane, ratio in rows:
-        value, low, high = ratio.value or 0.0, ratio.low, ratio.high
-        drawn = bar(value, max(1.0, most)).ljust(WIDTH)
-        mark = min(one, WIDTH) - 1
+        value = ratio.value or 0.0
+        drawn = bar(value, most).ljust(WIDTH)
         drawn = drawn if drawn[mark] != " " else f"{drawn[:mark]}│{drawn[mark + 1 :]}"
-        interval = f" [{low:.2f}, {high:.2f}]" if low is not None and high is not None else ""
         text.append(f"{'' if category == before else category:<{names}}  {lane:<{lanes}}  ")
         text.append(drawn, "cyan" if value >= 1.0 else "yellow")
-        text.append(f" {ratio}{interval}\n")
+        text.append(f" {ratio.with_interval}\n")
         before = category
     text.rstrip()
     return text
@@ -61,11 +60,8 @@ def bars(summaries: Sequence[Summary]) -> Text:
 def histogram(summaries: Sequence[Summary]) -> Text:
     """Tokens per step of each drafting lane, over all questions."""
     text = Text()
-    for one in summaries:
-        if one.category is not None or not one.spread.offered:
-            continue
-        parts = shares(one.spread.emitted)
-        text.append(f"{'' if not text else chr(10)}tokens per step, {one.lane}\n", "bold")
+    for lane, parts in histograms(summaries).items():
+        text.append(f"{chr(10) if text else ''}tokens per step, {lane}\n", "bold")
         for size, share in parts.items():
             text.append(f"{size:>3}  ")
             text.append(bar(share, max(parts.values())), "cyan")

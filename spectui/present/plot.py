@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from xml.sax.saxutils import escape
 
-from .picture import most_of, speedups
-from .summary import Summary, shares
+from .picture import histograms, most_of, speedups
+from .summary import Summary
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7F7F7F")
 """Okabe and Ito's palette, told apart by colour-blind people."""
@@ -34,25 +34,22 @@ def _bars(summaries: Sequence[Summary], colours: dict[str, str], y: int) -> tupl
     rows = speedups(summaries)
     if not rows:
         return "", y
-    most = max(1.0, most_of(rows)) * 1.05
+    most = most_of(rows) * 1.05
     out = [_text(20, y + 12, "speed-up over AR, 95 % interval", weight="bold")]
     top = y = y + 24
     before = None
     for category, lane, ratio in rows:
-        value, low, high = ratio.value or 0.0, ratio.low, ratio.high
         if category != before:
             y += GAP if before is not None else 0
             out.append(_text(LEFT - 10, y + 12, category, anchor="end"))
             before = category
-        out.append(_rect(LEFT, y + 2, value / most * PANEL, ROW - 4, colours[lane]))
-        end = value
-        if low is not None and high is not None:
-            middle, end = y + ROW / 2, max(value, high)
-            out.append(_line(LEFT + low / most * PANEL, middle, LEFT + high / most * PANEL, middle, "#222222"))
-            for edge in (low, high):
-                x = LEFT + edge / most * PANEL
-                out.append(_line(x, middle - 4, x, middle + 4, "#222222"))
-        out.append(_text(LEFT + end / most * PANEL + 6, y + 13, str(ratio)))
+        value, middle = (ratio.value or 0.0) / most * PANEL, y + ROW / 2
+        edges = [LEFT + edge / most * PANEL for edge in ratio.interval or ()]
+        out.append(_rect(LEFT, y + 2, value, ROW - 4, colours[lane]))
+        if edges:
+            out.append(_line(edges[0], middle, edges[1], middle, "#222222"))
+        out += [_line(x, middle - 4, x, middle + 4, "#222222") for x in edges]
+        out.append(_text(max(LEFT + value, *edges, 0) + 6, y + 13, str(ratio)))
         y += ROW
     x = LEFT + PANEL / most
     out.append(_line(x, top, x, y, "#222222", dash="4 3"))
@@ -61,17 +58,14 @@ def _bars(summaries: Sequence[Summary], colours: dict[str, str], y: int) -> tupl
 
 def _histograms(summaries: Sequence[Summary], colours: dict[str, str], y: int) -> tuple[str, int]:
     out = []
-    for one in summaries:
-        if one.category is not None or not one.spread.offered:
-            continue
-        parts = shares(one.spread.emitted)
+    for lane, parts in histograms(summaries).items():
         most, step = max(parts.values()), min(40.0, PANEL / (max(parts) + 1))
-        out.append(_text(20, y + 12, f"tokens per step, {one.lane}", weight="bold"))
+        out.append(_text(20, y + 12, f"tokens per step, {lane}", weight="bold"))
         base = y + 120
         for size, share in parts.items():
             height = share / most * 90
             x = LEFT + (size - 1) * step
-            out.append(_rect(x, base - height, step - 4, height, colours[one.lane]))
+            out.append(_rect(x, base - height, step - 4, height, colours[lane]))
             out.append(_text(x + step / 2 - 2, base + 14, str(size), anchor="middle"))
             out.append(_text(x + step / 2 - 2, base - height - 4, f"{share:.0%}", anchor="middle"))
         y = base + 34

@@ -6,10 +6,7 @@ from statistics import median
 from time import perf_counter
 
 from ..record.events import Compared, EndText, PrefillText, Record, StepText, TurnText
-from ..record.metrics import Meter, Numbers, Speedup, Spread, is_round_due, speedup, total
-from .runs import Answered, Place, Run, is_chain
-
-QUESTION = "race"
+from ..record.metrics import Meter, Numbers, Speedup, is_round_due, speedup, total
 
 
 @dataclass(slots=True)
@@ -21,9 +18,7 @@ class LaneBook:
     remembers: int = 0
     """Tokens of the datastore that it may look up."""
     meter: Meter = field(default_factory=Meter)
-    spread: Spread = field(default_factory=Spread)
     step_ms: list[float] = field(default_factory=list)
-    chains: bool = True
     clock: float = 0.0
     """Milliseconds on the lane's own clock."""
     end: str | None = None
@@ -51,8 +46,6 @@ class LaneBook:
             case PrefillText(prefill=prefill):
                 self.clock = prefill.time_ms
             case StepText(step=step):
-                self.spread.count(step)
-                self.chains = self.chains and is_chain(step)
                 self.step_ms.append(step.ms.wall)
                 self.clock = step.time_ms
             case EndText(end=end):
@@ -88,6 +81,11 @@ class RaceBook:
         book = self.lanes.get(getattr(record, "lane", ""))
         if book is not None:
             book.feed(record)
+
+    @property
+    def measured(self) -> bool:
+        """Whether a lane of some round came to its own end."""
+        return any(lane.finished for lanes in self.rounds for lane in lanes.values())
 
     def drop_unfinished(self) -> None:
         """Take the latest round back if it was cut off and there are others."""
@@ -128,29 +126,6 @@ class RaceBook:
         """Tokens of the datastore that a lane may look up."""
         return max((lane.remembers for lane in self.lanes.values()), default=0)
 
-    def runs(self) -> list[Run]:
-        """The finished lanes of all rounds as runs of a report."""
-        made = []
-        for number, books in enumerate(self.rounds):
-            for name, book in books.items():
-                if not book.finished:
-                    continue
-                same = None if book.compared is None else book.compared.place is None
-                made.append(
-                    Run(
-                        Place(name, f"{QUESTION} {number + 1}", 0),
-                        book.mode,
-                        None,
-                        QUESTION,
-                        book.prompt_tokens,
-                        Answered(tuple(book.tokens), book.clock, book.numbers, book.spread, book.chains),
-                        same,
-                        book.compared.place if book.compared else None,
-                        book.compared.gap if book.compared else None,
-                    )
-                )
-        return made
-
 
 def first_round(records: Sequence[Record]) -> list[Record]:
     """The records before a lane is given its second turn."""
@@ -160,8 +135,3 @@ def first_round(records: Sequence[Record]) -> list[Record]:
             return list(records[:index])
         lanes.add(getattr(record, "lane", ""))
     return list(records)
-
-
-def middle(values: list[float]) -> tuple[float, float, float] | None:
-    """Median, lowest and highest; None of nothing."""
-    return (median(values), min(values), max(values)) if values else None

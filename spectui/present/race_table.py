@@ -3,10 +3,9 @@
 from collections.abc import Sequence
 from statistics import median
 
-from ..record.metrics import LOOPS, Numbers
-from .race_book import LaneBook, RaceBook, middle
-from .runs import REFERENCE
-from .tables import MARKS, Grid, number
+from ..record.metrics import LOOPS, REFERENCE
+from .grid import MARKS, Grid, number
+from .race_book import LaneBook, RaceBook
 
 WORDS = {None: "running", "stopped": "stopped", "error": "failed", "length": "cut", "context": "context full"}
 RATIO = "× AR [rounds]"
@@ -38,26 +37,20 @@ def _row(book: RaceBook, name: str, place: int | None) -> list[str]:
         number(median(first) if first else None, 1),
         spread_text(book.rates(name), 0),
         number(n.tokens_per_step),
-        *fates(n),
+        *(str(count) if n.drafted else "–" for count in (n.accepted, n.rejected, n.unreached)),
         number(n.draft_ms / n.steps if n.steps else None),
         number(n.verify_ms / n.steps if n.steps else None),
         speedup_text(book, name),
-        verdict(lane),
+        f"{_promise(lane)}{f', loops {LOOPS}' if lane.meter.looping else ''}",
     ]
-
-
-def fates(n: Numbers) -> list[str]:
-    """How many drafted tokens were accepted, rejected and unreached; – for a lane that drafts nothing."""
-    return [str(count) if n.drafted else "–" for count in (n.accepted, n.rejected, n.unreached)]
 
 
 def spread_text(values: Sequence[float], digits: int) -> str:
     """``480 [471, 492]``; unknown is –."""
-    made = middle(list(values))
-    if made is None:
+    if not values:
         return "–"
-    inner = f" [{made[1]:.{digits}f}, {made[2]:.{digits}f}]" if len(values) > 1 else ""
-    return f"{made[0]:.{digits}f}{inner}"
+    inner = f" [{min(values):.{digits}f}, {max(values):.{digits}f}]" if len(values) > 1 else ""
+    return f"{median(values):.{digits}f}{inner}"
 
 
 def speedup_text(book: RaceBook, lane: str) -> str:
@@ -69,12 +62,8 @@ def speedup_text(book: RaceBook, lane: str) -> str:
     return f"{made}{f' {LOOPS}' if book.lanes[lane].meter.looping else ''} {made.spread}" if made else "–"
 
 
-def verdict(lane: LaneBook) -> str:
-    """What became of the promise, and whether the text goes in circles."""
-    return f"{_promise(lane)}{f', loops {LOOPS}' if lane.meter.looping else ''}"
-
-
 def _promise(lane: LaneBook) -> str:
+    """What became of it."""
     if lane.compared is not None:
         if lane.compared.place is None:
             return "same as AR ✓"

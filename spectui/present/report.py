@@ -3,62 +3,127 @@
 import csv
 import io
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, make_dataclass
+from typing import Annotated, Any, Literal
 
-from .runs import Run, Skipped
+from pydantic import ConfigDict, Field, NonNegativeInt, with_config
+
+from ..engine.values.option import Option, options_of
+from ..engine.values.options import Options
+from ..system.typed_json import as_json, read_as, schema_of
+from .runs import EXACT, Run, Share, Skipped
 from .summary import Summary, summarise
 
-if TYPE_CHECKING:
-    from .agreement import NextNextRank, PairAgreement
+FORMAT: Literal["spectui.bench/1"] = "spectui.bench/1"
+TOPS = (1, 8, 32, 60)
+"""Numbers of highest logits among which the next-next token is looked for."""
 
-FORMAT = "spectui.bench/1"
+
+def _hint(one: Option) -> Any:
+    """The type of an option's values."""
+    words: Any = Literal[tuple(value for value in one.also if isinstance(value, str))]
+    return one.kind if not one.has_words else words if one.least is None else one.kind | words
 
 
+Chosen: Any = with_config(EXACT)(
+    make_dataclass("Chosen", [(name, _hint(one)) for name, one in options_of(Options).items()], frozen=True)
+)
+"""The value of every option."""
+
+
+@with_config(ConfigDict(extra="forbid"))
 @dataclass(frozen=True, slots=True)
-class Report:
-    """Everything that a bench or a race has found."""
+class Environment:
+    """Where it was measured, and what held."""
 
-    environment: dict[str, Any]
-    runs: Sequence[Run]
-    skipped: Sequence[Skipped] = ()
-    left_out: dict[str, str] = field(default_factory=dict)
-    """Mode or peer -> why it could not take part."""
-    alpha: "PairAgreement | None" = None
+    date: str
+    model: str
+    draft: str | None
+    device: str
+    processor: str
+    cores: int | None
+    threads: int
+    dtype: str
+    forward: Literal["lean", "transformers"]
+    python: str
+    system: str
+    versions: dict[str, str]
+    settings: Chosen
+    datastore_tokens: NonNegativeInt
+    verification_ms: dict[int, float]
+    """Tokens -> milliseconds of a pass over them."""
+    verification_context: int
+    learning: bool = False
+    """Whether every lane of ours looked up its own answers to earlier questions."""
+
+
+@with_config(EXACT)
+@dataclass(frozen=True, slots=True)
+class PairAgreement:
+    """Agreement of a pair on text that the target wrote."""
+
+    overlap: Share
+    """Mean of sum_v min(p(v), q(v)) = 1 - total variation: the acceptance rate of one draft token (2211.17192, 3.2)."""
+    top_1: Annotated[Share, Field(alias="top_1_agreement")]
+    """How often both find the same token likeliest: the acceptance rate at temperature 0."""
+    tokens: NonNegativeInt
+
+
+@with_config(EXACT)
+@dataclass(frozen=True, slots=True)
+class NextNextRank:
+    """Of one category: how often the next-next token is among the k highest logits, the token chosen then left out."""
+
+    category: str
+    tokens: NonNegativeInt
+    """Tokens that have one before them in the answer."""
+    top_1: Share
+    top_8: Share
+    top_32: Share
+    top_60: Share
+
+
+@with_config(EXACT | ConfigDict(title=FORMAT))
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """The one object that a bench or a race prints; unknown is null, times are milliseconds."""
+
+    format: Literal["spectui.bench/1"] = FORMAT
+    environment: Environment
     finished: bool = True
     """Whether every question was asked."""
-    premise: "Sequence[NextNextRank]" = ()
+    left_out: Mapping[str, str]
+    """Mode or peer -> why it could not take part."""
+    skipped: Sequence[Skipped] = ()
+    pair: PairAgreement | None = None
+    next_next: Sequence[NextNextRank] = ()
+    runs: Sequence[Run]
+    summary: Sequence[Summary]
+    """Overall lines first, then those of each category."""
 
-    @property
-    def summaries(self) -> list[Summary]:
-        """Overall lines first, then those of each category."""
-        return summarise(self.runs)
+    @classmethod
+    def of(cls, where: Mapping[str, Any], runs: Sequence[Run], left_out: Mapping[str, str], **more: Any) -> "Report":
+        """The report of these runs; ``more`` are further fields."""
+        return cls(
+            environment=read_as(Environment, where), runs=runs, left_out=left_out, summary=summarise(runs), **more
+        )
 
-    def to_json(self) -> dict[str, Any]:
-        """The one object that ``bench --format json`` prints; its schema is ``schema.json`` beside this file."""
-        return {
-            "format": FORMAT,
-            "environment": self.environment,
-            "finished": self.finished,
-            "left_out": self.left_out,
-            "skipped": [{"question_id": one.question_id, "reason": one.reason} for one in self.skipped],
-            "pair": self.alpha.to_json() if self.alpha else None,
-            "next_next": [one.to_json() for one in self.premise],
-            "runs": [run.to_json() for run in self.runs],
-            "summary": [summary.to_json() for summary in self.summaries],
-        }
+
+def report_schema() -> dict[str, Any]:
+    """The JSON schema of a report."""
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema"} | schema_of(Report)
 
 
 def json_text(report: Report) -> str:
     """The report as JSON."""
-    return json.dumps(report.to_json(), ensure_ascii=False, indent=1) + "\n"
+    return json.dumps(as_json(report), ensure_ascii=False, indent=1) + "\n"
 
 
 def csv_text(report: Report) -> str:
     """The runs, a line each; lists are separated by spaces, unknown is empty."""
     out = io.StringIO()
-    rows = [run.to_json() for run in report.runs]
+    rows = [as_json(run) for run in report.runs]
     writer = csv.DictWriter(out, fieldnames=list(rows[0]) if rows else ["lane"], lineterminator="\n")
     writer.writeheader()
     for row in rows:

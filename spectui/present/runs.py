@@ -1,15 +1,23 @@
 """What one lane did with one turn of one question."""
 
-from dataclasses import dataclass, field
-from typing import Any
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from typing import Annotated
 
-from ..engine.values.step import Step
+from pydantic import ConfigDict, Field, NonNegativeFloat, NonNegativeInt, PositiveInt, with_config
+
 from ..record.metrics import Numbers, Spread, distinct, is_looping
+from .race_book import RaceBook
 
-REFERENCE = "ar"
-"""The lane that every other is compared with."""
+EXACT = ConfigDict(extra="forbid", json_schema_serialization_defaults_required=True)
+"""An object of a report has all fields of its type and no others."""
+Share = Annotated[float, Field(ge=0, le=1)]
+TokensPerStep = Annotated[float | None, Field(alias="mean_accepted_tokens")]
+Histogram = dict[int, NonNegativeInt]
+"""Tokens -> steps that emitted so many."""
 
 
+@with_config(EXACT)
 @dataclass(frozen=True, slots=True)
 class Skipped:
     """A question that was not asked, or not to its end."""
@@ -28,8 +36,6 @@ class Answered:
     numbers: Numbers
     """What is not known of a peer is None or 0 there."""
     spread: Spread = field(default_factory=Spread)
-    chains: bool = True
-    """Whether every draft was a chain."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,122 +47,124 @@ class Place:
     turn: int
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
-    """One line of a bench; the fields of ``to_json``."""
+RATES = ("tokens_per_step", "acceptance_rate", "tokens_per_second", "ttft_ms")
+COUNTS = ("steps", "drafted", "accepted", "rejected", "unreached", "cut", "confirmed", "dropped", "waste", "decode_ms",
+          "draft_ms", "verify_ms", "draft_idle_ms", "target_idle_ms")  # fmt: skip
+"""Numbers of an answer that a run has under the same names; of a peer the counts are unknown."""
 
-    place: Place
+
+@with_config(EXACT)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """One line of a bench, as it stands in a report; unknown is None."""
+
+    lane: str
     mode: str | None
     peer: str | None
+    question_id: str
     category: str
-    prompt_tokens: int
-    answered: Answered
-    identical: bool | None = None
+    turn: NonNegativeInt
+    prompt_tokens: PositiveInt
+    new_tokens: NonNegativeInt
+    steps: NonNegativeInt | None
+    tokens_per_step: TokensPerStep
+    acceptance_rate: Share | None
+    drafted: NonNegativeInt | None
+    accepted: NonNegativeInt | None
+    rejected: NonNegativeInt | None
+    unreached: NonNegativeInt | None
+    cut: NonNegativeInt | None
+    confirmed: NonNegativeInt | None
+    dropped: NonNegativeInt | None
+    waste: Annotated[NonNegativeInt | None, Field(alias="branch_waste")]
+    rollback: Share | None
+    """None as well where a draft was not a chain."""
+    ttft_ms: float | None
+    decode_ms: float | None
+    wall_ms: NonNegativeFloat
+    tokens_per_second: float | None
+    draft_ms: float | None
+    verify_ms: float | None
+    draft_idle_ms: float | None
+    target_idle_ms: float | None
+    identical: Annotated[bool | None, Field(alias="identical_to_ar")] = None
     """To the autoregressive lane's answer, id by id; None if there is no such promise or answer."""
-    divergence: int | None = None
+    divergence: Annotated[int | None, Field(alias="first_divergence")] = None
     """Index in the answer of the first token that differs."""
-    gap: float | None = None
+    gap: Annotated[float | None, Field(alias="logit_gap")] = None
     """Between the two highest scores of the target there."""
+    distinct_3: Share | None
+    looping: bool | None
+    offered_by_position: tuple[NonNegativeInt, ...]
+    accepted_by_position: tuple[NonNegativeInt, ...]
+    histogram: Annotated[Histogram, Field(alias="tokens_per_step_histogram")]
+    tokens: tuple[NonNegativeInt, ...]
+
+    @classmethod
+    def of(
+        cls, place: Place, mode: str | None, peer: str | None, category: str, prompt_tokens: int, answered: Answered
+    ) -> "Run":
+        """The run of an answer."""
+        n, spread, circling = answered.numbers, answered.spread, distinct(answered.tokens)
+        depths = range(1, max(spread.offered, default=0) + 1)
+        return cls(
+            lane=place.lane,
+            mode=mode,
+            peer=peer,
+            question_id=place.question_id,
+            category=category,
+            turn=place.turn,
+            prompt_tokens=prompt_tokens,
+            new_tokens=len(answered.tokens),
+            rollback=n.rollback if spread.chains else None,
+            wall_ms=answered.wall_ms,
+            distinct_3=circling,
+            looping=None if circling is None else is_looping(circling),
+            offered_by_position=tuple(spread.offered[depth] for depth in depths),
+            accepted_by_position=tuple(spread.accepted[depth] for depth in depths),
+            histogram=dict(sorted(spread.emitted.items())),
+            tokens=answered.tokens,
+            **{name: getattr(n, name) for name in RATES},
+            **{name: None if mode is None else getattr(n, name) for name in COUNTS},
+        )
 
     @property
-    def distinct_3(self) -> float | None:
-        """Different trigrams of ids / trigrams."""
-        return distinct(self.answered.tokens)
+    def place(self) -> Place:
+        """Which run it is."""
+        return Place(self.lane, self.question_id, self.turn)
 
-    def to_json(self) -> dict[str, Any]:
-        """As in a report; unknown is null."""
-        n, spread = self.answered.numbers, self.answered.spread
-        is_mode = self.mode is not None
-        circling = self.distinct_3
-        return {
-            "lane": self.place.lane,
-            "mode": self.mode,
-            "peer": self.peer,
-            "question_id": self.place.question_id,
-            "category": self.category,
-            "turn": self.place.turn,
-            "prompt_tokens": self.prompt_tokens,
-            "new_tokens": len(self.answered.tokens),
-            "steps": n.steps if is_mode else None,
-            "mean_accepted_tokens": n.tokens_per_step,
-            "acceptance_rate": n.acceptance_rate,
-            "drafted": n.drafted if is_mode else None,
-            "accepted": n.accepted if is_mode else None,
-            "rejected": n.rejected if is_mode else None,
-            "unreached": n.unreached if is_mode else None,
-            "cut": n.cut if is_mode else None,
-            "confirmed": n.confirmed if is_mode else None,
-            "dropped": n.dropped if is_mode else None,
-            "branch_waste": n.waste if is_mode else None,
-            "rollback": n.rollback if self.answered.chains else None,
-            "ttft_ms": n.ttft_ms,
-            "decode_ms": n.decode_ms if is_mode else None,
-            "wall_ms": self.answered.wall_ms,
-            "tokens_per_second": n.tokens_per_second,
-            "draft_ms": n.draft_ms if is_mode else None,
-            "verify_ms": n.verify_ms if is_mode else None,
-            "draft_idle_ms": n.draft_idle_ms if is_mode else None,
-            "target_idle_ms": n.target_idle_ms if is_mode else None,
-            "identical_to_ar": self.identical,
-            "first_divergence": self.divergence,
-            "logit_gap": self.gap,
-            "distinct_3": circling,
-            "looping": None if circling is None else is_looping(circling),
-            "offered_by_position": [spread.offered[d] for d in range(1, max(spread.offered, default=0) + 1)],
-            "accepted_by_position": [spread.accepted[d] for d in range(1, max(spread.offered, default=0) + 1)],
-            "tokens_per_step_histogram": {str(size): count for size, count in sorted(spread.emitted.items())},
-            "tokens": list(self.answered.tokens),
-        }
+    @property
+    def numbers(self) -> Numbers:
+        """The numbers of the answer; what is unknown is None or 0."""
+        known = {name: getattr(self, name) or 0 for name in COUNTS}
+        return Numbers(emitted=self.new_tokens, ttft_ms=self.ttft_ms, **known)
 
-
-def from_json(value: dict[str, Any]) -> Run:
-    """The run of a line that ``to_json`` made; raises KeyError, TypeError or ValueError for anything else."""
-    numbers = Numbers(
-        emitted=int(value["new_tokens"]),
-        steps=int(value["steps"] or 0),
-        drafted=int(value["drafted"] or 0),
-        accepted=int(value["accepted"] or 0),
-        rejected=int(value["rejected"] or 0),
-        unreached=int(value["unreached"] or 0),
-        cut=int(value["cut"] or 0),
-        confirmed=int(value["confirmed"] or 0),
-        dropped=int(value["dropped"] or 0),
-        waste=int(value["branch_waste"] or 0),
-        ttft_ms=None if value["ttft_ms"] is None else float(value["ttft_ms"]),
-        decode_ms=float(value["decode_ms"] or 0.0),
-        draft_ms=float(value["draft_ms"] or 0.0),
-        verify_ms=float(value["verify_ms"] or 0.0),
-        draft_idle_ms=float(value["draft_idle_ms"] or 0.0),
-        target_idle_ms=float(value["target_idle_ms"] or 0.0),
-    )
-    spread = Spread()
-    spread.offered.update({depth: int(count) for depth, count in enumerate(value["offered_by_position"], 1)})
-    spread.accepted.update({depth: int(count) for depth, count in enumerate(value["accepted_by_position"], 1)})
-    spread.emitted.update({int(size): int(count) for size, count in value["tokens_per_step_histogram"].items()})
-    tokens = tuple(int(token) for token in value["tokens"])
-    chains = value["rollback"] is not None or not numbers.drafted
-    return Run(
-        Place(str(value["lane"]), str(value["question_id"]), int(value["turn"])),
-        value["mode"],
-        value["peer"],
-        str(value["category"]),
-        int(value["prompt_tokens"]),
-        Answered(tokens, float(value["wall_ms"]), numbers, spread, chains),
-        value["identical_to_ar"],
-        value["first_divergence"],
-        value["logit_gap"],
-    )
+    @property
+    def spread(self) -> Spread:
+        """How its drafts and steps spread."""
+        offered, accepted = (dict(enumerate(a, 1)) for a in (self.offered_by_position, self.accepted_by_position))
+        chains = self.rollback is not None or not self.drafted
+        return Spread(Counter(offered), Counter(accepted), Counter(self.histogram), chains)
 
 
 def whole_turns(runs: list[Run], lanes: int) -> list[Run]:
     """The runs of turns that all lanes have answered."""
-    counts: dict[tuple[str, int], int] = {}
-    for run in runs:
-        turn = (run.place.question_id, run.place.turn)
-        counts[turn] = counts.get(turn, 0) + 1
-    return [run for run in runs if counts[run.place.question_id, run.place.turn] >= lanes]
+    counts = Counter((run.question_id, run.turn) for run in runs)
+    return [run for run in runs if counts[run.question_id, run.turn] >= lanes]
 
 
-def is_chain(step: Step) -> bool:
-    """Whether each drafted token follows the one before it."""
-    return all(node.parent == index - 1 for index, node in enumerate(step.nodes))
+def race_runs(book: RaceBook) -> list[Run]:
+    """The finished lanes of all rounds of a race."""
+    made = []
+    for number, books in enumerate(book.rounds, 1):
+        for name, lane in books.items():
+            if not lane.finished:
+                continue
+            compared, meter = lane.compared, lane.meter
+            place = Place(name, f"race {number}", 0)
+            answered = Answered(tuple(lane.tokens), lane.clock, lane.numbers, meter.spread)
+            run = Run.of(place, lane.mode, None, "race", lane.prompt_tokens, answered)
+            if compared is not None:
+                run = replace(run, identical=compared.place is None, divergence=compared.place, gap=compared.gap)
+            made.append(run)
+    return made

@@ -1,18 +1,22 @@
 """From runs to the numbers of a report: totals over totals, with intervals over questions."""
 
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import mean, median
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, with_config
 
-from ..record.metrics import DOUBTFUL, ENOUGH_MS, TOO_LITTLE, Spread, doubt, is_looping, total
-from .runs import REFERENCE, Run
+from ..record.metrics import DOUBTFUL, ENOUGH_MS, REFERENCE, TOO_LITTLE, Spread, doubt, total
+from .runs import EXACT, Histogram, Run, Share, TokensPerStep
 
 RESAMPLES = 2000
+SUMMED = ("tokens_per_second", "tokens_per_step", "acceptance_rate", "drafted", "accepted", "rejected", "unreached")
+"""Numbers of all answers together that a summary has under the same names."""
 HF = "hf"
+Interval = tuple[float, float] | None
+"""95 %, by bootstrap over questions; None below two questions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,174 +24,161 @@ class Ratio:
     """A ratio of two lanes over the questions that both have answered."""
 
     value: float | None = None
-    low: float | None = None
-    high: float | None = None
-    """The 95 % interval, by bootstrap over questions; None below two questions."""
+    interval: Interval = None
+    doubt: str | None = None
+    """Why it cannot be trusted; None if it can."""
     questions: int = 0
-    doubt: str = ""
-    """Why it cannot be trusted; empty if it can."""
 
     def __str__(self) -> str:
         """``1.62``, with the mark of doubt if there is one; unknown is –."""
         return "–" if self.value is None else f"{self.value:.2f}{DOUBTFUL if self.doubt else ''}"
 
-    def to_json(self) -> list[float] | None:
-        """The interval."""
-        return None if self.low is None or self.high is None else [self.low, self.high]
+    @property
+    def with_interval(self) -> str:
+        """``1.62 [1.50, 1.75]``; the value alone where there is no interval."""
+        return f"{self} [{self.interval[0]:.2f}, {self.interval[1]:.2f}]" if self.interval else str(self)
 
 
+@with_config(EXACT)
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """One lane over all questions, or over those of a category."""
+    """One lane over all questions, or over those of a category, as it stands in a report; unknown is None."""
 
     lane: str
     category: str | None
-    questions: int
-    runs: int
+    questions: NonNegativeInt
+    runs: NonNegativeInt
     tokens_per_second: float | None
     """Total tokens / total decode time; None for peers, whose decode time is not known."""
     tokens_per_wall_second: float | None
     """Total tokens / total time of the whole calls."""
-    speedup_vs_ar: Ratio
-    wall_vs_ar: Ratio
-    wall_vs_hf: Ratio
-    mean_accepted_tokens: float | None
-    acceptance_rate: float | None
-    spread: Spread
+    speedup_vs_ar: float | None
+    speedup_ci95: Interval
+    speedup_doubt: str | None
+    speedup_questions: NonNegativeInt
+    wall_vs_ar: float | None
+    wall_vs_ar_ci95: Interval
+    wall_vs_ar_doubt: str | None
+    wall_vs_hf: float | None
+    wall_vs_hf_ci95: Interval
+    wall_vs_hf_doubt: str | None
+    wall_vs_hf_questions: Annotated[int, Field(exclude=True)]
+    tokens_per_step: TokensPerStep
+    acceptance_rate: Share | None
+    drafted: NonNegativeInt
+    accepted: NonNegativeInt
+    rejected: NonNegativeInt
+    unreached: NonNegativeInt
+    rollback: Share | None
+    """Of the chains that were drafted; None where drafts branch inside what is verified."""
+    branch_waste_per_token: NonNegativeFloat | None
+    """Tokens of losing branches for each emitted token."""
+    draft_idle_ms_per_token: NonNegativeFloat | None
+    target_idle_ms_per_token: NonNegativeFloat | None
+    acceptance_by_position: tuple[Share, ...]
+    tokens_per_step_histogram: Histogram
     ttft_ms: float | None
     """Median."""
-    draft_ms: float | None
-    """Mean of a step."""
-    verify_ms: float | None
-    """Mean of a step."""
-    compared: int
-    identical: int
-    looping: int
-    distinct_3: float | None
+    draft_ms_per_step: float | None
+    verify_ms_per_step: float | None
+    compared_with_ar: NonNegativeInt
+    identical_to_ar: NonNegativeInt
+    looping: NonNegativeInt
+    distinct_3: Share | None
     """Mean over answers."""
-    drafted: int = 0
-    accepted: int = 0
-    rejected: int = 0
-    unreached: int = 0
-    rollback: float | None = None
-    """Of the chains that were drafted; None where drafts branch inside what is verified."""
-    waste: float | None = None
-    """Tokens of losing branches for each emitted token."""
-    draft_idle_ms: float | None = None
-    """For each emitted token, as ``target_idle_ms``."""
-    target_idle_ms: float | None = None
 
-    def to_json(self) -> dict[str, Any]:
-        """As in a report; unknown is null."""
-        return {
-            "lane": self.lane,
-            "category": self.category,
-            "questions": self.questions,
-            "runs": self.runs,
-            "tokens_per_second": self.tokens_per_second,
-            "tokens_per_wall_second": self.tokens_per_wall_second,
-            "speedup_vs_ar": self.speedup_vs_ar.value,
-            "speedup_ci95": self.speedup_vs_ar.to_json(),
-            "speedup_doubt": self.speedup_vs_ar.doubt or None,
-            "speedup_questions": self.speedup_vs_ar.questions,
-            "wall_vs_ar": self.wall_vs_ar.value,
-            "wall_vs_ar_ci95": self.wall_vs_ar.to_json(),
-            "wall_vs_ar_doubt": self.wall_vs_ar.doubt or None,
-            "wall_vs_hf": self.wall_vs_hf.value,
-            "wall_vs_hf_ci95": self.wall_vs_hf.to_json(),
-            "wall_vs_hf_doubt": self.wall_vs_hf.doubt or None,
-            "mean_accepted_tokens": self.mean_accepted_tokens,
-            "acceptance_rate": self.acceptance_rate,
-            "drafted": self.drafted,
-            "accepted": self.accepted,
-            "rejected": self.rejected,
-            "unreached": self.unreached,
-            "rollback": self.rollback,
-            "branch_waste_per_token": self.waste,
-            "draft_idle_ms_per_token": self.draft_idle_ms,
-            "target_idle_ms_per_token": self.target_idle_ms,
-            "acceptance_by_position": self.spread.acceptance_by_position,
-            "tokens_per_step_histogram": {str(size): n for size, n in sorted(self.spread.emitted.items())},
-            "ttft_ms": self.ttft_ms,
-            "draft_ms_per_step": self.draft_ms,
-            "verify_ms_per_step": self.verify_ms,
-            "compared_with_ar": self.compared,
-            "identical_to_ar": self.identical,
-            "looping": self.looping,
-            "distinct_3": self.distinct_3,
-        }
+    @property
+    def speedup(self) -> Ratio:
+        """To the autoregressive lane, by decode time."""
+        return Ratio(self.speedup_vs_ar, self.speedup_ci95, self.speedup_doubt, self.speedup_questions)
+
+    @property
+    def calls_against_ar(self) -> Ratio:
+        """To the autoregressive lane, by whole calls."""
+        return Ratio(self.wall_vs_ar, self.wall_vs_ar_ci95, self.wall_vs_ar_doubt, self.speedup_questions)
+
+    @property
+    def calls_against_hf(self) -> Ratio:
+        """To transformers' ``generate``, by whole calls."""
+        return Ratio(self.wall_vs_hf, self.wall_vs_hf_ci95, self.wall_vs_hf_doubt, self.wall_vs_hf_questions)
+
+    @property
+    def drafts(self) -> bool:
+        """Whether anything was drafted."""
+        return bool(self.acceptance_by_position)
 
 
 def summarise(runs: Sequence[Run]) -> list[Summary]:
     """A summary for each lane over everything, then one for each category of each lane."""
-    lanes = list(dict.fromkeys(run.place.lane for run in runs))
+    lanes = list(dict.fromkeys(run.lane for run in runs))
     categories = list(dict.fromkeys(run.category for run in runs))
     parts: list[str | None] = [None, *(categories if len(categories) > 1 else [])]
     made = []
     for category in parts:
         some = [run for run in runs if category in (None, run.category)]
-        made += [_summary(lane, category, some) for lane in lanes if any(run.place.lane == lane for run in some)]
+        made += [_summary(lane, category, some) for lane in lanes if any(run.lane == lane for run in some)]
     return made
 
 
 def _summary(lane: str, category: str | None, runs: Sequence[Run]) -> Summary:
-    mine = [run for run in runs if run.place.lane == lane]
-    numbers = [run.answered.numbers for run in mine]
-    every = total(numbers)
-    steps, drafted = every.steps, every.drafted
-    after_first = every.after_first
-    wall = sum(run.answered.wall_ms for run in mine)
-    chains = all(run.answered.chains for run in mine)
+    mine = [run for run in runs if run.lane == lane]
+    every = total([run.numbers for run in mine])
+    steps, after_first, wall = every.steps, every.after_first, sum(run.wall_ms for run in mine)
     spread = Spread()
     for run in mine:
-        spread.add(run.answered.spread)
-    circling = [value for run in mine if (value := run.distinct_3) is not None]
-    first = [n.ttft_ms for n in numbers if n.ttft_ms is not None]
+        spread.add(run.spread)
+    circling = [run.distinct_3 for run in mine if run.distinct_3 is not None]
+    first = [run.ttft_ms for run in mine if run.ttft_ms is not None]
+    decode = ratio(runs, lane, REFERENCE, _decode_cost, _decode_doubt)
+    wall_ar, wall_hf = (ratio(runs, lane, other, _wall_cost, _wall_doubt) for other in (REFERENCE, HF))
     return Summary(
         lane=lane,
         category=category,
-        questions=len({run.place.question_id for run in mine}),
+        questions=len({run.question_id for run in mine}),
         runs=len(mine),
-        tokens_per_second=every.tokens_per_second,
-        tokens_per_wall_second=sum(len(run.answered.tokens) for run in mine) / wall * 1e3 if wall else None,
-        speedup_vs_ar=ratio(runs, lane, REFERENCE, _decode_cost, _decode_doubt),
-        wall_vs_ar=ratio(runs, lane, REFERENCE, _wall_cost, _wall_doubt),
-        wall_vs_hf=ratio(runs, lane, HF, _wall_cost, _wall_doubt),
-        mean_accepted_tokens=every.tokens_per_step,
-        acceptance_rate=every.acceptance_rate,
-        spread=spread,
+        tokens_per_wall_second=every.emitted / wall * 1e3 if wall else None,
+        speedup_vs_ar=decode.value,
+        speedup_ci95=decode.interval,
+        speedup_doubt=decode.doubt,
+        speedup_questions=decode.questions,
+        wall_vs_ar=wall_ar.value,
+        wall_vs_ar_ci95=wall_ar.interval,
+        wall_vs_ar_doubt=wall_ar.doubt,
+        wall_vs_hf=wall_hf.value,
+        wall_vs_hf_ci95=wall_hf.interval,
+        wall_vs_hf_doubt=wall_hf.doubt,
+        wall_vs_hf_questions=wall_hf.questions,
+        rollback=every.rollback if spread.chains else None,
+        branch_waste_per_token=every.waste / after_first if every.confirmed + every.dropped else None,
+        draft_idle_ms_per_token=every.draft_idle_ms / after_first if every.drafted else None,
+        target_idle_ms_per_token=every.target_idle_ms / after_first if every.drafted else None,
+        acceptance_by_position=tuple(spread.acceptance_by_position),
+        tokens_per_step_histogram=dict(sorted(spread.emitted.items())),
         ttft_ms=median(first) if first else None,
-        draft_ms=every.draft_ms / steps if steps else None,
-        verify_ms=every.verify_ms / steps if steps else None,
-        compared=sum(run.identical is not None for run in mine),
-        identical=sum(run.identical is True for run in mine),
-        looping=sum(map(is_looping, circling)),
+        draft_ms_per_step=every.draft_ms / steps if steps else None,
+        verify_ms_per_step=every.verify_ms / steps if steps else None,
+        compared_with_ar=sum(run.identical is not None for run in mine),
+        identical_to_ar=sum(run.identical is True for run in mine),
+        looping=sum(run.looping is True for run in mine),
         distinct_3=mean(circling) if circling else None,
-        drafted=drafted,
-        accepted=every.accepted,
-        rejected=every.rejected,
-        unreached=every.unreached,
-        rollback=every.rollback if chains else None,
-        waste=every.waste / after_first if every.confirmed + every.dropped else None,
-        draft_idle_ms=every.draft_idle_ms / after_first if drafted else None,
-        target_idle_ms=every.target_idle_ms / after_first if drafted else None,
+        **{name: getattr(every, name) for name in SUMMED},
     )
 
 
 def _decode_cost(run: Run) -> tuple[float, float]:
-    return run.answered.numbers.emitted - 1, run.answered.numbers.decode_ms
+    return run.new_tokens - 1, run.decode_ms or 0.0
 
 
 def _wall_cost(run: Run) -> tuple[float, float]:
-    return len(run.answered.tokens), run.answered.wall_ms
+    return run.new_tokens, run.wall_ms
 
 
 def _decode_doubt(value: float, ours: Sequence[Run], theirs: Sequence[Run]) -> str:
-    return doubt(value, *(total([run.answered.numbers for run in runs]) for runs in (ours, theirs)))
+    return doubt(value, *(total([run.numbers for run in runs]) for runs in (ours, theirs)))
 
 
 def _wall_doubt(value: float, ours: Sequence[Run], theirs: Sequence[Run]) -> str:
-    return TOO_LITTLE if min(sum(run.answered.wall_ms for run in runs) for runs in (ours, theirs)) < ENOUGH_MS else ""
+    return TOO_LITTLE if min(sum(run.wall_ms for run in runs) for runs in (ours, theirs)) < ENOUGH_MS else ""
 
 
 def ratio(
@@ -198,29 +189,27 @@ def ratio(
     doubted: Callable[[float, Sequence[Run], Sequence[Run]], str],
 ) -> Ratio:
     """(tokens / time) of a lane over that of a reference, totals over totals, over questions that both answered."""
-    sums: dict[str, dict[str, np.ndarray[Any, Any]]] = {lane: {}, reference: {}}
+    sums: dict[str, dict[str, Any]] = {lane: {}, reference: {}}
     for run in runs:
-        if run.place.lane in sums:
-            total = sums[run.place.lane].setdefault(run.place.question_id, np.zeros(2))
-            total += cost(run)
+        if run.lane in sums:
+            sums[run.lane][run.question_id] = sums[run.lane].get(run.question_id, 0) + np.array(cost(run))
     both = [question for question in sums[lane] if question in sums[reference]]
     if not both or lane == reference:
         return Ratio()
-    ours = np.array([sums[lane][question] for question in both])
-    theirs = np.array([sums[reference][question] for question in both])
-    value = _rate(ours.sum(0)) / _rate(theirs.sum(0)) if _usable(ours, theirs) else None
-    if value is None:
+    ours, theirs = (np.array([sums[name][question] for question in both]) for name in (lane, reference))
+    if not all((side.sum(0) > 0).all() for side in (ours, theirs)):
         return Ratio(questions=len(both))
-    mine, others = ([run for run in runs if run.place.lane == name and run.place.question_id in both]
-                    for name in (lane, reference))  # fmt: skip
-    why = doubted(float(value), mine, others)
-    if len(both) < 2:
-        return Ratio(float(value), questions=len(both), doubt=why)
-    picks = np.random.default_rng(0).integers(0, len(both), (RESAMPLES, len(both)))
-    with np.errstate(divide="ignore", invalid="ignore"):
-        drawn = _rate(ours[picks].sum(1)) / _rate(theirs[picks].sum(1))
-    low, high = np.nanquantile(drawn, [0.025, 0.975])
-    return Ratio(float(value), float(low), float(high), len(both), why)
+    value = float(_rate(ours.sum(0)) / _rate(theirs.sum(0)))
+    interval = None
+    if len(both) > 1:
+        picks = np.random.default_rng(0).integers(0, len(both), (RESAMPLES, len(both)))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            drawn = _rate(ours[picks].sum(1)) / _rate(theirs[picks].sum(1))
+        low, high = np.nanquantile(drawn, [0.025, 0.975])
+        interval = float(low), float(high)
+    asked = set(both)
+    answers = ([run for run in runs if run.lane == name and run.question_id in asked] for name in (lane, reference))
+    return Ratio(value, interval, doubted(value, *answers) or None, len(both))
 
 
 def _rate(sums: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
@@ -228,11 +217,7 @@ def _rate(sums: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     return made
 
 
-def _usable(*sums: np.ndarray[Any, Any]) -> bool:
-    return all((total.sum(0) > 0).all() for total in sums)
-
-
-def shares(counts: Counter[int]) -> dict[int, float]:
+def shares(counts: Histogram) -> dict[int, float]:
     """Each key's part of the whole."""
-    total = sum(counts.values())
-    return {key: counts[key] / total for key in sorted(counts)} if total else {}
+    whole = sum(counts.values())
+    return {key: count / whole for key, count in sorted(counts.items())} if whole else {}

@@ -1,26 +1,18 @@
 """The tables of a report, once as rows of text, for the terminal and for Markdown."""
 
-import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from ..engine.values.options import Options
-from ..record.metrics import DOUBTFUL, ENOUGH_MS, ENOUGH_STEPS, LOOPING, LOOPS
+from ..record.metrics import DOUBTFUL, LOOPING, REFERENCE
+from ..system.typed_json import as_json
+from .grid import MARKS, Grid, number, rich_table
 from .picture import bars, histogram
-from .report import Report
+from .report import TOPS, Report
 from .summary import Ratio, Summary
-
-MARKS = {
-    DOUBTFUL: f"{DOUBTFUL}: doubtful, from less than {ENOUGH_MS:g} ms or {ENOUGH_STEPS} steps, or above tok/step, as "
-    "no speed-up can be",
-    LOOPS: f"{LOOPS}: the answer goes in circles (distinct-3 below {LOOPING:g}), which flatters methods that copy",
-}
-"""What the marks behind a ratio mean."""
 
 DEFINITIONS = (
     "tok/s: tokens after the first / time after it, totals over totals. × AR: its ratio to the autoregressive lane of "
@@ -31,58 +23,34 @@ DEFINITIONS = (
 )
 
 
-MARKED = re.compile(rf"\d(\{DOUBTFUL}| {LOOPS})")
-"""A number with such a mark."""
-
-
-@dataclass(frozen=True, slots=True)
-class Grid:
-    """A table of text; the first column is a name, the others are numbers."""
-
-    title: str
-    columns: Sequence[str]
-    rows: Sequence[Sequence[str]]
-    notes: Sequence[str] = ()
-    """Lines below it."""
-
-
 def ratio_text(ratio: Ratio) -> str:
     """``1.62 [1.50, 1.75] n=74``, with a mark behind a doubtful value; unknown is –."""
-    if ratio.value is None:
-        return "–"
-    interval = f" [{ratio.low:.2f}, {ratio.high:.2f}]" if ratio.low is not None and ratio.high is not None else ""
-    return f"{ratio}{interval} n={ratio.questions}"
-
-
-def number(value: float | None, digits: int = 2) -> str:
-    """A number; unknown is –."""
-    return "–" if value is None else f"{value:.{digits}f}"
+    return f"{ratio.with_interval} n={ratio.questions}" if ratio.value is not None else "–"
 
 
 def grids(report: Report) -> list[Grid]:
     """All tables that the report has something to say in."""
-    summaries = report.summaries
-    whole = [one for one in summaries if one.category is None]
-    made = [overall(whole)]
-    categories = list(dict.fromkeys(one.category for one in summaries if one.category is not None))
-    lanes = [one.lane for one in whole]
+    whole = [one for one in report.summary if one.category is None]
+    cells = {name: [cell(one) for one in whole] for name, cell in _COLUMNS.items()}
+    known = {name: column for name, column in cells.items() if set(column) != {"–"}}
+    made = [Grid("all questions", list(known), list(zip(*known.values(), strict=True)))]
+    categories = list(dict.fromkeys(one.category for one in report.summary if one.category is not None))
     if categories:
-        by_place = {(one.lane, one.category): one for one in summaries}
-        drafting = [lane for lane in lanes if lane != "ar"]
+        by_place = {(one.lane, one.category): one for one in report.summary}
+        drafting = [one.lane for one in whole if one.lane != REFERENCE]
         rows = [[c, *(_category_cell(by_place.get((lane, c))) for lane in drafting)] for c in categories]
         made.append(Grid("by category: × AR [95 %], tok/step", ["category", *drafting], rows))
-    drafted = [one for one in whole if one.spread.offered]
+    drafted = [one for one in whole if one.drafts]
     if drafted:
-        depth = max(len(one.spread.acceptance_by_position) for one in drafted)
-        rows = [[one.lane, *(f"{p:.0%}" for p in one.spread.acceptance_by_position)] for one in drafted]
-        columns = ["lane", *map(str, range(1, depth + 1))]
-        padded = [row + ["–"] * (len(columns) - len(row)) for row in rows]
-        made.append(Grid("acceptance by draft position", columns, padded))
-    if report.premise:
-        tops = [int(name.removeprefix("top_")) for name in report.premise[0].to_json() if name.startswith("top_")]
-        rows = [[one.category, *(f"{one.share(top):.0%}" for top in tops), str(one.tokens)] for one in report.premise]
+        depth = max(len(one.acceptance_by_position) for one in drafted)
+        rows = [[one.lane, *(f"{p:.0%}" for p in one.acceptance_by_position)] for one in drafted]
+        padded = [row + ["–"] * (1 + depth - len(row)) for row in rows]
+        made.append(Grid("acceptance by draft position", ["lane", *map(str, range(1, depth + 1))], padded))
+    if report.next_next:
+        rows = [[one.category, *(f"{getattr(one, f'top_{top}'):.0%}" for top in TOPS), str(one.tokens)]
+                for one in report.next_next]  # fmt: skip
         title = "the token after the next one is among the k highest of the last logits"
-        made.append(Grid(title, ["category", *(f"k = {top}" for top in tops), "tokens"], rows))
+        made.append(Grid(title, ["category", *(f"k = {top}" for top in TOPS), "tokens"], rows))
     return made
 
 
@@ -90,15 +58,15 @@ _COLUMNS: dict[str, Callable[[Summary], str]] = {
     "lane": lambda one: one.lane,
     "tok/s": lambda one: number(one.tokens_per_second, 0),
     "× AR": lambda one: against_ar(one),
-    "call × hf": lambda one: ratio_text(one.wall_vs_hf),
-    "tok/step": lambda one: number(one.mean_accepted_tokens),
-    "accepted/drafted": lambda one: accepted(one),
+    "call × hf": lambda one: ratio_text(one.calls_against_hf),
+    "tok/step": lambda one: number(one.tokens_per_step),
+    "accepted/drafted": lambda one: f"{one.accepted}/{one.drafted} {one.acceptance_rate:.0%}" if one.drafted else "–",
     "unreached": lambda one: str(one.unreached) if one.drafted else "–",
     "rollback": lambda one: f"{one.rollback:.0%}" if one.rollback is not None else "–",
-    "branch waste": lambda one: number(one.waste),
+    "branch waste": lambda one: number(one.branch_waste_per_token),
     "TTFT ms": lambda one: number(one.ttft_ms, 1),
-    "draft ms": lambda one: number(one.draft_ms),
-    "verify ms": lambda one: number(one.verify_ms),
+    "draft ms": lambda one: number(one.draft_ms_per_step),
+    "verify ms": lambda one: number(one.verify_ms_per_step),
     "same as AR": lambda one: same_text(one),
     "distinct-3": lambda one: number(one.distinct_3),
     "loops": lambda one: f"{one.looping}/{one.runs}",
@@ -107,55 +75,40 @@ _COLUMNS: dict[str, Callable[[Summary], str]] = {
 
 def against_ar(one: Summary) -> str:
     """The ratio to the autoregressive lane: of decode time, or of whole calls where only those are known."""
-    if one.speedup_vs_ar.value is not None or one.wall_vs_ar.value is None:
-        return ratio_text(one.speedup_vs_ar)
-    return f"{ratio_text(one.wall_vs_ar)} call"
-
-
-def accepted(one: Summary) -> str:
-    """``392/468 84%``; – if nothing was drafted."""
-    return f"{one.accepted}/{one.drafted} {one.acceptance_rate:.0%}" if one.acceptance_rate is not None else "–"
+    if one.speedup_vs_ar is not None or one.wall_vs_ar is None:
+        return ratio_text(one.speedup)
+    return f"{ratio_text(one.calls_against_ar)} call"
 
 
 def same_text(one: Summary) -> str:
     """How many of the compared answers are the autoregressive ones, id by id."""
-    return f"{one.identical}/{one.compared}{' ✓' if one.identical == one.compared else ''}" if one.compared else "–"
-
-
-def overall(summaries: Sequence[Summary]) -> Grid:
-    """A line for each lane; columns in which nothing is known are left out."""
-    rows = [[cell(one) for cell in _COLUMNS.values()] for one in summaries]
-    known = [index for index, _ in enumerate(_COLUMNS) if any(row[index] != "–" for row in rows)]
-    names = list(_COLUMNS)
-    return Grid("all questions", [names[index] for index in known], [[row[index] for index in known] for row in rows])
+    same, compared = one.identical_to_ar, one.compared_with_ar
+    return f"{same}/{compared}{' ✓' if same == compared else ''}" if compared else "–"
 
 
 def _category_cell(one: Summary | None) -> str:
     if one is None:
         return "–"
-    per_step = f", {one.mean_accepted_tokens:.2f}" if one.mean_accepted_tokens is not None else ""
-    return against_ar(one) + per_step
+    return against_ar(one) + (f", {one.tokens_per_step:.2f}" if one.tokens_per_step is not None else "")
 
 
 def remarks(report: Report) -> list[str]:
     """Everything that a reader must know besides the tables."""
-    made = []
-    if not report.finished:
-        made.append("interrupted: these are the questions that were done")
+    made = [] if report.finished else ["interrupted: these are the questions that were done"]
     made += [f"{name} left out: {why}" for name, why in report.left_out.items()]
     made += [f"question {one.question_id} skipped: {one.reason}" for one in report.skipped[:5]]
     if len(report.skipped) > 5:
         made.append(f"{len(report.skipped)} questions skipped in all")
-    for run in report.runs:
-        if run.identical is False:
-            made.append(
-                f"{run.place.lane}, question {run.place.question_id}, turn {run.place.turn}: text differs from AR at "
-                f"token {run.divergence}, where the target's two best scores are {run.gap:.2g} apart"
-            )
-    if report.alpha is not None:
+    made += [
+        f"{run.lane}, question {run.question_id}, turn {run.turn}: text differs from AR at token {run.divergence}, "
+        f"where the target's two best scores are {run.gap:.2g} apart"
+        for run in report.runs
+        if run.identical is False
+    ]
+    if report.pair is not None:
         made.append(
-            f"draft against target: alpha {report.alpha.overlap:.3f} (shared probability), the same likeliest token "
-            f"{report.alpha.top_1:.1%}, over {report.alpha.tokens} tokens"
+            f"draft against target: alpha {report.pair.overlap:.3f} (shared probability), the same likeliest token "
+            f"{report.pair.top_1:.1%}, over {report.pair.tokens} tokens"
         )
     return made
 
@@ -185,27 +138,15 @@ def describe(block: dict[str, Any]) -> list[str]:
     ]
 
 
-def rich_table(grid: Grid) -> Table:
-    """A grid for a terminal; names to the left, numbers to the right."""
-    table = Table(box=None, header_style="bold", pad_edge=False, caption_justify="left", caption_style="dim")
-    table.caption = Text("\n".join(grid.notes)) if grid.notes else None
-    for index, column in enumerate(grid.columns):
-        words = index == 0 or column in ("text", "same as AR")
-        table.add_column(Text(column), justify="left" if words else "right", no_wrap=True)
-    for row in grid.rows:
-        table.add_row(*(Text(cell, "dim" if MARKED.search(cell) else "") for cell in row))
-    return table
-
-
 def print_report(report: Report, console: Console) -> None:
     """Environment, tables, pictures and remarks on a terminal."""
-    for line in describe(report.environment):
+    for line in describe(as_json(report.environment)):
         console.print(line, style="dim", markup=False, highlight=False)
     for grid in grids(report):
         console.print()
         console.print(Text(grid.title, "italic"))
         console.print(rich_table(grid))
-    for picture in (bars(report.summaries), histogram(report.summaries)):
+    for picture in (bars(report.summary), histogram(report.summary)):
         if picture.plain:
             console.print()
             console.print(picture)
@@ -216,7 +157,7 @@ def print_report(report: Report, console: Console) -> None:
 
 def markdown_text(report: Report) -> str:
     """The same as Markdown."""
-    parts = ["\n".join(f"- {_escaped(line)}" for line in describe(report.environment))]
+    parts = ["\n".join(f"- {_escaped(line)}" for line in describe(as_json(report.environment)))]
     for grid in grids(report):
         lines = [f"**{grid.title}**", "", "| " + " | ".join(map(_escaped, grid.columns)) + " |"]
         lines.append("|" + "|".join(["---", *["---:"] * (len(grid.columns) - 1)]) + "|")

@@ -10,6 +10,9 @@ from typing import Literal
 from ..engine.values.events import Changed, End, Prefill, Switch, Turn
 from ..engine.values.step import Step
 
+FORMAT = "spectui.trace/1"
+"""Of a trace, which holds these records."""
+
 
 @dataclass(frozen=True, slots=True)
 class Loading:

@@ -57,7 +57,7 @@ class Numbers:
 
     @property
     def tokens_per_step(self) -> float | None:
-        """Mean accepted tokens: emitted tokens / steps, prefill's token in neither."""
+        """Emitted tokens / steps, the token that prefill yields in neither."""
         return self.after_first / self.steps if self.steps else None
 
     @property
@@ -72,6 +72,8 @@ class Numbers:
         return (self.drafted - self.accepted + self.dropped) / chain if chain else None
 
 
+REFERENCE = "ar"
+"""The lane that every other is compared with."""
 COUNTED = tuple(entry.name for entry in fields(Numbers) if entry.name != "ttft_ms")
 
 
@@ -90,6 +92,7 @@ class Meter:
 
     def __init__(self) -> None:
         self.numbers = Numbers()
+        self.spread = Spread()
         self.tokens: list[int] = []
         """Ids of the answer so far."""
         self._first_ms = 0.0
@@ -116,6 +119,7 @@ class Meter:
                 self.numbers = Numbers(emitted=1, ttft_ms=time)
             case Step():
                 self.tokens += [token.token for token in event.emitted]
+                self.spread.count(event)
                 self.numbers = self._after(event)
 
     def _after(self, step: Step) -> Numbers:
@@ -144,7 +148,7 @@ class Meter:
 
 @dataclass(slots=True)
 class Spread:
-    """How accepted drafts spread over the depths of drafts, and emitted tokens over steps; adds up any answers."""
+    """The shapes of drafts: how deep they are accepted, and how many tokens steps emit; adds up any answers."""
 
     offered: Counter[int] = field(default_factory=Counter)
     """Depth (1 is a child of the pending token) -> steps whose draft reached it."""
@@ -152,6 +156,8 @@ class Spread:
     """Depth -> steps in which a token of that depth was accepted."""
     emitted: Counter[int] = field(default_factory=Counter)
     """Number of tokens -> steps that emitted so many."""
+    chains: bool = True
+    """Whether in every draft each token follows the one before it."""
 
     def count(self, step: Step) -> None:
         """Take in one step."""
@@ -161,12 +167,14 @@ class Spread:
         self.offered.update(set(depths))
         self.accepted.update(d for d, node in zip(depths, step.nodes, strict=True) if node.fate == "accepted")
         self.emitted[len(step.emitted)] += 1
+        self.chains = self.chains and all(node.parent == index - 1 for index, node in enumerate(step.nodes))
 
     def add(self, other: "Spread") -> None:
         """Take in the steps of another."""
         self.offered.update(other.offered)
         self.accepted.update(other.accepted)
         self.emitted.update(other.emitted)
+        self.chains = self.chains and other.chains
 
     @property
     def acceptance_by_position(self) -> list[float]:
@@ -196,7 +204,7 @@ ROUNDS, MOST_ROUNDS = 3, 50
 BRIEF, MOST_SECONDS = 3.0, 10.0
 """What a measurement may take to show a spread, and what it may take until there is enough to measure."""
 TOO_LITTLE = "too little was measured"
-TOO_HIGH = "above the tokens of a step, so the times are off"
+TOO_HIGH = "above the tokens per step, so the times are off"
 
 
 def is_enough(numbers: Numbers) -> bool:
@@ -241,7 +249,7 @@ class Rounds:
 def doubt(ratio: float, ours: Numbers, reference: Numbers) -> str:
     """Why a ratio of these two, each over all rounds or questions, cannot be trusted; empty if it can.
 
-    A pass over several tokens takes at least the time of one, so that a speed-up above the tokens of a step is an error
+    A pass over several tokens takes at least the time of one, so that a speed-up above the tokens per step is an error
     of the measurement; compared as it is shown, to a hundredth.
     """
     if not (is_enough(ours) and is_enough(reference)):

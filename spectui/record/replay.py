@@ -42,23 +42,21 @@ class Replay:
 
     def until(self, clock: float) -> list[Record]:
         """Everything that is due by ``clock`` and was not handed out yet."""
-        start = self._next
-        while not self.done and self._due[self._next][0] <= clock:
-            self._next += 1
+        end = self._next
+        while end < len(self._due) and self._due[end][0] <= clock:
+            end += 1
         self.clock = max(self.clock, min(clock, self.length))
-        return [record for _, record in self._due[start : self._next]]
+        return self._take(end)
 
     def step(self) -> list[Record]:
         """Up to the next step of any lane."""
-        made: list[Record] = []
-        while not self.done:
-            time, record = self._due[self._next]
-            self._next += 1
-            self.clock = max(self.clock, time)
-            made.append(record)
-            if isinstance(record, StepText):
-                break
-        while not self.done and isinstance(self._due[self._next][1], EndText):
-            made.append(self._due[self._next][1])
-            self._next += 1
-        return made
+        steps = (index for index, (_, one) in enumerate(self._due) if isinstance(one, StepText) and index >= self._next)
+        end = next(steps, len(self._due) - 1) + 1
+        while end < len(self._due) and isinstance(self._due[end][1], EndText):
+            end += 1
+        return self._take(end)
+
+    def _take(self, end: int) -> list[Record]:
+        taken, self._next = self._due[self._next : end], end
+        self.clock = max(self.clock, taken[-1][0] if taken else 0.0)
+        return [record for _, record in taken]

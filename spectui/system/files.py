@@ -7,6 +7,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
 
+from .errors import UserError, reason_of
+from .sanitise import sanitise_line
+
 FILE = 0o600
 FOLDER = 0o700
 _OTHERS = 0o077
@@ -47,6 +50,21 @@ def write_whole(path: Path, *parts: bytes | memoryview, private: bool = True) ->
         temporary.unlink(missing_ok=True)
         raise
     return size
+
+
+def write_text(path: Path, text: str, private: bool = False) -> None:
+    """Write a file, all of it or nothing; raises UserError if it cannot be written.
+
+    A private one is closed to others, and so is its folder.
+    """
+    try:
+        if private:
+            private_folder(path.parent)
+        else:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(path, text.encode(), private=private)
+    except OSError as error:
+        raise UserError(f"cannot write {path}: {sanitise_line(reason_of(error))}; choose another file") from error
 
 
 def _opener(path: str, flags: int) -> int:

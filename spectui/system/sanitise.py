@@ -1,6 +1,7 @@
 """The one place that makes untrusted text harmless to a terminal."""
 
 import unicodedata
+from typing import Any
 
 REPLACEMENT = "�"
 ZWJ = "\u200d"
@@ -38,6 +39,15 @@ def sanitise(text: str) -> str:
 def sanitise_line(text: str) -> str:
     """The same for places that hold one line: newlines become pictures, tabs spaces."""
     return sanitise(text).translate(_ONE_LINE)
+
+
+def sanitise_json(value: Any) -> Any:
+    """The same for all text in parsed JSON."""
+    if isinstance(value, str):
+        return sanitise(value)
+    if isinstance(value, list):
+        return list(map(sanitise_json, value))
+    return {sanitise(name): sanitise_json(one) for name, one in value.items()} if isinstance(value, dict) else value
 
 
 def extends_cluster(character: str) -> bool:

@@ -22,11 +22,10 @@ from textual.screen import Screen
 from ..config.paths import conversations, exports, log_file, shipped_themes, user_themes
 from ..config.settings import Settings
 from ..engine.drafters.registry import MODES
-from ..present.output import write_text
 from ..record.events import ChangedText, Finished, Note, Ready, Record, Started, SwitchText
 from ..session.session import CHAT, Session
 from ..system.errors import UserError
-from ..system.files import private_folder
+from ..system.files import private_folder, write_text
 from ..system.sanitise import sanitise_line
 from ..system.signals import allow, exit_code, full_screen, interrupt, on_interrupt
 from ..system.streams import messages
@@ -37,7 +36,6 @@ from .screens.help import HelpScreen
 from .screens.race import RaceScreen
 from .steady import Steady
 from .theme import ThemeWatch, load_themes, token_variable_defaults
-from .widgets.transcript import Transcript
 
 log = logging.getLogger(__name__)
 
@@ -76,7 +74,7 @@ class SpectuiApp(Steady, App[int]):
         super().__init__(ansi_color=self.no_colour)
         self.error_console = Console(file=messages(), markup=False, highlight=False)
         self.settings = settings
-        self._savers: list[Saver] = [Saver(lambda: record)] if record else []
+        self.savers: list[Saver] = [Saver(lambda: record)] if record else []
         self._command: int | None = None
         """The command whose records come from the decode thread."""
         self._failures: deque[float] = deque(maxlen=MOST_FAILURES)
@@ -87,7 +85,7 @@ class SpectuiApp(Steady, App[int]):
         self.chat = ChatScreen(settings, self.session, self.bridge)
         self.race = RaceScreen(self.session, race.modes, race.text) if race else None
         if settings.ui.save_conversations:
-            self._savers.append(Saver(_new_file, follows=True))
+            self.savers.append(Saver(_new_file, follows=True))
 
     def get_driver_class(self) -> type[Driver]:
         """Textual's own, but for the one that takes ESC in a paste for its end."""
@@ -134,11 +132,11 @@ class SpectuiApp(Steady, App[int]):
     def _sink(self, record: Record) -> None:
         """Take a record in the decode thread, which alone writes the list of savers from now on."""
         self.bridge.put(record)
-        for saver in list(self._savers):
+        for saver in list(self.savers):
             try:
                 saver.put(record)
             except (OSError, UserError) as error:
-                self._savers.remove(saver)
+                self.savers.remove(saver)
                 self.bridge.put(Note(sanitise_line(f"the conversation is no longer saved: {error}")))
 
     def _apply(self, records: list[Record]) -> None:
@@ -240,16 +238,13 @@ class SpectuiApp(Steady, App[int]):
                 if binding.id and binding.id.split(".")[0] in ("app", "chat", "mode", "prompt", "transcript"):
                     keys = f"{seen[binding.id][0]}, {key}" if binding.id in seen else key
                     seen[binding.id] = (keys, binding.description, binding.id)
-        return sorted(seen.values(), key=lambda row: row[2])
+        return sorted(seen.values(), key=lambda row: row[2].split(".")[0])
 
-    def export_markdown(self, transcript: Transcript) -> None:
-        """Write the conversation as Markdown and say where."""
-        file = exports() / f"{datetime.now():%Y-%m-%d_%H%M%S}.md"
-        titles = {"question": "**You:** ", "answer": "", "note": "> ", "error": "> "}
-        blocks = transcript.document.blocks
-        text = "\n\n".join(titles[block.kind] + block.text for block in blocks if block.kind in titles)
+    def export(self, stem: str, suffix: str, text: str) -> None:
+        """Write a file for a person, named by the time, and say where."""
+        file = exports() / f"{stem}{datetime.now():%Y-%m-%d_%H%M%S}.{suffix}"
         try:
-            write_text(file, text + "\n", private=True)
+            write_text(file, text, private=True)
             self.notify(f"written to {file}", markup=False)
         except UserError as error:
             self.notify(str(error), severity="error", markup=False)
@@ -268,7 +263,7 @@ class SpectuiApp(Steady, App[int]):
     def close(self, timeout: float = 1.0) -> None:
         """End the decode thread and the files."""
         self.session.close(timeout)
-        for saver in self._savers:
+        for saver in self.savers:
             saver.close()
 
     def _handle_exception(self, error: Exception) -> None:

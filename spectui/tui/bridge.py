@@ -72,11 +72,6 @@ class Saver:
             if self._asked and (isinstance(record, EndText) or perf_counter() - self._last > SAVE_EVERY):
                 self._flush()
 
-    def flush(self) -> None:
-        """Write what has gathered, now."""
-        with self._lock:
-            self._flush()
-
     def close(self) -> None:
         """Write the rest and close."""
         with self._lock:

@@ -4,21 +4,20 @@ import json
 import os
 from collections import deque
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
 from typing import IO
 
 from filelock import FileLock
 
-from ..system.files import FILE, open_private, private_folder
+from ..system.files import FILE, open_private, private_folder, write_whole
 from ..system.sanitise import sanitise
 from .pasting import MOST_PASTED
 
 MOST_KEPT = 500
-MOST_BYTES = 8 * 2**20
-"""The newest lines are kept up to this size."""
+MOST_CHARACTERS = 4 * 2**20
+"""The newest entries are kept up to this size."""
 LONGEST_LINE = 2**18
 """Bytes; a prompt of the greatest length fits, also as escapes."""
 MOST_READ = 128 * 2**20
@@ -50,7 +49,7 @@ class History:
             private_folder(self._file.parent)
             if self._file.is_file() or not self._file.exists():
                 with self._alone():
-                    _append(self._file, json.dumps(text, ensure_ascii=False).encode() + b"\n")
+                    _append(self._file, _line(text))
         except OSError:
             return
 
@@ -71,83 +70,55 @@ class History:
     def _alone(self) -> Iterator[bool]:
         """Keep other programs from the file; whether that was possible."""
         lock = FileLock(f"{self._file}.lock", timeout=PATIENCE, mode=FILE)
-        try:
+        with suppress(OSError, NotImplementedError):
             lock.acquire()
-        except (OSError, NotImplementedError):
-            yield False
-            return
         try:
-            yield True
+            yield lock.is_locked
         finally:
             lock.release()
 
     def _load(self) -> None:
         with self._alone() as alone:
-            found = _read(self._file)
-            self.entries = found.entries
-            aside = self._tidy(found) if alone and (found.damaged or found.dropped) else None
-        if found.damaged:
+            self.entries, damaged, dropped = _read(self._file)
+            aside = self._tidy(damaged > 0) if alone and (damaged or dropped) else None
+        if damaged:
             where = f"; the file as it was is {aside}" if aside else ""
-            lines = "line" if found.damaged == 1 else "lines"
-            self._note = f"{found.damaged} damaged {lines} of the prompt history skipped{where}"
+            lines = "line" if damaged == 1 else "lines"
+            self._note = f"{damaged} damaged {lines} of the prompt history skipped{where}"
 
-    def _tidy(self, found: "_Found") -> Path | None:
-        """Write the file anew with the lines that are kept; where the old one is if some were damaged."""
-        new = self._file.with_name(f"{self._file.name}.{os.getpid()}.new")
-        aside = _free_name(self._file) if found.damaged else None
+    def _tidy(self, damaged: bool) -> Path | None:
+        """Write the file anew with the entries that are kept; where the old one is if it was damaged."""
+        aside = _free_name(self._file) if damaged else None
         try:
-            with open_private(new, "wb") as file:
-                file.write(b"".join(found.lines))
             if aside is not None:
-                os.replace(self._file, aside)
-            os.replace(new, self._file)
+                self._file.replace(aside)
+            write_whole(self._file, *map(_line, self.entries))
         except OSError:
-            new.unlink(missing_ok=True)
+            if aside is not None and not self._file.exists():
+                aside.replace(self._file)
             return None
         return aside
 
 
-@dataclass(slots=True)
-class _Found:
-    """What a file holds."""
-
-    entries: list[str] = field(default_factory=list)
-    lines: list[bytes] = field(default_factory=list)
-    """The lines of the entries."""
-    damaged: int = 0
-    dropped: bool = False
-    """Whether there were older entries than are kept."""
-
-
-def _read(path: Path) -> _Found:
-    """The newest entries of a file of any size, in bounded memory."""
-    found = _Found()
-    newest: deque[bytes] = deque()
-    size = 0
+def _read(path: Path) -> tuple[list[str], int, bool]:
+    """The newest entries of a file of any size, how many lines are damaged, and whether older entries are dropped."""
+    newest: deque[str] = deque()
+    damaged = size = 0
+    dropped = False
     with open_private(path, "rb") as file:
         start = max(0, file.seek(0, os.SEEK_END) - MOST_READ)
         file.seek(start)
         for number, line in enumerate(_lines(file)):
-            if line is None or (start and not number):
-                found.damaged += 1
-                continue
-            newest.append(line)
-            size += len(line)
-            while size > MOST_BYTES:
+            text = None if line is None or (start and not number) else _text(line)
+            if text is not None:
+                newest.append(text)
+                size += len(text)
+            elif line is None or line.strip():
+                damaged += 1
+            while len(newest) > MOST_KEPT or size > MOST_CHARACTERS:
                 size -= len(newest.popleft())
-                found.dropped = True
-    while newest and len(found.entries) < MOST_KEPT:
-        line = newest.pop()
-        text = _text(line)
-        if text is not None:
-            found.entries.append(text)
-            found.lines.append(line.rstrip(b"\n") + b"\n")
-        elif line.strip():
-            found.damaged += 1
-    found.dropped = found.dropped or bool(newest)
-    found.entries.reverse()
-    found.lines.reverse()
-    return found
+                dropped = True
+    return list(newest), damaged, dropped
 
 
 def _lines(file: IO[bytes]) -> Iterator[bytes | None]:
@@ -159,6 +130,10 @@ def _lines(file: IO[bytes]) -> Iterator[bytes | None]:
         while line and not line.endswith(b"\n"):
             line = file.readline(LONGEST_LINE)
         yield None
+
+
+def _line(text: str) -> bytes:
+    return json.dumps(text, ensure_ascii=False).encode() + b"\n"
 
 
 def _text(line: bytes) -> str | None:

@@ -30,7 +30,8 @@ class Ledger:
         """The ids of the latest answer; None if its sampling was changed, so that another answer would differ."""
         self._mode = ""
         self._answer = -1
-        self._steps: dict[tuple[int, int], StepText] = {}
+        self.steps: dict[tuple[int, int], StepText] = {}
+        """(answer, number) -> step, the latest ones."""
 
     @property
     def numbers(self) -> Numbers:
@@ -61,9 +62,9 @@ class Ledger:
                 self._extend([prefill.token])
             case StepText(step=step):
                 self._extend([token.token for token in step.emitted])
-                self._steps[self._answer, step.index] = record
-                if len(self._steps) > MOST_STEPS:
-                    del self._steps[next(iter(self._steps))]
+                self.steps[self._answer, step.index] = record
+                if len(self.steps) > MOST_STEPS:
+                    del self.steps[next(iter(self.steps))]
             case SwitchText(switch=switch):
                 self._mode = switch.mode
             case ChangedText(changed=changed):
@@ -80,10 +81,6 @@ class Ledger:
     def begin_measurement(self) -> None:
         """The latest answer's prompt is about to be answered again, in two lanes."""
         self.measurement.begin(self._shown or ())
-
-    def step(self, answer: int, index: int) -> StepText | None:
-        """A step of an answer, as long as it is remembered."""
-        return self._steps.get((answer, index))
 
     def drop(self) -> None:
         """The last answer is gone."""

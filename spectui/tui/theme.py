@@ -3,6 +3,7 @@
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -172,9 +173,6 @@ class ThemeWatch:
     def _stamp(self) -> dict[Path, tuple[int, int]]:
         stamp = {}
         for file in (file for folder in self._folders for file in folder.glob("*.toml")):
-            try:
-                status = file.stat()
-            except OSError:
-                continue
-            stamp[file] = (status.st_mtime_ns, status.st_size)
+            with suppress(OSError):
+                stamp[file] = file.stat().st_mtime_ns, file.stat().st_size
         return stamp

@@ -8,21 +8,20 @@ from importlib.resources import files
 import jsonschema
 import pytest
 
+from spectui.bench.agreement import Text, measure_next_next_rank, measure_pair_agreement
 from spectui.bench.bench import Bench
-from spectui.bench.next_next_rank import measure_next_next_rank
-from spectui.bench.pair_agreement import measure_pair_agreement
 from spectui.bench.partial import Partial
 from spectui.bench.peers import PEERS, PeerLane, untouched
 from spectui.bench.questions import Question
 from spectui.bench.request import Request, gather, make_lanes
-from spectui.bench.teacher import Text
 from spectui.config.settings import Settings
-from spectui.present.output import Output, write_text
+from spectui.present.output import Output
 from spectui.present.report import Report, csv_text, json_text
 from spectui.present.runs import Run, Skipped
 from spectui.present.tables import markdown_text, print_report
 from spectui.session.environment import environment
 from spectui.system.errors import UserError
+from spectui.system.files import write_text
 
 from ..demo import runtime
 
@@ -51,23 +50,23 @@ def report(loaded):
     bench, left_out = bench_of(loaded, peers=tuple(PEERS))
     runs = list(bench.runs({}))
     draft = loaded.resources.draft
-    alpha = measure_pair_agreement(loaded.target, draft, loaded.resources.vocabulary, 0.0, bench.texts)
-    premise = measure_next_next_rank(loaded.target, loaded.resources.vocabulary, bench.texts)
-    return Report(environment(loaded, SETTINGS.options), runs, (), left_out, alpha, premise=premise)
+    pair = measure_pair_agreement(loaded.target, draft, loaded.resources.vocabulary, 0.0, bench.texts)
+    next_next = measure_next_next_rank(loaded.target, loaded.resources.vocabulary, bench.texts)
+    return Report.of(environment(loaded, SETTINGS.options), runs, left_out, pair=pair, next_next=next_next)
 
 
 def test_every_lane_answers_every_turn_with_the_same_text(report):
     assert len(report.runs) == 5 * 3
     texts = {}
     for run in report.runs:
-        texts.setdefault((run.place.question_id, run.place.turn), set()).add(run.answered.tokens)
+        texts.setdefault((run.question_id, run.turn), set()).add(run.tokens)
     assert all(len(own) == 1 for own in texts.values()), "greedy text, ours and that of transformers' generate"
     for run in report.runs:
-        assert run.identical is (None if run.place.lane == "ar" else True)
+        assert run.identical is (None if run.lane == "ar" else True)
 
 
 def test_the_second_turn_sees_the_first(report, loaded):
-    lengths = [run.prompt_tokens for run in report.runs if run.place.lane == "ar"]
+    lengths = [run.prompt_tokens for run in report.runs if run.lane == "ar"]
     assert lengths[1] > lengths[0] + len(loaded.pair.tokenizer("What can you do?").input_ids)
 
 
@@ -120,7 +119,7 @@ def test_alpha_is_the_shared_probability(loaded, report):
         inputs = torch.tensor([[*ids, answer[0]]])
         p, q = (m(input_ids=inputs).logits[0, -2:, :n].softmax(-1) for m in (loaded.pair.target, loaded.pair.draft))
     assert found.overlap == pytest.approx(float(torch.minimum(p, q).sum(-1).mean()), abs=1e-4)
-    assert 0.5 < report.alpha.overlap < 1.0
+    assert 0.5 < report.pair.overlap < 1.0
 
 
 def test_the_premise_is_counted_from_the_logits_one_step_earlier(loaded):
@@ -136,7 +135,7 @@ def test_the_premise_is_counted_from_the_logits_one_step_earlier(loaded):
         for row, chosen, following in zip(logits, answer, answer[1:], strict=False):
             order = [token for token in row.argsort(descending=True).tolist() if token != chosen]
             hits += following in order[:top]
-        assert found.within[top] == hits
+        assert getattr(found, f"top_{top}") == pytest.approx(hits / 3)
     assert found.tokens == 3
 
 
@@ -154,7 +153,7 @@ def test_a_peer_that_fails_leaves_the_bench_with_its_reason(loaded):
     broken = next(lane for lane in bench.lanes if isinstance(lane, PeerLane))
     broken._arguments["num_beams"] = 0
     runs = list(bench.runs({}))
-    assert {run.place.lane for run in runs} == {"ar", "draft"}
+    assert {run.lane for run in runs} == {"ar", "draft"}
     assert "peer hf failed" in bench.failed["hf"]
 
 
@@ -233,13 +232,14 @@ def test_files_are_whole_or_not_there(tmp_path):
 
 
 def test_the_full_logitspec_tree_on_the_demo_pair_is_the_official_one(loaded):
+    from spectui.engine.drafters.logitspec import LogitSpec
     from spectui.engine.values.options import Options, Speculation
 
     from ..engine.drafters.test_logitspec import pairs, slow_tree
+    from ..engine.toys import install
 
     options = Options(speculation=Speculation(full_tree=True), max_new_tokens=60)
-    decoder = loaded.decoder("logitspec", options)
-    drafter = decoder._drafters["logitspec"]
+    decoder, drafter = loaded.decoder("ar", options), LogitSpec(loaded.resources)
     propose, sizes = drafter.propose, []
 
     def check(context, limit):
@@ -250,6 +250,7 @@ def test_the_full_logitspec_tree_on_the_demo_pair_is_the_official_one(loaded):
         return tree
 
     drafter.propose = check
+    install(decoder, drafter)
     decoder.prefill(loaded.prompt([{"role": "user", "content": "Copy this text.\n\nOtto is a pilot. Otto has a cat."}]))
     while decoder.answer.end is None:
         decoder.step()

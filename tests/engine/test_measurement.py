@@ -8,7 +8,7 @@ from transformers import MambaConfig
 
 from spectui.engine import measurement as timings
 from spectui.engine.decoder import Decoder
-from spectui.engine.drafters import draft_model
+from spectui.engine.drafters import branch_growth, draft_model, specbranch
 from spectui.engine.drafters.draft_model import DraftModel
 from spectui.engine.drafters.drafter import Context, Resources
 from spectui.engine.drafters.registry import MODES
@@ -74,8 +74,8 @@ def chains(monkeypatch, draft, known, slow, proposals=30, factor=50.0):
     """Lengths of the chains that a draft model proposes whose passes take long now and then."""
     clock = Clock()
     monkeypatch.setattr(draft_model, "perf_counter", clock)
+    monkeypatch.setattr(draft_model, "DraftCache", lambda _: Confident(clock, slow, factor))
     drafter = DraftModel(Resources(VOCABULARY, draft, **known))
-    drafter._cache = Confident(clock, slow, factor)
     context = Context([1, 2, 3], 60, Speculation(), Sampler(Sampling(), VOCABULARY, draft.device), True, CURVE,
                       AcceptanceModel())  # fmt: skip
     return [len(drafter.propose(context, 64)) for _ in range(proposals)]
@@ -134,13 +134,21 @@ def test_a_curve_that_was_measured_on_a_busy_machine_is_mended():
     assert cost.verify_ms(8) < 1.3 * 5.0
 
 
-def test_a_slow_pass_of_the_draft_model_shortens_no_branch(draft):
+def test_a_slow_pass_of_the_draft_model_shortens_no_branch(draft, monkeypatch):
+    clock = Clock()
+    passes = Confident(clock, slow=[1])
+    monkeypatch.setattr(branch_growth, "perf_counter", clock)
+    monkeypatch.setattr(specbranch, "DraftCache", lambda _: passes)
     drafter = SpecBranch(Resources(VOCABULARY, draft, share=ThreadSplit(draft_ms=PASS)))
-    context = SimpleNamespace(speculation=Speculation(), latency=CURVE)
-    before = drafter._length(context)
-    drafter._job = SimpleNamespace(growth=SimpleNamespace(pass_ms=[PASS, 50 * PASS, PASS]))
+    context = Context([1, 2, 3], 60, Speculation(draft_tokens=4), Sampler(Sampling(), VOCABULARY, draft.device), True,
+                      CURVE, AcceptanceModel())  # fmt: skip
+    free = context._replace(speculation=Speculation())
+    before = drafter.branch_length(free)
+    drafter.overlap(drafter.propose(context, 64)).join()
+    assert passes.passes == 4
     drafter.observe(SimpleNamespace(branches=None), True)
-    assert drafter._length(context) == before > 4
+    assert drafter.branch_length(free) == before > 4
+    drafter.close()
 
 
 # -- at load
@@ -153,12 +161,13 @@ def test_every_time_is_known_before_the_first_answer(target, draft):
     assert made.draft_ms > 0.0
     assert made.share.draft_ms > 0.0
     assert list(made.drafting_ms) == list(MODES)
-    decoder = Decoder(target, made.given_to(resources), LIMITS, LatencyModel(made.verify_ms))
+    known = made.given_to(resources)
+    decoder = Decoder(target, known, LIMITS, LatencyModel(made.verify_ms))
     for mode in MODES:
         decoder.set_mode(mode)
         assert decoder._policies[mode].draft_ms.ms == made.drafting_ms[mode] > 0.0
-    assert decoder._drafters["draft"]._pass.ms == made.draft_ms
-    assert decoder._drafters["specbranch"]._pass.ms == made.share.draft_ms
+    assert DraftModel(known).pass_ms.ms == made.draft_ms
+    assert SpecBranch(known).pass_ms.ms == made.share.draft_ms
     decoder.close()
 
 

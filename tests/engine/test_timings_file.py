@@ -45,7 +45,8 @@ def changed(**values):
      changed(verify_ms={"1": 1.0}), changed(verify_ms={"one": 1.0}), changed(verify_ms=[1.0]), changed(share=7),
      changed(share={"target_threads": 10**6, "draft_threads": 1, "slowdown": 1.0, "draft_ms": 1.0}),
      changed(drafting_ms={"draft": float("inf")}), lambda kept: kept.pop("timings"),
-     lambda kept: kept.update(key=[])],
+     lambda kept: kept.update(key=[]), lambda kept: kept["timings"].pop("verify_ms"),
+     changed(verify_ms={str(size): 0.0 for size in SIZES})],
 )  # fmt: skip
 def test_a_file_that_makes_no_sense_counts_for_nothing(tmp_path, damage):
     keep_timings(tmp_path, KEY, TIMINGS)

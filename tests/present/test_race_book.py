@@ -8,9 +8,9 @@ from rich.console import Console
 from spectui.engine.values.events import End, Prefill, Turn
 from spectui.engine.values.options import Options
 from spectui.engine.values.step import Emitted, Node, Source, Step, Times
+from spectui.present.grid import rich_table
 from spectui.present.race_book import RaceBook
 from spectui.present.race_table import RATIO, race_grid
-from spectui.present.tables import rich_table
 from spectui.record.events import EndText, PrefillText, StepText, TurnText
 
 WORDS = list(range(100))

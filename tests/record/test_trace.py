@@ -1,5 +1,6 @@
 import json
 
+import jsonschema
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -8,7 +9,8 @@ from spectui.engine.values.events import Changed, End, Prefill, Switch, Turn
 from spectui.engine.values.options import Options, Sampling
 from spectui.engine.values.step import Branches, Emitted, Node, Source, Span, Step, Times
 from spectui.record.events import ChangedText, EndText, PrefillText, Ready, StepText, SwitchText, TurnText
-from spectui.record.trace import TraceWriter, from_json, read_trace, to_json
+from spectui.record.trace import TraceWriter, read_trace, to_json
+from spectui.record.trace_lines import from_json, trace_schema
 from spectui.system.errors import UserError
 from spectui.system.sanitise import sanitise
 
@@ -18,6 +20,7 @@ pytestmark = pytest.mark.oldest
 
 TEXT = st.text(max_size=8).map(sanitise)
 NUMBER = st.floats(0, 1e6)
+SCHEMA = jsonschema.Draft202012Validator(trace_schema())
 
 
 @st.composite
@@ -59,7 +62,9 @@ RECORDS = st.one_of(
 @settings(max_examples=80)
 @given(RECORDS)
 def test_a_record_survives_its_line(record):
-    assert from_json(json.loads(json.dumps(to_json(record)))) == record
+    line = json.loads(json.dumps(to_json(record)))
+    assert from_json(line) == record
+    SCHEMA.validate(line)
 
 
 @settings(max_examples=20)
@@ -86,6 +91,51 @@ def lines(tmp_path, *more):
 def test_a_damaged_line_names_file_and_line(tmp_path, bad):
     with pytest.raises(UserError, match=r"t\.jsonl, line 2"):
         list(read_trace(lines(tmp_path, bad, "")))
+
+
+STEP = {"type": "step", "lane": "chat", "mode": "draft", "index": 0, "position": 1, "time_ms": 1.0, "accepted": 0,
+        "nodes": [{"token": 1, "text": "a", "parent": -1, "source": {"kind": "draft"}, "probability": 0.5,
+                   "fate": "rejected"}],
+        "emitted": [{"token": 2, "text": "b", "kind": "correction"}], "spans": [], "limit": 4, "why_no_draft": None,
+        "ms": {"draft": 1.0, "verify": 1.0, "commit": 0.0, "other": 0.0, "wall": 2.0}}  # fmt: skip
+"""A step as it was written before there were branches and likeliest tokens of the target."""
+BRANCHES = {"at": 0, "confidence": 0.5, "tokens": [[{"token": 1, "text": "c"}]], "won": None, "dropped": 0, "waste": 0}
+
+
+def test_an_older_step_is_read(tmp_path):
+    step = list(read_trace(lines(tmp_path, json.dumps(STEP), "")))[1].step
+    assert (step.branches, step.target_top, step.nodes[0].source) == (None, None, Source("draft"))
+
+
+@pytest.mark.parametrize(
+    ("reason", "change"),
+    [
+        ("nodes.0.fate: Input should be 'accepted', ", {"nodes": [STEP["nodes"][0] | {"fate": "lost"}]}),
+        ("parent must come before it", {"nodes": [STEP["nodes"][0] | {"parent": 0}]}),
+        ("nodes.0.parent: Input should be greater", {"nodes": [STEP["nodes"][0] | {"parent": -2}]}),
+        ("index: Input should be greater", {"index": -1}),
+        (
+            "ms.wall: Field required",
+            {"ms": {name: 0.0 for name in STEP["ms"] if name != "wall"}},
+        ),
+        ("no such branch", {"branches": BRANCHES | {"won": 1}}),
+        ("no such branch", {"branches": BRANCHES | {"at": 1}}),
+        ("lane: Input should be a valid string", {"lane": 3}),
+    ],
+)
+def test_a_damaged_step_is_one_line_that_names_the_field(tmp_path, reason, change):
+    with pytest.raises(UserError) as caught:
+        list(read_trace(lines(tmp_path, json.dumps(STEP | change), "")))
+    assert "line 2: not a trace line (" in str(caught.value)
+    assert reason in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_options_that_cannot_be_are_refused(tmp_path):
+    record = to_json(ChangedText("chat", Changed(Options(), 9)))
+    record["settings"]["sampling"]["top_k"] = -1
+    with pytest.raises(UserError, match="top-k must be"):
+        list(read_trace(lines(tmp_path, json.dumps(record), "")))
 
 
 def test_a_last_line_that_was_cut_off_is_left_out(tmp_path):
@@ -119,4 +169,5 @@ def test_a_summary_follows_each_answer(tmp_path):
     assert (summary["type"], summary["emitted"], summary["steps"], summary["ttft_ms"]) == ("summary", 2, 1, 10.0)
     assert summary["tokens_per_second"] == pytest.approx(200.0)
     assert summary["mean_accepted_tokens"] == 1.0
+    SCHEMA.validate(summary)
     writer.close()

@@ -9,9 +9,7 @@ import pytest
 from spectui.engine.values.options import Options, Sampling, Speculation
 from spectui.present.tables import describe
 
-SETTINGS = json.loads(files("spectui.bench").joinpath("schema.json").read_text("utf-8"))["properties"]["environment"][
-    "properties"
-]["settings"]
+SETTINGS = json.loads(files("spectui.bench").joinpath("schema.json").read_text("utf-8"))["$defs"]["Chosen"]
 OTHER = {
     "temperature": 0.7, "top_k": 41, "top_p": 0.93, "min_p": 0.07, "repetition_penalty": 1.13, "seed": 77,
     "draft_tokens": 9, "draft_tree": 23, "rule": "classic", "max_ngram_size": 7, "num_pred_tokens": 33,

@@ -11,6 +11,7 @@ from spectui.bench.lane import ModeLane
 from spectui.config.choice import StoreChoice
 from spectui.config.paths import datastores
 from spectui.engine.retrieval import datastore
+from spectui.engine.retrieval.snapshot import Snapshot
 from spectui.engine.values.options import Options
 from spectui.record.events import EndText, Finished, Note, Ready, StepText, TurnText
 
@@ -106,16 +107,18 @@ def test_comparisons_look_up_in_what_was_learnt_only_if_asked_to(tmp_path, compa
         assert any(node.source.kind == "datastore" for step in steps(talk) for node in step.nodes), "the chat does"
 
 
-def test_a_bench_looks_up_in_what_was_learnt_only_if_asked_to(tmp_path):
+def test_a_bench_looks_up_in_what_was_learnt_only_if_asked_to(tmp_path, monkeypatch):
+    look_up, sizes = Snapshot.look_up, []
+    monkeypatch.setattr(Snapshot, "look_up", lambda self, *query: sizes.append(len(self)) or look_up(self, *query))
     with learner(tmp_path) as talk:
         ask(talk)
         assert learnt_tokens(talk)
         loaded = talk.loaded
         for compares in (False, True):
             lane = ModeLane(replace(loaded, compares=compares), "sssd", Options(max_new_tokens=60))
+            sizes.clear()
             lane.answer(loaded.prompt([{"role": "user", "content": LIKE_IT}]))
-            found = lane._decoder._drafters["sssd"]._stored
-            assert (len(found) if found is not None else 0) == (learnt_tokens(talk) if compares else 0)
+            assert set(sizes) == ({learnt_tokens(talk)} if compares else set())
 
 
 def test_a_stopped_answer_is_not_learnt(tmp_path):

@@ -7,13 +7,14 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from spectui.bench.questions import read_questions
+from spectui.cli.calibrate import run_calibrate
 from spectui.config.paths import heads
 from spectui.config.settings import Settings
 from spectui.engine.drafters.hrad import ALL, CERTAIN, NONE, SOME, Head, last_layers
 from spectui.engine.values.options import Options, Speculation
 from spectui.models.heads import find_head, pair_fingerprint, read_head, save_head, shipped_heads
 from spectui.system.errors import UserError
-from spectui.train.command import FEWEST, Request, fixed, run_calibrate
+from spectui.train.calibration import FEWEST, fixed
 from spectui.train.examples import Examples, Recorder, label, record
 from spectui.train.training import confusion, train
 
@@ -146,9 +147,9 @@ def test_the_fingerprint_tells_pairs_apart(loaded):
 @pytest.mark.slow
 def test_the_command_trains_reports_and_keeps(capsys, monkeypatch, tmp_path):
     monkeypatch.setenv("SPECTUI_HOME", str(tmp_path))
-    monkeypatch.setattr("spectui.train.command.LONGEST", 48)
+    monkeypatch.setattr("spectui.train.calibration.LONGEST", 48)
     settings = Settings()
-    assert run_calibrate(settings, Request(["practice"], 80)) == 0
+    assert run_calibrate(settings, ["practice"], 80) == 0
     out = capsys.readouterr().out
     assert "all accepted" in out
     assert "without the head: rollback" in out
@@ -158,9 +159,9 @@ def test_the_command_trains_reports_and_keeps(capsys, monkeypatch, tmp_path):
 def test_the_command_says_what_is_missing(monkeypatch, tmp_path):
     monkeypatch.setenv("SPECTUI_HOME", str(tmp_path))
     with pytest.raises(UserError, match="segments; give more with --questions"):
-        run_calibrate(Settings(), Request(["practice"], 3))
+        run_calibrate(Settings(), ["practice"], 3)
     assert FEWEST > 100
     without = replace(Settings(), model=replace(Settings().model, draft="none"))
     with pytest.raises(UserError, match="--draft"):
-        run_calibrate(without, Request(["practice"], 3))
+        run_calibrate(without, ["practice"], 3)
     assert not heads().exists()

@@ -10,6 +10,7 @@ from spectui.config.paths import conversations
 from spectui.config.settings import Settings
 from spectui.record.trace import read_trace
 from spectui.session.conversation import load_models
+from spectui.tui.widgets.mode_bar import Pill
 
 from .helpers import real_session, running, say, wait_until, write
 from .test_measurement import answer as answer_records
@@ -18,7 +19,7 @@ STORY = "Tell me a story about a shy dragon who wants to find a friend."
 
 
 def answer(app):
-    return app.chat.transcript.answer_text()
+    return app.chat.transcript.document.answer_text()
 
 
 def screen_text(app):
@@ -77,7 +78,7 @@ async def test_a_switch_in_mid_answer_leaves_a_seam_and_the_same_text():
         await wait_until(pilot, lambda: app.chat.mode_bar.current == "draft" and not app.chat.mode_bar.waiting)
         await ended(app, pilot)
         assert answer(app) == whole
-        modes = {record.step.mode for record in app.chat.ledger._steps.values()}
+        modes = {record.step.mode for record in app.chat.ledger.steps.values()}
         assert modes == {"ar", "draft"}
         transcript = "".join(paragraph.source for paragraph in app.chat.transcript.document.paragraphs)
         assert transcript.count("Autoregressive") == 1, "the answer began there"
@@ -354,18 +355,18 @@ async def test_sssd_shows_its_sources_and_says_when_it_drafts_nothing():
         )
         await pilot.press("enter")
         await ended(app, pilot)
-        records = app.chat.ledger._steps.values()
+        records = app.chat.ledger.steps.values()
         copied = next(
             record for record in records if record.step.nodes and record.step.nodes[0].source.kind == "prompt"
         )
         app.chat.step_pane.show(copied)
         assert "-gram" in str(app.chat.step_pane.render())
         assert "prompt" in str(app.chat.step_pane.render())
-        await wait_until(pilot, lambda: app.chat._news is None)
+        await pilot.pause(0.5)
         idle = next((record for record in records if record.step.why_no_draft), None)
         app.chat.mode_bar.show_idle("nothing is known" if idle is None else idle.step.why_no_draft)
         await wait_until(pilot, lambda: "SSSD idle" in screen_text(app), timeout=5)
-        pill = next(pill for pill in app.chat.mode_bar._pills if pill.mode.name == "sssd")
+        pill = next(pill for pill in app.chat.mode_bar.query(Pill) if pill.mode.name == "sssd")
         assert str(pill.tooltip).startswith("nothing was drafted: ")
         app.chat.mode_bar.show_idle(None)
         await wait_until(pilot, lambda: "SSSD idle" not in screen_text(app), timeout=5)

@@ -12,7 +12,7 @@ from benchmarks.fake_session import FakeSession
 from spectui.config.settings import Settings
 from spectui.tui.compositor import RowCompositor
 
-from .helpers import running, wait_until
+from .helpers import running, say, wait_until
 
 IDLE_MOVE = re.compile(r"\x1b\[\d+;\d+H(?=\n*(?:\x1b\[\d+;\d+H|$))")
 
@@ -49,7 +49,7 @@ async def test_every_frame_of_an_answer_is_textuals_own(monkeypatch: pytest.Monk
     settings = Settings().with_flags("ui", save_conversations=False)
     async with running(settings, lambda sink: FakeSession(sink, 600.0, 400), size) as (app, pilot):
         frames = watch_frames(monkeypatch)
-        app.chat._send("go")
+        await say(pilot, "go")
         await wait_until(pilot, lambda: app.chat.answering)
         app.chat.notify("something over it")
         await wait_until(pilot, lambda: not app.chat.answering)
@@ -65,7 +65,7 @@ async def test_any_part_of_the_screen_is_painted_as_textual_does(monkeypatch: py
     chance = random.Random(1)
     settings = Settings().with_flags("ui", save_conversations=False)
     async with running(settings, lambda sink: FakeSession(sink, 3000.0, 300)) as (app, pilot):
-        app.chat._send("go")
+        await say(pilot, "go")
         await wait_until(pilot, lambda: not app.chat.busy and not app.chat.answering)
         app.chat.notify("something over it")
         await pilot.pause(0.2)
@@ -83,7 +83,7 @@ async def test_any_part_of_the_screen_is_painted_as_textual_does(monkeypatch: py
 async def test_a_changed_row_costs_no_other_rows(monkeypatch: pytest.MonkeyPatch) -> None:
     settings = Settings().with_flags("ui", save_conversations=False)
     async with running(settings, lambda sink: FakeSession(sink, 3000.0, 300)) as (app, pilot):
-        app.chat._send("go")
+        await say(pilot, "go")
         await wait_until(pilot, lambda: not app.chat.busy and not app.chat.answering)
         asked: list[tuple[object, Region]] = []
         for widget in app.chat._compositor.visible_widgets:

@@ -164,9 +164,7 @@ async def test_damage_is_told_once_per_start_and_hostile_entries_are_shown_harml
     async with running(make=unloaded(), ready=False) as (app, pilot):
         await pilot.press("up")
         assert app.chat.prompt.text == "a␛]52;c;aa␇�"
-        assert [note.message.split(";")[0] for note in app._notifications] == [
-            "1 damaged line of the prompt history skipped"
-        ]
+        assert [told.split(";")[0] for told in app.told] == ["1 damaged line of the prompt history skipped"]
     async with running(make=unloaded(), ready=False) as (app, pilot):
         await pilot.pause()
-        assert not app._notifications
+        assert not app.told

@@ -73,7 +73,9 @@ async def test_a_late_end_of_one_race_does_not_end_the_next():
         await wait_until(pilot, lambda: not race.racing)
         race.action_again()
         await wait_until(pilot, lambda: race.command is not None)
-        app._apply([Finished(old, "race")])
+        app.bridge.put(Finished(old, "race"))
+        app.bridge.drain()
+        app.bridge.drain()  # the first one may rest
         assert race.racing, "the record is of another race"
         await wait_until(pilot, lambda: not race.racing)
         assert race.book.finished
@@ -110,8 +112,8 @@ async def test_escape_before_the_first_paint_of_a_race_stops_it():
     app = SpectuiApp(quick(), real_session(quick()), None, RacePlan(("ar", "draft"), STORY))
     try:
         async with app.run_test() as pilot:
-            await wait_until(pilot, lambda: app.race._panes and not app.race.racing and app.race.book.finished)
-            app.race._start()
+            await wait_until(pilot, lambda: app.race.panes and not app.race.racing and app.race.book.finished)
+            app.race.action_again()
             app.race.action_stop()
             await wait_until(pilot, lambda: not app.race.racing)
             await idle(app, pilot)
@@ -162,12 +164,12 @@ async def test_new_in_mid_answer_leaves_neither_steps_nor_numbers():
         await pilot.press("f3")
         app.session.pause = 0.05
         await say(pilot, STORY)
-        await wait_until(pilot, lambda: len(app.chat.metric_bar.rates) > 2 and app.chat.timeline._steps)
+        await wait_until(pilot, lambda: len(app.chat.metric_bar.rates) > 2 and app.chat.timeline.steps)
         await pilot.press("ctrl+n")
         await pilot.pause(0.6)
         assert app.chat.empty
         assert not app.chat.metric_bar.rates
-        assert not app.chat.timeline._steps
+        assert not app.chat.timeline.steps
         assert (app.chat.tape.render_line(0).text, str(app.chat.step_pane.render())) == fresh
 
 

@@ -70,7 +70,7 @@ def test_a_ratio_from_too_little_is_doubtful():
 def test_a_ratio_above_the_tokens_of_a_step_is_doubtful():
     said = verdict(FULL, FULL, FULL, rounds=[(4.0, 8.0)])
     assert "×2.00? n=1" in said
-    assert "doubtful: above the tokens of a step" in said
+    assert "doubtful: above the tokens per step" in said
 
 
 def test_an_answer_in_circles_is_told():

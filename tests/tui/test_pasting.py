@@ -147,7 +147,7 @@ async def pasted(app, pilot, text):
 async def test_what_is_pasted_is_in_the_prompt_once_and_can_be_undone(text, shown):
     async with running(make=unloaded(), ready=False) as (app, pilot):
         assert await pasted(app, pilot, text) == shown
-        assert not app._notifications
+        assert not app.told
         await pilot.press("ctrl+z")
         assert app.chat.prompt.text == ""
         await pilot.press("ctrl+y")
@@ -158,9 +158,7 @@ async def test_what_was_cut_is_said():
     async with running(make=unloaded(), ready=False) as (app, pilot):
         await pilot.press("a", "b")
         assert await pasted(app, pilot, "x" * 1_000_000) == "ab" + "x" * (MOST_PASTED - 2)
-        assert [note.message for note in app._notifications] == [
-            "pasted 19,998 of 1,000,000 characters; the rest was cut"
-        ]
+        assert app.told == ["pasted 19,998 of 1,000,000 characters; the rest was cut"]
         assert len(await pasted(app, pilot, "more")) == MOST_PASTED
         app.chat.prompt.select_all()
         assert await pasted(app, pilot, "instead") == "instead"
@@ -175,7 +173,7 @@ async def test_an_empty_paste_deletes_nothing():
 
 async def test_what_was_copied_here_is_pasted_like_anything_else():
     async with running(make=unloaded(), ready=False) as (app, pilot):
-        app._clipboard = "c\x1b" * MOST_PASTED
+        app.copy_to_clipboard("c\x1b" * MOST_PASTED)
         await pilot.press("ctrl+v")
         await wait_until(pilot, lambda: app.chat.prompt.text == "c␛" * (MOST_PASTED // 2))
 

@@ -1,15 +1,14 @@
 """The one-column mark at the right of the transcript."""
 
 from spectui.tui.transcript.document import COLOUR, Document
-from spectui.tui.transcript.position_mark import position_mark
 from spectui.tui.transcript.viewport import Viewport
 
 from .records import step
 
 
 def column(viewport: Viewport, held: bool = False) -> str:
-    mark = position_mark(viewport, viewport.rows(), held)
-    return "".join(mark.sign(y) for y in range(viewport.height))
+    viewport.hold(held)
+    return "".join(line.mark for line in viewport.lines)
 
 
 def lines(count: int) -> Viewport:

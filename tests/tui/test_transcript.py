@@ -100,13 +100,13 @@ async def test_the_clean_view_shows_all_tokens_alike():
 async def test_rows_of_a_conversation():
     transcript = Transcript()
     async with on_stage(transcript, (34, 16)) as pilot:
-        transcript.begin_question("Explain entropy,\nplease, with an example.")
-        transcript.begin_answer("Draft model", "seed 7")
-        transcript.add_step(chain(0, [" Entropy", " measures"], [" how"], " disorder:\n\n"))
-        transcript.seam("Autoregressive")
-        transcript.add_step(step(1, [], [("it is the mean of the log.", "target")]))
-        transcript.end_answer(end("stopped"), "31 tokens · stopped")
-        transcript.error("out of memory")
+        transcript.document.begin_question("Explain entropy,\nplease, with an example.")
+        transcript.document.begin_answer("Draft model", "seed 7")
+        transcript.document.add_step(chain(0, [" Entropy", " measures"], [" how"], " disorder:\n\n"))
+        transcript.document.seam("Autoregressive")
+        transcript.document.add_step(step(1, [], [("it is the mean of the log.", "target")]))
+        transcript.document.end_answer(end("stopped"), "31 tokens · stopped")
+        transcript.document.error("out of memory")
         await pilot.pause()
         assert rows(transcript) == [
             "❯ Explain entropy,",
@@ -135,16 +135,16 @@ async def test_hostile_text_reaches_the_terminal_as_text_only(text, view):
     transcript = Transcript()
     async with on_stage(transcript, (30, 40)) as pilot:
         transcript.view = view
-        transcript.begin_question(clean)
-        transcript.begin_answer("Draft model", clean.replace("\n", " "))
-        transcript.add_step(chain(0, [clean], [clean, clean], clean))
-        transcript.seam(clean.replace("\n", " ").replace("\t", " "))
-        transcript.end_answer(end("error", clean, clean), "")
+        transcript.document.begin_question(clean)
+        transcript.document.begin_answer("Draft model", clean.replace("\n", " "))
+        transcript.document.add_step(chain(0, [clean], [clean, clean], clean))
+        transcript.document.seam(clean.replace("\n", " ").replace("\t", " "))
+        transcript.document.end_answer(end("error", clean, clean), "")
         await pilot.pause()
         sent = "".join(segment.text for segment in segments(transcript))
         assert not FORBIDDEN & set(sent)
         assert not {"\n", "\t"} & set(sent)
-        assert transcript.answer_text() == clean * 3
+        assert transcript.document.answer_text() == clean * 3
 
 
 @pytest.mark.parametrize("size", [(1, 1), (2, 3), (3, 1), (5, 20), (17, 4), (300, 80)])
@@ -152,7 +152,7 @@ async def test_any_size_will_do(size):
     transcript = Transcript()
     async with on_stage(transcript, size) as pilot:
         conversation(transcript)
-        transcript.add_step(step(99, [], [("漢字👍", "target")]))
+        transcript.document.add_step(step(99, [], [("漢字👍", "target")]))
         await pilot.pause()
         strips = [transcript.render_line(y) for y in range(size[1])]
         assert all(strip.cell_length == size[0] for strip in strips)
@@ -161,24 +161,24 @@ async def test_any_size_will_do(size):
 async def test_steps_that_come_are_shown_and_followed():
     transcript = Transcript()
     async with on_stage(transcript, (30, 8)) as pilot:
-        transcript.begin_answer("Draft model")
+        transcript.document.begin_answer("Draft model")
         for record in random_steps(60):
-            transcript.add_step(record)
+            transcript.document.add_step(record)
             await pilot.pause()
-        transcript.add_step(step(60, [], [(" the very last", "target")]))
+        transcript.document.add_step(step(60, [], [(" the very last", "target")]))
         await pilot.pause()
         assert "last" in " ".join(rows(transcript)[-2:])
         painted = [strip.text.rstrip() for strip in transcript.render_lines(transcript.size.region)]
         assert painted == rows(transcript)
-        assert transcript.answer_text() == text_of(random_steps(60)) + " the very last"
+        assert transcript.document.answer_text() == text_of(random_steps(60)) + " the very last"
 
 
 async def test_what_is_on_the_screen_is_always_what_would_be_painted_anew():
     transcript = Transcript()
     async with on_stage(transcript, (30, 8)) as pilot:
-        transcript.begin_answer("Draft model")
+        transcript.document.begin_answer("Draft model")
         for index, record in enumerate(random_steps(40, seed=3)):
-            transcript.add_step(record)
+            transcript.document.add_step(record)
             if index == 25:
                 transcript.action_scroll_by(-4)
             await pilot.pause()
@@ -194,7 +194,7 @@ async def test_keys_move_and_release_and_take_up_following():
         await pilot.pause()
         bottom = rows(transcript)
         await pilot.press("k", "up", "k", "k")
-        assert not transcript.follow
+        assert not transcript.viewport.follow
         assert rows(transcript)[-1].endswith("↓")
         await pilot.press("g")
         assert rows(transcript)[0].startswith("❯ Why?")
@@ -203,10 +203,9 @@ async def test_keys_move_and_release_and_take_up_following():
         await pilot.press("j")
         assert not rows(transcript)[0].startswith("❯ Why?")
         await pilot.press("G")
-        assert transcript.follow
+        assert transcript.viewport.follow
         assert rows(transcript) == bottom
-        states = [(m.follow, m.paused) for m in pilot.app.heard if isinstance(m, Transcript.FollowChanged)]
-        assert states == [(False, False), (True, False)]
+        assert sum(isinstance(message, Transcript.FollowChanged) for message in pilot.app.heard) == 2
 
 
 async def test_the_wheel_scrolls():
@@ -218,7 +217,7 @@ async def test_the_wheel_scrolls():
         transcript.post_message(MouseScrollUp(transcript, 2, 2, 0, -1, 0, False, False, False))
         await pilot.pause()
         assert [row[:29].rstrip() for row in rows(transcript)[3:7]] == [row[:29].rstrip() for row in bottom[:4]]
-        assert not transcript.follow
+        assert not transcript.viewport.follow
         transcript.post_message(MouseScrollDown(transcript, 2, 2, 0, 1, 0, False, False, False))
         await pilot.pause()
         assert rows(transcript) == bottom
@@ -232,7 +231,7 @@ async def test_a_pause_holds_the_display_and_loses_nothing():
         await pilot.press("space")
         held = [strip.text for strip in transcript.render_lines(transcript.size.region)]
         assert held[-1].endswith("‖")
-        transcript.add_step(chain(20, [" more"] * 40, [], " end"))
+        transcript.document.add_step(chain(20, [" more"] * 40, [], " end"))
         await pilot.pause()
         assert [strip.text for strip in transcript.render_lines(transcript.size.region)] == held
         await pilot.press("space")
@@ -243,15 +242,15 @@ async def test_a_pause_holds_the_display_and_loses_nothing():
 async def test_resizing_while_text_comes_shows_the_end():
     transcript = Transcript()
     async with on_stage(transcript, (60, 12)) as pilot:
-        transcript.begin_answer("Draft model")
+        transcript.document.begin_answer("Draft model")
         for index, record in enumerate(random_steps(60)):
-            transcript.add_step(record)
+            transcript.document.add_step(record)
             if index % 5 == 0:
                 await pilot.resize_terminal(20 + index, 4 + index % 7)
-        transcript.add_step(step(60, [], [(" end", "target")]))
+        transcript.document.add_step(step(60, [], [(" end", "target")]))
         await pilot.pause()
         assert "end" in rows(transcript)[-1]
-        assert transcript.answer_text() == text_of(random_steps(60)) + " end"
+        assert transcript.document.answer_text() == text_of(random_steps(60)) + " end"
 
 
 async def test_another_theme_repaints_everything():
@@ -274,14 +273,14 @@ async def test_dropping_and_clearing():
         transcript.drop_answer()
         await pilot.pause()
         assert rows(transcript) == ["❯ Why?", *[""] * 7]
-        transcript.begin_answer("Draft model")
-        transcript.add_step(step(0, [], [("again", "target")]))
+        transcript.document.begin_answer("Draft model")
+        transcript.document.add_step(step(0, [], [("again", "target")]))
         await pilot.pause()
         assert rows(transcript)[:4] == ["❯ Why?", "", "● Draft model", "  again"]
         transcript.clear()
         await pilot.pause()
         assert rows(transcript) == [""] * 8
-        assert transcript.follow
+        assert transcript.viewport.follow
 
 
 def test_every_look_has_a_component_class():

@@ -1,15 +1,13 @@
 """What a transcript holds, and which of its rows are on show, without a terminal."""
 
-from itertools import islice
+import subprocess
+import sys
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from textual.geometry import Offset
-from textual.selection import SELECT_ALL, Selection
 
 from spectui.tui.transcript.document import CLEAN, COLOUR, TRACE, Document
-from spectui.tui.transcript.selection import selected_source
 from spectui.tui.transcript.viewport import Position, Viewport
 
 from .records import chain, end, first, random_steps, step, text_of
@@ -34,13 +32,17 @@ def viewport(document: Document, width: int = 40, height: int = 10, level: int =
     return made
 
 
+def places(made: Viewport) -> list[Position]:
+    return [line.place for line in made.lines if line.place.paragraph >= 0]
+
+
 def shown(made: Viewport) -> list[str]:
-    rows = []
-    for at in made.rows():
-        flow = made.flow(at.paragraph)
-        start, stop = flow.span(at.row)
-        rows.append(flow.text[start:stop])
-    return rows
+    return [line.text for line in made.lines if line.place.paragraph >= 0]
+
+
+def end_of(made: Viewport) -> Position:
+    last = len(made.document.paragraphs) - 1
+    return Position(last, len(made.flow(last).starts) - 1)
 
 
 def long_document(steps: int = 300) -> Document:
@@ -93,7 +95,7 @@ def test_blocks_are_the_conversation_in_plain_text():
     document.add_step(chain(2, [" three"], [" x"], " four"))
     document.end_answer(end(), "4 tokens")
     document.error("first line\nsecond")
-    assert [tuple(block) for block in document.blocks] == [
+    assert document.blocks == [
         ("question", "Why?"),
         ("heading", "Draft model"),
         ("answer", "one\ntwo three four"),
@@ -138,14 +140,14 @@ def test_tabs_go_to_the_next_stop_and_are_copied_as_tabs():
     document = answer("a\tbc\t漢\td")
     made = viewport(document)
     assert shown(made)[-1] == "a   bc  漢  d"
-    assert selected_source(made, SELECT_ALL).endswith("a\tbc\t漢\td")
+    assert made.source(None, None).endswith("a\tbc\t漢\td")
 
 
 @settings(max_examples=60)
 @given(st.lists(TEXTS, max_size=12), st.integers(1, 30), st.sampled_from([CLEAN, COLOUR, TRACE]))
 def test_copying_everything_yields_the_text_at_any_width(texts, width, level):
     document = answer(*texts)
-    copied = selected_source(viewport(document, width, level=level), SELECT_ALL)
+    copied = viewport(document, width, level=level).source(None, None)
     assert copied == "Why?\n\nDraft model\n" + "".join(texts)
 
 
@@ -154,7 +156,7 @@ def test_copying_everything_yields_the_text_at_any_width(texts, width, level):
 def test_all_rows_joined_are_the_text_at_any_width(texts, width):
     document = answer(*(text.replace("\t", " ") for text in texts))
     made = viewport(document, width, 10_000, CLEAN)
-    rows = [(at, row) for at, row in zip(made.rows(), shown(made), strict=True) if at.paragraph > 2]
+    rows = [(at, row) for at, row in zip(places(made), shown(made), strict=True) if at.paragraph > 2]
     joined = "".join(("\n" if at.row == 0 and at.paragraph > 3 else "") + row for at, row in rows)
     assert joined == "".join(texts).replace("\t", " ")
 
@@ -165,15 +167,15 @@ def test_a_selection_leaves_out_what_is_not_text():
     made = viewport(document, level=TRACE)
     line = len(document.paragraphs) - 1
     assert shown(made)[-1] == "so the sum (of) log"
-    assert selected_source(made, Selection(Offset(1, line), Offset(18, line))) == "o the lo"
-    assert selected_source(made, Selection(Offset(8, line), Offset(13, line))) == ""
-    assert selected_source(made, Selection(Offset(5, 2), Offset(2, line))) == " model\nso"
+    assert made.source((1, line), (18, line)) == "o the lo"
+    assert made.source((8, line), (13, line)) == ""
+    assert made.source((5, 2), (2, line)) == " model\nso"
 
 
 def test_a_selection_beyond_the_end_is_cut():
     made = viewport(answer("so"))
-    assert selected_source(made, Selection(Offset(0, 3), Offset(99, 99))) == "so"
-    assert selected_source(viewport(Document()), SELECT_ALL) == ""
+    assert made.source((0, 3), (99, 99)) == "so"
+    assert viewport(Document()).source(None, None) == ""
 
 
 def test_incremental_layout_is_the_layout_of_the_whole():
@@ -183,7 +185,6 @@ def test_incremental_layout_is_the_layout_of_the_whole():
     for record in random_steps(120):
         growing.add_step(record)
         made.settle()
-        made.rows()
     assert shown(made) == shown(viewport(growing, 23, 1000, TRACE))
     whole = Document()
     whole.begin_answer("Draft model")
@@ -195,8 +196,8 @@ def test_incremental_layout_is_the_layout_of_the_whole():
 def test_the_end_is_followed_until_one_scrolls_up():
     document = long_document()
     made = viewport(document)
-    end_row = made.rows()[-1]
-    assert end_row == made.last()
+    end_row = places(made)[-1]
+    assert end_row == end_of(made)
     made.scroll(-3)
     top = made.top
     document.add_step(chain(301, [" more"] * 30, [], " end"))
@@ -205,7 +206,7 @@ def test_the_end_is_followed_until_one_scrolls_up():
     assert not made.follow
     made.end()
     assert made.follow
-    assert made.rows()[-1] == made.last()
+    assert places(made)[-1] == end_of(made)
 
 
 @pytest.mark.parametrize(("away", "follows"), [(2, True), (3, False)])
@@ -278,11 +279,14 @@ def test_only_what_is_on_show_is_laid_out():
 def test_a_step_is_found_where_its_first_character_stands():
     document = long_document(50)
     made = viewport(document, 30, 12)
-    for number in (0, 20, 49):
-        place = made.place_of(0, number)
-        assert place is not None
-        made.show(place)
-        assert place in made.rows()
+    made.home()
+    for by in (0, -29, -99, 20):
+        assert made.choose(by)
+        place = made.place_of(*made.chosen)
+        assert place in places(made)
+    assert made.chosen == (0, 20)
+    made.choose(99)
+    assert len(places(made)) == 12, "no rows below the document while there are some above"
     assert made.place_of(0, 50) is None
     assert made.place_of(1, 0) is None
 
@@ -292,9 +296,14 @@ def test_rows_of_an_empty_document():
     made.settle()
     made.scroll(3)
     made.scroll(-3)
-    assert made.rows() == []
-    assert list(islice(made.rows(), 1)) == []
+    assert places(made) == []
+    assert [line.text for line in made.lines] == [""] * 10
 
 
 def test_text_of_random_steps_is_the_answer():
     assert long_document(100).answer_text() == text_of(random_steps(100))
+
+
+def test_the_model_knows_no_terminal():
+    code = "import sys, spectui.tui.transcript.viewport; print([m for m in sys.modules if m.startswith('textual')])"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "[]"

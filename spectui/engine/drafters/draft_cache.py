@@ -8,7 +8,7 @@ from torch import Tensor
 
 from ..model.causal_lm import CausalLM
 from ..model.forward import ForwardInput, Output
-from ..values.draft_tree import ROOT, DraftTree
+from ..values.draft_tree import DraftTree
 
 
 class DraftCache:
@@ -19,15 +19,8 @@ class DraftCache:
         self._cache = draft.new_cache()
         self._fed: list[int] = []
         self._stale = False
-        self._forget()
-
-    def _forget(self) -> None:
-        self._row_of: dict[int, int] = {ROOT: ROOT}
-        """Node -> its scratch row."""
-        self._child: dict[tuple[int, int], int] = {}
-        """Scratch row and token -> the row of the token behind it."""
-        self._paths: list[list[int]] = []
-        """Scratch row -> the rows on its path, itself the last."""
+        self._scratch: dict[tuple[int, ...], int] = {}
+        """Tokens behind those in ``_fed`` -> the scratch row of the last of them."""
 
     def invalidate(self) -> None:
         """The sequence may have changed anywhere."""
@@ -52,39 +45,32 @@ class DraftCache:
 
     def _settle(self, tokens: Sequence[int], most: int) -> None:
         """Keep the scratch rows that came true, drop the rest; hold at most ``most`` tokens."""
-        row: int | None = None if self._stale else ROOT
-        rows: list[int] = []
-        while row is not None and len(self._fed) + len(rows) < most:
-            row = self._child.get((row, tokens[len(self._fed) + len(rows)]))
-            if row is not None:
-                rows.append(row)
         same = len(self._fed)
+        rows: list[int] = []
         if self._stale or same > most:
             pairs = zip(self._fed, tokens[:most], strict=False)
             same = next((index for index, (a, b) in enumerate(pairs) if a != b), min(same, most))
             same = self._cache.truncate(same)
+        else:
+            for end in range(same + 1, most + 1):
+                row = self._scratch.get(tuple(tokens[same:end]))
+                if row is None:
+                    break
+                rows.append(row)
         self._cache.commit(rows)
         self._fed[same:] = tokens[same : same + len(rows)]
         self._stale = False
-        self._forget()
+        self._scratch = {}
 
     def feed(self, tree: DraftTree, nodes: Sequence[int]) -> Output:
         """One pass over some nodes whose parents were fed before; their rows stay scratch."""
         start = self._cache.scratch
-        for row, node in enumerate(nodes, start):
-            parent = self._row_of[tree.parents[node]]
-            self._paths.append([*([] if parent == ROOT else self._paths[parent]), row])
-            self._row_of[node] = self._child[parent, tree.tokens[node]] = row
+        mask = np.zeros((len(nodes), start + len(nodes)), dtype=np.bool_)
+        for row, node in enumerate(nodes):
+            path = tuple(tree.path_tokens(node))
+            self._scratch[path] = start + row
+            mask[row, [self._scratch[path[:depth]] for depth in range(1, len(path) + 1)]] = True
         token_ids = [tree.tokens[node] for node in nodes]
         position_ids = [self._cache.length + tree.depths[node] - 1 for node in nodes]
-        inputs = ForwardInput(token_ids, position_ids, self._tree_mask(start, len(nodes)))
-        return self._draft.forward(self._cache, inputs)
-
-    def _tree_mask(self, start: int, rows: int) -> Tensor | None:
-        """What the scratch rows from ``start`` on see; None for a single row that sees everything."""
-        if rows == 1 and len(self._paths[start]) == start + 1:
-            return None
-        mask = np.zeros((rows, start + rows), dtype=np.bool_)
-        for offset in range(rows):
-            mask[offset, self._paths[start + offset]] = True
-        return torch.from_numpy(mask)
+        tree_mask = None if len(nodes) == 1 and mask.all() else torch.from_numpy(mask)
+        return self._draft.forward(self._cache, ForwardInput(token_ids, position_ids, tree_mask))

@@ -5,8 +5,6 @@ from time import perf_counter
 
 from torch import Tensor
 
-from ..model.causal_lm import CausalLM
-from ..model.forward import Output
 from ..policy.latency import RunningMedian
 from ..values.draft_tree import ROOT, DraftTree
 from ..values.step import Source, Step
@@ -33,11 +31,11 @@ class DraftModel(Drafter):
     def __init__(self, resources: Resources) -> None:
         super().__init__(resources)
         assert resources.draft is not None
-        self._target: CausalLM = resources.draft
-        self._cache = DraftCache(self._target)
-        self._ranking = Ranking(resources, self._target.device)
+        self._cache = DraftCache(resources.draft)
+        self._ranking = Ranking(resources, resources.draft.device)
         self._scheduled = 5
-        self._pass = RunningMedian(resources.draft_ms)
+        self.pass_ms = RunningMedian(resources.draft_ms)
+        """What a pass of the draft model over one token takes."""
 
     def begin(self, tokens: Sequence[int]) -> None:
         """Nothing is known about the cached rows any more; they are compared at the next proposal."""
@@ -59,8 +57,8 @@ class DraftModel(Drafter):
             return self._grow(context, logits, min(limit, wanted.draft_tree))
         return self._chain(context, logits, min(limit, self._most(context)))
 
-    def _most(self, context: Context) -> int:
-        lengths = {"auto": MOST, "schedule": self._scheduled}
+    def _most(self, context: Context, auto: int = MOST) -> int:
+        lengths = {"auto": auto, "schedule": self._scheduled}
         tokens = context.speculation.draft_tokens
         return lengths[tokens] if isinstance(tokens, str) else tokens
 
@@ -81,7 +79,7 @@ class DraftModel(Drafter):
             rows = len(tree) + 1
             path *= acceptance.estimate(CHAIN, len(tree), tree.probabilities[-1])
             expected += path
-            if adaptive and path * rate < context.latency.break_even(expected, rows, draft_ms=self._pass.ms):
+            if adaptive and path * rate < context.latency.break_even(expected, rows, draft_ms=self.pass_ms.ms):
                 break
             logits = self._feed(tree, [node + 1])
         return tree
@@ -107,10 +105,7 @@ class DraftModel(Drafter):
 
     def _branch(self, context: Context, tree: DraftTree, nodes: list[int], logits: Tensor, width: int) -> None:
         """Give each node its ``width`` best children by log q + noise; logits [nodes, vocabulary]."""
-        first = len(context.tokens)
-        indices = [first + (0 if node == ROOT else tree.depths[node]) for node in nodes]
-        seen = self._seen(context, tree, nodes)
-        best = self._ranking.best(context, logits, indices, seen, width)
+        best = self._ranking.best(context, logits, _paths(tree, nodes), width)
         for node, candidates in zip(nodes, best, strict=True):
             for rank, candidate in enumerate(candidates):
                 tree.add(candidate.token, node, Source("draft", rank=rank), candidate.share)
@@ -120,13 +115,11 @@ class DraftModel(Drafter):
     def _draw(self, context: Context, logits: Tensor, limit: int) -> DraftTree:
         tree = DraftTree(merge=False)
         nodes = context.speculation.draft_tree
-        widths = (2, 2) if nodes else ()
-        chain = self._scheduled if context.speculation.draft_tokens == "auto" else self._most(context)
-        limit = min(limit, nodes or chain)
+        limit = min(limit, nodes or self._most(context, auto=self._scheduled))
         frontier = [ROOT]
         for level in range(context.remaining):
             first = len(tree)
-            self._sample(context, tree, frontier, logits, widths[level] if level < len(widths) else 1, limit)
+            self._sample(context, tree, frontier, logits, 2 if nodes and level < 2 else 1, limit)
             frontier = [node for node in range(first, len(tree)) if not self._ends(tree, node)]
             if len(tree) >= limit or not frontier:
                 break
@@ -136,15 +129,14 @@ class DraftModel(Drafter):
     def _sample(
         self, context: Context, tree: DraftTree, nodes: list[int], logits: Tensor, width: int, limit: int
     ) -> None:
-        sampler = self._ranking.sampler(context)
-        rows = sampler.probabilities(self._ranking.allowed(logits), self._seen(context, tree, nodes)).double()
+        rows = self._ranking.probabilities(context, logits, _paths(tree, nodes))
         for node, q in zip(nodes, rows, strict=True):
             room = min(width, limit - len(tree))
             if room <= 0:
                 return
             tree.rows[node] = q
             for draw in range(room):
-                word = key(sampler.sampling.seed, context.step, node + 1, draw, _DRAW)
+                word = key(context.sampler.sampling.seed, context.step, node + 1, draw, _DRAW)
                 token = int((q.log() + gumbel(word, len(q), q.device)).argmax())
                 tree.add(token, node, Source("draft", rank=draw), float(q[token]))
 
@@ -152,11 +144,6 @@ class DraftModel(Drafter):
 
     def _ends(self, tree: DraftTree, node: int) -> bool:
         return tree.tokens[node] in self.resources.ends
-
-    def _seen(self, context: Context, tree: DraftTree, nodes: list[int]) -> list[list[int]] | None:
-        if not context.sampler.needs_seen:
-            return None
-        return [[*context.tokens, *tree.path_tokens(node)] for node in nodes]
 
     def _catch_up(self, tokens: Sequence[int]) -> Tensor:
         """Read what has come since the last proposal; logits after it, [1, vocabulary].
@@ -167,14 +154,18 @@ class DraftModel(Drafter):
         start = perf_counter()
         logits = self._cache.catch_up(tokens)
         spent = (perf_counter() - start) * 1e3
-        if spent < self._pass.ms:
-            self._pass.update(spent)
+        if spent < self.pass_ms.ms:
+            self.pass_ms.update(spent)
         return logits
 
     def _feed(self, tree: DraftTree, nodes: list[int]) -> Tensor:
         """One pass of the draft over some nodes of the tree; logits [nodes, vocabulary]."""
         start = perf_counter()
-        out: Output = self._cache.feed(tree, nodes)
+        logits = self._cache.feed(tree, nodes).logits
         if len(nodes) == 1:
-            self._pass.update((perf_counter() - start) * 1e3)
-        return out.logits
+            self.pass_ms.update((perf_counter() - start) * 1e3)
+        return logits
+
+
+def _paths(tree: DraftTree, nodes: list[int]) -> list[list[int]]:
+    return [tree.path_tokens(node) for node in nodes]

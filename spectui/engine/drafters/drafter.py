@@ -1,7 +1,7 @@
 """What a decoding method is: a drafter that proposes trees and learns from steps."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -124,6 +124,3 @@ class Drafter:
 
     def close(self) -> None:
         """Another drafter takes over, or the decoder is not needed any more: give back threads and the like."""
-
-
-Factory = Callable[[Resources], Drafter]

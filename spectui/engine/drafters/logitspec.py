@@ -1,7 +1,7 @@
 """LogitSpec: the last logits guess the token after the next one, and retrieval continues from each guess."""
 
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from ..policy.acceptance import RANKS
 from ..policy.decaying_mean import DecayingMean
@@ -80,40 +80,25 @@ class LogitSpec(Drafter):
         return tree
 
     def _add_guesses(self, context: Context, tree: DraftTree, most: int, least: float) -> None:
-        """The branches of the guesses that are likely enough, best first."""
-        for rank, guess in self._guesses(context):
-            likely = self._likely(rank)
+        """The guesses that are likely enough, best first, and what followed the longest n-gram that ends in each."""
+        for rank, guess in enumerate(self._top[1]):
+            if guess == context.tokens[-1] or guess in self.resources.never:
+                continue
+            group = bisect_left(RANKS, rank)
+            likely = self._guessed[group].value / MEMBERS[group]
             if len(tree) >= most or context.acceptance.estimate(Source("guess", rank=rank), 1, likely) < least:
-                break
-            self._guess(context, tree, rank, guess, likely, most)
+                return
+            node = tree.add(guess, ROOT, Source("guess", rank=rank), likely)
+            room = min(branch_length(rank), context.remaining, most - len(tree) + 1) - 1
+            match = self._copying.find([*context.tokens[-self._copying.index.longest :], guess])
+            if match is not None and room > 0 and guess not in self._ends:
+                source = Source("guess", rank=rank, n=match.n, at=match.at)
+                self._copying.add(tree, node, match, room, source, self._ends)
 
     def _adopt(self, context: Context) -> None:
         """Take over the parameters that a person has set."""
         wanted = context.speculation
-        if (self._copying.pool.longest, self._copying.pool.span) != (wanted.max_ngram_size, wanted.num_pred_tokens):
+        if (self._copying.index.longest, self._copying.span) != (wanted.max_ngram_size, wanted.num_pred_tokens):
             self._copying = Copying(wanted.max_ngram_size, wanted.num_pred_tokens)
         self._capacity = wanted.draft_tree_capacity
         self._ends = frozenset() if wanted.full_tree else self.resources.ends
-
-    def _likely(self, rank: int) -> float:
-        """How likely the guess of this rank is the next token."""
-        group = bisect_left(RANKS, rank)
-        return self._guessed[group].value / MEMBERS[group]
-
-    def _guesses(self, context: Context) -> Iterator[tuple[int, int]]:
-        """(rank, id) of the target's other candidates for the pending token, best first."""
-        pending = context.tokens[-1]
-        for rank, token in enumerate(self._top[1]):
-            if token != pending and token not in self.resources.never:
-                yield rank, token
-
-    def _guess(self, context: Context, tree: DraftTree, rank: int, guess: int, likely: float, most: int) -> None:
-        """A guess and what followed the longest n-gram that ends in it."""
-        node = tree.add(guess, ROOT, Source("guess", rank=rank), likely)
-        room = min(branch_length(rank), context.remaining, most - len(tree) + 1) - 1
-        if room <= 0 or guess in self._ends:
-            return
-        match = self._copying.pool.find([*context.tokens[-self._copying.pool.longest :], guess])
-        if match is not None:
-            source = Source("guess", rank=rank, n=match.n, at=match.at)
-            self._copying.add(tree, node, match, room, source, self._ends)

@@ -31,7 +31,7 @@ class PromptLookup(Drafter):
 
     def propose(self, context: Context, limit: int) -> DraftTree:
         """One chain, or nothing."""
-        if self._copying.pool.longest != context.speculation.max_ngram_size:
+        if self._copying.index.longest != context.speculation.max_ngram_size:
             self._copying = Copying(context.speculation.max_ngram_size, COPIED)
         match = self._copying.look_up(context.tokens, context.latency if context.speculation.adaptive else None)
         if match is None:

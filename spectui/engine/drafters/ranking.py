@@ -42,21 +42,17 @@ class Ranking:
         self._sampler: Sampler | None = None
 
     def best(
-        self,
-        context: Context,
-        logits: Tensor,
-        indices: Sequence[int],
-        seen: Sequence[Sequence[int]] | None,
-        width: int,
+        self, context: Context, logits: Tensor, behind: Sequence[Sequence[int]], width: int
     ) -> list[tuple[Candidate, ...]]:
         """The ``width`` best candidates for each row of logits [rows, vocabulary], best first; one transfer.
 
-        ``indices`` are the sequence indices that the rows are for, ``seen`` the tokens before each of them.
+        ``behind`` are the drafted tokens behind the sequence that each row has read.
         """
-        sampler = self.sampler(context)
-        allowed = self.allowed(logits)
-        coupled = context.rule_is_coupled
-        scores = sampler.scores(allowed, indices, seen) if coupled else sampler.processed(allowed, seen)
+        sampler, allowed, seen = self._sampler_for(context), self._allowed(logits), _seen(context, behind)
+        if context.rule_is_coupled:
+            scores = sampler.scores(allowed, [len(context.tokens) + len(tokens) for tokens in behind], seen)
+        else:
+            scores = sampler.processed(allowed, seen)
         raw = None if scores is allowed else allowed
         packed = self._likeliest(scores, raw, min(width, scores.shape[-1])).tolist()
         return [
@@ -64,11 +60,15 @@ class Ranking:
             for row in zip(*packed, strict=True)
         ]
 
-    def allowed(self, logits: Tensor) -> Tensor:
+    def probabilities(self, context: Context, logits: Tensor, behind: Sequence[Sequence[int]]) -> Tensor:
+        """The distributions after the sampling settings [rows, vocabulary], for independent draws."""
+        return self._sampler_for(context).probabilities(self._allowed(logits), _seen(context, behind)).double()
+
+    def _allowed(self, logits: Tensor) -> Tensor:
         """The logits without the ids that must not be drafted."""
         return logits.index_fill(-1, self._never, float("-inf")) if len(self._never) else logits
 
-    def sampler(self, context: Context) -> Sampler:
+    def _sampler_for(self, context: Context) -> Sampler:
         """The target's choice, where the draft model's logits are."""
         sampler = context.sampler
         if sampler.noise.device == self._device:
@@ -76,3 +76,8 @@ class Ranking:
         if self._sampler is None or self._sampler.sampling != sampler.sampling:
             self._sampler = Sampler(sampler.sampling, sampler.vocabulary, self._device)
         return self._sampler
+
+
+def _seen(context: Context, behind: Sequence[Sequence[int]]) -> list[list[int]] | None:
+    """All tokens that each row has read, if the choice depends on them."""
+    return [[*context.tokens, *tokens] for tokens in behind] if context.sampler.needs_seen else None

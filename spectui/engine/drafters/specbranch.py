@@ -1,14 +1,14 @@
 """SpecBranch: the draft model writes the next segment while the target verifies this one."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from threading import Event
 
 from ..policy.latency import RunningMedian
-from ..tuning.background_worker import BackgroundWorker, ThreadSplit, Work
+from ..tuning.background_worker import BackgroundWorker, ThreadSplit
 from ..values.draft_tree import DraftTree
 from ..values.needs import Needs
 from ..values.step import Branches, Source, Step
-from .branch_growth import Choices, Growth
+from .branch_growth import Grower, Growth, Segment, Stop
 from .draft_cache import DraftCache
 from .drafter import Context, Drafter, Job, Resources
 from .ranking import Ranking
@@ -22,33 +22,36 @@ FIRST = "the target takes this step alone; the draft model prepares branches mea
 
 
 class Growing(Job):
-    """Branches that are being drafted in the second thread."""
+    """Branches that are being drafted in the second thread, which hands them over when it has ended."""
 
-    def __init__(self, growth: Growth, position: int, patient: bool, slowdown: float) -> None:
-        self.growth, self.slowdown = growth, slowdown
-        self._position, self._patient = position, patient
+    def __init__(
+        self, worker: BackgroundWorker, share: ThreadSplit, grow: Callable[[Stop], Growth], patient: bool
+    ) -> None:
+        self.slowdown = share.slowdown
+        self.growth: Growth | None = None
+        """What was drafted; known behind ``join``."""
+        self._patient = patient
         self._stop, self._verified = Event(), Event()
-        self.work: Work | None = None
+        self._work = worker.start(lambda: grow(self._stops), share)
 
-    def stopped(self) -> bool:
+    def _stops(self, enough: bool) -> bool:
         """Whether to write no further: the target waits, and there is something to go on with."""
-        return self._stop.is_set() or (self._verified.is_set() and not self._patient and self.growth.enough)
+        return self._stop.is_set() or (enough and not self._patient and self._verified.is_set())
 
     def join(self) -> tuple[int, int]:
         """Wait for the branches: to their full length if one was asked for, else for one that is of use."""
-        assert self.work is not None
         self._verified.set()
-        return self.work.wait()
+        self.growth, span = self._work.wait()
+        return span
 
     def cancel(self) -> None:
         """Give up after the draft pass that runs."""
-        assert self.work is not None
         self._stop.set()
-        self.work.settle()
+        self._work.settle()
 
     def outcome(self, emitted: Sequence[int]) -> Branches | None:
         """Which branch goes on."""
-        return self.growth.outcome(emitted, self._position)
+        return self.growth.outcome(emitted) if self.growth is not None else None
 
 
 class SpecBranch(Drafter):
@@ -65,13 +68,14 @@ class SpecBranch(Drafter):
         assert resources.draft is not None
         self._cache = DraftCache(resources.draft)
         self._ranking = Ranking(resources, resources.draft.device)
-        self._beside = BackgroundWorker(resources.draft.device)
-        self.segment: list[Choices] = []
+        self._worker = BackgroundWorker(resources.draft.device)
+        self.segment: Segment = ()
         """What the surviving branch says after the pending token."""
         self._context: Context | None = None
         self._job: Growing | None = None
         self._share = resources.share or ThreadSplit()
-        self._pass = RunningMedian(self._share.draft_ms)
+        self.pass_ms = RunningMedian(self._share.draft_ms)
+        """What a pass of the draft model takes beside the target."""
         self._put_off = False
         """Whether the last step had no segment."""
 
@@ -82,12 +86,12 @@ class SpecBranch(Drafter):
 
     def begin(self, tokens: Sequence[int]) -> None:
         """The sequence may have changed anywhere."""
-        self.segment = []
+        self.segment = ()
         self._cache.invalidate()
 
     def close(self) -> None:
         """End the thread."""
-        self._beside.close()
+        self._worker.close()
 
     def propose(self, context: Context, limit: int) -> DraftTree:
         """The segment that is ready, as far as it is likely to stand; nothing where the branches are still to come."""
@@ -103,60 +107,54 @@ class SpecBranch(Drafter):
 
         A draft model that is never confident would never be asked, so no two steps in a row go without a segment.
         """
-        confidences = [choices[0].confidence for choices in self.segment]
-        first = 1 if self._put_off else 0
-        return next(
-            (i for i in range(first, len(confidences)) if confidences[i] <= context.speculation.epsilon),
-            len(confidences),
-        )
+        first, epsilon = int(self._put_off), context.speculation.epsilon
+        unsure = (i for i, choices in enumerate(self.segment) if i >= first and choices[0].confidence <= epsilon)
+        return next(unsure, len(self.segment))
 
     def overlap(self, tree: DraftTree) -> Job | None:
         """Draft the branches after the tree, which is what has remained of the segment."""
         context = self._context
         assert context is not None
-        length = min(self._length(context), context.remaining - len(tree) - 1)
+        length = min(self.branch_length(context), context.remaining - len(tree) - 1)
         if length < 1 or (len(tree) and tree.tokens[-1] in self.resources.ends):
             return None
-        growth = Growth(context.tokens, self.segment, len(tree), length)
+        segment, verified = self.segment, len(tree)
+
+        def grow(stop: Stop) -> Growth:
+            grower = Grower(context, self._cache, self._ranking, self.resources.ends, length, stop)
+            return grower.grow(segment, verified, self._warning(context, segment))
+
         patient = isinstance(context.speculation.draft_tokens, int)
-        self._job = job = Growing(growth, len(context.tokens) - 1, patient, self._share.slowdown)
-        job.work = self._beside.start(lambda: self._grow(context, job), self._share)
-        return job
+        self._job = Growing(self._worker, self._share, grow, patient)
+        return self._job
 
-    def _grow(self, context: Context, job: Growing) -> None:
-        growth = job.growth
-        growth.hedge(self._warning(context))
-        if growth.rest and not self._cache.go_back(growth.path):
-            growth.rest = []
-        growth.run(context, self._cache, self._ranking, self.resources.ends, job.stopped)
-
-    def _warning(self, context: Context) -> int | None:
+    def _warning(self, context: Context, segment: Segment) -> int | None:
         """What the head warns of, asked beside the target so that neither waits for it."""
         head = self.resources.head
-        if head is None or context.hidden is None or not context.speculation.hrad or not self.segment:
+        if head is None or context.hidden is None or not context.speculation.hrad or not segment:
             return None
-        if min(choices[0].confidence for choices in self.segment) >= SURE:
+        if min(choices[0].confidence for choices in segment) >= SURE:
             return None
         return head.foresees(context.hidden, context.tokens[-1])
 
-    def _length(self, context: Context) -> int:
+    def branch_length(self, context: Context) -> int:
         """Tokens behind a branch's first, so that neither model waits for the other unless a number was asked for."""
         wanted = context.speculation.draft_tokens
         if not isinstance(wanted, str):
             return wanted
-        if not self._pass.ms or not context.latency:
+        if not self.pass_ms.ms or not context.latency:
             return GAMMA
         verify_ms = context.latency.verify_ms(GAMMA + 1) * self._share.slowdown
-        return min(MOST, max(1, int(verify_ms / self._pass.ms) - 1))
+        return min(MOST, max(1, int(verify_ms / self.pass_ms.ms) - 1))
 
     def observe(self, step: Step, mine: bool) -> None:
         """Follow the branch that the target has chosen; without one everything that was drafted is dropped."""
-        job, self._job = self._job, None
-        self.segment = []
-        if job is None:
+        growth = self._job.growth if self._job is not None else None
+        self._job, self.segment = None, ()
+        if growth is None:
             self._cache.invalidate()
             return
-        for ms in job.growth.pass_ms[1:]:
-            self._pass.update(ms)
+        for ms in growth.pass_ms[1:]:
+            self.pass_ms.update(ms)
         if step.branches is not None and step.branches.won is not None:
-            self.segment = job.growth.branches[step.branches.won].chain
+            self.segment = growth.branches[step.branches.won][1:]

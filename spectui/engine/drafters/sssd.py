@@ -2,14 +2,12 @@
 
 from collections.abc import Sequence
 
-from ..retrieval.followers import Followers, InConversation, InDatastore
-from ..retrieval.occurrences import Occurrences
-from ..retrieval.pairs import Pairs
+from ..retrieval.followers import WINDOW, Followers, InConversation, InDatastore
+from ..retrieval.ngram_index import NgramIndex
 from ..retrieval.snapshot import ENOUGH, ENTRIES, Snapshot
-from ..retrieval.trie import BRANCH, OfficialTrie
 from ..values.draft_tree import DraftTree
 from .drafter import Context, Drafter, Resources
-from .sssd_growth import Adaptive, Official
+from .sssd_growth import SssdGrower
 
 LONGEST_MATCH = 3
 """Tokens that are looked up in the conversation, at most."""
@@ -32,62 +30,43 @@ class Sssd(Drafter):
 
     def __init__(self, resources: Resources) -> None:
         super().__init__(resources)
-        self._said: Occurrences | OfficialTrie = Occurrences()
-        self._official = False
-        self._pairs = Pairs()
-        self._doubtful = True
+        self._said = NgramIndex(LONGEST_MATCH)
         self._stored: Snapshot | None = None
         """What may be looked up during the present answer."""
 
     def begin(self, tokens: Sequence[int]) -> None:
         """The sequence may have changed anywhere, and the datastore may have grown."""
-        self._pairs = Pairs()
-        self._doubtful = True
+        self._said.invalidate()
         self._stored = None
 
     def propose(self, context: Context, limit: int) -> DraftTree:
         """The likeliest paths of all sources, merged."""
-        if not context.speculation.full_tree and not self._may_occur(context):
-            return DraftTree(why=NOTHING)
-        self._follow(context)
-        capacity = context.speculation.draft_tree_capacity
-        sources = self._sources(context, 6 if capacity <= 32 else BRANCH)
-        if not sources:
-            return DraftTree(why=NOTHING)
-        grower = Official if self._official else Adaptive
-        tree = grower(context, self.resources).grow(sources, min(limit, capacity - 1))
+        self._said.follow(context.tokens)
+        official = context.speculation.full_tree
+        tree = DraftTree()
+        if official or self._may_occur(context):
+            capacity = context.speculation.draft_tree_capacity
+            sources = self._sources(context, official, 6 if capacity <= 32 else WINDOW)
+            tree = SssdGrower(context, self.resources).grow(sources, min(limit, capacity - 1))
         if not len(tree):
             tree.why = NOTHING
         return tree
 
     def _may_occur(self, context: Context) -> bool:
         """Whether there is a datastore to look in, or the last two tokens have stood side by side before."""
-        snapshot = self._snapshot(context)
-        return (snapshot is not None and len(snapshot) > 0) or self._pairs.again(context.tokens)
+        return bool(self._snapshot(context)) or len(self._said.ends(context.tokens[-2:])) > 1
 
-    def _follow(self, context: Context) -> None:
-        if self._official != context.speculation.full_tree:
-            self._official = context.speculation.full_tree
-            self._said = OfficialTrie() if self._official else Occurrences()
-        self._said.follow(context.tokens, context.prompt, self._doubtful)
-        self._doubtful = False
-
-    def _sources(self, context: Context, length: int) -> list[Followers]:
-        """Where the end of the sequence was found: the longest match first, the datastore last.
+    def _sources(self, context: Context, official: bool, length: int) -> list[Followers]:
+        """Where the end of the sequence may be found: the longest match first, the datastore last.
 
         A single token alone says too little to be worth the time, unless the tree is the official one.
         """
-        made: list[Followers] = []
-        for n in range(min(LONGEST_MATCH, len(context.tokens)), 0 if self._official else 1, -1):
-            node = self._said.after(context.tokens[-n:])
-            if node is not None and node.children:
-                made.append(InConversation(node, n, context.prompt, self._official, self._said.after))
-        snapshot = self._snapshot(context)
-        if snapshot is not None and len(snapshot):
-            entries, enough, shortest = (ENTRIES, ENOUGH, 1) if self._official else (SOME, FEW, 2)
-            found = snapshot.look_up(context.tokens[-QUERY:], length, entries, enough, shortest)
-            if found:
-                made.append(InDatastore(found))
+        shortest, longest = 1 if official else 2, min(LONGEST_MATCH, len(context.tokens))
+        matches = range(longest, shortest - 1, -1)
+        made: list[Followers] = [InConversation(self._said, n, context.prompt, official) for n in matches]
+        if snapshot := self._snapshot(context):
+            entries, enough = (ENTRIES, ENOUGH) if official else (SOME, FEW)
+            made.append(InDatastore(snapshot.look_up(context.tokens[-QUERY:], length, entries, enough, shortest)))
         return made
 
     def _snapshot(self, context: Context) -> Snapshot | None:

@@ -2,115 +2,70 @@
 
 from collections.abc import Sequence
 from heapq import heappop, heappush
-from typing import TYPE_CHECKING
 
 from ..policy.acceptance import MOST_CERTAIN
 from ..retrieval.followers import Follower, Followers
 from ..values.draft_tree import ROOT, DraftTree
-
-if TYPE_CHECKING:
-    from .drafter import Context, Resources
+from .drafter import Context, Resources
 
 ALWAYS = 1
 """Nodes that are proposed however unlikely they are, because what is proposed is learnt from."""
 
 Path = tuple[int, ...]
-Candidate = tuple[float, int, Path, Follower]
-"""(minus the probability of the path, index of the source, tokens of the path, the last of them)."""
 
 
-class Official:
+class SssdGrower:
     """Best first by the product of the shares along the path, over all sources, into a tree that shares prefixes.
 
-    Ties go to the earlier source, then to the lower tokens (SSSD, 2411.05894).
+    Ties go to the earlier source, then to the lower tokens (SSSD, 2411.05894). Unless the tree is the official one,
+    shares are corrected by experience, it ends where the next node would not pay for being found, and it looks behind
+    a path once for the longest match in the conversation and once for the datastore.
     """
 
-    def __init__(self, context: "Context", resources: "Resources") -> None:
-        self._vocabulary = resources.vocabulary
-        self._remaining = context.remaining
-        self._heap: list[Candidate] = []
-        self._sources: Sequence[Followers] = ()
+    def __init__(self, context: Context, resources: Resources) -> None:
+        self._vocabulary, self._remaining = resources.vocabulary, context.remaining
+        self._official = context.speculation.full_tree
+        self._ends = resources.ends
+        self._latency, self._acceptance = context.latency, context.acceptance
+        self._break_even = 0.0 if self._official else self._latency.break_even()
+        self._heap: list[tuple[float, int, Path, Follower]] = []
+        """(minus the probability of the path, index of the source, tokens of the path, the last of them)."""
+        self._seen: set[tuple[Path, bool]] = set()
 
     def grow(self, sources: Sequence[Followers], most: int) -> DraftTree:
         """A tree of up to ``most`` nodes."""
-        self._sources = sources
         for order, source in enumerate(sources):
-            self._push(order, (), 1.0, source.root)
-        tree = DraftTree()
+            self._push(order, source, (), 1.0, source.root)
+        tree, expected = DraftTree(), 1.0
         nodes: dict[Path, int] = {(): ROOT}
-        heap = self._heap
-        while heap and len(tree) < most:
-            score, order, path, one = heappop(heap)
-            if self._is_over(-score, len(tree)):
+        while self._heap and len(tree) < most:
+            score, order, path, one = heappop(self._heap)
+            if -score < self._break_even and len(tree) >= ALWAYS:
                 break
             if path not in nodes:
                 nodes[path] = tree.add(one.token, nodes[path[:-1]], one.source, one.share)
-                self._take(-score, len(tree))
-            if len(path) < self._remaining and self._goes_on(one, path):
-                self._push(order, path, -score, one.node)
+                expected -= score
+                if not self._official:
+                    self._break_even = self._latency.break_even(expected, len(tree) + 1)
+            if len(path) < self._remaining and (self._official or self._goes_on(one, path)):
+                self._push(order, sources[order], path, -score, one.node)
         return tree
 
-    def _push(self, order: int, path: Path, above: float, node: object) -> None:
-        for one in self._sources[order].of(node, path, self._least(above)):
+    def _push(self, order: int, source: Followers, path: Path, above: float, node: object) -> None:
+        """What follows a path of probability ``above``, unless it is too unlikely to be worth a look."""
+        for one in source.of(node, path, 0.3 * self._break_even / above):
             if one.token < self._vocabulary:
-                share = self._share(one, len(path) + 1)
+                share = one.share if self._official else self._corrected(one, len(path) + 1)
                 heappush(self._heap, (-above * share, order, (*path, one.token), one))
 
-    def _least(self, above: float) -> float:
-        """The smallest share worth a look below a path of probability ``above``."""
-        return 0.0
-
-    def _share(self, one: Follower, depth: int) -> float:
-        """The share that counts."""
-        return one.share
-
-    def _is_over(self, probability: float, size: int) -> bool:
-        """Whether a tree of ``size`` nodes is large enough when the next one has this probability."""
-        return False
-
-    def _take(self, probability: float, size: int) -> None:
-        """A node has become the last of ``size``."""
+    def _corrected(self, one: Follower, depth: int) -> float:
+        """How likely the follower is by what was learnt."""
+        known = self._acceptance
+        ratio = known.acceptance_ratio if depth == 1 else known.continuation_ratio
+        return min(MOST_CERTAIN, one.share * known.correction(one.kind, one.n, None, depth) * ratio)
 
     def _goes_on(self, one: Follower, path: Path) -> bool:
-        """Whether to look behind a path."""
-        return True
-
-
-class Adaptive(Official):
-    """The same with shares corrected by experience, until the next node would not pay for being found.
-
-    Looks behind a path once for the longest match in the conversation and once for the datastore.
-    """
-
-    def __init__(self, context: "Context", resources: "Resources") -> None:
-        super().__init__(context, resources)
-        self._ends = resources.ends
-        self._latency, self._acceptance = context.latency, context.acceptance
-        self._first, self._later = self._acceptance.acceptance_ratio, self._acceptance.continuation_ratio
-        self._corrections: dict[tuple[str, int, int], float] = {}
-        self._seen: set[tuple[Path, bool]] = set()
-        self._expected = 1.0
-        """Tokens that the step is expected to emit."""
-        self._break_even = self._latency.break_even()
-
-    def _least(self, above: float) -> float:
-        return 0.3 * self._break_even / above
-
-    def _share(self, one: Follower, depth: int) -> float:
-        key = (one.kind, one.n, depth)
-        correction = self._corrections.get(key)
-        if correction is None:
-            correction = self._corrections[key] = self._acceptance.correction(one.kind, one.n, None, depth)
-        return min(MOST_CERTAIN, one.share * correction * (self._first if depth == 1 else self._later))
-
-    def _is_over(self, probability: float, size: int) -> bool:
-        return probability < self._break_even and size >= ALWAYS
-
-    def _take(self, probability: float, size: int) -> None:
-        self._expected += probability
-        self._break_even = self._latency.break_even(self._expected, size + 1)
-
-    def _goes_on(self, one: Follower, path: Path) -> bool:
+        """Whether to look behind a path: not a second time, and not behind the end of an answer."""
         place = (path, one.kind == "datastore")
         if place in self._seen or one.token in self._ends:
             return False

@@ -8,8 +8,7 @@ from ..policy.decaying_mean import DecayingMean
 from ..policy.latency import LatencyModel
 from ..values.draft_tree import ROOT, DraftTree
 from ..values.step import Source, Step
-from .ngram_pool import Match, NgramPool
-from .pairs import Pairs
+from .ngram_index import Match, NgramIndex
 
 PRIORS = {n: min(0.85, prior) for n, prior in enumerate((0.15, 0.45, 0.7, 0.75, 0.8, 0.85, 0.85, 0.85), 1)}
 """n-gram length -> how likely the next copied token is right, before anything was learnt. Chosen, not measured: the
@@ -22,38 +21,36 @@ WEAK = 4
 
 
 class Copying:
-    """A pool over the sequence, and how often copying from it was right, by length of the match."""
+    """An index of the sequence, and how often copying from it was right, by length of the match."""
 
     def __init__(self, longest: int, span: int) -> None:
-        self.pool = NgramPool(longest, span)
+        self.index, self.span = NgramIndex(longest), span
         self._rates = {n: DecayingMean(DECAY, prior, STRENGTH) for n, prior in PRIORS.items()}
         """n-gram length -> how often the next token behind it was the one that would have been copied."""
-        self._pairs = Pairs()
-        self._doubtful = True
         self._expected: tuple[int, int, int] | None = None
         """(index of the pending token, match length, the token that would have been copied next)."""
 
     def invalidate(self) -> None:
         """The sequence may have changed anywhere."""
-        self._doubtful = True
-        self._pairs = Pairs()
+        self.index.invalidate()
 
     def look_up(self, tokens: Sequence[int], latency: LatencyModel | None = None) -> Match | None:
         """The longest n-gram that ends in the pending token; what it says next is remembered, to learn from.
 
-        With a ``latency``, nothing is looked up that cannot pay, found out in a few microseconds: a match of two tokens
-        or more ends in a pair that has stood there before; a match of a single one is mostly wrong.
+        With a ``latency``, a match of a single token, which is mostly wrong, must be likely to pay.
         """
-        if latency is not None and not self._pairs.again(tokens):
+        self.index.follow(tokens)
+        match = self.find(tokens[-self.index.longest :])
+        if match is not None and match.n == 1 and latency is not None:
             single = sum(accumulate(islice(self._chances(1), WEAK), mul))
-            if single < latency.break_even(count=WEAK):
-                return None
-        self.pool.follow(tokens, self._doubtful)
-        self._doubtful = False
-        match = self.pool.find(tokens[-self.pool.longest :])
+            match = None if single < latency.break_even(count=WEAK) else match
         if match is not None:
-            self._expected = (len(tokens) - 1, match.n, self.pool.continuation(match, 1)[0])
+            self._expected = (len(tokens) - 1, match.n, self.index.tokens[match.at])
         return match
+
+    def find(self, suffix: Sequence[int]) -> Match | None:
+        """The longest n-gram that ends ``suffix``, and where to copy from."""
+        return self.index.find(suffix, self.span)
 
     def _chances(self, n: int) -> Iterator[float]:
         """How likely each copied token is right if those before it are; each makes the next one likelier."""
@@ -70,7 +67,8 @@ class Copying:
 
     def add(self, tree: DraftTree, parent: int, match: Match, most: int, source: Source, ends: frozenset[int]) -> None:
         """Hang up to ``most`` copied tokens below ``parent`` as a chain, none of them below an end of the answer."""
-        for token, chance in zip(self.pool.continuation(match, most), self._chances(match.n), strict=False):
+        copied = self.index.continuation(match, min(most, self.span))
+        for token, chance in zip(copied, self._chances(match.n), strict=False):
             if parent != ROOT and tree.tokens[parent] in ends:
                 return
             parent = tree.add(token, parent, source, chance)

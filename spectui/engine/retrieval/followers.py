@@ -1,13 +1,21 @@
-"""What followed a match, token by token: the same question put to the conversation's trie and to a datastore."""
+"""What followed a match, token by token: the same question put to the conversation and to a datastore."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
 from ..values.step import Source
+from .ngram_index import NgramIndex
 from .snapshot import Found
-from .trie import TrieNode
+
+WINDOW = 8
+"""Tokens of a match and of what follows it in all."""
+LATEST = 32
+"""Occurrences that are counted, at most: so a look-up costs the same in a long conversation."""
+
+Place = tuple[int, int]
+"""Where the next token stands in the sequence, and where the window ends."""
 
 
 class Follower(NamedTuple):
@@ -47,34 +55,57 @@ class Followers(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class InConversation:
-    """A match of ``n`` tokens in the trie.
+    """Where the last ``n`` tokens of the sequence stood before.
 
     The first token weighs 0.6, each level below another 0.6 + 0.1 n (SSSD, 2411.05894). The official shares count
     occurrences that nothing follows yet; otherwise they are left out.
     """
 
-    root: TrieNode
+    index: NgramIndex
     n: int
     prompt: int
     """Length of the prompt: what stands before it was asked, the rest answered."""
     official: bool
-    after: Callable[[Sequence[int]], TrieNode | None]
-    """Looks a path that has left its window up anew, unless the shares are the official ones."""
 
-    def of(self, node: TrieNode, path: Sequence[int], least: float) -> Iterator[Follower]:
-        """The children of a trie's node."""
-        children = node.children
-        if children is None and not self.official:
-            again = self.after(path[-self.n :])
-            children = again.children if again is not None else None
-        children = children or {}
-        total = node.count if self.official else sum(child.count for child in children.values())
+    @property
+    def root(self) -> list[Place]:
+        """Behind each occurrence of the match."""
+        return self._places(self.index.tokens[-self.n :])
+
+    def of(self, node: list[Place], path: Sequence[int], least: float) -> Iterator[Follower]:
+        """What stands at these places; a path that has left its window is looked up anew, unless officially."""
+        groups = self._by_token(node)
+        if not groups and not self.official:
+            groups = self._by_token(self._places(path[-self.n :]))
+        total = len(node) if self.official else sum(map(len, groups.values()))
         weight = 0.6 + 0.1 * self.n if path else 0.6
-        for token, child in children.items():
-            share = weight * (child.count / total)
+        for token, group in groups.items():
+            share = weight * (len(group) / total)
             if share >= least:
-                kind = "prompt" if child.at < self.prompt else "output"
-                yield Follower(token, share, kind, self.n, child, child.count, child.at)
+                at = group[-1][0] - 1
+                kind = "prompt" if at < self.prompt else "output"
+                yield Follower(token, share, kind, self.n, group, len(group), at)
+
+    def _by_token(self, node: list[Place]) -> dict[int, list[Place]]:
+        """Token -> the places behind it."""
+        groups: dict[int, list[Place]] = defaultdict(list)
+        for at, stop in node:
+            if at < stop:
+                groups[self.index.tokens[at]].append((at + 1, stop))
+        return groups
+
+    def _places(self, run: Sequence[int]) -> list[Place]:
+        """The places behind the latest occurrences of a run, or behind all in the windows of the published code.
+
+        Those begin in the prompt, up to its last 3 tokens, and are cut at its end; or behind, and are whole ones only
+        (SSSD, 2411.05894, official implementation).
+        """
+        ends, size, ahead = self.index.ends(run), len(self.index.tokens), WINDOW - len(run)
+        if not self.official:
+            return [(end, min(end + ahead, size)) for end in ends[-LATEST:]]
+        seam = self.prompt - 3 + len(run)
+        asked = [(end, min(end + ahead, self.prompt)) for end in ends if end < seam]
+        return asked + [(end, end + ahead) for end in ends if seam <= end <= size - ahead]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,11 +117,6 @@ class InDatastore:
     def of(self, node: Sequence[Found], path: Sequence[int], least: float) -> Iterator[Follower]:
         """What stands behind ``path`` in the continuations of a node."""
         depth = len(path)
-        if len(node) == 1:
-            row, n = node[0]
-            if len(row) > depth:
-                yield Follower(row[depth], 1.0, "datastore", n, node, 1)
-            return
         groups: dict[int, list[Found]] = defaultdict(list)
         for found in node:
             if len(found[0]) > depth:

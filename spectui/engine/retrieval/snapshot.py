@@ -39,10 +39,9 @@ class Snapshot:
             [(answer.start, answer.stop) for answer in index.answers if answer.key == hidden] if hidden else []
             for index in self.indexes
         ]
-        self._size = sum(len(index) for index in self.indexes)
 
     def __len__(self) -> int:
-        return self._size
+        return sum(map(len, self.indexes))
 
     def look_up(
         self, query: Sequence[int], count: int, entries: int = ENTRIES, enough: int = ENOUGH, shortest: int = 1

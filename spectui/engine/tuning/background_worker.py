@@ -5,8 +5,13 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from time import perf_counter_ns
+from typing import Generic, TypeVar
 
 import torch
+
+T = TypeVar("T")
+Span = tuple[int, int]
+"""When something began and ended, in nanoseconds of ``perf_counter_ns``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,14 +28,14 @@ class ThreadSplit:
     """Milliseconds of a pass of the draft model meanwhile; 0 if unmeasured."""
 
 
-class Work:
-    """Something that runs beside the target; it has to be waited for before the step ends."""
+class Work(Generic[T]):
+    """Something that is made beside the target; it has to be waited for before the step ends."""
 
-    def __init__(self, future: "Future[tuple[int, int]]", threads: int) -> None:
+    def __init__(self, future: "Future[tuple[T, Span]]", threads: int) -> None:
         self._future, self._threads = future, threads
 
-    def wait(self) -> tuple[int, int]:
-        """When the work began and ended, in nanoseconds of ``perf_counter_ns``; raises what it raised.
+    def wait(self) -> tuple[T, Span]:
+        """What was made, and when the work began and ended; raises what it raised.
 
         The calling thread has the device for itself again.
         """
@@ -57,7 +62,7 @@ class BackgroundWorker:
         self._pool: ThreadPoolExecutor | None = None
         self._stream: torch.cuda.Stream | None = None
 
-    def start(self, function: Callable[[], None], share: ThreadSplit) -> Work:
+    def start(self, function: Callable[[], T], share: ThreadSplit) -> Work[T]:
         """Begin; from now until ``Work.wait`` the calling thread computes with its share of the device."""
         if self._pool is None:
             self._pool = ThreadPoolExecutor(1, "spectui-beside")
@@ -75,13 +80,13 @@ class BackgroundWorker:
             self._pool = None
 
     @torch.inference_mode()
-    def _run(self, function: Callable[[], None], share: ThreadSplit) -> tuple[int, int]:
+    def _run(self, function: Callable[[], T], share: ThreadSplit) -> tuple[T, Span]:
         begin = perf_counter_ns()
         if share.draft_threads and torch.get_num_threads() != share.draft_threads:
             torch.set_num_threads(share.draft_threads)
         with self._own_stream():
-            function()
-        return begin, perf_counter_ns()
+            made = function()
+        return made, (begin, perf_counter_ns())
 
     def _own_stream(self) -> AbstractContextManager[object]:
         if self._device.type != "cuda":

@@ -59,11 +59,10 @@ def _together(
     beside: BackgroundWorker, share: ThreadSplit, verify: DryRun, guess: DryRun
 ) -> tuple[float, float, float]:
     """Seconds of the target's pass, until both have ended, and of one draft pass."""
-    passes: list[float] = []
     start = perf_counter()
-    work = beside.start(lambda: passes.extend(_timed(lambda: guess(1)) for _ in range(DRAFTED)), share)
+    work = beside.start(lambda: [_timed(lambda: guess(1)) for _ in range(DRAFTED)], share)
     own = _timed(lambda: verify(ROWS))
-    work.wait()
+    passes, _ = work.wait()
     return own, perf_counter() - start, median(passes)
 
 

@@ -9,7 +9,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.widgets import Footer
 
-from ...config.settings import VIEWS, Settings
+from ...config.settings import Settings
 from ...engine.drafters.registry import MODES
 from ...engine.values.events import End
 from ...record.events import (
@@ -35,7 +35,7 @@ from ..ledger import Ledger
 from ..mode_keys import MODE_BINDINGS
 from ..widgets.examples import Examples
 from ..widgets.metric_bar import MetricBar
-from ..widgets.mode_bar import ModeBar, Pill
+from ..widgets.mode_bar import ModeBar
 from ..widgets.prompt import Prompt
 from ..widgets.step_pane import StepPane
 from ..widgets.tape import Tape
@@ -69,7 +69,7 @@ class ChatScreen(RowScreen):
         Binding("plus", "longer(1)", "Longer drafts", id="chat.longer", show=False),
         Binding("minus", "longer(-1)", "Shorter drafts", id="chat.shorter", show=False),
         Binding("v", "view", "View", id="chat.view_letter", show=False),
-        Binding("f8", "screenshot", "Screenshot", id="chat.screenshot", show=False),
+        Binding("f8", "app.screenshot", "Screenshot", id="chat.screenshot", show=False),
     ]
 
     def __init__(self, settings: Settings, session: Session, bridge: Bridge) -> None:
@@ -90,7 +90,8 @@ class ChatScreen(RowScreen):
         self.empty = True
         """Whether nothing was asked yet, so that examples are shown."""
         self._stage = "starting"
-        self._answering = False
+        self.answering = False
+        """Whether an answer streams."""
         self._ticks = 0
         self._news: StepText | None = None
         self._chosen = False
@@ -116,7 +117,7 @@ class ChatScreen(RowScreen):
 
     def on_mount(self) -> None:
         """Show what is known before anything is loaded; begin loading after the first frame."""
-        self.transcript.view = self.settings.ui.view  # type: ignore[assignment]
+        self.transcript.view = self.settings.ui.view
         self.set_class(not self.settings.ui.side_pane, "-no-side")
         self.examples.show(self.settings.model.model)
         self._show_mode(self.session.mode)
@@ -128,7 +129,7 @@ class ChatScreen(RowScreen):
     def _begin_empty(self) -> None:
         """Show a conversation in which nothing was asked."""
         self.command = self._unasked = self._news = None
-        self._answering = self._chosen = False
+        self.answering = self._chosen = False
         self.ledger = Ledger()
         self.transcript.clear()
         self.metric_bar.rates.clear()
@@ -146,6 +147,7 @@ class ChatScreen(RowScreen):
         if not empty and self.examples.has_focus:
             self.prompt.focus()
         self.examples.display, self.transcript.display = empty, not empty
+        self.tape.set_class(empty, "-empty")
 
     # -- what comes from the decode thread
 
@@ -153,7 +155,7 @@ class ChatScreen(RowScreen):
         self._ticks += 1
         if self._ticks % 2:
             self.bridge.drain()
-        elif self._news is not None and (self._ticks % READ_OUT_TICKS == 0 or not self._answering):
+        elif self._news is not None and (self._ticks % READ_OUT_TICKS == 0 or not self.answering):
             if not self._chosen:
                 self._show_step(self._news)
                 self.mode_bar.show_idle(self._news.step.why_no_draft)
@@ -173,20 +175,20 @@ class ChatScreen(RowScreen):
         self.ledger.feed(record)
         match record:
             case StepText():
-                self.transcript.add_step(record)
+                self.transcript.document.add_step(record)
                 self.metric_bar.note(len(record.step.emitted))
                 self.timeline.add(record.step)
                 self._news = record
             case PrefillText():
-                self.transcript.add_first(record)
+                self.transcript.document.add_first(record)
             case TurnText(turn=turn):
-                self._answering, self._chosen = True, False
+                self.answering, self._chosen = True, False
                 self.metric_bar.rates.clear()
-                self.transcript.begin_answer(MODES[turn.mode].title)
+                self.transcript.document.begin_answer(MODES[turn.mode].title)
             case SwitchText(switch=switch):
                 self._show_mode(switch.mode)
-                if self._answering:
-                    self.transcript.seam(MODES[switch.mode].title)
+                if self.answering:
+                    self.transcript.document.seam(MODES[switch.mode].title)
             case ChangedText():
                 self._show_header()
             case EndText():
@@ -206,7 +208,7 @@ class ChatScreen(RowScreen):
     def _say(self, message: str) -> None:
         """A line for the person: where an answer should be, if one was asked for, else beside it."""
         if self.command is not None and not self.ledger.measurement.running:
-            self.transcript.error(message)
+            self.transcript.document.error(message)
         else:
             self.notify(message, markup=False)
 
@@ -215,17 +217,17 @@ class ChatScreen(RowScreen):
         self.command = None
         if kind == "measurement":
             self._measured(record)
-        if self._answering:
+        if self.answering:
             self._end(EndText(CHAT, End("error")))
 
     def _end(self, record: EndText) -> None:
-        if self._answering:
+        if self.answering:
             roomy = not self.has_class("-short")
             words = self.ledger.summary(record.end.reason) if roomy else ""
-            self.transcript.end_answer(record, words, legend=roomy)
+            self.transcript.document.end_answer(record, words, legend=roomy)
         else:
-            self.transcript.error(record.end.message or "the answer could not begin")
-        self._answering = False
+            self.transcript.document.error(record.end.message or "the answer could not begin")
+        self.answering = False
         self.prompt.cursor_blink = True
         self._show_numbers()
 
@@ -242,7 +244,7 @@ class ChatScreen(RowScreen):
         self.failed = True
         self._stage = "failed"
         self._set_empty(False)
-        self.transcript.error(f"{message}\nctrl+q leaves")
+        self.transcript.document.error(f"{message}\nctrl+q leaves")
         self._show_header()
 
     def _measured(self, record: Record) -> None:
@@ -265,13 +267,17 @@ class ChatScreen(RowScreen):
             self.timeline.follow(name)
 
     def _show_numbers(self) -> None:
-        ledger, follow = self.ledger, self.transcript.follow
+        ledger, follow = self.ledger, self.transcript.viewport.follow
         measuring = ledger.measurement.running
         self.metric_bar.show(ledger.numbers, ledger.speedup, measuring, follow, key="f9", looping=ledger.looping)
 
+    @on(Transcript.FollowChanged)
+    def _follow_changed(self) -> None:
+        self._show_numbers()
+
     @on(Transcript.StepSelected)
     def _step_selected(self, event: Transcript.StepSelected) -> None:
-        record = self.ledger.step(event.answer, event.step)
+        record = self.ledger.steps.get((event.answer, event.step))
         self._chosen = record is not None
         if record is not None:
             self._show_step(record, pinned=True)
@@ -287,11 +293,6 @@ class ChatScreen(RowScreen):
     def _sent(self, event: Prompt.Sent) -> None:
         if self._send(event.text):
             self.prompt.take(event.text)
-
-    @on(Examples.Chosen)
-    def _example(self, event: Examples.Chosen) -> None:
-        if self._send(event.text):
-            self.prompt.past.add(event.text)
             self.prompt.focus()
 
     @on(Prompt.Edge)
@@ -308,8 +309,8 @@ class ChatScreen(RowScreen):
             self.notify("still answering; esc stops", timeout=3)
         else:
             self._set_empty(False)
-            self.transcript.follow = True
-            self.transcript.begin_question(sanitise(text.strip()))
+            self.transcript.viewport.follow = True
+            self.transcript.document.begin_question(sanitise(text.strip()))
             self.prompt.cursor_blink = False
             self._unasked = text.strip()
             self.call_after_refresh(self._ask)
@@ -320,7 +321,7 @@ class ChatScreen(RowScreen):
         if self._unasked is not None:
             question, self._unasked = self._unasked, None
             if not self._give(self.session.ask(question)):
-                self.transcript.error("not asked: something else runs; stop it, then ask again")
+                self.transcript.document.error("not asked: something else runs; stop it, then ask again")
 
     def _give(self, command: int | None) -> bool:
         """Take note of a command that was given; whether the session has accepted it."""
@@ -334,11 +335,6 @@ class ChatScreen(RowScreen):
     def busy(self) -> bool:
         """Whether a command of this screen runs or is about to."""
         return self._unasked is not None or self.command is not None
-
-    @property
-    def answering(self) -> bool:
-        """Whether an answer streams."""
-        return self._answering
 
     def action_stop(self) -> None:
         """Stop what runs; with nothing to stop, go between prompt and transcript."""
@@ -361,11 +357,7 @@ class ChatScreen(RowScreen):
             return
         if name != self.session.mode:
             self.session.switch(name)
-        self._show_mode(name, waiting=self._answering and name != self.mode_bar.current)
-
-    @on(Pill.Chosen)
-    def _pill(self, event: Pill.Chosen) -> None:
-        self.action_mode(event.mode)
+        self._show_mode(name, waiting=self.answering and name != self.mode_bar.current)
 
     def action_next_mode(self) -> None:
         """Switch to the next mode that can run."""
@@ -374,8 +366,7 @@ class ChatScreen(RowScreen):
 
     def action_view(self) -> None:
         """Clean, colour, trace."""
-        views = list(VIEWS)
-        self.transcript.view = views[(views.index(self.transcript.view) + 1) % len(views)]  # type: ignore[assignment]
+        self.transcript.next_view()
         self.notify(f"view: {self.transcript.view}", timeout=2)
 
     def action_baseline(self) -> None:
@@ -425,8 +416,4 @@ class ChatScreen(RowScreen):
 
     def action_export(self) -> None:
         """Write the conversation as Markdown."""
-        self.app.export_markdown(self.transcript)  # type: ignore[attr-defined]
-
-    def action_screenshot(self) -> None:
-        """Save the screen as SVG."""
-        self.app.deliver_screenshot()
+        self.app.export("", "md", self.transcript.document.markdown)  # type: ignore[attr-defined]

@@ -1,7 +1,6 @@
 """The race: several modes answer the same prompt side by side, on one fair clock."""
 
 from collections.abc import Sequence
-from datetime import datetime
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -13,11 +12,10 @@ from textual.content import Content
 from textual.widgets import Footer, Static
 
 from ...bench.compare import field_of
-from ...config.paths import exports
 from ...engine.race import MOST_LANES
-from ...present.race_book import RaceBook, first_round
+from ...present.grid import Grid, rich_table
+from ...present.race_book import RaceBook
 from ...present.race_table import RATIO, race_grid
-from ...present.tables import Grid, rich_table
 from ...record.events import Finished, Note, Ready, Record, Started, TurnText
 from ...record.replay import Replay
 from ...system.errors import UserError
@@ -31,6 +29,8 @@ if TYPE_CHECKING:
     from ...session.session import Session
 
 NARROW = ("lane", "place", "tok/s", "tok/step", RATIO, "text")
+NARROWEST = tuple(name for name in NARROW if name != "place")
+"""Rows stand in the order of their places."""
 LONGEST_SHOWN = 0.95
 """Bars are drawn to this quantile of all step times, so that one slow step does not flatten the others."""
 
@@ -42,13 +42,13 @@ class RaceScreen(RowScreen):
     VERTICAL_BREAKPOINTS = [(0, "-short"), (20, "-tall")]  # noqa: RUF012
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "stop", "Stop, back", id="race.stop"),
-        Binding("ctrl+r", "again", "Race again", id="race.again", priority=True),
+        Binding("ctrl+r", "again", "Again", id="race.again", priority=True),
         Binding("f3", "replay(1.0)", "Replay", id="race.replay"),
         Binding("f4", "replay(0.25)", "Slowly", id="race.slowly"),
         Binding("f6", "step", "By steps", id="race.step", priority=True),
         Binding("f7", "view", "View", id="race.view", priority=True),
-        Binding("ctrl+s", "export", "Export", id="race.export"),
-        Binding("f8", "screenshot", "Screenshot", id="race.screenshot", show=False),
+        Binding("ctrl+s", "export", "Export", id="race.export", show=False),
+        Binding("f8", "app.screenshot", "Screenshot", id="race.screenshot", show=False),
     ]
 
     head = getters.query_one("#race-head", Static)
@@ -76,8 +76,10 @@ class RaceScreen(RowScreen):
         """The race that runs or waits to run; only its records come."""
         self._unraced = False
         """Whether a race waits until the screen is painted, so that the two do not share a moment."""
-        self._panes: dict[str, LanePane] = {}
-        self._records: list[Record] = []
+        self.panes: dict[str, LanePane] = {}
+        """Lane -> what shows it."""
+        self.records: list[Record] = []
+        """What is replayed: one round of the last race."""
         self._replay: Replay | None = None
         self._speed, self._tick_at = 0.0, 0.0
         self._repeating = False
@@ -111,8 +113,8 @@ class RaceScreen(RowScreen):
         self._left_out = field.left_out
         for name, why in field.left_out.items():
             self.notify(f"{name} left out: {why}", markup=False)
-        self._panes = {lane: LanePane(lane) for lane in field.lanes}
-        await self.query_one("#lanes").mount(*self._panes.values())
+        self.panes = {lane: LanePane(lane) for lane in field.lanes}
+        await self.query_one("#lanes").mount(*self.panes.values())
         self._read_out()
         if self._text is not None or self._has_question:
             self._start()
@@ -125,10 +127,10 @@ class RaceScreen(RowScreen):
         return self._unraced or self.command is not None
 
     def _start(self) -> None:
-        if self.racing or not self._panes:
-            self.notify("still racing; esc stops" if self._panes else "no model is loaded yet", timeout=3)
+        if self.racing or not self.panes:
+            self.notify("still racing; esc stops" if self.panes else "no model is loaded yet", timeout=3)
             return
-        self._replay, self._records, self._unraced, self._repeating = None, [], True, False
+        self._replay, self.records, self._unraced, self._repeating = None, [], True, False
         self.shown = RaceBook()
         self.table.display = False
         self.call_after_refresh(self._race)
@@ -137,7 +139,7 @@ class RaceScreen(RowScreen):
     def _race(self) -> None:
         if self._unraced:
             self._unraced = False
-            self.command = self.session.race(tuple(self._panes), self._text, repeat=True)
+            self.command = self.session.race(tuple(self.panes), self._text, repeat=True)
             if self.command is None:
                 self.notify("something else runs; stop it, then race", timeout=3)
                 self._finish()
@@ -157,74 +159,69 @@ class RaceScreen(RowScreen):
                     self.book.feed(record)
                     self._repeating = self._repeating or (isinstance(record, TurnText) and self.shown.finished)
                     if not self._repeating:
-                        self._records.append(record)
+                        self.records.append(record)
                         self._show(record)
         self._read_out()
 
     def _show(self, record: Record) -> None:
         self.shown.feed(record)
-        pane = self._panes.get(getattr(record, "lane", ""))
+        pane = self.panes.get(getattr(record, "lane", ""))
         if pane is not None:
             pane.feed(record)
 
     def _finish(self) -> None:
         if self._repeating:
             self.book.drop_unfinished()
-        self.table.display = bool(self.book.runs())
+        self.table.display = self.book.measured
         self._show_head()
 
     # -- replay
 
-    def load(self, records: Sequence[Record]) -> None:
-        """Take the first round of these records, to be replayed."""
-        self._records = first_round(records)
-
     def replay_to(self, clock: float) -> None:
         """Show the lanes as they stood at ``clock`` milliseconds."""
-        self._rewind()
-        assert self._replay is not None
-        for record in self._replay.until(clock):
+        self._play(self._rewind().until(clock))
+
+    def _rewind(self) -> Replay:
+        self._replay, self._speed = Replay(self.records), 0.0
+        self.shown = RaceBook()
+        for pane in self.panes.values():
+            pane.transcript.clear()
+        return self._replay
+
+    def _play(self, records: Sequence[Record]) -> None:
+        for record in records:
             self._show(record)
         self._read_out()
-
-    def _rewind(self) -> None:
-        self._replay, self._speed = Replay(self._records), 0.0
-        self.shown = RaceBook()
-        for pane in self._panes.values():
-            pane.transcript.clear()
 
     def _tick(self) -> None:
         now = perf_counter()
         passed, self._tick_at = (now - self._tick_at) * 1e3, now
         if self._replay is None or not self._speed or self._replay.done:
             return
-        for record in self._replay.until(self._replay.clock + passed * self._speed):
-            self._show(record)
+        records = self._replay.until(self._replay.clock + passed * self._speed)
         if self._replay.done:
             self._speed = 0.0
-        self._read_out()
+        self._play(records)
 
     def action_replay(self, speed: float) -> None:
         """Play the last race once more, on one clock for all lanes."""
-        if self.racing or not self._records:
-            self.notify("race first; then it can be replayed", timeout=3)
-            return
-        self._rewind()
-        self._speed = speed
-        self._read_out()
+        if self._may_replay():
+            self._rewind()
+            self._speed = speed
+            self._read_out()
 
     def action_step(self) -> None:
         """Replay by single steps, in the order in which they happened."""
-        if self.racing or not self._records:
+        if self._may_replay():
+            replay = self._rewind() if self._replay is None or self._replay.done else self._replay
+            self._speed = 0.0
+            self._play(replay.step())
+
+    def _may_replay(self) -> bool:
+        if self.racing or not self.records:
             self.notify("race first; then it can be replayed", timeout=3)
-            return
-        if self._replay is None or self._replay.done:
-            self._rewind()
-        assert self._replay is not None
-        self._speed = 0.0
-        for record in self._replay.step():
-            self._show(record)
-        self._read_out()
+            return False
+        return True
 
     # -- read-outs
 
@@ -233,11 +230,13 @@ class RaceScreen(RowScreen):
         places = (self.book if over else self.shown).places()
         times = sorted(ms for lane in self.shown.lanes.values() for ms in lane.step_ms)
         longest = times[int(LONGEST_SHOWN * (len(times) - 1))] if times else 0.0
-        for name, pane in self._panes.items():
+        for name, pane in self.panes.items():
             pane.read_out(self.shown.lanes.get(name), places.get(name), longest)
         if self.table.display:
             grid = race_grid(self.book)
-            self.table.update(rich_table(grid if self.size.width >= 132 else only(grid, NARROW)))
+            width = self.size.width
+            shown = grid if width >= 132 else only(grid, NARROW if width >= 90 else NARROWEST)
+            self.table.update(rich_table(shown))
         self._show_head()
 
     def _show_head(self) -> None:
@@ -247,8 +246,8 @@ class RaceScreen(RowScreen):
             state += f", {self._replay.clock:.0f} of {self._replay.length:.0f} ms"
         else:
             state = "racing, repeated for the table" if self._repeating else "racing"
-            state = state if self.racing else "f3 replays, ctrl+r races again" if self._records else "ask something"
-        question = next((r.question for r in self._records if isinstance(r, TurnText)), self._text or "")
+            state = state if self.racing else "f3 replays, ctrl+r races again" if self.records else "ask something"
+        question = next((r.question for r in self.records if isinstance(r, TurnText)), self._text or "")
         count = f", {len(self.book.rounds)} rounds" if len(self.book.rounds) > 1 else ""
         parts: list[Any] = [
             (" race ", "bold $primary"),
@@ -268,13 +267,13 @@ class RaceScreen(RowScreen):
     def _sent(self, event: Prompt.Sent) -> None:
         if not event.text.strip():
             self.notify("type something first", timeout=2)
-        elif not self.racing and self._panes:
+        elif not self.racing and self.panes:
             self.prompt.take(event.text)
             self._text = sanitise(event.text.strip())
             self.book = RaceBook()
             self._start()
         else:
-            self.notify("still racing; esc stops" if self._panes else "still loading", timeout=3)
+            self.notify("still racing; esc stops" if self.panes else "still loading", timeout=3)
 
     def action_stop(self) -> None:
         """Stop the race, or go back to the chat."""
@@ -293,30 +292,20 @@ class RaceScreen(RowScreen):
 
     def action_view(self) -> None:
         """Clean, colour, trace, in all lanes."""
-        views = ("clean", "colour", "trace")
-        for pane in self._panes.values():
-            now = views.index(pane.transcript.view)
-            pane.transcript.view = views[(now + 1) % len(views)]  # type: ignore[assignment]
+        for pane in self.panes.values():
+            pane.transcript.next_view()
 
     def action_export(self) -> None:
         """Write the races as a report, in the JSON of ``spectui bench``."""
-        from ...present.output import Output
-        from ...present.report import Report
+        from ...present.report import Report, json_text
+        from ...present.runs import race_runs
 
-        if not self.book.runs():
+        if not self.book.measured:
             self.notify("race first", timeout=2)
             return
-        file = exports() / f"race_{datetime.now():%Y-%m-%d_%H%M%S}.json"
         where = self.session.environment | {"datastore_tokens": self.book.remembers}
-        try:
-            Output("json", file, private=True).write(Report(where, self.book.runs(), (), self._left_out))
-            self.notify(f"written to {file}", markup=False)
-        except UserError as error:
-            self.notify(str(error), severity="error", markup=False)
-
-    def action_screenshot(self) -> None:
-        """Save the screen as SVG."""
-        self.app.deliver_screenshot()
+        report = Report.of(where, race_runs(self.book), self._left_out)
+        self.app.export("race_", "json", json_text(report))  # type: ignore[attr-defined]
 
 
 def only(grid: Grid, columns: Sequence[str]) -> Grid:

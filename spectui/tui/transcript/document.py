@@ -1,16 +1,15 @@
 """What a conversation holds: paragraphs of pieces, each piece with its look and the step it came from."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import groupby
-from typing import NamedTuple
 
 from rich.cells import cell_len
 
 from ...present.reading import Refused, read_step
 from ...present.token_looks import LEGEND, LOOKS, shown
 from ...record.events import EndText, PrefillText, StepText
-from .flow import Flow
-from .piece import Piece
+from .flow import Flow, Piece
 
 CLEAN, COLOUR, TRACE = range(3)
 """The views, each showing all that the ones before it show."""
@@ -18,40 +17,25 @@ TAB = 4
 """Columns between tab stops."""
 MOST_REFUSED = 3
 """Refused alternatives that the trace view shows at one position; more are counted."""
-
-
-@dataclass(frozen=True, slots=True)
-class Role:
-    """What a paragraph is."""
-
-    kind: str
-    sign: str = "  "
-    """Stands before the first row, two cells wide."""
-
-
-QUESTION = Role("question", "❯ ")
-QUESTION_REST = Role("question")
-HEADING = Role("heading", "● ")
-ANSWER = Role("answer")
-NOTE = Role("note")
-ERROR = Role("error", "! ")
-ERROR_REST = Role("error")
-SPACE = Role("space")
+SIGNS = {"question": "❯ ", "heading": "● ", "error": "! "}
+"""What stands before the first row of what has a kind, two cells wide."""
 ROLE_LOOKS = ("question", "heading", "note", "error")
 """Looks of text that no step made."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Paragraph:
     """The text between two newlines."""
 
-    role: Role
+    kind: str
+    """``question``, ``heading``, ``answer``, ``note``, ``error`` or ``space``."""
     before: int
     """Characters of the document before it, without newlines."""
     answer: int = -1
     """Number of the answer it belongs to; -1 for none."""
     level: int = CLEAN
     """The first view that shows it."""
+    sign: str = ""
     pieces: list[Piece] = field(default_factory=list)
     size: int = 0
     """Characters that every view shows."""
@@ -63,27 +47,13 @@ class Paragraph:
         """The plain text."""
         return "".join([piece.source for piece in self.pieces])
 
-    def add(self, piece: Piece) -> None:
-        """Append to the text."""
-        self.pieces.append(piece)
-        if piece.level == CLEAN:
-            self.size += len(piece.display)
-
-
-class Block(NamedTuple):
-    """Paragraphs of one kind that follow each other."""
-
-    kind: str
-    """``question``, ``heading``, ``answer``, ``note`` or ``error``."""
-    text: str
-    """The plain text, without what only some views show."""
-
 
 class Document:
-    """A conversation, built in order; only its end ever changes."""
+    """A conversation, built in order; only its end ever changes. ``grown`` is called for all that is added."""
 
-    def __init__(self) -> None:
+    def __init__(self, grown: Callable[[], None] = lambda: None) -> None:
         self.paragraphs: list[Paragraph] = []
+        self._grown = grown
         self._answers: list[int] = []
         self._steps: list[int] = []
         self._drafted = False
@@ -101,23 +71,22 @@ class Document:
     def begin_question(self, text: str) -> None:
         """What the person asked."""
         if self.paragraphs:
-            self._open(SPACE)
-        for index, line in enumerate(text.split("\n")):
-            self._open(QUESTION_REST if index else QUESTION)
-            self._put_line(line, "question")
+            self._open("space")
+        self._open("question")
+        self._put(text, "question")
 
     def begin_answer(self, title: str, note: str = "") -> None:
         """An answer begins in the mode with this title."""
         self._answers.append(len(self.paragraphs))
+        number = self.answers - 1
         if self.paragraphs:
-            self._open(SPACE, self.answers - 1)
+            self._open("space", number)
         self._steps.append(0)
         self._drafted = False
-        self._open(HEADING, self.answers - 1)
-        self._put_line(title, "heading")
-        if note:
-            self._put_line(f"  {note}", "note")
-        self._open(ANSWER, self.answers - 1)
+        self._open("heading", number)
+        self._put(title, "heading")
+        self._put(f"  {note}" if note else "", "note")
+        self._open("answer", number)
 
     def add_first(self, record: PrefillText) -> None:
         """The token that prefill yields."""
@@ -147,17 +116,16 @@ class Document:
         if record.end.message:
             self.error(record.end.message)
         if summary:
-            self._open(NOTE, self.answers - 1)
-            self._put_line(summary, "note")
+            self._open("note", self.answers - 1)
+            self._put(summary, "note")
         if legend and self._drafted and not self._explained:
             self._explained = True
             self._legend()
 
     def error(self, text: str) -> None:
         """A failure, in place."""
-        for index, line in enumerate(text.split("\n")):
-            self._open(ERROR_REST if index else ERROR, self.answers - 1)
-            self._put_line(line, "error")
+        self._open("error", self.answers - 1)
+        self._put(text, "error")
 
     def drop_answer(self) -> None:
         """Take the last answer back, with all that came after it; its number is free again."""
@@ -169,14 +137,20 @@ class Document:
             del self.paragraphs[first:]
 
     @property
-    def blocks(self) -> list[Block]:
-        """The conversation in plain text, for export."""
-        groups = groupby(self.paragraphs, lambda paragraph: (paragraph.answer, paragraph.role.kind, paragraph.level))
+    def blocks(self) -> list[tuple[str, str]]:
+        """The conversation as plain text: paragraphs of one kind that follow each other, with their kind."""
+        groups = groupby(self.paragraphs, lambda paragraph: (paragraph.answer, paragraph.kind, paragraph.level))
         return [
-            Block(kind, "\n".join(paragraph.source for paragraph in group))
+            (kind, "\n".join(paragraph.source for paragraph in group))
             for (_, kind, level), group in groups
-            if kind != SPACE.kind and level == CLEAN
+            if kind != "space" and level == CLEAN
         ]
+
+    @property
+    def markdown(self) -> str:
+        """The same as Markdown."""
+        titles = {"question": "**You:** ", "answer": "", "note": "> ", "error": "> "}
+        return "\n\n".join(titles[kind] + text for kind, text in self.blocks if kind in titles) + "\n"
 
     def answer_text(self, answer: int = -1) -> str:
         """The plain text of an answer; empty if there is none."""
@@ -184,42 +158,38 @@ class Document:
             return ""
         number = range(self.answers)[answer]
         mine = (p for p in self.paragraphs[self._answers[number] :] if p.answer == number)
-        return "\n".join(paragraph.source for paragraph in mine if paragraph.role is ANSWER)
+        return "\n".join(paragraph.source for paragraph in mine if paragraph.kind == "answer")
 
-    def _open(self, role: Role, answer: int = -1, level: int = CLEAN) -> Paragraph:
+    def _open(self, kind: str, answer: int = -1, level: int = CLEAN, begins: bool = True) -> None:
         last = self.paragraphs[-1] if self.paragraphs else None
-        paragraph = Paragraph(role, last.before + last.size if last else 0, answer, level)
-        self.paragraphs.append(paragraph)
-        return paragraph
+        before = last.before + last.size if last else 0
+        self.paragraphs.append(Paragraph(kind, before, answer, level, SIGNS.get(kind, "") if begins else ""))
+        self._grown()
 
-    def _put(self, text: str, look: str, step: int) -> None:
-        """Add answer text, which may hold newlines and tabs."""
+    def _put(self, text: str, look: str, step: int = -1) -> None:
+        """Add text, which may hold newlines and tabs."""
         if not text or not self.paragraphs:
             return
-        if "\n" not in text:
-            self._put_line(text, look, step)
-            return
-        for index, line in enumerate(text.split("\n")):
-            if index:
-                self._open(self.paragraphs[-1].role, self.paragraphs[-1].answer)
-            self._put_line(line, look, step)
-
-    def _put_line(self, text: str, look: str, step: int = -1) -> None:
-        paragraph = self.paragraphs[-1]
-        if "\t" not in text:
-            if text:
-                paragraph.add(Piece(text, text, look, step, CLEAN))
-            return
-        for index, part in enumerate(text.split("\t")):
-            if index:
-                paragraph.add(Piece(" " * _to_tab_stop(paragraph), "\t", look, step, CLEAN))
-            if part:
-                paragraph.add(Piece(part, part, look, step, CLEAN))
+        for row, line in enumerate(text.split("\n")):
+            paragraph = self.paragraphs[-1]
+            if row:
+                self._open(paragraph.kind, paragraph.answer, begins=False)
+            for column, part in enumerate(line.split("\t")):
+                if column:
+                    self._add(Piece(" " * _to_tab_stop(self.paragraphs[-1]), "\t", look, step, CLEAN))
+                self._add(Piece(part, part, look, step, CLEAN))
 
     def _ghost(self, display: str, look: str, step: int, level: int) -> None:
         """Add what some views show and copying leaves out."""
-        if display and self.paragraphs:
-            self.paragraphs[-1].add(Piece(display, "", look, step, level))
+        self._add(Piece(display, "", look, step, level))
+
+    def _add(self, piece: Piece) -> None:
+        if piece.display and self.paragraphs:
+            paragraph = self.paragraphs[-1]
+            paragraph.pieces.append(piece)
+            if piece.level == CLEAN:
+                paragraph.size += len(piece.display)
+            self._grown()
 
     def _refuse(self, refused: tuple[Refused, ...], record: StepText) -> None:
         step = record.step.index
@@ -235,7 +205,7 @@ class Document:
             self._ghost(f" +{len(refused) - MOST_REFUSED}", "unreached", step, TRACE)
 
     def _legend(self) -> None:
-        self._open(NOTE, self.answers - 1, COLOUR)
+        self._open("note", self.answers - 1, COLOUR)
         for kind in LEGEND:
             self._ghost(LOOKS[kind].word, kind, -1, COLOUR)
             self._ghost("  ", "note", -1, COLOUR)

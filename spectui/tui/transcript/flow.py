@@ -2,17 +2,32 @@
 
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
-from textual.strip import Strip
+from rich.cells import cell_len
 
-from .piece import Piece
 from .wrap import extend
+
+
+class Piece(NamedTuple):
+    """A run of characters that look alike."""
+
+    display: str
+    """What the screen shows; holds no newline and no tab."""
+    source: str
+    """What copying yields."""
+    look: str
+    """A token kind, or the kind of a paragraph."""
+    step: int
+    """Number of the step in its answer; -1 for the first token and for all other text."""
+    level: int
+    """The first view that shows it."""
 
 
 class Flow:
     """One paragraph in one view at one width; takes in what the paragraph gains."""
 
-    __slots__ = ("_offsets", "_pieces", "_taken", "level", "starts", "strips", "text", "width")
+    __slots__ = ("_offsets", "_pieces", "_taken", "level", "starts", "text", "width")
 
     def __init__(self, level: int, width: int) -> None:
         self.level, self.width = level, width
@@ -20,8 +35,6 @@ class Flow:
         """All characters that the view shows."""
         self.starts = [0]
         """Index in ``text`` where each row begins."""
-        self.strips: list[dict[str, Strip] | None] = [None]
-        """The rows as painted, where they have been, for each position mark."""
         self._pieces: list[Piece] = []
         self._offsets: list[int] = []
         self._taken = 0
@@ -38,8 +51,7 @@ class Flow:
             at += len(piece.display)
         self._pieces += fresh
         self.text += "".join([piece.display for piece in fresh])
-        first = extend(self.starts, self.text, self.width)
-        self.strips[first:] = [None] * (len(self.starts) - first)
+        extend(self.starts, self.text, self.width)
 
     def span(self, row: int) -> tuple[int, int]:
         """First and end index of a row."""
@@ -49,6 +61,15 @@ class Flow:
     def row_at(self, index: int) -> int:
         """The row that holds a character."""
         return max(0, bisect_right(self.starts, index) - 1)
+
+    def index_at(self, row: int, cell: int) -> int:
+        """Index of the character that a row shows at a cell; the row's end if it shows none there."""
+        start, end = self.span(row)
+        for index in range(start, end):
+            cell -= cell_len(self.text[index])
+            if cell < 0:
+                return index
+        return end
 
     def pieces(self, start: int, end: int) -> Iterator[tuple[Piece, int, int]]:
         """Pieces between two indices, each with the part of its display that lies between them."""
@@ -66,7 +87,7 @@ class Flow:
         for piece, first, last in self.pieces(start, end):
             if piece.display == piece.source:
                 parts.append(piece.source[first:last])
-            elif first == 0 and last > 0:
+            elif first == 0:
                 parts.append(piece.source)
         return "".join(parts)
 
@@ -86,4 +107,4 @@ class Flow:
     def index_of_step(self, step: int) -> int | None:
         """Where the first character of a step stands; None if the view shows none."""
         places = zip(self._offsets, self._pieces, strict=True)
-        return next((offset for offset, piece in places if piece.step == step and piece.display), None)
+        return next((offset for offset, piece in places if piece.step == step), None)

@@ -1,18 +1,22 @@
-"""Which rows of a document are on show; lays out only the paragraphs that it meets."""
+"""Which rows of a document are on show, and what is chosen; lays out only the paragraphs that it meets."""
 
+import sys
 from collections.abc import Iterator
 from itertools import islice
 from typing import NamedTuple
 
-from .document import COLOUR, Document, Paragraph
+from .document import CLEAN, Document, Paragraph
 from .flow import Flow
 
 INDENT = 2
-"""Cells before every row, where a role's sign stands."""
+"""Cells before every row, where a paragraph's sign stands."""
 NARROW = 16
 """Below this many cells there is no indent."""
+MARKED = 3
+"""Above this many cells the last one is for the position mark."""
 NEAR = 2
 """Rows from the end within which scrolling down follows the end again."""
+THUMB, MORE, HELD = "▐", "↓", "‖"
 
 
 class Position(NamedTuple):
@@ -22,20 +26,51 @@ class Position(NamedTuple):
     row: int
 
 
+class Line(NamedTuple):
+    """A row on show; two that are equal look alike, but for what is chosen or selected."""
+
+    place: Position
+    paragraph: Paragraph
+    flow: Flow
+    start: int
+    end: int
+    """Indices in the text of the flow."""
+    mark: str
+    """The sign of one cell that stands last, or none."""
+
+    @property
+    def sign(self) -> str:
+        """What stands before the text."""
+        return self.paragraph.sign if self.place.row == 0 else ""
+
+    @property
+    def text(self) -> str:
+        """What it shows."""
+        return self.flow.text[self.start : self.end]
+
+
+EMPTY = Paragraph("space", 0), Flow(CLEAN, 1)
+"""What stands below the document."""
+
+
 class Viewport:
-    """A window of ``width`` x ``height`` cells on a document; ``top`` is its first row."""
+    """A window on a document; ``top`` is its first row, ``lines`` are all that it shows."""
 
     def __init__(self, document: Document) -> None:
         self.document = document
-        self.width, self.height, self.level = 80, 24, COLOUR
+        self.width, self.height, self.level = 1, 0, CLEAN
+        """Cells for the text and its indent, rows, and the view."""
+        self.indent = 0
+        """Cells that stay free at the left of the text."""
         self.top = Position(0, 0)
         self.follow = True
-        """Whether the end of the document stays in view."""
-
-    @property
-    def indent(self) -> int:
-        """Cells that stay free at the left of the text."""
-        return INDENT if self.width >= NARROW else 0
+        """Whether the end stays in view; scrolling up releases it, coming back near the end takes it up."""
+        self.held = False
+        """Whether the display holds still while text goes on arriving."""
+        self.chosen: tuple[int, int] | None = None
+        """The chosen (answer, step)."""
+        self.lines: list[Line] = []
+        self._shape = (0, 0, -1)
 
     def flow(self, index: int) -> Flow:
         """The layout of a paragraph, up to date."""
@@ -47,15 +82,37 @@ class Viewport:
         flow.take(paragraph.pieces)
         return flow
 
-    def rows(self) -> list[Position]:
-        """The rows on show, from the top; fewer than ``height`` if the document ends before."""
-        return list(islice(self._forward(self.top), self.height))
+    # -- moving; each way ends with the lines that are on show then
+
+    def reshape(self, width: int, height: int, level: int) -> None:
+        """Take another size or view; what stood in the first row stays there, laid out anew."""
+        if (width, height, level) == self._shape:
+            return
+        first = self.lines[0] if self.lines and not self.follow else None
+        self._shape = width, height, level
+        self.width, self.height, self.level = max(1, width - (width > MARKED)), max(0, height), level
+        self.indent = INDENT if self.width >= NARROW else 0
+        if first is not None and first.place.paragraph >= 0:
+            flow = self.flow(first.place.paragraph)
+            index = flow.index_of_plain(first.flow.plain_index(first.start))
+            self.top = Position(first.place.paragraph, flow.row_at(index))
+        self._lay_out()
 
     def settle(self) -> None:
-        """Make ``top`` right again after the document has changed."""
-        end = self._last_top()
-        if self.follow or end < self.top:
-            self.top = end
+        """Take in how the document has grown, unless held still."""
+        if not self.held:
+            self._lay_out()
+
+    def hold(self, held: bool) -> None:
+        """Hold the display still, or let it go on; nothing that arrives is lost."""
+        self.held = held
+        self._lay_out()
+
+    def drop_answer(self) -> None:
+        """Take the document's last answer back, and what was chosen."""
+        self.document.drop_answer()
+        self.chosen = None
+        self._lay_out()
 
     def scroll(self, rows: int) -> None:
         """Move down by some rows (up if negative); releases or takes up following the end."""
@@ -66,44 +123,42 @@ class Viewport:
             end = self._last_top()
             self.top = min(next(islice(self._forward(self.top), rows, None), end), end)
             self.follow = end in islice(self._forward(self.top), NEAR + 1)
-            self.settle()
+        self._lay_out()
 
     def home(self) -> None:
         """Show the beginning."""
         self.top = Position(0, 0)
         self.follow = self.top >= self._last_top()
+        self._lay_out()
 
     def end(self) -> None:
-        """Show the end, and follow it."""
-        self.follow = True
-        self.settle()
+        """Show the end and follow it."""
+        self.follow, self.held = True, False
+        self._lay_out()
 
-    def show(self, position: Position) -> None:
-        """Bring a row into view with some rows around it, unless it is there."""
-        if position not in self.rows():
-            self.top = position
+    # -- what a person chooses
+
+    def step_at(self, x: int, y: int) -> tuple[int, int] | None:
+        """The (answer, step) of the token at a cell; None if there is none."""
+        if x < self.indent or not 0 <= y < len(self.lines):
+            return None
+        line = self.lines[y]
+        index = line.flow.index_at(line.place.row, x - self.indent)
+        step = next((piece.step for piece, _, _ in line.flow.pieces(index, index + 1)), -1)
+        return (line.paragraph.answer, step) if line.paragraph.answer >= 0 and step >= 0 else None
+
+    def choose(self, by: int) -> bool:
+        """Choose the step after or before the chosen one, at first the last one, and show it; whether there is one."""
+        answer, step = self.chosen or (self.document.answers - 1, None)
+        if not 0 <= answer < self.document.answers or not (count := self.document.steps(answer)):
+            return False
+        number = count - 1 if step is None else min(count - 1, max(0, step + by))
+        self.chosen = answer, number
+        place = self.place_of(answer, number)
+        if place is not None and all(line.place != place for line in self.lines):
+            self.top = place
             self.scroll(-(self.height // 3))
-
-    def reshape(self, width: int, height: int, level: int) -> None:
-        """Take another size or view; what stood in the first row stays there, laid out anew."""
-        mark = self._mark() if not self.follow else None
-        self.width, self.height, self.level = max(1, width), max(0, height), level
-        if mark is not None:
-            flow = self.flow(self.top.paragraph)
-            self.top = Position(self.top.paragraph, flow.row_at(flow.index_of_plain(mark)))
-        self.settle()
-
-    def last(self) -> Position:
-        """The last row of the document in this view."""
-        return next(self._backward(Position(len(self.document.paragraphs), 0)), Position(0, 0))
-
-    def edge(self) -> Position:
-        """The first row that growth may change: the last but one, as far as the end is laid out."""
-        last = len(self.document.paragraphs) - 1
-        if last < 0:
-            return Position(0, 0)
-        flow = self.document.paragraphs[last].flow
-        return Position(last, max(0, len(flow.starts) - 2) if flow else 0)
+        return True
 
     def place_of(self, answer: int, step: int) -> Position | None:
         """The first row that shows something of a step; None if nothing does."""
@@ -114,38 +169,66 @@ class Viewport:
                     return Position(index, flow.row_at(at))
         return None
 
-    def forget_strips(self) -> None:
-        """Paint every row anew; the layout stays."""
-        for paragraph in self.document.paragraphs:
-            if paragraph.flow is not None:
-                paragraph.flow.strips = [None] * len(paragraph.flow.starts)
+    def source(self, start: tuple[int, int] | None, end: tuple[int, int] | None) -> str:
+        """The text between two places, as the model or the person wrote it; None is the beginning, or the end.
 
-    def progress(self, position: Position) -> float:
-        """About how many rows stand before a row; a cheap estimate for paragraphs that were not laid out."""
-        paragraphs = self.document.paragraphs
-        if position.paragraph >= len(paragraphs):
-            return 0.0
-        return self._above(paragraphs[position.paragraph], position.paragraph) + position.row
+        A place is (index in the paragraph's shown text, paragraph). Signs, what only some views show and the ends of
+        rows that wrapping made are left out.
+        """
+        (left, first), (right, last) = start or (0, 0), end or (sys.maxsize, len(self.document.paragraphs) - 1)
+        parts = []
+        for index in range(max(0, first), min(last + 1, len(self.document.paragraphs))):
+            if self.document.paragraphs[index].level <= self.level:
+                begin = left if index == first else 0
+                stop = right if index == last else sys.maxsize
+                parts.append(self.flow(index).source(begin, max(begin, stop)))
+        return "\n".join(parts)
 
-    def total(self) -> float:
-        """About how many rows there are, by the same measure."""
-        paragraphs = self.document.paragraphs
-        if not paragraphs:
-            return 0.0
-        last = paragraphs[-1]
-        return self._above(last, len(paragraphs)) + last.size / self.width
+    @property
+    def last_place(self) -> tuple[int, int]:
+        """Where the text ends, as ``source`` counts."""
+        last = len(self.document.paragraphs) - 1
+        return (len(self.flow(last).text), last) if last >= 0 else (0, 0)
 
-    def _above(self, paragraph: Paragraph, index: int) -> float:
-        return index + paragraph.before / self.width
+    # -- rows
 
-    def _mark(self) -> int | None:
-        """What stands at the top, in characters that every view shows."""
-        if self.top.paragraph >= len(self.document.paragraphs):
-            return None
-        flow = self.document.paragraphs[self.top.paragraph].flow
-        if flow is None or self.top.row >= len(flow.starts):
-            return None
-        return flow.plain_index(flow.starts[self.top.row])
+    def _lay_out(self) -> None:
+        """Find out what is on show, by size, top and document as they are."""
+        end = self._last_rows()
+        if self.follow or not end or end[0] < self.top:
+            self.top = end[0] if end else Position(0, 0)
+            places = end[: self.height]
+        else:
+            places = list(islice(self._forward(self.top), self.height))
+        column = self._column(places) if self._shape[0] > MARKED else [""] * self.height
+        self.lines = [self._line(place, mark) for place, mark in zip(places, column, strict=False)]
+        below = column[len(places) :]
+        self.lines += [Line(Position(-1, 0), *EMPTY, 0, 0, mark) for mark in below]
+
+    def _line(self, place: Position, mark: str) -> Line:
+        flow = self.flow(place.paragraph)
+        return Line(place, self.document.paragraphs[place.paragraph], flow, *flow.span(place.row), mark)
+
+    def _column(self, places: list[Position]) -> list[str]:
+        """Position marks: a thumb that tells where the view stands, and in the last row whether there is more."""
+        rows, held = self.height, HELD if self.held else ""
+        if not places:
+            return [" "] * rows
+        last = self.document.paragraphs[-1]
+        total = len(self.document.paragraphs) + (last.before + last.size) / self.width
+        before, after = self._rows_before(places[0]), max(0.0, total - self._rows_before(places[-1]) - 1)
+        if before <= 0 and len(list(islice(self._forward(places[-1]), 2))) == 1:
+            return [*" " * (rows - 1), held or " "]
+        length = max(1, min(rows, round(rows * len(places) / (before + len(places) + after))))
+        share = 1.0 if self.follow or before + after <= 0 else before / (before + after)
+        start = round((rows - length) * share)
+        column = [*" " * start, *THUMB * length, *" " * (rows - length - start)]
+        foot = held or ("" if self.follow else MORE)
+        return [*column[:-1], foot] if foot else column
+
+    def _rows_before(self, place: Position) -> float:
+        """About how many rows stand before one: an estimate that lays nothing out."""
+        return place.paragraph + self.document.paragraphs[place.paragraph].before / self.width + place.row
 
     def _count(self, index: int) -> int:
         """Rows of a paragraph in this view."""
@@ -155,22 +238,21 @@ class Viewport:
 
     def _forward(self, start: Position) -> Iterator[Position]:
         """The rows from ``start`` on."""
-        row = start.row
         for index in range(start.paragraph, len(self.document.paragraphs)):
-            for at in range(row, self._count(index)):
+            for at in range(start.row if index == start.paragraph else 0, self._count(index)):
                 yield Position(index, at)
-            row = 0
 
     def _backward(self, start: Position) -> Iterator[Position]:
         """The rows before ``start``, the nearest first."""
-        row = start.row
         for index in range(min(start.paragraph, len(self.document.paragraphs) - 1), -1, -1):
             count = self._count(index)
-            for at in range(min(row, count) - 1 if index == start.paragraph else count - 1, -1, -1):
+            for at in range(min(start.row, count) - 1 if index == start.paragraph else count - 1, -1, -1):
                 yield Position(index, at)
 
-    def _last_top(self) -> Position:
-        """The first row on show when the document's end is in the last."""
+    def _last_rows(self) -> list[Position]:
+        """The rows on show when the document's end is in the last; one if there is no room."""
         end = Position(len(self.document.paragraphs), 0)
-        rows = list(islice(self._backward(end), max(1, self.height)))
-        return rows[-1] if rows else Position(0, 0)
+        return list(islice(self._backward(end), max(1, self.height)))[::-1]
+
+    def _last_top(self) -> Position:
+        return next(iter(self._last_rows()), Position(0, 0))

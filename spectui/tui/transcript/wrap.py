@@ -3,23 +3,14 @@
 from rich.cells import cell_len, split_graphemes
 
 
-def wrap(text: str, width: int) -> list[int]:
-    """Start indices of all rows of a text without newlines; an empty text has one row."""
-    starts = [0]
-    extend(starts, text, width)
-    return starts
+def extend(starts: list[int], text: str, width: int) -> None:
+    """Wrap what was added to the end of a text without newlines, in place; ``starts`` are where its rows begin.
 
-
-def extend(starts: list[int], text: str, width: int) -> int:
-    """Wrap what was added to the end of a text whose rows are known, in place.
-
-    Returns the number of the first row that may have changed.
+    Rows before the last but one stay; an empty text has one row, ``[0]``.
     """
     del starts[max(len(starts) - 1, 1) :]
-    first = len(starts) - 1
     while (end := row_end(text, starts[-1], width)) < len(text):
         starts.append(end)
-    return first
 
 
 def row_end(text: str, start: int, width: int) -> int:

@@ -4,12 +4,12 @@ from typing import Any, ClassVar
 
 from textual.binding import Binding, BindingType
 from textual.content import Content
-from textual.message import Message
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
 from ...models.registry import examples
 from ..steady import Steady
+from .prompt import Prompt
 
 
 class Examples(Steady, OptionList):
@@ -18,13 +18,6 @@ class Examples(Steady, OptionList):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding(str(number), f"choose({number})", show=False) for number in range(1, 10)
     ]
-
-    class Chosen(Message):
-        """A person wants this prompt sent."""
-
-        def __init__(self, text: str) -> None:
-            super().__init__()
-            self.text = text
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -52,9 +45,9 @@ class Examples(Steady, OptionList):
         """Send the chosen one."""
         event.stop()
         if event.option.id is not None:
-            self.post_message(self.Chosen(self._prompts[int(event.option.id)]))
+            self.post_message(Prompt.Sent(self._prompts[int(event.option.id)]))
 
     def action_choose(self, number: int) -> None:
         """Send by number."""
         if number <= len(self._prompts):
-            self.post_message(self.Chosen(self._prompts[number - 1]))
+            self.post_message(Prompt.Sent(self._prompts[number - 1]))

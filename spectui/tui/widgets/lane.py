@@ -1,10 +1,9 @@
 """One lane of a race: its text, its numbers, the time of its steps."""
 
-from typing import Any
-
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.content import Content
+from textual.geometry import Size
 from textual.widgets import Static
 
 from ...engine.drafters.registry import MODES
@@ -12,11 +11,12 @@ from ...present.race_book import LaneBook
 from ...record.events import EndText, PrefillText, Record, StepText, TurnText
 from ...record.metrics import LOOPS
 from .metric_bar import BLOCKS
+from .parts import Part, PartsLine
 from .transcript import Transcript
 
 ORDINALS = {1: "1st", 2: "2nd", 3: "3rd", 4: "4th", 5: "5th", 6: "6th"}
-ROOM_FOR_LEGEND = 8
-"""Rows from which on a lane has room to say what the colours mean."""
+ROOM_FOR_LEGEND = Size(50, 8)
+"""From which size on a lane has room to say what the colours mean."""
 
 
 class LanePane(Vertical):
@@ -26,9 +26,8 @@ class LanePane(Vertical):
         super().__init__(classes="lane")
         self.mode = mode
         self.transcript = Transcript()
-        self._title, self._numbers, self._bars = (
-            Static(markup=False, classes=name) for name in ("title", "line", "bars")
-        )
+        self._title, self._numbers = PartsLine(classes="title"), PartsLine(classes="line")
+        self._bars = Static(markup=False, classes="bars")
 
     def compose(self) -> ComposeResult:
         """Title, text, numbers, bars."""
@@ -42,37 +41,45 @@ class LanePane(Vertical):
         match record:
             case TurnText():
                 self.transcript.clear()
-                self.transcript.begin_answer(MODES[self.mode].title if self.mode in MODES else self.mode)
+                self.transcript.document.begin_answer(MODES[self.mode].title if self.mode in MODES else self.mode)
             case PrefillText():
-                self.transcript.add_first(record)
+                self.transcript.document.add_first(record)
             case StepText():
-                self.transcript.add_step(record)
+                self.transcript.document.add_step(record)
             case EndText():
-                self.transcript.end_answer(record, "", legend=self.transcript.size.height >= ROOM_FOR_LEGEND)
+                size = self.transcript.size
+                roomy = size.width >= ROOM_FOR_LEGEND.width and size.height >= ROOM_FOR_LEGEND.height
+                self.transcript.document.end_answer(record, "", legend=roomy)
 
     def read_out(self, book: LaneBook | None, place: int | None, longest_ms: float) -> None:
         """Show the lane's numbers; bars of step times are drawn to the scale of ``longest_ms``."""
         title = MODES[self.mode].title if self.mode in MODES else self.mode
         state = ORDINALS.get(place or 0, "") if book is None or book.end is None or place else book.end
-        parts: list[Any] = [(f" {title} ", "bold"), (f" {state}", "$token-accepted bold" if place else "$token-muted")]
+        if self._title.size.width < len(f" {title}  1st"):
+            title = self.mode
+        parts = [Part(0, f" {title}", style="bold")]
+        if state:
+            parts.append(Part(1, state, style="$token-accepted bold" if place else "$token-muted"))
         if book is not None:
-            parts.append((f"  {book.clock:.0f} ms", "$token-muted"))
-        self._title.update(Content.assemble(*parts), layout=False)
-        self._numbers.update(Content(numbers_line(book)), layout=False)
+            parts.append(Part(2, f"{book.clock:.0f} ms", style="$token-muted"))
+        self._title.draw(parts)
+        self._numbers.draw(numbers_line(book))
         width = max(1, self._bars.size.width)
         self._bars.update(Content.styled(step_bars(book, width, longest_ms), "$token-muted"), layout=False)
 
 
-def numbers_line(book: LaneBook | None) -> str:
+def numbers_line(book: LaneBook | None) -> list[Part]:
     """tok/s, tokens per pass, acceptance; unknown is –."""
     if book is None:
-        return "– tok/s"
+        return [Part(0, "– tok/s")]
     n = book.numbers
     rate, per, share = n.tokens_per_second, n.tokens_per_step, n.acceptance_rate
     accepted = f"{n.accepted}/{n.drafted} {share:.0%}" if share is not None else "–"
-    made = f"{f'{rate:.0f}' if rate else '–'} tok/s  {f'{per:.2f}' if per else '–'} tok/pass  acc {accepted}"
-    loops = f"loops {LOOPS}  " if book.meter.looping else ""
-    return f"{loops}{made}{f'  remembers {book.remembers:,} tokens' if book.remembers else ''}"
+    parts = [Part(1, f"loops {LOOPS}")] if book.meter.looping else []
+    parts.append(Part(0, f"{f'{rate:.0f}' if rate else '–'} tok/s"))
+    parts.append(Part(2, f"{f'{per:.2f}' if per else '–'} tok/pass"))
+    parts.append(Part(3, f"acc {accepted}"))
+    return [*parts, Part(4, f"remembers {book.remembers:,} tokens")] if book.remembers else parts
 
 
 def step_bars(book: LaneBook | None, width: int, longest_ms: float) -> str:

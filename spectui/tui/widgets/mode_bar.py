@@ -6,7 +6,6 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal
 from textual.content import Content
 from textual.events import Click, Resize
-from textual.message import Message
 from textual.widgets import Static
 
 from ...engine.drafters.registry import Mode
@@ -15,16 +14,12 @@ from ..mode_keys import MODE_KEYS
 IDLE = " idle"
 """Has its room in the current pill all the time: where it came and went, so would the layout of the whole screen."""
 
+NEXT = " next"
+"""As long, so that it has room where there is little."""
+
 
 class Pill(Static):
     """One mode; a click chooses it."""
-
-    class Chosen(Message):
-        """A person wants this mode."""
-
-        def __init__(self, mode: str) -> None:
-            super().__init__()
-            self.mode = mode
 
     def __init__(self, mode: Mode, key: str) -> None:
         super().__init__(markup=False, classes="pill")
@@ -35,7 +30,8 @@ class Pill(Static):
     def show(self, current: bool, waiting: bool, why_not: str | None, idle: str | None) -> None:
         """Draw the pill in its state: ``why_not`` says why it cannot run, ``idle`` why it drafted nothing."""
         sign = "●" if current else "×" if why_not else "○"
-        note = " next step" if waiting else IDLE if idle else " " * len(IDLE) if current else ""
+        soon = NEXT if self.short else f"{NEXT} step"
+        note = soon if waiting else IDLE if idle else " " * len(IDLE) if current else ""
         text = f"{self.key} {sign} {self.mode.name if self.short else self.mode.title}{note}".lstrip()
         before = str(self.content)
         if text != before:
@@ -44,10 +40,10 @@ class Pill(Static):
         self.set_class(why_not is not None, "-unavailable")
         self.tooltip = why_not or (f"nothing was drafted: {idle}" if idle else self.mode.summary)
 
-    def on_click(self, event: Click) -> None:
+    async def on_click(self, event: Click) -> None:
         """Choose."""
         event.stop()
-        self.post_message(self.Chosen(self.mode.name))
+        await self.app.run_action(f"screen.mode('{self.mode.name}')")
 
 
 class ModeBar(Horizontal):

@@ -17,12 +17,12 @@ class Prompt(Steady, TextArea):
     """The input; what is pasted is sanitised before it is shown."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "send", "Send", id="prompt.send"),
+        Binding("enter", "send", "Send", id="prompt.send", show=False),
         Binding("ctrl+j,shift+enter", "newline", "New line", id="prompt.newline", show=False),
     ]
 
     class Sent(Message):
-        """A person has sent a prompt."""
+        """A person has sent a prompt, typed or chosen."""
 
         def __init__(self, text: str) -> None:
             super().__init__()
@@ -48,7 +48,8 @@ class Prompt(Steady, TextArea):
     def take(self, sent: str) -> None:
         """The prompt was accepted: remember it, keep what was typed since."""
         self.past.add(sent)
-        self.text = self.text.removeprefix(sent)
+        if self.text.startswith(sent):
+            self.text = self.text.removeprefix(sent)
 
     def action_newline(self) -> None:
         """Break the line."""

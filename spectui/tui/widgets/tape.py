@@ -11,8 +11,7 @@ from textual.strip import Strip
 from ...present.reading import Refused, Slot, read_step
 from ...present.token_looks import LOOKS, TokenKind, shown
 from ...record.events import StepText
-from .token_rows import Cell, TokenRows
-from .token_styles import token_css
+from .token_rows import Cell, TokenRows, token_css
 
 MUTED: TokenKind = "unreached"
 DRAFTED: TokenKind = "drafted"

@@ -9,8 +9,7 @@ from textual.strip import Strip
 
 from ...engine.drafters.registry import MODES
 from ...engine.values.step import Step
-from .token_rows import Cell, TokenRows
-from .token_styles import token_css
+from .token_rows import Cell, TokenRows, token_css
 
 Row = list[Cell]
 WHO = {"draft": "draft ", "verify": "target"}
@@ -38,17 +37,17 @@ class Timeline(TokenRows):
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self._steps: deque[Step] = deque(maxlen=MOST_STEPS)
+        self.steps: deque[Step] = deque(maxlen=MOST_STEPS)
         self._drawn: tuple[int, list[Row]] = (0, [])
         """For which width the rows were drawn, and the rows."""
 
     def add(self, step: Step) -> None:
         """Remember a step; ``show`` draws it."""
-        self._steps.append(step)
+        self.steps.append(step)
 
     def clear(self) -> None:
         """Forget all steps."""
-        self._steps.clear()
+        self.steps.clear()
         self.show()
 
     def follow(self, mode: str) -> None:
@@ -64,7 +63,7 @@ class Timeline(TokenRows):
         """One row."""
         width = self.size.width
         if self._drawn[0] != width:
-            self._drawn = (width, rows(list(self._steps), width))
+            self._drawn = (width, rows(list(self.steps), width))
         return self.strip(self._drawn[1][y] if y < len(self._drawn[1]) else ())
 
 

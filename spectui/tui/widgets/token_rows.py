@@ -1,4 +1,4 @@
-"""A widget of a few rows in which every piece of text has the look of a token kind."""
+"""The token kinds as component classes and styles, and a widget of a few rows in which all text has such a look."""
 
 from collections.abc import Iterable
 from typing import Any, ClassVar
@@ -8,11 +8,36 @@ from rich.style import Style
 from textual.strip import Strip
 from textual.widget import Widget
 
-from ...present.token_looks import TokenKind
-from .token_styles import TOKEN_CLASSES, token_styles
+from ...present.token_looks import LOOKS, TokenKind
 
 Cell = tuple[str, TokenKind]
 """A piece of text and the token kind that it looks like."""
+
+
+TOKEN_CLASSES = frozenset(f"token--{kind}" for kind in LOOKS)
+"""Component classes for widgets that show tokens."""
+_TCSS = {"underline2": "uu"}
+
+
+def token_css(widget: str) -> str:
+    """Rules for the token kinds in widgets of a type: hues from the theme, attributes where there is no colour."""
+    rules = []
+    for kind, look in LOOKS.items():
+        selector = f"{widget} .token--{kind}"
+        rules.append(f"{selector} {{ color: $token-{look.hue}; text-style: {_text_style(look.style(True))}; }}")
+        for plain in ("nocolor", "ansi"):
+            style = _text_style(look.style(False))
+            rules.append(f"{widget}:{plain} .token--{kind} {{ text-style: {style}; }}")
+    return "\n".join(rules)
+
+
+def _text_style(attributes: str) -> str:
+    return " ".join(_TCSS.get(word, word) for word in attributes.split()) or "none"
+
+
+def token_styles(widget: Widget) -> dict[str, Style]:
+    """The style of each kind as the widget's theme has it now."""
+    return {kind: widget.get_component_rich_style(f"token--{kind}") for kind in LOOKS}
 
 
 class TokenRows(Widget):

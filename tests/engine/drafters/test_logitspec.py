@@ -13,11 +13,11 @@ from spectui.engine.drafters.prompt_lookup import PromptLookup
 from spectui.engine.model.causal_lm import CausalLM
 from spectui.engine.policy.acceptance import AcceptanceModel
 from spectui.engine.policy.latency import LatencyModel
-from spectui.engine.retrieval.ngram_pool import NgramPool
+from spectui.engine.retrieval.ngram_index import NgramIndex
 from spectui.engine.values.options import Options, Sampling, Speculation
 from spectui.engine.verification.sampler import Sampler
 
-from ..toys import VOCABULARY, decoder_of, run, tiny_model
+from ..toys import VOCABULARY, decoder_of, install, run, tiny_model
 
 FULL = Speculation(full_tree=True)
 
@@ -76,37 +76,44 @@ sequences = st.lists(st.integers(0, 5), min_size=1, max_size=120)
 
 
 @given(sequences, st.integers(1, 4), st.integers(1, 25))
-def test_the_pool_equals_one_that_is_built_anew(tokens, longest, span):
-    pool = NgramPool(longest, span)
+def test_what_is_found_equals_a_pool_that_is_built_anew(tokens, longest, span):
+    index = NgramIndex(longest)
     for length in range(1, len(tokens) + 1):
-        pool.follow(tokens[:length], False)
+        index.follow(tokens[:length])
         slow = slow_pool(tokens[:length], longest, span)
         for suffix in (tokens[:length], [*tokens[:length], 3]):
-            match = pool.find(suffix[-longest:])
-            found = pool.continuation(match, span) if match else []
+            match = index.find(suffix[-longest:], span)
+            found = index.continuation(match, span) if match else []
             assert found == slow_find(slow, suffix, longest)
 
 
-@given(sequences, st.integers(1, 4), st.integers(1, 25), st.integers(0, 120))
-def test_a_pool_that_grows_by_leaps_equals_one_that_grows_token_by_token(tokens, longest, span, leap):
-    leaping, walking = NgramPool(longest, span), NgramPool(longest, span)
-    for length in range(1, len(tokens) + 1):
-        walking.follow(tokens[:length], False)
-    leaping.follow(tokens[:leap], False)
-    leaping.follow(tokens, False)
-    for end in range(len(tokens) + 1):
-        assert leaping.find(tokens[:end]) == walking.find(tokens[:end])
+@given(sequences, st.integers(1, 4), st.integers(0, 120))
+def test_an_index_has_every_place_of_every_ngram_however_it_has_grown(tokens, longest, leap):
+    index = NgramIndex(longest)
+    index.follow(tokens[:leap])
+    index.follow(tokens)
+    assert index.tokens == tokens
+    for n in range(1, longest + 1):
+        places = {}
+        for end in range(n, len(tokens) + 1):
+            places.setdefault(tuple(tokens[end - n : end]), []).append(end)
+        for gram, ends in places.items():
+            assert index.ends(gram) == ends
+    assert not index.ends([9])
 
 
 @given(sequences, sequences, st.integers(0, 60))
-def test_the_pool_follows_any_change_of_the_sequence(one, other, same):
+def test_an_index_follows_any_change_of_the_sequence(one, other, same):
     changed = [*one[:same], *other]
-    pool, fresh = NgramPool(3, 20), NgramPool(3, 20)
-    pool.follow(one, True)
-    pool.follow(changed, True)
-    fresh.follow(changed, True)
-    for a in range(6):
-        assert pool.find([changed[-1], a]) == fresh.find([changed[-1], a])
+    index, fresh = NgramIndex(3), NgramIndex(3)
+    index.follow(one)
+    index.invalidate()
+    index.follow(changed)
+    fresh.follow(changed)
+    assert index.tokens == changed
+    for end in range(len(changed) + 1):
+        for a in range(6):
+            assert index.find([*changed[:end], a], 20) == fresh.find([*changed[:end], a], 20)
 
 
 @given(sequences, st.permutations(range(6)), st.integers(1, 64), st.integers(1, 3), st.integers(1, 20))
@@ -122,8 +129,8 @@ def test_the_full_tree_is_the_official_one(tokens, top, capacity, longest, span)
 
 def test_the_full_tree_on_real_logits_is_the_official_one():
     target = CausalLM(tiny_model())
-    decoder = decoder_of(target, mode="logitspec", options=Options(speculation=FULL, max_new_tokens=60))
-    drafter = decoder._drafters["logitspec"]
+    decoder = decoder_of(target, options=Options(speculation=FULL, max_new_tokens=60))
+    drafter = LogitSpec(Resources(VOCABULARY))
     propose, checked = drafter.propose, []
 
     def check(context, limit):
@@ -135,6 +142,7 @@ def test_the_full_tree_on_real_logits_is_the_official_one():
         return tree
 
     drafter.propose = check
+    install(decoder, drafter)
     run(decoder, [random.Random(2).randrange(9) for _ in range(40)])
     assert len(checked) > 5
     assert max(checked) >= 59
@@ -144,8 +152,8 @@ def test_the_guesses_are_the_raw_logits_at_the_pending_token():
     model = tiny_model()
     target = CausalLM(model)
     options = Options(sampling=Sampling(temperature=1.0, seed=3), speculation=FULL, max_new_tokens=30)
-    decoder = decoder_of(target, mode="logitspec", options=options)
-    drafter = decoder._drafters["logitspec"]
+    decoder = decoder_of(target, options=options)
+    drafter = LogitSpec(Resources(VOCABULARY))
     propose, seen = drafter.propose, []
 
     def watch(context, limit):
@@ -153,6 +161,7 @@ def test_the_guesses_are_the_raw_logits_at_the_pending_token():
         return propose(context, limit)
 
     drafter.propose = watch
+    install(decoder, drafter)
     run(decoder, [1, 2, 3, 4])
     for tokens, top in seen[:-1]:
         with torch.inference_mode():

@@ -4,25 +4,27 @@ import gc
 import random
 import threading
 import time
+from dataclasses import FrozenInstanceError
 from itertools import pairwise
 from types import SimpleNamespace
 
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 
-from spectui.engine.drafters.branch_growth import Branch, Growth, Path
-from spectui.engine.drafters.drafter import Resources
+from spectui.engine.drafters.branch_growth import Growth, branch_point
+from spectui.engine.drafters.draft_cache import DraftCache
+from spectui.engine.drafters.drafter import Context, Resources
 from spectui.engine.drafters.hrad import NONE, SOME
 from spectui.engine.drafters.ranking import Candidate
 from spectui.engine.drafters.specbranch import SpecBranch
 from spectui.engine.model.causal_lm import CausalLM
+from spectui.engine.policy.acceptance import AcceptanceModel
 from spectui.engine.policy.draft_policy import CLOSED
 from spectui.engine.policy.latency import LatencyModel
 from spectui.engine.tuning.background_worker import BackgroundWorker, ThreadSplit
 from spectui.engine.tuning.thread_split import measure_thread_split, splits
 from spectui.engine.values.options import Options, Sampling, Speculation
+from spectui.engine.verification.sampler import Sampler
 from spectui.record.metrics import Meter, total
 
 from ..toys import VOCABULARY, decoder_of, related, run, tiny_model
@@ -88,8 +90,7 @@ def beside():
 def test_the_text_is_that_of_ar_whatever_either_thread_waits_for(target, draft, sampling, speculation, monkeypatch):
     expected = plain(target, sampling)
     rng = random.Random(4)
-    for model in (CausalLM, Growth):
-        name = "step" if model is CausalLM else "_timed"
+    for model, name in ((CausalLM, "step"), (DraftCache, "feed")):
         original = getattr(model, name)
 
         def late(*args, original=original, **kwargs):
@@ -172,47 +173,53 @@ def candidate(token, confidence=0.5):
     return Candidate(token, confidence, confidence)
 
 
-def grown(branches, tokens=(1, 2, 3), segment=()):
-    """Branches behind a segment of which the target verifies all."""
-    return Growth(tokens, [(candidate(token),) for token in segment], len(segment), 4, branches=branches)
+def segment(*tokens):
+    return tuple((candidate(token),) for token in tokens)
+
+
+BRANCHES = segment(7, 8, 9), segment(5, 6), segment(4)
 
 
 def test_what_is_dropped_and_what_is_waste():
-    def branches():
-        return [
-            Branch(candidate(7), [(candidate(8),), (candidate(9),)], known=1),
-            Branch(candidate(5), [(candidate(6),)]),
-            Branch(candidate(4)),
-        ]
-
-    first = grown(branches()).outcome([7], 2)
+    first = Growth((), BRANCHES, known=1).outcome([7])
     assert (first.won, first.dropped, first.waste) == (0, 0, 3)
-    second = grown(branches()).outcome([5], 2)
+    second = Growth((), BRANCHES, known=1).outcome([5])
     assert (second.won, second.dropped, second.waste) == (1, 1, 3), "what was on the chain before counts as dropped"
-    none = grown(branches()).outcome([11], 2)
+    none = Growth((), BRANCHES, known=1).outcome([11])
     assert (none.won, none.dropped, none.waste) == (None, 3, 3)
-    refused = grown(branches(), (1, 2), [3]).outcome([9], 1)
+    refused = Growth((3,), BRANCHES).outcome([9])
     assert refused.won is None, "the segment was refused before the branches began"
-    behind = grown(branches(), (1, 2), [3]).outcome([3, 5], 1)
+    behind = Growth((3,), BRANCHES).outcome([3, 5])
     assert behind.won == 1
 
 
 @pytest.mark.parametrize(("says", "verified", "point"), [(None, 3, 3), (NONE, 3, 0), (SOME, 3, 1), (NONE, 2, 2)])
 def test_a_warning_branches_where_confidence_has_not(says, verified, point):
-    growth = Growth((1, 2), [(candidate(token, q),) for token, q in ((5, 0.9), (6, 0.6), (7, 0.8))], verified, 4)
-    growth.hedge(says)
-    assert (growth.point, growth.warned, growth.beside) == (point, says is not None, point < verified)
-    assert list(growth.path) == [1, 2, 5, 6, 7][: 2 + point]
+    drafted = [(candidate(token, q),) for token, q in ((5, 0.9), (6, 0.6), (7, 0.8))]
+    assert branch_point(drafted, verified, says) == point
 
 
 def test_branches_beside_a_segment_hedge_against_its_refusal():
-    growth = Growth((1, 2), [(candidate(5),), (candidate(6),)], 2, 4)
-    growth.hedge(NONE)
-    growth.branches = [Branch(candidate(8), [(candidate(9),)]), Branch(candidate(4))]
-    refused = growth.outcome([8], 1)
+    growth = Growth((), (segment(8, 9), segment(4)), beside=True)
+    refused = growth.outcome([8])
     assert (refused.at, refused.won, refused.dropped, refused.waste) == (-1, 0, 0, 1)
-    stood = growth.outcome([5, 6, 8], 1)
+    stood = growth.outcome([5, 6, 8])
     assert (stood.won, stood.dropped, stood.waste) == (None, 0, 3), "the segment itself is among the step's nodes"
+
+
+def test_branches_are_handed_over_by_the_thread_that_has_drafted_them(target, draft):
+    """While they are drafted nobody else holds them, and afterwards nobody can change them."""
+    drafter = SpecBranch(Resources(VOCABULARY, draft))
+    drafter.begin(PROMPT)
+    speculation = Speculation(draft_tokens=3, branches=4, epsilon=0.0)
+    context = Context(PROMPT, 60, speculation, Sampler(Sampling(), VOCABULARY), True, LatencyModel(), AcceptanceModel())
+    job = drafter.overlap(drafter.propose(context, 64))
+    assert job.growth is None
+    job.join()
+    assert len(job.growth.branches[0]) == 4
+    with pytest.raises(FrozenInstanceError):
+        job.growth.branches = ()
+    drafter.close()
 
 
 def test_rollback_counts_every_token_of_the_chain_once(target):
@@ -253,7 +260,7 @@ def test_no_thread_is_left_by_a_switch_an_end_or_a_dropped_decoder(target, draft
 
 def test_a_failure_in_either_thread_leaves_a_decoder_that_goes_on(target, draft, monkeypatch):
     expected = plain(target, SAMPLINGS[0])
-    for owner, name in ((CausalLM, "step"), (Growth, "_look"), (Growth, "_timed")):
+    for owner, name in ((CausalLM, "step"), (DraftCache, "catch_up"), (DraftCache, "feed")):
         decoder = made(target, draft)
         decoder.prefill(PROMPT)
         decoder.step()
@@ -271,13 +278,13 @@ def test_a_failure_in_either_thread_leaves_a_decoder_that_goes_on(target, draft,
 
 
 def test_where_drafting_is_too_slow_it_says_so_and_stops(target, draft, monkeypatch):
-    original = Growth._timed
+    original = DraftCache.feed
 
-    def slow(self, start):
+    def slow(*args):
         time.sleep(0.02)
-        original(self, start)
+        return original(*args)
 
-    monkeypatch.setattr(Growth, "_timed", slow)
+    monkeypatch.setattr(DraftCache, "feed", slow)
     cost = LatencyModel({1: 2.0, 64: 2.0})
     decoder = made(target, draft, speculation=Speculation(), tokens=150, cost=cost)
     _, steps = run(decoder, PROMPT)
@@ -302,10 +309,17 @@ def test_an_end_of_the_answer_may_lie_in_segment_or_branch(target, draft, place)
 
 
 @pytest.mark.slow
-def test_ten_thousand_steps_with_cancels_and_switches(target, draft):
+def test_ten_thousand_steps_with_cancels_and_switches(target, draft, monkeypatch):
     """No deadlock, no leak, never a wrong token."""
     rng = random.Random(7)
     truth = plain(target, SAMPLINGS[0], 150)
+    caches, new_cache = [], draft.new_cache
+
+    def watched():
+        caches.append(new_cache())
+        return caches[-1]
+
+    monkeypatch.setattr(draft, "new_cache", watched)
     decoder = made(target, draft, tokens=150)
     decoder.prefill(PROMPT)
     steps = 0
@@ -326,8 +340,7 @@ def test_ten_thousand_steps_with_cancels_and_switches(target, draft):
             shape = rng.choice(SHAPES[:4])
             decoder.set_options(Options(SAMPLINGS[0], shape, 150))
         assert len(beside()) <= 1
-    drafter = decoder._drafters["specbranch"]
-    assert drafter._cache._cache.capacity <= 2048
+    assert all(cache.capacity <= 2048 for cache in caches)
     decoder.close()
     assert beside() == []
 
@@ -350,32 +363,16 @@ def test_the_first_branch_is_as_long_as_the_measured_times_allow(target, draft, 
     drafter = SpecBranch(Resources(VOCABULARY, draft, share=share))
     drafter.begin(PROMPT)
     context = SimpleNamespace(speculation=Speculation(), latency=LatencyModel({1: 2.0, 5: 4.0, 64: 40.0}))
-    assert drafter._length(context) == length
+    assert drafter.branch_length(context) == length
 
 
 def test_the_target_has_all_threads_again_after_the_work():
     before = torch.get_num_threads()
     beside_ = BackgroundWorker(torch.device("cpu"))
-    seen = []
-    work = beside_.start(lambda: seen.append(torch.get_num_threads()), ThreadSplit(3, 2))
+    work = beside_.start(torch.get_num_threads, ThreadSplit(3, 2))
     assert torch.get_num_threads() == 3
-    begin, end = work.wait()
+    seen, (begin, end) = work.wait()
     assert begin <= end
-    assert seen == [2]
+    assert seen == 2
     assert torch.get_num_threads() == before
     beside_.close()
-
-
-@given(st.lists(st.integers(0, 9), max_size=6), st.lists(st.integers(0, 9), max_size=4), st.data())
-def test_a_path_reads_like_the_joined_list(tokens, behind, data):
-    joined, path = tokens + behind, Path(tokens, behind)
-    assert list(path) == joined
-    assert len(path) == len(joined)
-    place = st.integers(-12, 12)
-    start, stop = data.draw(place), data.draw(place)
-    assert path[start:stop] == joined[start:stop]
-    if joined:
-        index = data.draw(st.integers(-len(joined), len(joined) - 1))
-        assert path[index] == joined[index]
-    with pytest.raises(IndexError):
-        path[len(joined)]

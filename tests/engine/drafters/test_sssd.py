@@ -13,15 +13,15 @@ from spectui.engine.drafters.sssd import NOTHING, Sssd
 from spectui.engine.model.causal_lm import CausalLM
 from spectui.engine.policy.acceptance import AcceptanceModel
 from spectui.engine.policy.latency import LatencyModel
-from spectui.engine.retrieval.occurrences import LATEST, Occurrences
+from spectui.engine.retrieval.followers import LATEST, WINDOW, InConversation
+from spectui.engine.retrieval.ngram_index import NgramIndex
 from spectui.engine.retrieval.private import PrivateStore
 from spectui.engine.retrieval.snapshot import Reader, Snapshot, prompt_key
 from spectui.engine.retrieval.suffix_index import Learnt, SuffixIndex
-from spectui.engine.retrieval.trie import BRANCH, OfficialTrie
 from spectui.engine.values.options import Options, Sampling, Speculation
 from spectui.engine.verification.sampler import Sampler
 
-from ..toys import VOCABULARY, decoder_of, run, tiny_model
+from ..toys import VOCABULARY, decoder_of, install, run, tiny_model
 
 FULL = Speculation(full_tree=True)
 sequences = st.lists(st.integers(0, 4), min_size=1, max_size=70)
@@ -39,15 +39,22 @@ def context_of(tokens, prompt=None, speculation=FULL, remaining=100, cost=None, 
 # -- references
 
 
-def runs_of(root):
-    """Every path of a trie with its count and the place of its latest occurrence."""
-    found, waiting = {}, [((), root)]
+def behind(tokens, n, prompt=1, official=False):
+    index = NgramIndex(3)
+    index.follow(tokens)
+    return InConversation(index, n, prompt, official)
+
+
+def runs_of(found):
+    """Every path behind the match with its count and the place of its latest occurrence."""
+    runs, waiting = {}, [((), found.root)]
     while waiting:
         path, node = waiting.pop()
-        for token, child in (node.children or {}).items():
-            found[*path, token] = (child.count, child.at)
-            waiting.append(((*path, token), child))
-    return found
+        if any(at < stop for at, stop in node):  # a path that has left its window is another matter
+            for one in found.of(node, path, 0.0):
+                runs[*path, one.token] = (one.times, one.at)
+                waiting.append(((*path, one.token), one.node))
+    return runs
 
 
 def slow_runs(windows):
@@ -64,13 +71,13 @@ def windows_behind(tokens, run):
     """(start, tokens) of what follows each occurrence of a run; both are a window long in all."""
     n = len(run)
     starts = [at for at in range(len(tokens) - n + 1) if tokens[at : at + n] == run]
-    return [(start + n, tokens[start + n : start + BRANCH]) for start in starts]
+    return [(start + n, tokens[start + n : start + WINDOW]) for start in starts]
 
 
 def official_windows(tokens, prompt):
-    asked = [(start, tokens[start : min(start + BRANCH, prompt)]) for start in range(max(0, prompt - 3))]
+    asked = [(start, tokens[start : min(start + WINDOW, prompt)]) for start in range(max(0, prompt - 3))]
     first = max(0, prompt - 3)
-    answered = [(start, tokens[start : start + BRANCH]) for start in range(first, len(tokens) - BRANCH + 1)]
+    answered = [(start, tokens[start : start + WINDOW]) for start in range(first, len(tokens) - WINDOW + 1)]
     return asked + answered
 
 
@@ -128,57 +135,28 @@ def paths_of(tree):
 # -- what was said in the conversation
 
 
-@given(sequences, st.lists(st.integers(1, 9), max_size=20), st.integers(1, 3))
-def test_what_followed_a_run_is_counted_whole_however_the_sequence_has_grown(tokens, pieces, n):
-    said, length = Occurrences(), 0
-    for piece in [1, *pieces]:
-        length = min(len(tokens), length + piece)
-        said.follow(tokens[:length], 1, False)
-        run = tokens[:length][-n:]
-        windows, found = windows_behind(tokens[:length], run), said.after(run)
-        assert runs_of(found) == slow_runs(windows)
-        assert found.count == len(windows)
+@given(sequences, st.integers(1, 3))
+def test_what_followed_a_run_is_counted_whole(tokens, n):
+    found, windows = behind(tokens, n), windows_behind(tokens, tokens[-n:])
+    assert runs_of(found) == slow_runs(windows[-LATEST:])
+    assert len(found.root) == len(windows[-LATEST:])
 
 
 def test_only_the_latest_occurrences_are_counted():
     tokens = [at % 3 for at in range(9 * LATEST)]
-    said = Occurrences()
-    said.follow(tokens, 1, False)
-    windows = windows_behind(tokens, [1, 2])
+    windows = windows_behind(tokens, tokens[-2:])
     assert len(windows) > LATEST
-    assert runs_of(said.after([1, 2])) == slow_runs(windows[-LATEST:])
+    assert runs_of(behind(tokens, 2)) == slow_runs(windows[-LATEST:])
 
 
-@given(sequences, sequences, st.integers(0, 60), st.integers(1, 3))
-def test_what_was_said_follows_any_change_of_the_sequence(one, other, same, n):
-    changed = [*one[:same], *other]
-    said = Occurrences()
-    said.follow(one, 1, True)
-    said.follow(changed, 1, True)
-    assert runs_of(said.after(changed[-n:])) == slow_runs(windows_behind(changed, changed[-n:]))
-
-
-@given(sequences, sequences, st.integers(0, 60), st.integers(0, 80))
-def test_the_official_trie_follows_any_change_of_the_sequence(one, other, same, prompt):
-    changed = [*one[:same], *other]
-    trie, fresh = OfficialTrie(), OfficialTrie()
-    trie.follow(one, min(prompt, len(one)), True)
-    trie.follow(changed, min(prompt, len(changed)), True)
-    fresh.follow(changed, min(prompt, len(changed)), True)
-    assert runs_of(trie.root) == runs_of(fresh.root)
-
-
-@given(sequences, st.integers(1, 70), st.lists(st.integers(1, 9), max_size=20))
-def test_the_official_trie_has_the_official_windows(tokens, prompt, pieces):
-    prompt = length = min(prompt, len(tokens))
-    trie = OfficialTrie()
-    trie.follow(tokens[:length], prompt, True)
-    for piece in pieces:
-        length = min(len(tokens), length + piece)
-        trie.follow(tokens[:length], prompt, False)
-    counts = {path: count for path, (count, _) in runs_of(trie.root).items()}
-    expected = slow_runs(official_windows(tokens[:length], prompt))
-    assert counts == {path: count for path, (count, _) in expected.items()}
+@given(sequences, st.integers(1, 70), st.integers(1, 3))
+def test_officially_the_official_windows_are_counted(tokens, prompt, n):
+    prompt, run = min(prompt, len(tokens)), tuple(tokens[-n:])
+    found = behind(tokens, n, prompt, official=True)
+    runs = slow_runs(official_windows(tokens, prompt))
+    expected = {path[len(run) :]: count for path, (count, _) in runs.items() if path[: len(run)] == run}
+    assert len(found.root) == expected.pop((), 0)
+    assert {path: count for path, (count, _) in runs_of(found).items()} == expected
 
 
 # -- suffix index and look-up
@@ -271,11 +249,10 @@ def test_the_full_tree_in_a_decoder_is_the_official_one_at_every_step():
     target = CausalLM(tiny_model())
     rng = random.Random(3)
     prompt = [rng.randrange(9) for _ in range(40)]
-    decoder = decoder_of(target, mode="sssd", options=Options(speculation=FULL, max_new_tokens=60))
+    decoder = decoder_of(target, options=Options(speculation=FULL, max_new_tokens=60))
     texts = [[rng.randrange(VOCABULARY) for _ in range(80)] for _ in range(20)]
     index = SuffixIndex.build([(text, "") for text in texts], 2)
-    drafter = decoder._drafters["sssd"]
-    drafter.resources = Resources(VOCABULARY, datastore=Reader(lambda: [index]))
+    drafter = Sssd(Resources(VOCABULARY, datastore=Reader(lambda: [index])))
     propose, checked = drafter.propose, []
 
     def check(context, limit):
@@ -286,6 +263,7 @@ def test_the_full_tree_in_a_decoder_is_the_official_one_at_every_step():
         return tree
 
     drafter.propose = check
+    install(decoder, drafter)
     run(decoder, prompt)
     assert len(checked) > 5
     assert max(checked) == 63

@@ -1,0 +1,124 @@
+"""The lines of a trace as types, and the records that they stand for."""
+
+import inspect
+from collections.abc import Callable
+from dataclasses import MISSING, dataclass, field, make_dataclass
+from functools import cache
+from typing import Annotated, Any, Literal, TypeVar, Union, get_type_hints
+
+from pydantic import Field, NonNegativeInt
+
+from ..engine.values.events import Changed, End, Prefill, Switch, Turn
+from ..engine.values.options import Options
+from ..engine.values.step import Branches, Emitted, Node, Span, Step, Times
+from ..system.sanitise import sanitise_json
+from ..system.typed_json import read_as, schema_of
+from .events import FORMAT, ChangedText, Compared, EndText, PrefillText, Ready, Record, StepText, SwitchText, TurnText
+from .metrics import Numbers
+
+_T = TypeVar("_T")
+Parent = Annotated[int, Field(ge=-1)]
+"""Index of a node; -1 is the root."""
+
+
+@cache
+def _parameters(of: Callable[..., Any]) -> dict[str, Any]:
+    """The fields of a type and their defaults."""
+    return {name: one.default for name, one in inspect.signature(of).parameters.items()}
+
+
+def _object(name: str, of: Any, without: tuple[str, ...] = (), **more: Any) -> Any:
+    """An object with the fields of a type, those with a plain default left out at will, and ``more``."""
+    hints = {field: NonNegativeInt if hint is int else hint for field, hint in get_type_hints(of).items()}
+    plain = {name: one for name, one in _parameters(of).items() if one is None or isinstance(one, int | tuple)}
+    made = [(name, hint, field(default=plain.get(name, MISSING))) for name, hint in (hints | more).items()]
+    return make_dataclass(name, [one for one in made if one[0] not in without], kw_only=True)
+
+
+def _line(kind: str, of: Any, without: tuple[str, ...] = (), **more: Any) -> Any:
+    """A line of this type, of a lane unless it says otherwise."""
+    return _object(f"{kind}_line", of, without, **{"type": Literal[kind], "lane": str} | more)
+
+
+@dataclass
+class Written:
+    """A token and its text."""
+
+    token: NonNegativeInt
+    text: str
+
+
+_node: Any = _object("node", Node, parent=Parent, text=str)
+_emitted: Any = _object("emitted", Emitted, text=str)
+_branches: Any = _object("branches", Branches, at=Parent, tokens=list[list[Written]])
+_times: Any = _object("times", Times)
+_span: Any = _object("span", Span)
+_rate = float | None
+LINES: dict[str, Any] = {
+    "header": _line("header", Ready, ("lane",), format=Literal[FORMAT]),
+    "turn": _line("turn", Turn, ("options",), seed=int, settings=Options, question=str, texts=tuple[str, ...]),
+    "prefill": _line("prefill", Prefill, text=str),
+    "step": _line("step", Step, nodes=list[_node], emitted=list[_emitted], ms=_times, spans=list[_span],
+                  branches=_branches | None),
+    "switch": _line("switch", Switch),
+    "settings": _line("settings", Changed, ("options",), settings=Options),
+    "end": _line("end", End, tail=str),
+    "compared": _line("compared", Compared),
+    "summary": _line("summary", Numbers, tokens_per_second=_rate, mean_accepted_tokens=_rate, acceptance_rate=_rate),
+}  # fmt: skip
+"""What each type of line holds."""
+
+
+def trace_schema() -> dict[str, Any]:
+    """The JSON schema of a line."""
+    kinds: Any = Union[tuple(LINES.values())]  # noqa: UP007 (made from a list)
+    return {"title": FORMAT} | schema_of(Annotated[kinds, Field(discriminator="type")])
+
+
+def from_json(line: dict[str, Any]) -> Record | None:
+    """The record of a line; None for summaries and for types that a newer version may have added.
+
+    Text is sanitised again, because a file is as untrusted as a model. Raises KeyError, TypeError or ValueError for
+    lines that are not what they say.
+    """
+    kind = str(line["type"])
+    return RECORDS[kind](read_as(LINES[kind], sanitise_json(line))) if kind in RECORDS else None
+
+
+def _part(of: Callable[..., _T], line: Any, **more: Any) -> _T:
+    """The value of this type whose fields stand in a line."""
+    made = vars(line) | more
+    return of(**{name: made[name] for name in _parameters(of) if name in made})
+
+
+def _step(line: Any) -> StepText:
+    nodes = tuple(_part(Node, node) for node in line.nodes)
+    if any(node.parent >= index for index, node in enumerate(nodes)):
+        raise ValueError("a node's parent must come before it")
+    ahead, chains = line.branches, line.branches.tokens if line.branches else []
+    if ahead and (ahead.at >= len(nodes) or (ahead.won is not None and not 0 <= ahead.won < len(chains))):
+        raise ValueError("no such branch")
+    step = _part(
+        Step,
+        line,
+        nodes=nodes,
+        emitted=tuple(_part(Emitted, token) for token in line.emitted),
+        ms=_part(Times, line.ms),
+        spans=tuple(_part(Span, span) for span in line.spans),
+        branches=ahead and _part(Branches, ahead, tokens=tuple(tuple(t.token for t in chain) for chain in chains)),
+    )
+    texts, emitted = (tuple(token.text for token in tokens) for tokens in (line.nodes, line.emitted))
+    return StepText(line.lane, step, texts, emitted, tuple(tuple(t.text for t in chain) for chain in chains))
+
+
+RECORDS: dict[str, Callable[[Any], Record]] = {
+    "header": lambda line: _part(Ready, line),
+    "turn": lambda line: _part(TurnText, line, turn=_part(Turn, line, options=line.settings)),
+    "prefill": lambda line: _part(PrefillText, line, prefill=_part(Prefill, line)),
+    "step": _step,
+    "switch": lambda line: _part(SwitchText, line, switch=_part(Switch, line)),
+    "settings": lambda line: _part(ChangedText, line, changed=_part(Changed, line, options=line.settings)),
+    "end": lambda line: _part(EndText, line, end=_part(End, line)),
+    "compared": lambda line: _part(Compared, line),
+}
+"""The record that a line stands for, by its type."""

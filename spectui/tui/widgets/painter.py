@@ -1,0 +1,140 @@
+"""Rows of the transcript as strips, and the styles that they have in a theme."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from rich.segment import Segment
+from rich.style import Style
+from textual.cache import LRUCache
+from textual.strip import Strip
+from textual.widget import Widget
+
+from ...present.token_looks import LOOKS
+from ..transcript.document import ROLE_LOOKS
+from ..transcript.viewport import Line
+from .token_rows import TOKEN_CLASSES, token_css, token_styles
+
+MOST_KEPT = 1000
+"""Painted rows that are kept."""
+_PARTS = (*ROLE_LOOKS, "question-sign", "heading-sign", "error-sign", "chosen", "mark")
+
+TRANSCRIPT_CLASSES = {*TOKEN_CLASSES, *(f"transcript--{part}" for part in _PARTS)}
+TRANSCRIPT_CSS = """
+Transcript { height: 1fr; background: $background; color: $token-plain; }
+Transcript .transcript--question { text-style: bold; }
+Transcript .transcript--question-sign { color: $primary; text-style: bold; }
+Transcript .transcript--heading { color: $token-muted; text-style: bold; }
+Transcript .transcript--heading-sign { color: $primary; }
+Transcript .transcript--note { color: $token-muted; }
+Transcript .transcript--error { color: $error; }
+Transcript .transcript--error-sign { color: $error; text-style: bold; }
+Transcript .transcript--chosen { background: $primary 25%; }
+Transcript .transcript--mark { color: $token-muted; }
+Transcript:ansi .transcript--chosen, Transcript:nocolor .transcript--chosen { text-style: reverse; }
+Transcript:ansi .transcript--note, Transcript:nocolor .transcript--note { text-style: dim; }
+""" + token_css("Transcript")
+
+
+@dataclass(frozen=True, slots=True)
+class Palette:
+    """The styles of one view in one theme."""
+
+    base: Style
+    looks: Mapping[str, Style]
+    """For every token kind and every kind of paragraph."""
+    chosen: Style
+    """Laid over the tokens of the chosen step."""
+    selection: Style
+    """Laid over what the mouse has selected."""
+    mark: Style
+    """Of the position mark."""
+
+
+def palette(widget: Widget, clean: bool) -> Palette:
+    """The styles of a transcript as its theme has them now; ``clean`` shows all tokens alike."""
+    base = widget.rich_style
+    styles = {part: widget.get_component_rich_style(f"transcript--{part}") for part in _PARTS}
+    tokens = token_styles(widget)
+    if clean:
+        tokens = dict.fromkeys(LOOKS, tokens["target"])
+    bare = {f"{kind}-sign": base for kind in ("answer", "note", "space")}
+    selection = widget.screen.get_component_rich_style("screen--selection")
+    if widget.app.no_color:
+        selection += Style(reverse=True)
+    ground = widget.get_component_rich_style("transcript--chosen")
+    chosen = Style(bgcolor=ground.bgcolor, reverse=ground.reverse)
+    return Palette(base, {**bare, **styles, **tokens}, chosen, selection, styles["mark"])
+
+
+class Painter:
+    """Paints rows of ``width`` cells; those without a chosen step or a selection are painted once and kept."""
+
+    def __init__(self, palette: Palette, width: int, indent: int) -> None:
+        self._palette, self.width, self._indent = palette, width, indent
+        self._kept: LRUCache[Line, Strip] = LRUCache(MOST_KEPT)
+
+    def paint(
+        self,
+        line: Line,
+        selected: tuple[int, int] | None = None,
+        chosen: int | None = None,
+        place: tuple[int, int] | None = None,
+    ) -> Strip:
+        """A row; ``selected`` are indices in the text of its paragraph, an end of -1 being the text's.
+
+        With the ``place`` of its first character its segments say which character stands where, so that the mouse can
+        select it; that costs twice as much.
+        """
+        first, last = selected or (0, 0)
+        lit = range(max(first, line.start), line.end if last < 0 else min(last, line.end))
+        if chosen is not None and all(piece.step != chosen for piece, _, _ in line.flow.pieces(line.start, line.end)):
+            chosen = None
+        if lit or chosen is not None or place is not None:
+            return self._paint(line, lit, chosen, place)
+        strip = self._kept.get(line)
+        if strip is None:
+            strip = self._kept[line] = self._paint(line, lit, None, None)
+        return strip
+
+    def _paint(self, line: Line, lit: range, chosen: int | None, place: tuple[int, int] | None) -> Strip:
+        """Put the sign before the text, fill it up, and put the mark behind."""
+        sign_style, fill_style = self._palette.looks[f"{line.paragraph.kind}-sign"], self._palette.base
+        sign = [Segment(line.sign.ljust(self._indent)[: self._indent], sign_style)]
+        text = Strip(self._segments(line, lit, chosen))
+        if place is not None:
+            here = Style.from_meta({"offset": place})
+            sign = [Segment(cell, sign_style + here) for cell in sign[0].text]
+            text = text.apply_offsets(*place)
+            # Without an offset the fill counts as the row's end; an empty row has nothing else to carry one.
+            fill_style += here if line.start == line.end else Style()
+        room = self.width - self._indent - len(line.mark)
+        text = text.crop(0, room)  # spaces may hang over the edge
+        fill = Segment(" " * (room - text.cell_length), fill_style)
+        mark = Segment(line.mark, self._palette.mark)
+        return Strip([segment for segment in (*sign, *text, fill, mark) if segment.text], self.width)
+
+    def _segments(self, line: Line, lit: range, chosen: int | None) -> list[Segment]:
+        """Runs of one style."""
+        runs: list[tuple[str, Style]] = []
+        index = line.start
+        for piece, first, last in line.flow.pieces(line.start, line.end):
+            style = self._palette.looks[piece.look]
+            if chosen is not None and piece.step == chosen:
+                style += self._palette.chosen
+            for text, bright in _split(piece.display[first:last], lit, index):
+                full = style + self._palette.selection if bright else style
+                if runs and runs[-1][1] is full:
+                    runs[-1] = (runs[-1][0] + text, full)
+                elif text:
+                    runs.append((text, full))
+            index += last - first
+        return [Segment(text, style) for text, style in runs]
+
+
+def _split(text: str, lit: range, index: int) -> list[tuple[str, bool]]:
+    """A text that begins at ``index``, divided into what lies before, inside and behind a range."""
+    if not lit:
+        return [(text, False)]
+    first = min(max(0, lit.start - index), len(text))
+    last = min(max(first, lit.stop - index), len(text))
+    return [(text[:first], False), (text[first:last], True), (text[last:], False)]

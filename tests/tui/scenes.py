@@ -1,0 +1,206 @@
+"""Every screen at moments worth a picture, played by hand: no model, no clock."""
+
+from collections.abc import Awaitable, Callable
+from time import monotonic
+
+from textual.command import CommandList
+from textual.events import Paste
+from textual.pilot import Pilot
+from textual.widgets import Input
+
+from spectui.engine.drafters.registry import MODES
+from spectui.engine.values.events import End, Switch
+from spectui.record.events import (
+    Compared,
+    EndText,
+    Failed,
+    Finished,
+    Loading,
+    Note,
+    Record,
+    Started,
+    StepText,
+    SwitchText,
+)
+from spectui.record.replay import Replay
+from spectui.session.session import AGAIN, BASELINE
+from spectui.tui.app import SpectuiApp
+from spectui.tui.screens.chat import READ_OUT_TICKS
+
+from .played import READY, STORY, STORY_TOLD, WIDE, WIDE_TOLD, answer, steps, words_of
+
+Story = Callable[["Play"], Awaitable[None]]
+STORIES: dict[str, Story] = {}
+"""What each test plays from the first frame on; one story shows several screens, since a new app takes its time."""
+PATIENCE = 60.0
+"""Seconds that a very busy machine may take for anything."""
+LANES = {"ar": 1.0, "draft": 0.96, "sssd": 1.02, "logitspec": 1.05, "specbranch": 0.93, "pld": 1.01}
+"""Lanes of the race, each with its pace."""
+
+
+class Play:
+    """The app on which a story is played; ``shoot`` takes a picture under a name."""
+
+    def __init__(self, app: SpectuiApp, pilot: Pilot[int], shoot: Callable[[str], Awaitable[None]]) -> None:
+        self.app, self.pilot, self.shoot = app, pilot, shoot
+        self.chat, self.press = app.chat, pilot.press
+
+    async def until(self, holds: Callable[[], bool]) -> None:
+        """Wait until something holds."""
+        end = monotonic() + PATIENCE
+        while not holds():
+            assert monotonic() < end, "it never came to hold"
+            await self.pilot.pause()
+
+    async def feed(self, *records: Record) -> None:
+        """Let records come as from the decode thread, and as much time pass as all read-outs need to show them."""
+        for record in records:
+            self.app.bridge.put(record)
+        for _ in range(2 * READ_OUT_TICKS):
+            self.chat._tick()
+        await self.pilot.pause()
+
+    async def ask(self, question: str, records: list[Record]) -> None:
+        """Ask in the chat; the answer is these records, and over if they have an end."""
+        self.app.post_message(Paste(question))
+        await self.pilot.pause()
+        await self.press("enter")
+        await self.until(lambda: self.chat.command is not None)
+        await self.feed(Started(self.chat.command, "answer"), *records)
+        if isinstance(records[-1], EndText):
+            await self.feed(Finished(self.chat.command, "answer"))
+
+    async def go_on(self, records: list[Record]) -> None:
+        """The rest of an answer."""
+        await self.feed(*records, Finished(self.chat.command, "answer"))
+
+
+def story(play: Story) -> Story:
+    """Note a story under its name."""
+    STORIES[play.__name__] = play
+    return play
+
+
+@story
+async def beginning(play: Play) -> None:
+    """From the first frame to what may be asked and where help is."""
+    await play.feed(Loading("loading the target", 0.4))
+    await play.shoot("loading")
+    await play.feed(READY)
+    await play.shoot("empty")
+    await play.press("escape", "down", "down")
+    await play.shoot("example")
+    await play.press("f1")
+    await play.shoot("help")
+    await play.press("end")
+    page = play.app.screen.query_one("#help")
+    await play.until(lambda: page.scroll_y == page.max_scroll_y > 0)
+    await play.shoot("help-end")
+    await play.press("escape", "ctrl+g")
+    await play.until(lambda: play.app.race is not None and bool(play.app.race.panes))
+    await play.shoot("race-asks")
+
+
+@story
+async def no_model(play: Play) -> None:
+    """The model cannot be loaded."""
+    await play.feed(Failed("there is no model 'gpt-9'; `spectui models` lists what there is, or give a folder"))
+    await play.shoot("load-failed")
+
+
+@story
+async def answering(play: Play) -> None:
+    """A question, its answer, and what can be done with it."""
+    await play.feed(READY)
+    told = answer("draft", STORY_TOLD, STORY)
+    await play.ask(STORY, told[:14])
+    await play.shoot("streaming")
+    await play.go_on(told[14:])
+    await play.shoot("answered")
+    await play.press("f7", "escape", "comma", "comma", "comma")
+    play.app.clear_notifications()
+    await play.shoot("chosen-step")
+    await play.press("escape", "ctrl+p")
+    await play.until(lambda: play.app.screen is not play.chat)
+    play.app.screen.query_one(Input).value = "mode"
+    commands = play.app.screen.query_one(CommandList)
+    await play.until(lambda: commands.option_count == len(MODES))
+    await play.shoot("palette")
+    await play.press("escape")
+    await play.until(lambda: play.app.screen is play.chat)
+    play.chat.prompt.focus()
+    await play.press("f7", "f7", "f9")
+    play.app.clear_notifications()
+    await play.shoot("measuring")
+    rounds = [
+        record
+        for pace in (1.0, 1.03, 0.98)
+        for lane, mode, own in ((AGAIN, "draft", 1.0), (BASELINE, "ar", pace))
+        for record in answer(mode, STORY_TOLD, STORY, lane, pace=own)
+    ]
+    command = play.chat.command
+    await play.feed(Started(command, "measurement"), *rounds, Finished(command, "measurement"))
+    await play.shoot("measured")
+    play.app.clear_notifications()
+    play.chat.prompt.text = "Compare\n\n1. a shy dragon\n2. a brave knight\n\nin a table of three rows, " + "wide " * 20
+    play.chat.prompt.move_cursor(play.chat.prompt.document.end)
+    await play.shoot("typing")
+    play.chat.prompt.text = ""
+    await race(play)
+    await play.ask(STORY, [*told[:7], EndText("chat", End("error", "no memory left; choose a smaller model"))])
+    await play.feed(Note("the conversation is no longer saved: no space left on the disk"))
+    await play.shoot("answer-failed")
+
+
+@story
+async def switching(play: Play) -> None:
+    """Other modes, in mid-answer and from one answer to the next; a long conversation is scrolled."""
+    await play.feed(READY)
+    begun = answer("draft", STORY_TOLD, STORY)[:8]
+    await play.ask(STORY, begun)
+    await play.press("f6")
+    await play.shoot("mode-waits")
+    given = sum(len(record.emitted) for record in begun if isinstance(record, StepText))
+    rest = list(steps("specbranch", words_of(STORY_TOLD)[given:]))
+    await play.feed(SwitchText("chat", Switch("specbranch", 6)), *rest[:9])
+    await play.shoot("switched")
+    await play.go_on([*rest[9:], EndText("chat", End("eos"))])
+    await play.press("f5")
+    await play.feed(SwitchText("chat", Switch("logitspec", 0)))
+    await play.ask(WIDE, answer("logitspec", WIDE_TOLD, WIDE, reason="length"))
+    await play.press("f7")
+    play.app.clear_notifications()
+    await play.shoot("wide-characters")
+    await play.press("f7", "f7", "f4")
+    play.app.clear_notifications()
+    await play.feed(SwitchText("chat", Switch("sssd", 0)))
+    await play.ask(STORY, answer("sssd", STORY_TOLD, STORY)[:13])
+    await play.shoot("idle")
+    play.chat.transcript.focus()
+    await play.press("home")
+    await play.shoot("scrolled")
+
+
+async def race(play: Play) -> None:
+    """A race on the last question of the chat, its table, its replay."""
+    await play.press("ctrl+g")
+    await play.until(lambda: play.app.race is not None and play.app.race.command is not None)
+    race, replay = play.app.race, Replay(lap())
+    await play.feed(Started(race.command, "race"), *replay.until(0.45 * replay.length))
+    await play.shoot("race")
+    same = [Compared(lane) for lane in LANES]
+    rounds = [*replay.until(replay.length), *same, *lap(1.03), *same, *lap(0.99), *same]
+    await play.feed(*rounds, Finished(race.command, "race"))
+    await play.shoot("race-over")
+    race.replay_to(0.2 * replay.length)
+    await play.press("f6")
+    await play.shoot("race-by-steps")
+    await play.press("escape")
+    await play.until(lambda: play.app.screen is play.chat)
+
+
+def lap(pace: float = 1.0) -> list[Record]:
+    """One round of a race, in the order of the lanes' clocks."""
+    lanes = [answer(lane, STORY_TOLD, STORY, lane, pace=own * pace) for lane, own in LANES.items()]
+    replay = Replay([record for lane in lanes for record in lane])
+    return replay.until(replay.length)
