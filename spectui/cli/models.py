@@ -15,9 +15,11 @@ if TYPE_CHECKING:
     from ..models.registry import Known
     from ..models.resolve import Place
 
-EXAMPLES = "Examples: spectui models · spectui models get smollm2-135m"
+EXAMPLES = "Example: spectui models"
 models_app = typer.Typer(
-    help="List the models that have a name; `get` fetches one.", epilog=EXAMPLES, invoke_without_command=True
+    help="List the models that have a name: what is here, what fits, which draft; `get` fetches one.",
+    epilog=EXAMPLES,
+    invoke_without_command=True,
 )
 
 

@@ -1,6 +1,7 @@
 """A tokenizer read while torch is being imported: reading it takes no Python, so that both go on at once."""
 
 import json
+from collections.abc import Callable
 from concurrent.futures import Future
 from pathlib import Path
 from threading import Thread
@@ -18,8 +19,10 @@ def begin(place: Place) -> "Future[Any] | None":
     folder = _folder(place)
     if folder is None:
         return None
+    from tokenizers import Tokenizer  # not in the thread: transformers imports it too
+
     made: Future[Any] = Future()
-    Thread(target=_read, args=(folder, made), name="tokenizer", daemon=True).start()
+    Thread(target=_read, args=(Tokenizer.from_file, folder, made), name="tokenizer", daemon=True).start()
     return made
 
 
@@ -47,10 +50,8 @@ def _folder(place: Place) -> Path | None:
     return folder if demo_folder() in folder.parents else None
 
 
-def _read(folder: Path, made: "Future[Any]") -> None:
+def _read(read: Callable[[str], Any], folder: Path, made: "Future[Any]") -> None:
     try:
-        from tokenizers import Tokenizer
-
-        made.set_result(Tokenizer.from_file(str(folder / NAME)))
+        made.set_result(read(str(folder / NAME)))
     except BaseException as error:  # told to whoever waits
         made.set_exception(error)
