@@ -104,7 +104,7 @@ def main() -> None:
                  difference(numbers, made[WHOLE]), f"{plain.decode_ms / every.decode_ms:.2f}"]  # fmt: skip
         table.add_row(name, *cells)
     Console(width=120).print(table)
-    print(f"{loaded.resources.share}; T(m) ms:", {m: round(ms, 2) for m, ms in loaded.cost.points.items()})
+    print(f"{loaded.resources.share}; T(m) ms:", {m: round(ms, 2) for m, ms in loaded.latency.points.items()})
 
 
 if __name__ == "__main__":

@@ -141,7 +141,7 @@ def main() -> None:
             table.add_row(one.lane, one.category or "all", ratio_text(one.speedup), number(one.tokens_per_step),
                           f"{one.identical_to_ar}/{one.compared_with_ar}")  # fmt: skip
     Console().print(table)
-    print("T(m) ms:", {size: round(ms, 2) for size, ms in loaded.cost.points.items()})
+    print("T(m) ms:", {size: round(ms, 2) for size, ms in loaded.latency.points.items()})
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ def loaded(choice: ModelChoice) -> Runtime:
     """What a choice gives, without a datastore; no test may change it."""
     found = load_models(choice, None, lambda *_: None)
     times = replace(IDLE, share=found.resources.share)
-    return replace(found, cost=LatencyModel(times.verify_ms), resources=times.given_to(found.resources))
+    return replace(found, latency=LatencyModel(times.verify_ms), resources=times.given_to(found.resources))
 
 
 def runtime(**wishes: str) -> Runtime:

@@ -57,10 +57,10 @@ def run_doctor(settings: Settings) -> int:
     for note in loaded.ready.notes:
         console.print(f"note: {note}", markup=False)
     _print(console, "modes", {mode.name: _state(loaded, mode.name) for mode in MODES.values()})
-    if loaded.cost:
+    if loaded.latency:
         console.print(f"\nT(m): one verification pass behind {block['verification_context']} tokens", style="bold")
-        console.print(curve(loaded.cost))
-        console.print(verdict(loaded.cost))
+        console.print(curve(loaded.latency))
+        console.print(verdict(loaded.latency))
     else:
         console.print("\nT(m) is not measured: this model verifies one token at a time")
     files = {"settings": config_file(), "conversations": conversations(), "datastores": datastores(), "heads": heads(),
@@ -69,27 +69,28 @@ def run_doctor(settings: Settings) -> int:
     return 0
 
 
-def curve(cost: "LatencyModel") -> Table:
+def curve(latency: "LatencyModel") -> Table:
     """T(m), and how many drafted tokens must be accepted to pay for a pass of that size."""
     table = Table(box=None, header_style="bold")
     for title in ("m", "ms", "× T(1)", "accepted to break even"):
         table.add_column(title, justify="right")
-    plain = cost.points[1]
-    for rows, ms in cost.points.items():
+    plain = latency.points[1]
+    for rows, ms in latency.points.items():
         table.add_row(str(rows), f"{ms:.2f}", f"{ms / plain:.2f}", f"{ms / plain - 1:.2f}" if rows > 1 else "–")
     return table
 
 
-def verdict(cost: "LatencyModel") -> str:
+def verdict(latency: "LatencyModel") -> str:
     """What the curve means, in one sentence."""
-    plain = cost.points[1]
-    cheap = max(rows for rows, ms in cost.points.items() if ms <= 1.15 * plain)
+    plain = latency.points[1]
+    cheap = max(rows for rows, ms in latency.points.items() if ms <= 1.15 * plain)
     words = f"up to {cheap} tokens are verified in nearly the time of one (at most 15 % more); " if cheap > 1 else ""
-    return f"{words}seven drafted tokens pay once more than {cost.verify_ms(8) / plain - 1.0:.2f} of them are accepted"
+    needed = latency.verify_ms(8) / plain - 1.0
+    return f"{words}seven drafted tokens pay once more than {needed:.2f} of them are accepted"
 
 
 def _forward(loaded: "Runtime") -> str:
-    if not loaded.target.is_lean:
+    if not loaded.target.uses_llama_forward:
         return "transformers' own"
     layout = ", weights in oneDNN's layout" if loaded.target.is_packed else ""
     return f"lean: one compiled function{layout}, checked against transformers at load"

@@ -12,9 +12,8 @@ from .drafters.drafter import Context, Drafter, Resources
 from .drafters.registry import MODES
 from .model.causal_lm import CausalLM
 from .model.forward import Output
-from .policy.acceptance import AcceptanceModel
 from .policy.draft_policy import MOST_NODES, DraftPolicy
-from .policy.latency import LatencyModel, RunningMedian
+from .policy.latency import LatencyModel
 from .values.answer import Answer, Limits, cut
 from .values.clock import Clock, RealClock, Stopwatch
 from .values.draft_tree import ROOT, DraftTree
@@ -41,7 +40,7 @@ class Decoder:
         target: CausalLM,
         resources: Resources,
         limits: Limits,
-        cost: LatencyModel | None = None,
+        latency: LatencyModel | None = None,
         clock: Clock | None = None,
     ) -> None:
         self.target = target
@@ -52,7 +51,7 @@ class Decoder:
         """Whether steps carry the target's top choices."""
         self.mode = "ar"
         self.options = Options()
-        self.cost = cost or LatencyModel()
+        self.latency = latency or LatencyModel()
         self._resources = resources
         self._rule = VERIFIERS[self.options.speculation.rule]
         self._nothing = DraftTree()
@@ -68,9 +67,7 @@ class Decoder:
     def add_drafter(self, name: str, drafter: Drafter) -> None:
         """Make a drafter known under a name of its own, besides those of the registry."""
         self._drafters[name] = drafter
-        draft_ms = RunningMedian(self._resources.drafting_ms.get(name, 0.0))
-        acceptance = AcceptanceModel(drafter.copies)
-        self._policies[name] = DraftPolicy(self.cost, drafter.drafts, acceptance, draft_ms=draft_ms)
+        self._policies[name] = DraftPolicy(self.latency, drafter.drafts, pauses=not drafter.copies)
 
     def set_mode(self, mode: str) -> None:
         """Draft with another method from the next step on; KeyError if there is no such mode."""
@@ -184,7 +181,7 @@ class Decoder:
         drafter, policy = self._drafters[self.mode], self._policies[self.mode]
         tree, limit = self._draft(drafter, policy) if drafter.drafts else (self._nothing, 0)
         watch.lap()
-        needs = policy.needs(drafter.needs, self.options.speculation)
+        needs = drafter.needs
         job = drafter.overlap(tree) if limit else None
         try:
             out = self.target.step(self._cache, self.answer.tokens[-1], tree, needs.hidden)
@@ -233,7 +230,7 @@ class Decoder:
             speculation=self.options.speculation,
             sampler=self._sampler,
             rule_is_coupled=self._rule.same_text,
-            latency=self.cost,
+            latency=self.latency,
             acceptance=policy.acceptance,
             prompt=self.answer.prompt_length,
             step=self._index,

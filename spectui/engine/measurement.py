@@ -10,17 +10,15 @@ from .drafters.drafter import Resources
 from .model.causal_lm import CausalLM
 from .policy.latency import LatencyModel, measure
 from .tuning.background_worker import ThreadSplit
-from .tuning.dry_run import DryRun
+from .tuning.dry_run import CONTEXT, DryRun, repeated, timed
 from .tuning.thread_split import measure_thread_split
 from .values.answer import Limits
 from .values.options import Options
 
-MEASURED_CONTEXT = 128
-"""Tokens in the cache while passes are timed."""
 CHECKED = (1, 8)
 """Sizes of the target's passes by which times of an earlier start are checked."""
 TOLERATED = 1.5
-"""By what factor they may be off."""
+"""By what factor they may be off: from one hour to the next a machine's speed changes by half (docs/benchmarks.md)."""
 PERIOD = 32
 """The text with which modes are rehearsed repeats itself after so many tokens, so that there is something to copy."""
 
@@ -35,12 +33,10 @@ class Timings:
     """A pass of the draft model over one token; 0 without one."""
     share: ThreadSplit | None = None
     """How both share the device best."""
-    drafting_ms: Mapping[str, float] = field(default_factory=dict)
-    """Mode -> what it usually drafts in a step."""
 
     def given_to(self, resources: Resources) -> Resources:
         """What drafters are built from, with these times."""
-        return replace(resources, draft_ms=self.draft_ms, share=self.share, drafting_ms=self.drafting_ms)
+        return replace(resources, draft_ms=self.draft_ms, share=self.share)
 
 
 def measure_all(target: CausalLM, resources: Resources, limits: Limits, modes: Sequence[str]) -> Timings:
@@ -48,26 +44,18 @@ def measure_all(target: CausalLM, resources: Resources, limits: Limits, modes: S
     made = Timings()
     if not target.capability.trees:
         return made
-    made = replace(made, verify_ms=measure(DryRun(target, resources.vocabulary, MEASURED_CONTEXT), 1.0).points)
+    made = replace(made, verify_ms=measure(DryRun(target, resources.vocabulary, CONTEXT), 1.0).points)
     draft = resources.draft
     if draft is not None:
         made = replace(made, draft_ms=pass_ms(draft, resources.vocabulary), share=measure_thread_split(target, draft))
-    drafting_ms = rehearse(target, made.given_to(resources), limits, LatencyModel(made.verify_ms), modes)
-    return replace(made, drafting_ms=drafting_ms)
+    rehearse(target, made.given_to(resources), limits, LatencyModel(made.verify_ms), modes)
+    return made
 
 
 def pass_ms(model: CausalLM, vocabulary: int, rows: int = 1, seconds: float = 0.2, rounds: int = 25) -> float:
     """The median of some warm passes over so many tokens, three at least."""
-    rehearsal = DryRun(model, vocabulary, MEASURED_CONTEXT)
-    times: list[float] = []
-    for _ in range(2):
-        rehearsal(rows)
-    begin = perf_counter()
-    while len(times) < 3 or (len(times) < rounds and perf_counter() - begin < seconds):
-        start = perf_counter()
-        rehearsal(rows)
-        times.append((perf_counter() - start) * 1e3)
-    return median(times)
+    dry_run = DryRun(model, vocabulary, CONTEXT)
+    return 1e3 * median(repeated(lambda: timed(lambda: dry_run(rows)), seconds, rounds, least=3))
 
 
 def hold(timings: Timings, target: CausalLM, resources: Resources) -> bool:
@@ -85,29 +73,24 @@ def rehearse(
     target: CausalLM,
     resources: Resources,
     limits: Limits,
-    cost: LatencyModel,
+    latency: LatencyModel,
     modes: Sequence[str],
     steps: int = 12,
     seconds: float = 0.15,
-) -> dict[str, float]:
-    """Decode a little with every mode, so that no code runs for the first time in an answer; how long each drafts.
+) -> None:
+    """Decode a little with every mode, so that no code runs for the first time in an answer.
 
     Takes so many steps with each, but no more than three where that takes longer than ``seconds``.
     """
-    decoder = Decoder(target, resources, Limits(limits.context, frozenset()), cost)
+    decoder = Decoder(target, resources, Limits(limits.context, frozenset()), latency)
     decoder.set_options(Options(max_new_tokens=limits.context))
     prompt = [token % PERIOD % resources.vocabulary for token in range(min(2 * PERIOD, limits.context // 2))]
-    found: dict[str, float] = {}
     for mode in modes:
         decoder.set_mode(mode)
         decoder.prefill(prompt)
-        taken: list[float] = []
         begin = perf_counter()
-        while decoder.answer.end is None and len(taken) < steps:
-            taken.append(decoder.step().ms.draft)
-            if len(taken) >= 3 and perf_counter() - begin > seconds:
+        while decoder.answer.end is None and decoder.steps < steps:
+            decoder.step()
+            if decoder.steps >= 3 and perf_counter() - begin > seconds:
                 break
-        if taken:
-            found[mode] = median(taken)
     decoder.close()
-    return found

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from ..engine.measurement import MEASURED_CONTEXT
+from ..engine.tuning.dry_run import CONTEXT
 from ..engine.tuning.machine import processor
 from ..engine.values.options import Options
 from .runtime import Runtime
@@ -26,12 +26,12 @@ def environment(loaded: Runtime, options: Options) -> dict[str, Any]:
         "cores": os.cpu_count(),
         "threads": torch.get_num_threads(),
         "dtype": loaded.ready.dtype,
-        "forward": "lean" if loaded.target.is_lean else "transformers",
+        "forward": "lean" if loaded.target.uses_llama_forward else "transformers",
         "python": sys.version.split()[0],
         "system": platform.system(),
         "versions": loaded.ready.versions,
         "settings": options.by_name(),
         "datastore_tokens": sum(map(len, loaded.compared)),
-        "verification_ms": {str(rows): ms for rows, ms in loaded.cost.points.items()},
-        "verification_context": MEASURED_CONTEXT,
+        "verification_ms": {str(rows): ms for rows, ms in loaded.latency.points.items()},
+        "verification_context": CONTEXT,
     }

@@ -46,7 +46,7 @@ class Runtime:
     target: CausalLM
     resources: Resources
     limits: Limits
-    cost: LatencyModel
+    latency: LatencyModel
     ready: Ready
     store: LiveStore | None = None
     """The datastore, if one is used."""
@@ -73,7 +73,7 @@ class Runtime:
         if reader is None and (indexes := self.compared):
             reader = frozen(indexes)
         resources = replace(self.resources, datastore=reader)
-        made = Decoder(self.target, resources, self.limits, LatencyModel(self.cost.points), clock)
+        made = Decoder(self.target, resources, self.limits, LatencyModel(self.latency.points), clock)
         made.set_options(options)
         made.set_mode(mode)
         return made
@@ -143,8 +143,8 @@ def prepare(pair: Pair, progress: Progress, begun: float, choice: StoreChoice | 
         versions={name: version(name) for name in ("spectui", "torch", "transformers")},
     )
     _leave_out_of_collections()
-    resources, cost = timings.given_to(resources), LatencyModel(timings.verify_ms)
-    return Runtime(pair, target, resources, limits, cost, ready, store, choice is not None and choice.compares)
+    resources, latency = timings.given_to(resources), LatencyModel(timings.verify_ms)
+    return Runtime(pair, target, resources, limits, latency, ready, store, choice is not None and choice.compares)
 
 
 def _timings(

@@ -15,7 +15,7 @@ from spectui.engine.tuning.background_worker import ThreadSplit
 from spectui.models.loading import load_pair
 from spectui.session import runtime as loaded
 
-TIMINGS = Timings({size: 1.0 + size for size in SIZES}, 0.3, ThreadSplit(1, 1, 1.2, 0.4), {"ar": 0.0, "draft": 2.5})
+TIMINGS = Timings({size: 1.0 + size for size in SIZES}, 0.3, ThreadSplit(1, 1, 1.2, 0.4))
 KEY = {"format": "a", "versions": {"torch": "1"}}
 
 
@@ -44,7 +44,7 @@ def changed(**values):
     [changed(draft_ms="soon"), changed(draft_ms=-1.0), changed(draft_ms=0.0), changed(draft_ms=float("nan")),
      changed(verify_ms={"1": 1.0}), changed(verify_ms={"one": 1.0}), changed(verify_ms=[1.0]), changed(share=7),
      changed(share={"target_threads": 10**6, "draft_threads": 1, "slowdown": 1.0, "draft_ms": 1.0}),
-     changed(drafting_ms={"draft": float("inf")}), lambda kept: kept.pop("timings"),
+     changed(draft_ms=float("inf")), lambda kept: kept.pop("timings"),
      lambda kept: kept.update(key=[]), lambda kept: kept["timings"].pop("verify_ms"),
      changed(verify_ms={str(size): 0.0 for size in SIZES})],
 )  # fmt: skip
@@ -106,14 +106,13 @@ def starts(pair, monkeypatch, home):
 def test_the_second_start_measures_nothing(starts, monkeypatch):
     first = starts.again()
     assert "measuring what drafting and verification take" in starts.stages
-    assert set(first.ready.modes) == set(first.resources.drafting_ms)
     monkeypatch.setattr(loaded, "hold", lambda *_: True)
     second = starts.again()
     assert starts.measured == 1
     assert starts.stages == ["trying threads and layouts", "checking the times of an earlier start"]
-    assert second.cost.points == first.cost.points
+    assert second.latency.points == first.latency.points
     assert second.resources.share == first.resources.share
-    assert second.resources.drafting_ms == first.resources.drafting_ms
+    assert second.resources.draft_ms == first.resources.draft_ms
 
 
 def test_another_version_measures_anew(starts, monkeypatch):
@@ -126,9 +125,9 @@ def test_another_version_measures_anew(starts, monkeypatch):
 def test_times_that_are_wrong_are_measured_again_and_replaced(starts):
     made = starts.again()
     key = key_of(made.target, made.resources.draft)
-    wrong = Timings(dict.fromkeys(SIZES, 100000.0), 1e5, made.resources.share, made.resources.drafting_ms)
+    wrong = Timings(dict.fromkeys(SIZES, 100000.0), 1e5, made.resources.share)
     keep_timings(timings_folder(), key, wrong)
     again = starts.again()
     assert starts.measured == 2
-    assert again.cost.points[1] < 1e4
-    assert read_timings(timings_folder(), key).verify_ms == again.cost.points
+    assert again.latency.points[1] < 1e4
+    assert read_timings(timings_folder(), key).verify_ms == again.latency.points

@@ -14,10 +14,10 @@ from .drafter import Context, Drafter, Resources
 from .ranking import Ranking
 
 MOST = 16
+"""Tokens of a chain, at most (``benchmarks.constants``)."""
 CHAIN = Source("draft", rank=0)
-OPTIMISTIC = 0.95
-"""The acceptance rate before any token was seen: what is not drafted shows nothing (optimistic initial values, Sutton
-and Barto 2018, section 2.6)."""
+WIDTH, DEPTH = 4, 6
+"""Of a tree: nodes that get children on a level, with as many children each, and levels (``benchmarks.constants``)."""
 _DRAW = 3
 
 
@@ -69,17 +69,17 @@ class DraftModel(Drafter):
         limit = min(limit, context.remaining)
         adaptive = context.speculation.draft_tokens == "auto"
         acceptance = context.acceptance
-        rate = acceptance.acceptance_rate(CHAIN.kind, OPTIMISTIC)
-        path, expected = min(1.0, acceptance.acceptance_ratio), 1.0
+        rate = acceptance.acceptance_rate(CHAIN.kind)
+        path, expected = 1.0, 1.0
         while len(tree) < limit:
             node = len(tree) - 1
             self._branch(context, tree, [node], logits, 1)
             if len(tree) == limit or self._ends(tree, node + 1):
                 break
             rows = len(tree) + 1
-            path *= acceptance.estimate(CHAIN, len(tree), tree.probabilities[-1])
+            path *= acceptance.estimate(CHAIN, tree.probabilities[-1])
             expected += path
-            if adaptive and path * rate < context.latency.break_even(expected, rows, draft_ms=self.pass_ms.ms):
+            if adaptive and path * rate < context.latency.break_even(expected, rows, draft_ms=self.pass_ms.value):
                 break
             logits = self._feed(tree, [node + 1])
         return tree
@@ -87,17 +87,16 @@ class DraftModel(Drafter):
     def _grow(self, context: Context, logits: Tensor, limit: int) -> DraftTree:
         """Level by level the likeliest nodes get children; the best ``limit`` of all stay (as EAGLE-2, 2406.16858)."""
         tree = DraftTree()
-        width = 2 if limit < 12 else 4
         tokens = context.speculation.draft_tokens
-        depth = min(context.remaining, tokens if isinstance(tokens, int) else 6)
+        depth = min(context.remaining, tokens if isinstance(tokens, int) else DEPTH)
         frontier = [ROOT]
         for level in range(depth):
             first = len(tree)
-            self._branch(context, tree, frontier, logits, width)
+            self._branch(context, tree, frontier, logits, WIDTH)
             if level == depth - 1:
                 break
             open_nodes = [node for node in range(first, len(tree)) if not self._ends(tree, node)]
-            frontier = sorted(sorted(open_nodes, key=lambda node: (-tree.scores[node], node))[:width])
+            frontier = sorted(sorted(open_nodes, key=lambda node: (-tree.scores[node], node))[:WIDTH])
             if not frontier:
                 break
             logits = self._feed(tree, frontier)
@@ -154,7 +153,7 @@ class DraftModel(Drafter):
         start = perf_counter()
         logits = self._cache.catch_up(tokens)
         spent = (perf_counter() - start) * 1e3
-        if spent < self.pass_ms.ms:
+        if spent < self.pass_ms.value:
             self.pass_ms.update(spent)
         return logits
 

@@ -1,7 +1,7 @@
 """What a decoding method is: a drafter that proposes trees and learns from steps."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -38,8 +38,6 @@ class Resources:
     """Texts to look up in, if there are any."""
     draft_ms: float = 0.0
     """Milliseconds of a pass of the draft model over one token; 0 if unmeasured."""
-    drafting_ms: Mapping[str, float] = field(default_factory=dict)
-    """Mode -> milliseconds that it usually drafts in a step, as far as that was measured."""
     share: "ThreadSplit | None" = None
     """How target and draft model work side by side; None lets both use what they find."""
     head: "Head | None" = None

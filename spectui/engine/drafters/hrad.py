@@ -11,9 +11,9 @@ from ..model.torchscript import scripted
 NONE, SOME, ALL = 0, 1, 2
 """How much of a segment the head expects the target to accept; SOME means to go by the draft model's confidence."""
 CERTAIN = 0.8
-"""From which probability on a warning of the head is believed (measured)."""
+"""From which probability on a warning of the head is believed (``benchmarks.constants``)."""
 LAYERS = 4
-"""The states after how many of the target's last layers the head looks at."""
+"""The states after how many of the target's last layers the head looks at (Shen et al., 2506.01979: K = 4)."""
 
 
 def last_layers(count: int) -> tuple[int, ...]:

@@ -3,19 +3,18 @@
 from bisect import bisect_left
 from collections.abc import Sequence
 
-from ..policy.acceptance import RANKS
+from ..policy.acceptance import RANKS, STRENGTH
 from ..policy.decaying_mean import DecayingMean
-from ..retrieval.copying import DECAY, STRENGTH, WEAK, Copying
+from ..retrieval.copying import Copying
 from ..values.draft_tree import ROOT, DraftTree
 from ..values.needs import Needs
 from ..values.step import Source, Step
 from .drafter import Context, Drafter, Resources
 
-GUESSED = dict(enumerate((0.06, 0.04, 0.06, 0.08, 0.12, 0.1)))
-"""Group of ranks -> how likely the next token is among its guesses, before anything was learnt about this model;
-``spectui bench`` prints how often the token after the next one is among the highest logits."""
-MEMBERS = (1, 1, 2, 5, 24, 31)
-"""How many ranks each group has."""
+MEMBERS = (9, 24, 31)
+"""How many ranks each group has, up to 8, up to 32 and up to the capacity of 64 tokens (2507.01449)."""
+ANYWHERE = 0.25
+"""How likely the next token is in a group before anything was learnt: as likely in each as in none."""
 NOTHING = "nothing to copy, and no guess is likely enough"
 
 
@@ -38,7 +37,7 @@ class LogitSpec(Drafter):
         self._copying = Copying(3, 20)
         self._capacity = 64
         self._ends = resources.ends
-        self._guessed = {group: DecayingMean(DECAY, prior, STRENGTH) for group, prior in GUESSED.items()}
+        self._guessed = [DecayingMean(ANYWHERE, STRENGTH) for _ in MEMBERS]
         self._top: tuple[int, Sequence[int]] = (-1, ())
         """(index of the pending token, the candidates for the next one), to learn from."""
 
@@ -58,7 +57,7 @@ class LogitSpec(Drafter):
         if position == step.position and step.emitted and top:
             token = step.emitted[0].token
             hit = bisect_left(RANKS, top.index(token)) if token in top else -1
-            for group, rate in self._guessed.items():
+            for group, rate in enumerate(self._guessed):
                 rate.update(group == hit)
         self._top = (-1, ())
 
@@ -72,8 +71,7 @@ class LogitSpec(Drafter):
         match = self._copying.look_up(context.tokens, context.latency if context.speculation.adaptive else None)
         if match is not None:
             source = Source("next", n=match.n, at=match.at)
-            length = WEAK if match.n == 1 and not full else most
-            self._copying.add(tree, ROOT, match, min(most, length, context.remaining), source, self._ends)
+            self._copying.add(tree, ROOT, match, min(most, context.remaining), source, self._ends)
         self._add_guesses(context, tree, most, 0.0 if full else context.latency.break_even())
         if not len(tree):
             tree.why = NOTHING
@@ -86,7 +84,7 @@ class LogitSpec(Drafter):
                 continue
             group = bisect_left(RANKS, rank)
             likely = self._guessed[group].value / MEMBERS[group]
-            if len(tree) >= most or context.acceptance.estimate(Source("guess", rank=rank), 1, likely) < least:
+            if len(tree) >= most or context.acceptance.estimate(Source("guess", rank=rank), likely) < least:
                 return
             node = tree.add(guess, ROOT, Source("guess", rank=rank), likely)
             room = min(branch_length(rank), context.remaining, most - len(tree) + 1) - 1

@@ -14,10 +14,12 @@ from .drafter import Context, Drafter, Job, Resources
 from .ranking import Ranking
 
 GAMMA = 4
-"""Tokens of a segment before the times of both models are known."""
+"""Tokens of a segment before the times of both models are known (Shen et al., 2506.01979: gamma 4)."""
 MOST = 16
+"""Tokens of a segment at most; as for a draft (``benchmarks.constants``)."""
 SURE = 0.7
-"""The head is not asked about a segment in which the draft model is everywhere at least so sure (measured)."""
+"""The head is not asked about a segment in which the draft model is everywhere at least so sure
+(``benchmarks.constants``)."""
 FIRST = "the target takes this step alone; the draft model prepares branches meanwhile"
 
 
@@ -142,10 +144,10 @@ class SpecBranch(Drafter):
         wanted = context.speculation.draft_tokens
         if not isinstance(wanted, str):
             return wanted
-        if not self.pass_ms.ms or not context.latency:
+        if not self.pass_ms.value or not context.latency:
             return GAMMA
         verify_ms = context.latency.verify_ms(GAMMA + 1) * self._share.slowdown
-        return min(MOST, max(1, int(verify_ms / self.pass_ms.ms) - 1))
+        return min(MOST, max(1, int(verify_ms / self.pass_ms.value) - 1))
 
     def observe(self, step: Step, mine: bool) -> None:
         """Follow the branch that the target has chosen; without one everything that was drafted is dropped."""

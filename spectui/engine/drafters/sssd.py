@@ -4,19 +4,16 @@ from collections.abc import Sequence
 
 from ..retrieval.followers import WINDOW, Followers, InConversation, InDatastore
 from ..retrieval.ngram_index import NgramIndex
-from ..retrieval.snapshot import ENOUGH, ENTRIES, Snapshot
+from ..retrieval.snapshot import Snapshot
 from ..values.draft_tree import DraftTree
 from .drafter import Context, Drafter, Resources
 from .sssd_growth import SssdGrower
 
 LONGEST_MATCH = 3
-"""Tokens that are looked up in the conversation, at most."""
+"""Tokens that are looked up in the conversation, at most (SSSD, 2411.05894)."""
 QUERY = 4
-"""Tokens that are looked up in the datastore, at most."""
+"""Tokens that are looked up in the datastore, at most (SSSD, 2411.05894)."""
 NOTHING = "these tokens were neither said nor stored before"
-SOME, FEW = 40, 8
-"""Continuations to take at most, and how many are enough not to shorten the query, unless the tree is the official one:
-the official 100 and 50 take longer and dilute long matches with short ones."""
 
 
 class Sssd(Drafter):
@@ -65,8 +62,7 @@ class Sssd(Drafter):
         matches = range(longest, shortest - 1, -1)
         made: list[Followers] = [InConversation(self._said, n, context.prompt, official) for n in matches]
         if snapshot := self._snapshot(context):
-            entries, enough = (ENTRIES, ENOUGH) if official else (SOME, FEW)
-            made.append(InDatastore(snapshot.look_up(context.tokens[-QUERY:], length, entries, enough, shortest)))
+            made.append(InDatastore(snapshot.look_up(context.tokens[-QUERY:], length, shortest=shortest)))
         return made
 
     def _snapshot(self, context: Context) -> Snapshot | None:

@@ -3,13 +3,9 @@
 from collections.abc import Sequence
 from heapq import heappop, heappush
 
-from ..policy.acceptance import MOST_CERTAIN
 from ..retrieval.followers import Follower, Followers
 from ..values.draft_tree import ROOT, DraftTree
 from .drafter import Context, Resources
-
-ALWAYS = 1
-"""Nodes that are proposed however unlikely they are, because what is proposed is learnt from."""
 
 Path = tuple[int, ...]
 
@@ -40,7 +36,7 @@ class SssdGrower:
         nodes: dict[Path, int] = {(): ROOT}
         while self._heap and len(tree) < most:
             score, order, path, one = heappop(self._heap)
-            if -score < self._break_even and len(tree) >= ALWAYS:
+            if -score < self._break_even and len(tree):  # one is always proposed: what is proposed is learnt from
                 break
             if path not in nodes:
                 nodes[path] = tree.add(one.token, nodes[path[:-1]], one.source, one.share)
@@ -53,16 +49,10 @@ class SssdGrower:
 
     def _push(self, order: int, source: Followers, path: Path, above: float, node: object) -> None:
         """What follows a path of probability ``above``, unless it is too unlikely to be worth a look."""
-        for one in source.of(node, path, 0.3 * self._break_even / above):
+        for one in source.of(node, path, self._break_even / above if path else 0.0):
             if one.token < self._vocabulary:
-                share = one.share if self._official else self._corrected(one, len(path) + 1)
+                share = one.share if self._official else self._acceptance.estimate(one.source, one.share)
                 heappush(self._heap, (-above * share, order, (*path, one.token), one))
-
-    def _corrected(self, one: Follower, depth: int) -> float:
-        """How likely the follower is by what was learnt."""
-        known = self._acceptance
-        ratio = known.acceptance_ratio if depth == 1 else known.continuation_ratio
-        return min(MOST_CERTAIN, one.share * known.correction(one.kind, one.n, None, depth) * ratio)
 
     def _goes_on(self, one: Follower, path: Path) -> bool:
         """Whether to look behind a path: not a second time, and not behind the end of an answer."""

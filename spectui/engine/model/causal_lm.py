@@ -30,7 +30,9 @@ class CausalLM:
     a CPU. ``capturer`` captures the passes of the Llama forward; without one, a CUDA device captures graphs.
     """
 
-    def __init__(self, model: Any, lean: bool = True, pack: bool = False, capturer: Capturer | None = None) -> None:
+    def __init__(
+        self, model: Any, llama_forward: bool = True, pack: bool = False, capturer: Capturer | None = None
+    ) -> None:
         self.model = model
         self.config = text_config(model)
         self.device: torch.device = next(model.parameters()).device
@@ -41,15 +43,15 @@ class CausalLM:
         self._why_not_captured = "its cache cannot be cut back"
         cache_name(model)  # raises for a model that takes no cache
         self.backend: Backend
-        self._settle(lean, pack, capturer)
+        self._settle(llama_forward, pack, capturer)
 
-    def _settle(self, lean: bool, pack: bool, capturer: Capturer | None) -> None:
+    def _settle(self, llama_forward: bool, pack: bool, capturer: Capturer | None) -> None:
         """Stay with the first way of running the model that gives what a plain forward with eager attention gives."""
         if self.capability.trees:
             attention.use(self.model, "eager")
         check = Check(self.model)
         why: str | None = None
-        for backend in self._backends(lean, pack, capturer):
+        for backend in self._backends(llama_forward, pack, capturer):
             self.backend = backend
             why = check.why_wrong(self)
             if why is None:
@@ -58,14 +60,14 @@ class CausalLM:
         assert why is not None
         raise unsupported(self.model, why)
 
-    def _backends(self, lean: bool, pack: bool, capturer: Capturer | None) -> Iterator[Backend]:
+    def _backends(self, llama_forward: bool, pack: bool, capturer: Capturer | None) -> Iterator[Backend]:
         """One way of running the model after the other, the fastest first."""
         if self.capability.trees:
             attention.use(self.model, attention.NAME)
-            self._why_not_captured = why_not_llama(self.model) or "" if lean else "it was not asked for"
+            self._why_not_captured = why_not_llama(self.model) or "" if llama_forward else "it was not asked for"
             if not self._why_not_captured:
                 yield self._captured(LlamaForward(self.model, pack), capturer)
-                self._why_not_captured = "its logits differ from those of the lean forward"
+                self._why_not_captured = "its logits differ from those of the Llama forward"
             yield TransformersForward(self.model)
             attention.use(self.model, "eager")
             yield TransformersForward(self.model)
@@ -88,7 +90,7 @@ class CausalLM:
         return backend if isinstance(backend, LlamaForward) else None
 
     @property
-    def is_lean(self) -> bool:
+    def uses_llama_forward(self) -> bool:
         """Whether the forward is ours instead of transformers'."""
         return self._llama is not None
 

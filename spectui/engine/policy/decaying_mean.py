@@ -2,15 +2,14 @@
 
 from dataclasses import dataclass
 
+DECAY = 0.98
+"""How much of the past an observation leaves: some hundred count (``benchmarks.constants``)."""
+
 
 @dataclass(slots=True)
 class DecayingMean:
-    """An exponentially weighted mean, with a prior that counts for ``strength`` observations and does not decay.
+    """An exponentially weighted mean, with a prior that counts for ``strength`` observations and does not decay."""
 
-    After n observations of which each keeps ``decay`` of the past, about (1 + decay) / (1 - decay) of them count.
-    """
-
-    decay: float
     prior: float = 0.0
     strength: float = 0.0
     weight: float = 0.0
@@ -18,23 +17,13 @@ class DecayingMean:
     total: float = 0.0
     """Their weighted sum."""
 
-    @classmethod
-    def settled(cls, decay: float, value: float) -> "DecayingMean":
-        """One that has observed nothing but ``value`` for ever."""
-        weight = 1.0 / (1.0 - decay)
-        return cls(decay, weight=weight, total=weight * value)
-
     @property
     def value(self) -> float:
         """The mean; the prior before anything was observed."""
-        return self.towards(self.prior)
-
-    def towards(self, prior: float) -> float:
-        """The mean with another prior."""
         weight = self.weight + self.strength
-        return (self.total + self.strength * prior) / weight if weight else prior
+        return (self.total + self.strength * self.prior) / weight if weight else self.prior
 
     def update(self, total: float, weight: float = 1.0) -> None:
         """Observe something of so much weight; ``total`` is what was observed times that weight."""
-        self.total = self.decay * self.total + total
-        self.weight = self.decay * self.weight + weight
+        self.total = DECAY * self.total + total
+        self.weight = DECAY * self.weight + weight

@@ -7,20 +7,15 @@ another node has to bring. After: ``prune`` keeps the nodes that pay for their v
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from ..values.draft_tree import DraftTree
-from ..values.needs import Needs
+from ..values.draft_tree import ROOT, DraftTree
 from ..values.options import Speculation
 from ..values.step import Step
-from .acceptance import MOST_CERTAIN, AcceptanceModel
+from .acceptance import AcceptanceModel
 from .gate import Gate
-from .latency import SIZES, LatencyModel, RunningMedian
+from .latency import SIZES, LatencyModel
 
 MOST_NODES = SIZES[-1]
 """The most nodes of a draft: T(m) is measured so far."""
-CHEAP = 0.3
-"""Drafting is cheap below this share of a pass. Chosen, not measured: look-ups shall be below, draft models above."""
-NEGLIGIBLE = 1.0 - Gate.BREAK_EVEN
-"""To close the gate where nothing is found, and looking takes less than that, saves nothing and misses later copies."""
 CLOSED = "drafting costs more than it brings here; it is tried again soon"
 
 
@@ -32,17 +27,16 @@ class DraftPolicy:
     drafts: bool = True
     """Whether the mode ever drafts."""
     acceptance: AcceptanceModel = field(default_factory=AcceptanceModel)
+    pauses: bool = True
+    """Whether it pauses where drafting does not pay. To look up costs next to nothing, and pauses bring nothing then:
+    lane by lane the same time within 1 % (``benchmarks.constants``, PAUSES)."""
     gate: Gate = field(default_factory=Gate)
-    draft_ms: RunningMedian = field(default_factory=RunningMedian)
-    """What drafting takes."""
-    _last_size: int | None = None
     _proposed: DraftTree = field(default_factory=DraftTree)
     """What was proposed for the running step, before anything was dropped."""
 
     def begin(self) -> None:
         """Another text begins, or this mode takes over."""
         self.gate.begin()
-        self.acceptance.begin()
 
     def budget(self, speculation: Speculation, room: int) -> tuple[int, str | None]:
         """The most nodes to propose when ``room`` tokens may follow the root, and why it is none."""
@@ -51,10 +45,6 @@ class DraftPolicy:
         if speculation.adaptive and not self.gate.open:
             return 0, CLOSED
         return MOST_NODES, None
-
-    def needs(self, needs: Needs, speculation: Speculation) -> Needs:
-        """What the drafter wants to know from the pass of this step: nothing if it is not asked after it."""
-        return needs if self.gate.opens_next or not speculation.adaptive else Needs()
 
     def prune(self, tree: DraftTree, speculation: Speculation, allowed: bool = True) -> DraftTree:
         """The nodes worth verifying at their measured cost; all of them where a fixed size was asked for.
@@ -65,8 +55,7 @@ class DraftPolicy:
         if not len(tree) or not allowed or not speculation.adaptive or not self.latency:
             return tree
         scores = self._path_probabilities(tree)
-        self._last_size = self.latency.best_size(scores, self._last_size)
-        kept = tree.ranked(scores, self._last_size)
+        kept = tree.ranked(scores, self.latency.best_size(scores))
         if not len(kept):
             kept.why = "no proposed token was likely enough to pay for its verification"
         return kept
@@ -74,10 +63,9 @@ class DraftPolicy:
     def _path_probabilities(self, tree: DraftTree) -> Sequence[float]:
         """How likely each node is accepted, with all above it."""
         scores: list[float] = []
-        for node, parent in enumerate(tree.parents):
-            above = self.acceptance.acceptance_ratio if parent < 0 else scores[parent]
-            estimate = self.acceptance.estimate(tree.sources[node], tree.depths[node], tree.probabilities[node])
-            scores.append(min(MOST_CERTAIN, above * estimate))
+        for parent, source, probability in zip(tree.parents, tree.sources, tree.probabilities, strict=True):
+            above = 1.0 if parent == ROOT else scores[parent]
+            scores.append(above * self.acceptance.estimate(source, probability))
         return scores
 
     def update(self, step: Step, slowdown: float | None = None) -> None:
@@ -91,19 +79,8 @@ class DraftPolicy:
             self.latency.update(rows, step.ms.verify)
         if not self.drafts:
             return
-        share = self._draft_share(step)
-        self.gate.cheap = share < CHEAP
         proposed, self._proposed = self._proposed, DraftTree()
-        if len(proposed):
-            self.acceptance.update(proposed, [emitted.token for emitted in step.emitted])
-        elif step.limit and not step.nodes and share < NEGLIGIBLE:
-            return
-        if self.latency:
+        self.acceptance.update(proposed, [emitted.token for emitted in step.emitted])
+        if self.pauses and self.latency:
             plain = self.latency.plain_ms(rows, step.ms.verify / (slowdown or 1.0)) + step.ms.commit + step.ms.other
             self.gate.update(len(step.emitted), step.ms.wall, plain)
-
-    def _draft_share(self, step: Step) -> float:
-        """What drafting takes, over what a pass takes."""
-        if step.limit:
-            self.draft_ms.update(step.ms.draft)
-        return self.draft_ms.ms / (self.latency.verify_ms(1) or 1.0)

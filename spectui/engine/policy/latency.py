@@ -7,24 +7,16 @@ from itertools import accumulate
 from statistics import median, median_low
 from time import perf_counter
 
-from .decaying_mean import DecayingMean
-
 SIZES = (1, 2, 4, 8, 16, 32, 64)
+"""Tokens of a pass for which T(m) is measured, up to LogitSpec's tree of 64 (2507.01449)."""
 MOST_ROWS = 128
-SHAPE_DECAY, DRIFT_DECAY = 0.9, 0.98
-"""How much of T(m) a pass leaves as it was: for its own size, and for all sizes together, which change slowly."""
 SETTLING = 3
 """Passes over one token behind a large one until they take as long as in an answer (``benchmarks.step_floor``)."""
-OUTLIER = 2.0
-"""A pass counts for at most so many times what is expected. Chosen, not measured: one fifty times as long moves T(m) by
-less than 15 %, and a curve ten times too high is mended in 250 passes (tests/engine/test_measurement.py)."""
-WINDOW, BELIEVED = 9, 3
-"""Times of which the median is taken, so that up to four outliers count for nothing; and for how many of them what was
-measured at load stands, so that a wrong measurement is outvoted by the fourth time."""
-NODE_MS = 0.05
-"""What a copied node costs besides its verification, to find, record and show it (``benchmarks.drafting_cost``)."""
-HYSTERESIS = 1.05
-"""By how much another size must be better. Chosen, not measured; two runs of ``spectui doctor`` differ by more."""
+WINDOW, BELIEVED = 19, 3
+"""Times of which the median is taken, so that up to nine outliers count for nothing; and for how many of them what was
+measured at load stands, so that a wrong measurement is outvoted by the fourth time (``benchmarks.constants``)."""
+NODE_MS = 0.01
+"""What a node costs besides being drafted and verified, to find and record it (``benchmarks.drafting_cost``)."""
 
 
 class RunningMedian:
@@ -34,15 +26,15 @@ class RunningMedian:
     collector) counts for many steps; here it counts for nothing. It begins with what was measured at load, if anything.
     """
 
-    def __init__(self, ms: float = 0.0) -> None:
-        self.ms = ms
-        """Milliseconds; 0 if unknown."""
-        self._times = deque([ms] * BELIEVED if ms else (), WINDOW)
+    def __init__(self, value: float = 0.0) -> None:
+        self.value = value
+        """What it usually is; 0 if unknown."""
+        self._last = deque([value] * BELIEVED if value else (), WINDOW)
 
-    def update(self, ms: float) -> None:
-        """Take in how long it took this time."""
-        self._times.append(ms)
-        self.ms = median_low(self._times)
+    def update(self, value: float) -> None:
+        """Take in what it was this time."""
+        self._last.append(value)
+        self.value = median_low(self._last)
 
 
 class LatencyModel:
@@ -58,10 +50,8 @@ class LatencyModel:
         """What was measured: size -> milliseconds."""
         self._base = list(self.points.values())
         self._now = list(self._base)
-        self._stale = False
-        """Whether passes were taken in since T(m) was last asked for."""
-        self._drift = DecayingMean.settled(DRIFT_DECAY, 1.0)
-        self._shape = [DecayingMean.settled(SHAPE_DECAY, 1.0) for _ in self.points]
+        self._drift = RunningMedian(1.0)
+        self._shape = [RunningMedian(1.0) for _ in self.points]
         self._places = [_place(sizes, rows) for rows in range(MOST_ROWS + 1)] if self.points else []
 
     def __bool__(self) -> bool:
@@ -71,10 +61,6 @@ class LatencyModel:
         """T(rows) for up to 128 rows, interpolated between the sizes; 0 if unmeasured."""
         if not self._now:
             return 0.0
-        if self._stale:
-            drift = self._drift.value
-            self._now = _monotone(ms * drift * shape.value for ms, shape in zip(self._base, self._shape, strict=True))
-            self._stale = False
         low, high, share = self._places[min(rows, MOST_ROWS)]
         return self._now[low] + share * (self._now[high] - self._now[low])
 
@@ -86,46 +72,39 @@ class LatencyModel:
         return ms * self.verify_ms(1) / expected if expected > 0.0 else 0.0
 
     def update(self, rows: int, ms: float) -> None:
-        """Take in a pass that really happened; of one that took very long only so much that it hardly counts."""
+        """Take in a pass that really happened."""
         if not self.points:
             return
         low, high, share = self._places[min(rows, MOST_ROWS)]
-        shape = self._shape[high if share > 0.5 else low]
         ratio = ms / (self._base[low] + share * (self._base[high] - self._base[low]))
-        ratio = min(ratio, OUTLIER * self._drift.value * shape.value)
         self._drift.update(ratio)
-        shape.update(ratio / self._drift.value)
-        self._stale = True
+        drift = self._drift.value
+        self._shape[high if share > 0.5 else low].update(ratio / drift)
+        self._now = _monotone(ms * drift * shape.value for ms, shape in zip(self._base, self._shape, strict=True))
 
-    def break_even(self, expected: float = 1.0, rows: int = 1, count: int = 1, draft_ms: float = NODE_MS) -> float:
-        """What ``count`` more drafted tokens have to bring: the least sum of their probabilities of acceptance that
-        raises tokens per time; 0 if T(m) is unmeasured, so that everything pays.
+    def break_even(self, expected: float = 1.0, rows: int = 1, draft_ms: float = 0.0) -> float:
+        """What one more drafted token has to bring: the least probability of acceptance that raises tokens per time; 0
+        if T(m) is unmeasured, so that everything pays.
 
-        The step would verify ``rows`` rows and is expected to emit so many tokens; to draft one takes ``draft_ms``.
+        The step would verify ``rows`` rows and is expected to emit so many tokens; a draft model takes ``draft_ms``
+        for each.
         """
         if not self.points:
             return 0.0
-        now = self.verify_ms(rows)
-        later = self.verify_ms(rows + count) + count * draft_ms
-        return expected * (later - now) / (now + (rows - 1) * draft_ms)
+        now, node_ms = self.verify_ms(rows), draft_ms + NODE_MS
+        later = self.verify_ms(rows + 1) + node_ms
+        return expected * (later - now) / (now + (rows - 1) * node_ms)
 
-    def best_size(self, scores: Sequence[float], last: int | None = None) -> int:
+    def best_size(self, scores: Sequence[float]) -> int:
         """How many of the nodes to verify: the m that maximises (1 + the m highest scores) / T(m + 1).
 
-        ``scores`` are estimated probabilities of acceptance; ``last`` is the previous answer, kept unless another
-        size is 5 % better (hysteresis).
+        ``scores`` are estimated probabilities of acceptance.
         """
         if not self.points:
             return len(scores)
-        rates = [1.0 / self.verify_ms(1)]
-        gain = 1.0
-        for count, score in enumerate(sorted(scores, reverse=True), 1):
-            gain += score
-            rates.append(gain / self.verify_ms(count + 1))
-        best = max(range(len(rates)), key=rates.__getitem__)
-        if last is not None and rates[best] < HYSTERESIS * rates[min(last, len(scores))]:
-            return min(last, len(scores))
-        return best
+        tokens = accumulate(sorted(scores, reverse=True), initial=1.0)
+        rates = [expected / self.verify_ms(rows) for rows, expected in enumerate(tokens, 1)]
+        return max(range(len(rates)), key=rates.__getitem__)
 
 
 def _place(sizes: Sequence[int], rows: int) -> tuple[int, int, float]:

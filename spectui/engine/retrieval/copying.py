@@ -1,8 +1,7 @@
 """Copying behind the pending token: the look-up that prompt look-up and LogitSpec share, with what it has learnt."""
 
 from collections.abc import Iterator, Sequence
-from itertools import accumulate, islice
-from operator import mul
+from itertools import count
 
 from ..policy.decaying_mean import DecayingMean
 from ..policy.latency import LatencyModel
@@ -10,14 +9,9 @@ from ..values.draft_tree import ROOT, DraftTree
 from ..values.step import Source, Step
 from .ngram_index import Match, NgramIndex
 
-PRIORS = {n: min(0.85, prior) for n, prior in enumerate((0.15, 0.45, 0.7, 0.75, 0.8, 0.85, 0.85, 0.85), 1)}
-"""n-gram length -> how likely the next copied token is right, before anything was learnt. Chosen, not measured: the
-prior counts for four look-ups."""
-DECAY, STRENGTH = 0.99, 4.0
-"""Of a match's length some two hundred look-ups count; the prior counts for four, as in ``AcceptanceModel``."""
-
-WEAK = 4
-"""Tokens copied behind a match of one token, at most: it is mostly wrong, and a right one soon grows longer."""
+UNDECIDED, STRENGTH = 0.5, 2.0
+"""How likely a copied token is right before anything was learnt, and for how many look-ups that counts: Laplace's rule
+of succession, (right + 1) / (all + 2)."""
 
 
 class Copying:
@@ -25,7 +19,7 @@ class Copying:
 
     def __init__(self, longest: int, span: int) -> None:
         self.index, self.span = NgramIndex(longest), span
-        self._rates = {n: DecayingMean(DECAY, prior, STRENGTH) for n, prior in PRIORS.items()}
+        self._rates = {n: DecayingMean(UNDECIDED, STRENGTH) for n in range(1, longest + 1)}
         """n-gram length -> how often the next token behind it was the one that would have been copied."""
         self._expected: tuple[int, int, int] | None = None
         """(index of the pending token, match length, the token that would have been copied next)."""
@@ -42,8 +36,7 @@ class Copying:
         self.index.follow(tokens)
         match = self.find(tokens[-self.index.longest :])
         if match is not None and match.n == 1 and latency is not None:
-            single = sum(accumulate(islice(self._chances(1), WEAK), mul))
-            match = None if single < latency.break_even(count=WEAK) else match
+            match = None if self._rates[1].value < latency.break_even() else match
         if match is not None:
             self._expected = (len(tokens) - 1, match.n, self.index.tokens[match.at])
         return match
@@ -53,11 +46,10 @@ class Copying:
         return self.index.find(suffix, self.span)
 
     def _chances(self, n: int) -> Iterator[float]:
-        """How likely each copied token is right if those before it are; each makes the next one likelier."""
-        rate = self._rates[n].value
-        while True:
-            yield rate
-            rate = 0.5 + 0.5 * rate
+        """How likely each copied token is right if those before it are: each counts like one more look-up."""
+        rate = STRENGTH * self._rates[n].value
+        for right in count():
+            yield (rate + right) / (STRENGTH + right)
 
     def observe(self, step: Step) -> None:
         """Learn from what really came next, drafted or not."""

@@ -10,10 +10,10 @@ from .suffix_index import SuffixIndex, Text, pack
 ENTRIES = 100
 """Continuations that a look-up takes in all (SSSD, 2411.05894)."""
 ENOUGH = 50
-"""Fewer continuations than this, and the query is shortened by a token and looked up again."""
+"""Fewer continuations than this, and the query is shortened by a token and looked up again (SSSD, 2411.05894)."""
 
 CONTEXT = 3
-"""Tokens of the prompt that an answer is learnt with."""
+"""Tokens of the prompt that an answer is learnt with (SSSD, 2411.05894)."""
 
 Row = tuple[int, ...]
 Found = tuple[Row, int]

@@ -1,8 +1,17 @@
 """Passes of a model that are only timed: they leave no trace."""
 
+from collections.abc import Callable
+from time import perf_counter
+from typing import TypeVar
+
 from ..model.causal_lm import CausalLM
 from ..values.draft_tree import DraftTree
 from ..values.step import Source
+
+CONTEXT = 128
+"""Tokens in the cache while passes are timed: a prompt and half an answer of the demo pair."""
+
+T = TypeVar("T")
 
 
 class DryRun:
@@ -21,3 +30,19 @@ class DryRun:
         self._model.step(self._cache, 0, tree).logits.argmax(-1).tolist()
         if self._cache.croppable:
             self._cache.truncate(self._context)
+
+
+def timed(function: Callable[[], object]) -> float:
+    """Seconds that it takes."""
+    start = perf_counter()
+    function()
+    return perf_counter() - start
+
+
+def repeated(once: Callable[[], T], seconds: float, rounds: int, least: int = 1) -> list[T]:
+    """What ``once`` gives, time and again for so long; the first time warms up."""
+    once()
+    begin, made = perf_counter(), [once()]
+    while len(made) < least or (len(made) < rounds and perf_counter() - begin < seconds):
+        made.append(once())
+    return made

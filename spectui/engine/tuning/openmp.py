@@ -7,7 +7,7 @@ SPINS = "40000"
 """Some two milliseconds on the processors seen, enough for the gaps between the parts of a pass and between steps.
 
 The default of 300,000 is some 15 ms: whatever runs beside a pass, the draft model or the screen, has to share a core
-with a thread that does nothing (measured).
+with a thread that does nothing: ``GOMP_SPINCOUNT=300000 spectui bench --modes ar,specbranch``.
 """
 
 

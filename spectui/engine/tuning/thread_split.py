@@ -1,20 +1,16 @@
 """How target and draft model best share a device, found out by trying."""
 
-from collections.abc import Callable
 from statistics import median
 from time import perf_counter
-from typing import TypeVar
 
 import torch
 
 from ..model.causal_lm import CausalLM
 from .background_worker import BackgroundWorker, ThreadSplit
-from .dry_run import DryRun
+from .dry_run import CONTEXT, DryRun, repeated, timed
 
-ROWS, DRAFTED, CONTEXT = 5, 3, 64
-"""What is timed: one verification of so many tokens beside so many draft passes, behind so many cached tokens."""
-
-T = TypeVar("T")
+ROWS, DRAFTED = 5, 3
+"""What is timed: one verification of so many tokens beside so many draft passes."""
 
 
 def splits(threads: int) -> list[tuple[int, int]]:
@@ -35,24 +31,15 @@ def measure_thread_split(target: CausalLM, draft: CausalLM, seconds: float = 0.5
     tried = splits(torch.get_num_threads()) if one_cpu else [(0, 0)]
     verify, guess = (DryRun(model, model.config.vocab_size, CONTEXT) for model in (target, draft))
     part = seconds / (len(tried) + 1)
-    alone = median(_repeated(lambda: _timed(lambda: verify(ROWS)), part, rounds))
+    alone = median(repeated(lambda: timed(lambda: verify(ROWS)), part, rounds))
     found: list[tuple[float, ThreadSplit]] = []
     for split in tried:
         beside = BackgroundWorker(draft.device)
-        times = _repeated(lambda: _together(beside, ThreadSplit(*split), verify, guess), part, rounds)  # noqa: B023
+        times = repeated(lambda: _together(beside, ThreadSplit(*split), verify, guess), part, rounds)  # noqa: B023
         beside.close()
         own, both, drafting = (median(column) for column in zip(*times, strict=True))
         found.append((both, ThreadSplit(*split, slowdown=max(1.0, own / alone), draft_ms=1e3 * drafting)))
     return min(found, key=lambda each: each[0])[1]
-
-
-def _repeated(once: Callable[[], T], seconds: float, rounds: int) -> list[T]:
-    """What ``once`` gives, time and again; the first round warms up."""
-    once()
-    begin, made = perf_counter(), [once()]
-    while len(made) < rounds and perf_counter() - begin < seconds:
-        made.append(once())
-    return made
 
 
 def _together(
@@ -60,13 +47,7 @@ def _together(
 ) -> tuple[float, float, float]:
     """Seconds of the target's pass, until both have ended, and of one draft pass."""
     start = perf_counter()
-    work = beside.start(lambda: [_timed(lambda: guess(1)) for _ in range(DRAFTED)], share)
-    own = _timed(lambda: verify(ROWS))
+    work = beside.start(lambda: [timed(lambda: guess(1)) for _ in range(DRAFTED)], share)
+    own = timed(lambda: verify(ROWS))
     passes, _ = work.wait()
     return own, perf_counter() - start, median(passes)
-
-
-def _timed(function: Callable[[], None]) -> float:
-    start = perf_counter()
-    function()
-    return perf_counter() - start

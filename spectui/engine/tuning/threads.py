@@ -1,13 +1,14 @@
 """How many threads of a CPU the passes of a model use, and with which layout of its weights, found out by trying."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from statistics import median
 from time import perf_counter
 
 import torch
 
 from ..model.causal_lm import CausalLM
-from .dry_run import DryRun
+from .dry_run import CONTEXT, DryRun, timed
 
 TOLERATED = 1.1
 """A pass may take this much longer than the fastest if it leaves cores to others."""
@@ -35,24 +36,17 @@ def settle_threads(targets: Sequence[CausalLM], vocabulary: int, seconds: float 
     if first.device.type != "cpu" or (most == 1 and len(targets) == 1):
         return first
     rows = ROWS if first.capability.trees else ROWS[:1]
-    rehearsals = [DryRun(target, vocabulary, 64) for target in targets]
+    dry_runs = [DryRun(target, vocabulary, CONTEXT) for target in targets]
     times: dict[int, dict[int, list[float]]] = {threads: {} for threads in candidates(most)}
     begin = perf_counter()
     for turn in range(rounds):
         for threads, taken in times.items():
             torch.set_num_threads(threads)
-            for index, rehearsal in enumerate(rehearsals):
-                taken.setdefault(index, []).append(_timed(rehearsal, rows))
+            for index, dry_run in enumerate(dry_runs):
+                taken.setdefault(index, []).append(sum(timed(partial(dry_run, count)) for count in rows))
         if turn and perf_counter() - begin > seconds:
             break
     best = {threads: min(taken, key=lambda index: median(taken[index])) for threads, taken in times.items()}
     chosen = fewest({threads: times[threads][index] for threads, index in best.items()})
     torch.set_num_threads(chosen)
     return targets[best[chosen]]
-
-
-def _timed(rehearsal: DryRun, rows: Sequence[int]) -> float:
-    start = perf_counter()
-    for count in rows:
-        rehearsal(count)
-    return perf_counter() - start

@@ -182,14 +182,6 @@ def test_merged_prefixes_keep_every_path_and_cost_fewer_nodes():
     assert len(paths) == len(merged)
 
 
-def test_a_match_of_one_token_copies_little():
-    tokens = [1, 2, 3, 4, 5, 0, 1]
-    full = LogitSpec(Resources(6)).propose(context_of(tokens), 64)
-    priced = LogitSpec(Resources(6)).propose(context_of(tokens, speculation=Speculation()), 64)
-    assert full.tokens == [2, 3, 4, 5, 0]
-    assert priced.tokens == [2, 3, 4, 5]
-
-
 EDGES = {
     "a context shorter than the window": ([3], [1, 2], {}),
     "a pool without candidates": ([1, 2, 3, 4, 5], [], {}),

@@ -1,4 +1,4 @@
-"""The lean forward gives what transformers' own gives, and is only used where it does."""
+"""The Llama forward gives what transformers' own gives, and is only used where it does."""
 
 import random
 
@@ -6,7 +6,7 @@ import pytest
 import torch
 from transformers import GemmaConfig, LlamaConfig, MistralConfig, Phi3Config, Qwen2Config, Qwen3Config
 
-from spectui.engine.model import llama as lean
+from spectui.engine.model import llama
 from spectui.engine.model.causal_lm import CausalLM
 from spectui.engine.values.options import Options, Sampling
 
@@ -63,9 +63,9 @@ def test_it_equals_the_forward_of_transformers(name, eager, monkeypatch):
     if eager:
         monkeypatch.setattr(torch.jit, "script", None)
     model = model_of(FAMILY[name])
-    fast, theirs = CausalLM(model), CausalLM(model, lean=False)
-    assert fast.is_lean
-    assert not theirs.is_lean
+    fast, theirs = CausalLM(model), CausalLM(model, llama_forward=False)
+    assert fast.uses_llama_forward
+    assert not theirs.uses_llama_forward
     for seed in range(3):
         for got, expected in zip(outputs(fast, seed), outputs(theirs, seed), strict=True):
             torch.testing.assert_close(got, expected, atol=1e-12, rtol=1e-12)
@@ -73,7 +73,7 @@ def test_it_equals_the_forward_of_transformers(name, eager, monkeypatch):
 
 @pytest.mark.parametrize("name", OTHERS)
 def test_other_models_keep_their_own_forward(name):
-    assert not CausalLM(model_of(OTHERS[name])).is_lean
+    assert not CausalLM(model_of(OTHERS[name])).uses_llama_forward
 
 
 def other_activation(layer):
@@ -87,9 +87,9 @@ def other_scale(layer):
 @pytest.mark.parametrize("change", [other_activation, other_scale])
 def test_a_model_that_it_would_compute_wrongly_keeps_its_own_forward(change):
     model = tiny_model()
-    assert CausalLM(model).is_lean
+    assert CausalLM(model).uses_llama_forward
     change(model.model.layers[1])
-    assert not CausalLM(model).is_lean
+    assert not CausalLM(model).uses_llama_forward
 
 
 def test_no_weight_exists_twice_and_transformers_can_still_use_them():
@@ -97,7 +97,7 @@ def test_no_weight_exists_twice_and_transformers_can_still_use_them():
     ids = torch.tensor([[1, 2, 3, 4]])
     with torch.inference_mode():
         before = model(ids).logits
-        made = lean.LlamaForward(model)
+        made = llama.LlamaForward(model)
         attention = model.model.layers[0].self_attn
         assert made.weights.layers[0].qkv_proj.data_ptr() == attention.q_proj.weight.data_ptr()
         assert made.weights.layers[0].gate_up_proj.data_ptr() == model.model.layers[0].mlp.gate_proj.weight.data_ptr()
@@ -108,7 +108,8 @@ def test_no_weight_exists_twice_and_transformers_can_still_use_them():
 def test_the_text_in_float32_is_the_same_by_both(temperature):
     model = tiny_model(dtype=torch.float32)
     options = Options(sampling=Sampling(temperature=temperature), max_new_tokens=60)
-    texts = [run(decoder_of(CausalLM(model, lean=fast), options=options), [1, 2, 3])[0] for fast in (True, False)]
+    models = [CausalLM(model, llama_forward=fast) for fast in (True, False)]
+    texts = [run(decoder_of(each, options=options), [1, 2, 3])[0] for each in models]
     assert texts[0] == texts[1]
     assert len(texts[0]) == 60
 
@@ -116,7 +117,7 @@ def test_the_text_in_float32_is_the_same_by_both(temperature):
 @pytest.mark.parametrize("name", FAMILY)
 def test_packed_weights_give_the_same_logits_and_text(name):
     model = model_of(FAMILY[name], dtype=torch.float32)
-    plain, packed = CausalLM(model, lean=False), CausalLM(model, pack=True)
+    plain, packed = CausalLM(model, llama_forward=False), CausalLM(model, pack=True)
     assert packed.is_packed == torch.backends.mkldnn.is_available()
     for seed in range(3):
         for theirs, ours in zip(outputs(plain, seed), outputs(packed, seed), strict=True):

@@ -15,7 +15,7 @@ from transformers import (
 )
 from transformers.utils.deprecation import deprecate_kwarg
 
-from spectui.engine.model import llama as lean
+from spectui.engine.model import llama
 from spectui.engine.model.causal_lm import CausalLM
 from spectui.engine.model.load_check import CACHE_NAMES, cache_name
 from spectui.engine.values.options import Options
@@ -85,7 +85,7 @@ def test_a_cache_is_given_under_every_name_that_transformers_has_had(kind):
     made, expected = llama_as(kind), tiny_model()
     options = Options(max_new_tokens=20)
     target = CausalLM(made)
-    assert not target.is_lean
+    assert not target.uses_llama_forward
     assert (
         run(decoder_of(target, tiny_model(), "draft", options), [1, 2, 3])[0]
         == (run(decoder_of(CausalLM(expected), options=options), [1, 2, 3])[0])
@@ -125,8 +125,8 @@ def test_a_model_that_looks_ahead_is_refused():
 
 
 @pytest.mark.parametrize("wrong", ["position", "row"])
-def test_a_lean_forward_that_is_wrong_only_with_a_cache_is_not_used(monkeypatch, wrong):
-    right = lean.LlamaForward.__call__
+def test_a_llama_forward_that_is_wrong_only_with_a_cache_is_not_used(monkeypatch, wrong):
+    right = llama.LlamaForward.__call__
 
     def call(self, cache, inputs):
         if wrong == "position":
@@ -135,10 +135,10 @@ def test_a_lean_forward_that_is_wrong_only_with_a_cache_is_not_used(monkeypatch,
             cache.keys[:, :, :, 1] = 0.0
         return right(self, cache, inputs)
 
-    assert CausalLM(tiny_model()).is_lean
-    monkeypatch.setattr(lean.LlamaForward, "__call__", call)
+    assert CausalLM(tiny_model()).uses_llama_forward
+    monkeypatch.setattr(llama.LlamaForward, "__call__", call)
     target = CausalLM(tiny_model())
-    assert not target.is_lean
+    assert not target.uses_llama_forward
     assert "logits differ" in target.why_not_captured
 
 
@@ -152,7 +152,7 @@ class Broken:
 
 def test_graphs_that_give_other_logits_are_not_used():
     target = CausalLM(tiny_model(), capturer=Broken())
-    assert not target.is_lean
+    assert not target.uses_llama_forward
 
 
 @pytest.mark.parametrize("kind", ["alibi", "positions"])
