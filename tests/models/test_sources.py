@@ -236,3 +236,29 @@ def test_smollm2_from_its_package_answers(cache):
     with torch.inference_mode():
         out = pair.target.generate(torch.tensor([ids]), max_new_tokens=8, do_sample=False)
     assert pair.tokenizer.decode(out[0, len(ids) :], skip_special_tokens=True) == "The capital of France is Paris."
+
+
+LOAD = """
+import sys
+from spectui.config.choice import ModelChoice
+from spectui.models.loading import load_pair
+said = []
+pair = load_pair(ModelChoice(sys.argv[1], "none"), lambda what, share: said.append(what))
+print(pair.name, any(what.startswith("fetching") for what in said))
+"""
+
+
+@pytest.mark.parametrize("name", ["owner/tiny", "owner/tiny:m.gguf"])
+def test_a_model_of_the_hub_is_fetched_once_with_its_progress(tiny, tmp_path, name):
+    write_gguf(tiny / "m.gguf")
+    with hub(tiny) as served:
+        where = {"HF_ENDPOINT": served.url, "HF_HOME": str(tmp_path / "hf"), "HF_HUB_DISABLE_XET": "1"}
+        for fetched in (True, False):
+            done = subprocess.run(
+                [sys.executable, "-c", LOAD, name],
+                env={**os.environ, **where},
+                capture_output=True,
+                text=True,
+                timeout=120,
+            )
+            assert done.stdout.strip() == f"{name} {fetched}", done.stderr
