@@ -73,7 +73,7 @@ def _timings(value: Mapping[str, Any]) -> Timings:
         times += [made.draft_ms, share.slowdown, share.draft_ms]
         if not {share.target_threads, share.draft_threads} <= set(range(torch.get_num_threads() + 1)):
             raise ValueError("other threads")
-    if made.threads not in range(1, usable_cores() + 1):
+    if made.threads not in range(1, (usable_cores() or 1) + 1):
         raise ValueError("other threads")
     if not all(0.0 < ms < inf for ms in times):
         raise ValueError("no times")

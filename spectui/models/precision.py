@@ -1,6 +1,8 @@
 """Which numbers a model computes with: its own, or int8 made from them."""
 
 from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
 from statistics import median
 from typing import Any
 
@@ -72,12 +74,10 @@ def _dressed(bare: Any, weights: Int8Weights, place: Place) -> Numbers:
     embedding = torch.nn.Parameter(weights.tensors["embed_tokens"].clone(), requires_grad=False)  # not the file's
     bare.model.embed_tokens.weight = embedding
     bare.model.rotary_emb = type(bare.model.rotary_emb)(config=bare.config)
-    try:
+    with suppress(OSError):  # then the one made from the configuration stays
         bare.generation_config = GenerationConfig.from_pretrained(
             place.source, local_files_only=place.local or place.cached
         )
-    except OSError:
-        pass  # then the one made from the configuration stays
     return bare, weights
 
 
@@ -91,8 +91,8 @@ def _made(model: Any, bare: Any, tokenizer: Any, place: Place, progress: Progres
 
 
 def _ms(target: CausalLM, vocabulary: int) -> float:
-    dry_run = DryRun(target, vocabulary, 64)
-    return sum(median(repeated(lambda rows=rows: timed(lambda: dry_run(rows)), 0.3, 9, least=3)) for rows in (1, 8))
+    dry_run = DryRun(target, vocabulary, LENGTH)
+    return sum(median(repeated(lambda: timed(partial(dry_run, rows)), 0.3, 9, least=3)) for rows in (1, 8))
 
 
 def _own_text(model: Any, tokenizer: Any) -> Any:

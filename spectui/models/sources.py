@@ -50,9 +50,14 @@ def hub_cache() -> Path:
     return Path(constants.HF_HUB_CACHE)
 
 
+def repository_folder(repository: str) -> Path:
+    """Where the cache has a repository."""
+    return hub_cache() / f"models--{repository.replace('/', '--')}"
+
+
 def cached_file(repository: str, name: str) -> Path | None:
     """A file of a repository as it was last fetched, None if it is not in the cache."""
-    folder = hub_cache() / f"models--{repository.replace('/', '--')}"
+    folder = repository_folder(repository)
     with suppress(OSError, ValueError):
         revision = (folder / "refs" / "main").read_text("utf-8").strip()
         path = folder / "snapshots" / revision / name

@@ -3,7 +3,7 @@
 import json
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from hashlib import blake2b
 from pathlib import Path
@@ -25,12 +25,14 @@ ORIGIN = "origin.json"
 LOOK = 0.2
 """Seconds between two looks whether another program is done."""
 Progress = Callable[[str, float | None], None]
+Check = Callable[[Mapping[str, Any], int], None]
 
 
-def converted(path: Path, title: str, progress: Progress) -> Path:
+def converted(path: Path, title: str, progress: Progress, check: Check = lambda *_: None) -> Path:
     """The folder of a GGUF file; made now if that was not done before.
 
-    ``progress`` may raise to give up. Raises UserError with the remedy for whatever is wrong.
+    ``check`` may refuse its configuration and its size in numbers, and ``progress`` may raise to give up.
+    Raises UserError with the remedy for whatever is wrong.
     """
     folder = folder_of(path)
     if (folder / ORIGIN).is_file():
@@ -39,13 +41,19 @@ def converted(path: Path, title: str, progress: Progress) -> Path:
         folder.parent.mkdir(0o700, parents=True, exist_ok=True)
         with _alone(folder, title, progress):
             if not (folder / ORIGIN).is_file():
-                _convert(path, folder, title, progress)
+                _convert(path, folder, title, progress, check)
     except OSError as error:
         raise UserError(
             f"{title} could not be written to {folder.parent}: {reason_of(error)}; make room there, or set "
             "SPECTUI_HOME to a folder on another disk"
         ) from error
     return folder
+
+
+def found_folder(path: Path) -> Path | None:
+    """The folder of a GGUF file if it was made before."""
+    folder = folder_of(path)
+    return folder if (folder / ORIGIN).is_file() else None
 
 
 def folder_of(path: Path) -> Path:
@@ -79,12 +87,13 @@ def _alone(folder: Path, title: str, progress: Progress) -> Iterator[None]:
         lock.release()
 
 
-def _convert(path: Path, folder: Path, title: str, progress: Progress) -> None:
+def _convert(path: Path, folder: Path, title: str, progress: Progress, check: Check) -> None:
     from .convert import folder_size, write_folder
     from .families import Model
 
     progress(f"reading {title}", None)
     model = Model(read_header(path))
+    check(model.config, sum(source.tensor.elements for source in model.sources))
     size = folder_size(model)
     _check_disk(title, folder.parent, size)
     temporary = folder.with_name(f"{folder.name}.tmp")
