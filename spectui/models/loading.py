@@ -210,7 +210,7 @@ def _numbers(
     """A model on its device, and the int8 weights that stand in for its own, if any."""
     progress(f"loading the {role} {place.title}", None)
     dtype = _dtype(choice.dtype, device)
-    config = _config(place, choice)
+    config = _config(place, choice, device.type)
 
     def load() -> Any:
         if place.shape is not None:
@@ -224,7 +224,7 @@ def _numbers(
     return in_int8(place, config, tokenizer, choice.dtype == "int8", load, progress)
 
 
-def _config(place: Place, choice: ModelChoice) -> Any:
+def _config(place: Place, choice: ModelChoice, device: str) -> Any:
     from transformers import AutoConfig
 
     if place.shape is not None:
@@ -236,7 +236,7 @@ def _config(place: Place, choice: ModelChoice) -> Any:
         )
         if getattr(config, "is_encoder_decoder", False):
             raise UserError(f"{place.title} is an encoder-decoder model; spectui needs a causal language model")
-        check_quantised(place.title, config, device.type)
+        check_quantised(place.title, config, device)
     return config
 
 

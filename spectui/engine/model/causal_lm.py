@@ -12,7 +12,7 @@ from . import attention
 from .capability import Capability, capability, layer_types, rope_switch, text_config
 from .cuda_graphs import Capturer, CudaCapturer, GraphCache
 from .forward import PREFILL_CHUNK, Backend, ForwardInput, Output
-from .int8 import Int8Weights, int8_body
+from .int8 import Int8Weights, exact_here, int8_body
 from .kv_cache import CHUNK, AnyCache
 from .llama import LlamaForward, why_not_llama
 from .load_check import Check, cache_name, unsupported
@@ -72,7 +72,8 @@ class CausalLM:
     def _in_int8(self, weights: Int8Weights, pack: bool) -> Iterator[Backend]:
         """The one way of running a model by int8 weights."""
         self._why_not_captured = "its weights are int8"
-        yield LlamaForward(self.model, pack, int8_body(weights.tensors, self.layers, twice=pack))
+        twice = pack and exact_here(for_one_row=True)
+        yield LlamaForward(self.model, twice, int8_body(weights.tensors, self.layers, for_one_row=twice))
 
     def _backends(self, llama_forward: bool, pack: bool, capturer: Capturer | None) -> Iterator[Backend]:
         """One way of running the model after the other, the fastest first."""

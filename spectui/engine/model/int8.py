@@ -1,8 +1,11 @@
 """A model of the Llama family with int8 weights: smoothed, quantised, and read back without the weights it had."""
 
+import logging
+import warnings
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import torch
@@ -10,6 +13,8 @@ from torch import Tensor
 
 from .linear import Linear, project
 from .llama import Body, Layer, LlamaForward, Weights, why_not_llama
+
+log = logging.getLogger(__name__)
 
 STEPS = 127
 """The largest whole number that a weight becomes: the range is the same either way."""
@@ -40,33 +45,43 @@ def why_not_int8(model: Any) -> str | None:
     why = why_not_llama(model)
     if why is not None:
         return why
-    if not exact_here():
+    if not exact_here(for_one_row=False):
         return "this processor or this build of torch has no exact int8 products"
     return None
 
 
-def exact_here() -> bool:
-    """Whether both kernels multiply whole numbers without an error here, at the largest values too."""
+@cache
+def exact_here(for_one_row: bool) -> bool:
+    """Whether a kernel multiplies whole numbers without an error here, at the largest values too.
+
+    On processors without VNNI some saturate in between. ``for_one_row`` asks for the kernel of single rows.
+    """
     generator = torch.Generator().manual_seed(0)
     weight = torch.randint(-STEPS, STEPS + 1, (64, 256), dtype=torch.int8, generator=generator)
-    weight[0], weight[1] = STEPS, -STEPS
     rows = torch.randint(-STEPS, STEPS + 1, (8, 256), dtype=torch.int8, generator=generator)
-    rows[:2] = torch.tensor([[STEPS], [-STEPS]])
+    weight[0], weight[1], rows[0] = STEPS, -STEPS, STEPS
     rows[:, 0] = STEPS  # then a row's step is 1
-    expected = rows.long() @ weight.long().t()
+    asked = rows[:1] if for_one_row else rows
     try:
-        linear = int8_linear(weight, torch.ones(64), None, twice=True)
-        many, one = project(rows.float(), linear), project(rows[:1].float(), linear)
-    except (RuntimeError, AttributeError):
+        made = project(asked.float(), int8_linear(weight, torch.ones(64), None, for_one_row))
+    except (RuntimeError, AttributeError) as error:
+        log.info("no int8 products: %s", error)
         return False
-    return torch.equal(many.long(), expected) and torch.equal(one.long(), expected[:1])
+    return torch.equal(made.long(), asked.long() @ weight.long().t())
 
 
-def int8_linear(weight: Tensor, scale: Tensor, bias: Tensor | None, twice: bool) -> Linear:
-    """A layer from int8 weights [out, in]; with ``twice`` in both layouts, each for the number of rows it suits."""
+def int8_linear(weight: Tensor, scale: Tensor, bias: Tensor | None, for_one_row: bool) -> Linear:
+    """A layer from int8 weights [out, in]; ``for_one_row`` keeps them a second time, for the kernel of single rows."""
     packed = torch.ops.onednn.qlinear_prepack(weight, None)
     zero_point = torch.zeros(len(weight), dtype=torch.int64)
-    return Linear(packed, bias, False, scale, zero_point, weight.t() if twice else None)
+    return Linear(packed, bias, False, scale, zero_point, _fbgemm(weight, scale, zero_point) if for_one_row else None)
+
+
+def _fbgemm(weight: Tensor, scale: Tensor, zero_point: Tensor) -> Any:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch says that quantised tensors will go; without them this kernel is unused
+        known = torch._make_per_channel_quantized_tensor(weight, scale.double(), zero_point, 0)
+        return torch.ops.quantized.linear_prepack(known, None)
 
 
 def quantised(weight: Tensor) -> tuple[Tensor, Tensor]:
@@ -86,21 +101,21 @@ def quantise(model: Any, calibration: Tensor, expected: Tensor) -> Int8Weights:
         for name, value in smoothed._asdict().items():
             _put(tensors, f"layers.{index}.{name}", value)
     factor = _factor(maxima["lm_head"], weights.lm_head.weight)
-    _put(tensors, "norm", weights.norm / factor.repeat(2))
+    _put(tensors, "norm", weights.norm / factor)
     _put(tensors, "lm_head", _scaled_inputs(weights.lm_head, factor))
     return Int8Weights(tensors, expected)
 
 
-def int8_body(tensors: Mapping[str, Tensor], layers: int, twice: bool) -> Body:
+def int8_body(tensors: Mapping[str, Tensor], layers: int, for_one_row: bool) -> Body:
     """Decoder layers, last norm and head from what ``quantise`` gave."""
 
     def layer(index: int) -> Layer:
         name = f"layers.{index}."
-        linears = {linear: _take(tensors, name + linear, twice) for linear in LINEARS}
+        linears = {linear: _take(tensors, name + linear, for_one_row) for linear in LINEARS}
         norms = {norm: tensors.get(name + norm) for norm in Layer._fields if norm not in linears}
         return Layer(**linears, **norms)  # type: ignore[arg-type]
 
-    return Body([layer(index) for index in range(layers)], tensors["norm"], _take(tensors, "lm_head", twice))
+    return Body([layer(index) for index in range(layers)], tensors["norm"], _take(tensors, "lm_head", for_one_row))
 
 
 def input_maxima(model: Any, ids: Tensor) -> dict[str, Tensor]:
@@ -140,10 +155,10 @@ def _smoothed(layer: Layer, maxima: Mapping[str, Tensor], weights: Weights) -> L
     gate_up = _scaled_outputs(layer.gate_up_proj, down)
     first, second = _factor(maxima["qkv_proj"], qkv.weight), _factor(maxima["gate_up_proj"], gate_up.weight)
     return layer._replace(
-        input_layernorm=layer.input_layernorm / first.repeat(2),
+        input_layernorm=layer.input_layernorm / first,
         qkv_proj=_scaled_inputs(qkv, first),
         o_proj=o_proj,
-        post_attention_layernorm=layer.post_attention_layernorm / second.repeat(2),
+        post_attention_layernorm=layer.post_attention_layernorm / second,
         gate_up_proj=_scaled_inputs(gate_up, second),
         down_proj=_scaled_inputs(layer.down_proj, down),
     )
@@ -181,5 +196,5 @@ def _put(tensors: dict[str, Tensor], name: str, value: Tensor | Linear | None) -
             tensors[f"{name}.bias"] = value.bias
 
 
-def _take(tensors: Mapping[str, Tensor], name: str, twice: bool) -> Linear:
-    return int8_linear(tensors[f"{name}.weight"], tensors[f"{name}.scale"], tensors.get(f"{name}.bias"), twice)
+def _take(tensors: Mapping[str, Tensor], name: str, for_one_row: bool) -> Linear:
+    return int8_linear(tensors[f"{name}.weight"], tensors[f"{name}.scale"], tensors.get(f"{name}.bias"), for_one_row)

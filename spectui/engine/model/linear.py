@@ -1,10 +1,15 @@
 """Linear layers as a CPU's kernels read them: in floating point, or in int8 with sums that are exact."""
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Optional
 
 import torch
 from torch import Tensor
 from torch.nn import functional
+
+if TYPE_CHECKING:
+    Packed = Any
+else:
+    Packed = torch.classes.quantized.LinearPackedParamsBase
 
 
 class Linear(NamedTuple):
@@ -18,8 +23,8 @@ class Linear(NamedTuple):
     """float32 [out]: what one step of an int8 weight stands for; None for weights in floating point."""
     zero_point: Tensor | None = None
     """int64 [out], zeros, which oneDNN asks for beside ``scale``."""
-    row_weight: Tensor | None = None
-    """The int8 weights once more, [in, out], for the kernel that is faster where there is but one row."""
+    for_one_row: Optional[Packed] = None  # noqa: UP045 (torch's classes know no |)
+    """The int8 weights once more, as FBGEMM has them: its kernel is the faster one where there is but one row."""
 
 
 def project(x: Tensor, linear: Linear) -> Tensor:
@@ -54,17 +59,17 @@ def int8_product(x: Tensor, linear: Linear) -> tuple[Tensor, Tensor]:
     token, as SmoothQuant's section 2, arXiv 2211.10438). Sums are of whole numbers and every other operation is on
     single numbers, so that a row's result is the same to the bit whatever rows are beside it.
     """
-    scale, zero_point, row_weight = linear.scale, linear.zero_point, linear.row_weight
+    scale, zero_point, packed = linear.scale, linear.zero_point, linear.for_one_row
     assert scale is not None
-    step = torch.linalg.vector_norm(x, float("inf"), [-1], True).clamp_min(1e-30) / 127.0
-    # Between 1.5 and 255.5: to cut off what is behind the point is to round, and needs no operation of its own.
-    shifted = (x / step).add_(128.5).to(torch.uint8)
-    if row_weight is not None and x.shape[0] == 1:
-        rounded = shifted.add_(128).to(torch.int8)  # both wrap around: 128 less
-        return torch._int_mm(rounded, row_weight).to(torch.float32) * scale, step
     assert zero_point is not None
+    step = x.abs().amax(-1, True).clamp_min_(1e-30).div_(127.0)
+    shares = x / step
+    if packed is not None and x.shape[0] == 1:  # it rounds for itself
+        single: Tensor = torch.ops.quantized.linear_with_input_q_dq_qweight_dq_output_fp32(shares, 1.0, 128, packed)
+        return single, step
+    rounded = shares.round_().add_(128.0).to(torch.uint8)
     none: list[int | float | complex | None] = []
     made: Tensor = torch.ops.onednn.qlinear_pointwise(
-        shifted, 1.0, 128, linear.weight, scale, zero_point, None, 1.0, 0, torch.float32, "none", none, ""
+        rounded, 1.0, 128, linear.weight, scale, zero_point, None, 1.0, 0, torch.float32, "none", none, ""
     )
     return made, step
