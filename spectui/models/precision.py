@@ -97,7 +97,11 @@ def _ms(target: CausalLM, vocabulary: int) -> float:
 
 
 def _own_text(model: Any, tokenizer: Any) -> Any:
-    """Token ids [sequences, length] that the model wrote, from its chat format or from nothing."""
+    """Token ids [2 * sequences, length] that the model wrote, from its chat format or from nothing.
+
+    Half of them begin as its prompts do, half in the middle of a text: models keep a mark on whatever token is first, so
+    that its inputs are larger than others'.
+    """
     import torch
 
     if getattr(tokenizer, "chat_template", None):
@@ -108,7 +112,7 @@ def _own_text(model: Any, tokenizer: Any) -> Any:
     ids = torch.tensor([start]).repeat(SEQUENCES, 1)
     with torch.random.fork_rng(), torch.inference_mode():
         torch.manual_seed(0)
-        return model.generate(
+        made = model.generate(
             ids,
             attention_mask=torch.ones_like(ids),
             do_sample=True,
@@ -119,3 +123,4 @@ def _own_text(model: Any, tokenizer: Any) -> Any:
             max_new_tokens=LENGTH,
             pad_token_id=0,
         )
+    return torch.cat([made[:, :LENGTH], made[:, -LENGTH:]])

@@ -60,10 +60,10 @@ def exact_here(for_one_row: bool) -> bool:
     weight = torch.randint(-STEPS, STEPS + 1, (64, 256), dtype=torch.int8, generator=generator)
     rows = torch.randint(-STEPS, STEPS + 1, (8, 256), dtype=torch.int8, generator=generator)
     weight[0], weight[1], rows[0] = STEPS, -STEPS, STEPS
-    rows[:, 0] = STEPS  # then a row's step is 1
+    rows[:, 0] = STEPS  # then a row's steps are its numbers
     asked = rows[:1] if for_one_row else rows
     try:
-        made = project(asked.float(), int8_linear(weight, torch.ones(64), None, for_one_row))
+        made = project(asked.float(), int8_linear(weight, torch.ones(64), None, for_one_row)).round()
     except (RuntimeError, AttributeError) as error:
         log.info("no int8 products: %s", error)
         return False
@@ -73,8 +73,9 @@ def exact_here(for_one_row: bool) -> bool:
 def int8_linear(weight: Tensor, scale: Tensor, bias: Tensor | None, for_one_row: bool) -> Linear:
     """A layer from int8 weights [out, in]; ``for_one_row`` keeps them a second time, for the kernel of single rows."""
     packed = torch.ops.onednn.qlinear_prepack(weight, None)
-    zero_point = torch.zeros(len(weight), dtype=torch.int64)
-    return Linear(packed, bias, False, scale, zero_point, _fbgemm(weight, scale, zero_point) if for_one_row else None)
+    step, zero_point, constants = scale / STEPS, torch.zeros(len(weight), dtype=torch.int64), torch.tensor([0.0, 128.0])
+    single = _fbgemm(weight, step, zero_point) if for_one_row else None
+    return Linear(packed, bias, False, step, zero_point, constants, single)
 
 
 def _fbgemm(weight: Tensor, scale: Tensor, zero_point: Tensor) -> Any:
@@ -101,7 +102,7 @@ def quantise(model: Any, calibration: Tensor, expected: Tensor) -> Int8Weights:
         for name, value in smoothed._asdict().items():
             _put(tensors, f"layers.{index}.{name}", value)
     factor = _factor(maxima["lm_head"], weights.lm_head.weight)
-    _put(tensors, "norm", weights.norm / factor)
+    _put(tensors, "norm", weights.norm / factor.repeat(2))
     _put(tensors, "lm_head", _scaled_inputs(weights.lm_head, factor))
     return Int8Weights(tensors, expected)
 
@@ -155,10 +156,10 @@ def _smoothed(layer: Layer, maxima: Mapping[str, Tensor], weights: Weights) -> L
     gate_up = _scaled_outputs(layer.gate_up_proj, down)
     first, second = _factor(maxima["qkv_proj"], qkv.weight), _factor(maxima["gate_up_proj"], gate_up.weight)
     return layer._replace(
-        input_layernorm=layer.input_layernorm / first,
+        input_layernorm=layer.input_layernorm / first.repeat(2),
         qkv_proj=_scaled_inputs(qkv, first),
         o_proj=o_proj,
-        post_attention_layernorm=layer.post_attention_layernorm / second,
+        post_attention_layernorm=layer.post_attention_layernorm / second.repeat(2),
         gate_up_proj=_scaled_inputs(gate_up, second),
         down_proj=_scaled_inputs(layer.down_proj, down),
     )

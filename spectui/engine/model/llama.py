@@ -82,10 +82,15 @@ class LlamaInput(NamedTuple):
 
 
 def norm(x: Tensor, weight: Tensor, eps: float) -> Tensor:
-    """Root mean square norm over the last dimension, with transformers' roundings: the mean is in float32."""
+    """Root mean square norm over the last dimension, with transformers' roundings: the mean is in float32.
+
+    ``weight`` stands there twice, [2 * dimension]: in float32 the layer norm of [x, -x], whose mean is 0, is the one
+    fused kernel that a CPU has for this, in half the time.
+    """
+    size = x.shape[-1]
     if x.dtype == torch.float32:
-        return functional.rms_norm(x, [x.shape[-1]], weight, eps)
-    return weight * functional.rms_norm(x.float(), [x.shape[-1]], None, eps).to(x.dtype)
+        return torch.layer_norm(torch.cat([x, -x], -1), [2 * size], weight, None, eps)[..., :size]
+    return weight[:size] * functional.rms_norm(x.float(), [size], None, eps).to(x.dtype)
 
 
 def store(cache: Tensor, made: Tensor, slots: Tensor | None, width: int) -> None:
@@ -119,7 +124,7 @@ def forward(weights: Weights, inputs: LlamaInput) -> tuple[Tensor, list[Tensor]]
             q = norm(qk[:, : config.num_heads], q_norm, config.rms_norm_eps)
             k = norm(qk[:, config.num_heads :], k_norm, config.rms_norm_eps)
             qk = torch.cat([q, k], 1)
-        qk = qk * cos + torch.cat([qk[..., half:], qk[..., :half]], -1) * sin
+        qk = torch.addcmul(qk * cos, qk.roll(half, -1), sin)
         q, k = qk[:, : config.num_heads], qk[:, config.num_heads :]
         keys, values = inputs.keys[index], inputs.values[index]
         store(keys[0], k, inputs.cache_slots, width)
@@ -227,7 +232,7 @@ def why_not_llama(model: Any) -> str | None:
 def _body(model: Any, pack: bool) -> Body:
     """A model's own, which shares its memory unless it is packed."""
     layers, head = [_fused(layer, pack) for layer in model.model.layers], Linear(model.lm_head.weight.detach(), None)
-    return Body(layers, model.model.norm.weight.detach(), _packed(head) if pack else head)
+    return Body(layers, _twice(model.model.norm.weight), _packed(head) if pack else head)
 
 
 def _fused(layer: Any, pack: bool) -> Layer:
@@ -242,10 +247,10 @@ def _fused(layer: Any, pack: bool) -> Layer:
         "down_proj": Linear(mlp.down_proj.weight.detach(), None),
     }
     return Layer(
-        input_layernorm=layer.input_layernorm.weight.detach(),
-        q_norm=attention.q_norm.weight.detach() if hasattr(attention, "q_norm") else None,
-        k_norm=attention.k_norm.weight.detach() if hasattr(attention, "k_norm") else None,
-        post_attention_layernorm=layer.post_attention_layernorm.weight.detach(),
+        input_layernorm=_twice(layer.input_layernorm.weight),
+        q_norm=_twice(attention.q_norm.weight) if hasattr(attention, "q_norm") else None,
+        k_norm=_twice(attention.k_norm.weight) if hasattr(attention, "k_norm") else None,
+        post_attention_layernorm=_twice(layer.post_attention_layernorm.weight),
         **({name: _packed(linear) for name, linear in linears.items()} if pack else linears),
     )
 
@@ -253,6 +258,10 @@ def _fused(layer: Any, pack: bool) -> Layer:
 def _packed(linear: Linear) -> Linear:
     made: Tensor = torch.ops.mkldnn._reorder_linear_weight(linear.weight.contiguous(), PACKED_ROWS)
     return linear._replace(weight=made, packed=True)
+
+
+def _twice(weight: Any) -> Tensor:
+    return torch.cat([weight.detach(), weight.detach()])
 
 
 def _joined(parts: Sequence[Any]) -> Tensor:

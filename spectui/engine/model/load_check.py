@@ -21,7 +21,9 @@ TOLERANCE = {torch.float64: 1e-5, torch.float32: 2e-4}
 """How far logits may be off, as a share of their spread. float64 too, because eager attention has its softmax in
 float32."""
 HALF = 0.4
-"""The same for types of 16 bits and fewer, in which a router of experts may choose another one by a rounding error."""
+"""The same for types of 16 bits, in which a router of experts may choose another one by a rounding error."""
+INT8 = 0.6
+"""The same for int8: behind prompts of four arbitrary tokens SmolLM2-135M is off by up to 0.43, behind text by 0.12."""
 FATAL = (MemoryError, torch.OutOfMemoryError)
 """Failures for which a model's way of working is not to blame."""
 PROMPT = 4
@@ -82,7 +84,7 @@ class Check:
         self._tree = DraftTree(merge=False)  # in a small vocabulary two nodes may be the same token
         for token, parent in zip(nodes, PARENTS, strict=True):
             self._tree.add(token, parent, Source("check"), 1.0)
-        self._allowed = TOLERANCE.get(next(model.parameters()).dtype, HALF) if expected is None else HALF
+        self._allowed = TOLERANCE.get(next(model.parameters()).dtype, HALF) if expected is None else INT8
         try:
             self.expected = self._plain(model) if expected is None else expected
         except FATAL:
