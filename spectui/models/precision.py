@@ -7,7 +7,7 @@ from statistics import median
 from typing import Any
 
 from ..engine.model.causal_lm import CausalLM
-from ..engine.model.int8 import Int8Weights, quantise, why_not_int8
+from ..engine.model.int8 import Int8Weights, bare_model, dress, quantise, why_not_int8
 from ..engine.model.load_check import Check
 from ..engine.tuning.dry_run import DryRun, repeated, timed
 from ..system.errors import UserError
@@ -37,7 +37,7 @@ def in_int8(
     Raises UserError where it was asked for and cannot be.
     """
     with explain(place):
-        bare = _bare(config)
+        bare = bare_model(config)
     if not asked and sum(parameter.numel() for parameter in bare.parameters()) < LARGE:
         return load(), None
     why = why_not_int8(bare)
@@ -57,23 +57,10 @@ def in_int8(
     return _dressed(bare, weights, place) if asked or gain >= WORTH else (model, None)
 
 
-def _bare(config: Any) -> Any:
-    """A model of this configuration without weights."""
-    import torch
-    from transformers import AutoModelForCausalLM
-
-    with torch.device("meta"):
-        return AutoModelForCausalLM.from_config(config, dtype=torch.float32).eval()
-
-
 def _dressed(bare: Any, weights: Int8Weights, place: Place) -> Numbers:
-    """The model with what int8 weights leave to it: the embedding and the rotary frequencies."""
-    import torch
     from transformers import GenerationConfig
 
-    embedding = torch.nn.Parameter(weights.tensors["embed_tokens"].clone(), requires_grad=False)  # not the file's
-    bare.model.embed_tokens.weight = embedding
-    bare.model.rotary_emb = type(bare.model.rotary_emb)(config=bare.config)
+    dress(bare, weights)
     with suppress(OSError):  # then the one made from the configuration stays
         bare.generation_config = GenerationConfig.from_pretrained(
             place.source, local_files_only=place.local or place.cached
@@ -99,8 +86,8 @@ def _ms(target: CausalLM, vocabulary: int) -> float:
 def _own_text(model: Any, tokenizer: Any) -> Any:
     """Token ids [2 * sequences, length] that the model wrote, from its chat format or from nothing.
 
-    Half of them begin as its prompts do, half in the middle of a text: models keep a mark on whatever token is first, so
-    that its inputs are larger than others'.
+    Half of them begin as its prompts do, half in the middle of a text: whatever token is first has larger inputs than
+    others.
     """
     import torch
 

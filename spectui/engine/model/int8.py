@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from transformers import AutoModelForCausalLM
 
 from .linear import Linear, project
 from .llama import Body, Layer, LlamaForward, Weights, why_not_llama
@@ -105,6 +106,19 @@ def quantise(model: Any, calibration: Tensor, expected: Tensor) -> Int8Weights:
     _put(tensors, "norm", weights.norm / factor.repeat(2))
     _put(tensors, "lm_head", _scaled_inputs(weights.lm_head, factor))
     return Int8Weights(tensors, expected)
+
+
+def bare_model(config: Any) -> Any:
+    """A model of a configuration, without weights."""
+    with torch.device("meta"):
+        return AutoModelForCausalLM.from_config(config, dtype=torch.float32).eval()
+
+
+def dress(bare: Any, weights: Int8Weights) -> None:
+    """Give a model without weights what int8 leaves to it: the embedding and the rotary frequencies."""
+    embedding = weights.tensors["embed_tokens"].clone()  # or the file that it was read from would stay in memory
+    bare.model.embed_tokens.weight = torch.nn.Parameter(embedding, requires_grad=False)
+    bare.model.rotary_emb = type(bare.model.rotary_emb)(config=bare.config)
 
 
 def int8_body(tensors: Mapping[str, Tensor], layers: int, for_one_row: bool) -> Body:

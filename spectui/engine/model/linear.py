@@ -66,11 +66,12 @@ def int8_product(x: Tensor, linear: Linear) -> tuple[Tensor, Tensor]:
     assert zero_point is not None
     assert constants is not None
     magnitude = x.abs().amax(-1, True).clamp_min_(1e-30)
-    steps = torch.addcdiv(constants[:1], x, magnitude, value=127.0)
-    if packed is not None and x.shape[0] == 1:  # it rounds for itself
+    if packed is not None and x.shape[0] == 1:
+        steps = torch.addcdiv(constants[:1], x, magnitude, value=127.0)
         single: Tensor = torch.ops.quantized.linear_with_input_q_dq_qweight_dq_output_fp32(steps, 1.0, 128, packed)
         return single, magnitude
-    rounded = steps.round_().add_(constants[1:]).to(torch.uint8)
+    # 128 is added before rounding, as FBGEMM does it, or a row would now and then be rounded otherwise alone.
+    rounded = torch.addcdiv(constants[1:], x, magnitude, value=127.0).round_().to(torch.uint8)
     none: list[int | float | complex | None] = []
     made: Tensor = torch.ops.onednn.qlinear_pointwise(
         rounded, 1.0, 128, linear.weight, scale, zero_point, None, 1.0, 0, torch.float32, "none", none, ""
