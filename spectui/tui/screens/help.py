@@ -42,7 +42,7 @@ class HelpScreen(Steady, ModalScreen[None]):
         parts: list[Any] = [("What you see\n", "bold"), f"{WHAT}\n\n", ("Tokens\n", "bold")]
         for kind, own in LOOKS.items():
             words = f"{own.mark} {own.word}"
-            parts += [" ", (words, look(kind)), f"{'':<{17 - len(words)}}{own.meaning}\n"]
+            parts += [" ", (words, look(kind)), f"{'':<{16 - len(words)}}{own.meaning}\n"]
         parts.append(("\nModes\n", "bold"))
         for name, mode in MODES.items():
             parts.append(f" {MODE_KEYS.get(name, ''):<2}  {mode.title}: {mode.summary}\n")
