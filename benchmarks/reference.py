@@ -99,6 +99,8 @@ def declared_commands() -> list[Command]:
 def _commands(group: Any, prefix: str) -> Iterator[Command]:
     for name, command in group.commands.items():
         if hasattr(command, "commands"):
+            if command.invoke_without_command:
+                yield Command(f"{prefix}{name}", command.help or "", examples(command.epilog), flags_of(command))
             yield from _commands(command, f"{prefix}{name} ")
         else:
             yield Command(f"{prefix}{name}", command.help or "", examples(command.epilog), flags_of(command))

@@ -32,7 +32,7 @@ app.command(epilog=compare.EXAMPLES)(compare.compare)
 app.command(epilog=bench.EXAMPLES)(bench.bench)
 app.command(epilog=calibrate.EXAMPLES)(calibrate.calibrate)
 app.command(epilog=doctor.EXAMPLES)(doctor.doctor)
-app.command(epilog=models.EXAMPLES)(models.models)
+app.add_typer(models.models_app, name="models", epilog=models.EXAMPLES)
 
 
 @app.callback(invoke_without_command=True)

@@ -11,7 +11,9 @@ class ModelChoice(Checked):
     """What is loaded."""
 
     model: str = option(
-        "demo", "A name from `spectui models`, a folder, a hub id, or random:NAME.", flags=("--model", "-m")
+        "demo",
+        "A name from `spectui models`, a folder, a GGUF file, a hub id, or random:NAME.",
+        flags=("--model", "-m"),
     )
     draft: str = option("", 'The draft model; empty takes the model\'s own, "none" loads no draft.')
     device: str = option("auto", "auto, cpu, cuda or cuda:N.")

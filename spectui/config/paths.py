@@ -56,9 +56,19 @@ def heads() -> Path:
     return data_folder() / "heads"
 
 
+def cache_folder() -> Path:
+    """What can be made again."""
+    return _below_home("cache") or _DIRS.user_cache_path
+
+
 def timings_folder() -> Path:
     """Times that were measured at earlier starts."""
-    return (_below_home("cache") or _DIRS.user_cache_path) / "timings"
+    return cache_folder() / "timings"
+
+
+def gguf_folders() -> Path:
+    """What GGUF files were made into, a model folder for each."""
+    return cache_folder() / "gguf"
 
 
 def state_folder() -> Path:

@@ -9,7 +9,6 @@ from ..system.errors import UserError
 from ..system.sanitise import sanitise_line
 from .resolve import Place
 
-HUB_REMEDY = "check the name and the network, or give a local folder"
 PICKLES = ("pytorch_model.bin", "pytorch_model.bin.index.json", "model.pt", "consolidated.00.pth")
 
 
@@ -81,7 +80,7 @@ def _reason(place: Place, error: Exception) -> str:
         return f"{place.title} has no safetensors weights, and pickled ones can run code; use another model"
     if not place.local and (isinstance(error, OSError) or "connect" in low or "offline" in low):
         why = "does not answer" if place.cached else f"could not give it ({kind})"
-        return f"{place.title} is not in the local cache and the hub {why}; {HUB_REMEDY}"
+        return f"{place.title} is not in the local cache and the hub {why}; {place.remedy}"
     if "unrecognized" in low or "does not recognize this architecture" in low or "autoconfig" in low:
         return f"{place.title} is not a causal language model that this transformers knows; use another model"
     return f"{place.title} could not be loaded: {kind}: {text}"

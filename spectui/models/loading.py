@@ -1,14 +1,24 @@
 """Loads a target and its draft with transformers: safetensors only, no code of others."""
 
-from collections.abc import Callable
+import gc
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from ..config.choice import ModelChoice
 from ..system.errors import UserError
 from .failures import explain
+from .fetch import fetch
 from .pairing import check_pair, end_tokens
+from .quantised import check_quantised
 from .resolve import Place, reachable, resolve
+from .size import check_memory, folder_elements
+from .sources import cached_model
+from .tokenizer_file import begin, finish
+from .unpack import unpacked
 
 Progress = Callable[[str, float | None], None]
 DTYPES = ("auto", "float32", "bfloat16", "float16", "float64")
@@ -37,10 +47,28 @@ class Pair:
 
 def load_pair(choice: ModelChoice, progress: Progress) -> Pair:
     """Load what was chosen; every failure that a user can mend is a UserError of one line."""
+    with _uncollected():
+        return _load_pair(choice, progress)
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Imports make a million objects that stay; to look for garbage among them takes a sixth of the time."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
+
+
+def _load_pair(choice: ModelChoice, progress: Progress) -> Pair:
     places = resolve(choice)
     if choice.dtype not in DTYPES:
         raise UserError(f"unknown dtype {choice.dtype!r}; choose from {', '.join(DTYPES)}")
-    target_place, draft_place = reachable(places)
+    begun = begin(places[0])
+    places = reachable(places)
     progress("importing transformers", None)
     import torch
     from transformers.utils import logging
@@ -48,7 +76,10 @@ def load_pair(choice: ModelChoice, progress: Progress) -> Pair:
     logging.disable_progress_bar()
     device = _device(choice.device)
     dtype = _dtype(choice.dtype, device)
-    tokenizer = _tokenizer(target_place, choice, progress)
+    item = dtype.itemsize if device.type == "cpu" else 0
+    target_place, draft_place = (place and unpacked(place, progress, item) for place in places)
+    assert target_place is not None
+    tokenizer = _tokenizer(target_place, choice, progress, begun)
     target = _model(target_place, choice, device, dtype, progress, "target")
     beside = draft_device(device, choice.device, torch.cuda.device_count())
     draft = _model(draft_place, choice, beside, dtype, progress, "draft") if draft_place else None
@@ -93,7 +124,8 @@ def rounding_notes(dtype: Any, device: Any) -> list[str]:
 
 def load_tokenizer(choice: ModelChoice) -> tuple[str, Any]:
     """The target's title and tokenizer alone, without its weights."""
-    target, _ = reachable((resolve(choice)[0], None))
+    found, _ = reachable((resolve(choice)[0], None))
+    target = unpacked(found, lambda *_: None)
     return target.title, _tokenizer(target, choice, lambda *_: None)
 
 
@@ -135,8 +167,11 @@ def _dtype(wanted: str, device: Any) -> Any:
     return getattr(torch, wanted)
 
 
-def _tokenizer(place: Place, choice: ModelChoice, progress: Progress) -> Any:
+def _tokenizer(place: Place, choice: ModelChoice, progress: Progress, begun: "Future[Any] | None" = None) -> Any:
     progress(f"loading the tokenizer of {place.title}", None)
+    if begun is not None:
+        with explain(place):
+            return finish(begun, place)
     from transformers import AutoTokenizer
 
     with explain(place):
@@ -167,6 +202,12 @@ def _model(place: Place, choice: ModelChoice, device: Any, dtype: Any, progress:
         )
         if getattr(config, "is_encoder_decoder", False):
             raise UserError(f"{place.title} is an encoder-decoder model; spectui needs a causal language model")
+        check_quantised(place.title, config, device.type)
+        if not place.local and not place.cached and cached_model(place.source) is None:
+            fetch(place, lambda done, total: progress(f"fetching {place.title}", done / max(1, total)))
+        folder = Path(place.source) if place.local else cached_model(place.source)
+        if folder is not None and device.type == "cpu":
+            check_memory(place.title, folder_elements(folder), dtype.itemsize)
         model, info = AutoModelForCausalLM.from_pretrained(
             place.source,
             config=config,

@@ -7,6 +7,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from .sources import Package
+
 RANDOM = "random:"
 
 
@@ -18,10 +20,22 @@ class Known:
     target: str
     """Hub id, or a folder below ``demo`` for the embedded pair."""
     draft: str | None
+    """Another name, or a hub id; None where no smaller model is enough faster to draft."""
     note: str
+    package: Package | None = None
+    """One that carries the weights, tried where they are not in the hub's cache."""
+    sampling: dict[str, float] = field(default_factory=dict)
+    """What its makers advise: ``temperature``, ``top_p``."""
     shape: dict[str, Any] = field(default_factory=dict)
     """Configuration of the target's architecture, for ``random:NAME``."""
     draft_shape: dict[str, Any] = field(default_factory=dict)
+    """The same of a draft that has no name of its own."""
+
+    @property
+    def drafts_shape(self) -> dict[str, Any]:
+        """The shape of the draft, empty without one."""
+        named = known_models().get(self.draft or "")
+        return named.shape if named and named is not self else self.draft_shape
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +55,11 @@ def demo_folder() -> Path:
 def known_models() -> dict[str, Known]:
     """The names in ``registry.toml``, in its order."""
     listed = tomllib.loads((files(__package__) / "registry.toml").read_text("utf-8"))
-    return {name: Known(name=name, **entry) for name, entry in listed.items()}
+    return {name: _known(name, **entry) for name, entry in listed.items()}
+
+
+def _known(name: str, package: dict[str, str] | None = None, draft: str | None = None, **entry: Any) -> Known:
+    return Known(name=name, draft=draft, package=Package(**package) if package else None, **entry)
 
 
 @cache

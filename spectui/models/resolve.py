@@ -10,11 +10,15 @@ from ..config.choice import ModelChoice
 from ..system.errors import UserError
 from .hub import hub_answers
 from .registry import RANDOM, Known, demo_folder, known_models
+from .sources import Package, cached_file, cached_model
+
+HUB_REMEDY = "check the name and the network, or give a local folder"
+GGUF = ".gguf"
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where one model comes from: a folder or hub id, or a shape to fill with random weights."""
+    """Where one model comes from: a folder, hub id or GGUF file, or a shape to fill with random weights."""
 
     title: str
     source: str
@@ -22,6 +26,22 @@ class Place:
     local: bool = False
     cached: bool = False
     """Whether only the local cache is looked into, because the hub does not answer."""
+    gguf: str = ""
+    """A GGUF file that has to be read first: its path, or its name in the hub's repository ``source``."""
+    package: Package | None = None
+    """The package that brings the file, or would bring it."""
+
+    @property
+    def remedy(self) -> str:
+        """What helps where the hub cannot be reached."""
+        if self.package is None:
+            return HUB_REMEDY
+        if self.package.folder is None:
+            return f"`{self.package.install}` brings it too"
+        return (
+            f"the package {self.package.name} is installed but has no {self.package.file.rpartition('/')[2]}: "
+            f"`{self.package.install}=={self.package.version}` brings it"
+        )
 
 
 def reachable(places: tuple[Place, Place | None]) -> tuple[Place, Place | None]:
@@ -34,7 +54,7 @@ def reachable(places: tuple[Place, Place | None]) -> tuple[Place, Place | None]:
 
 
 def resolve(choice: ModelChoice) -> tuple[Place, Place | None]:
-    """Target and draft, by the embedded pair, the registry, a folder, a hub id, in this order.
+    """Target and draft, by the embedded pair, the registry, a folder or file, a hub id, in this order.
 
     Raises UserError for names that can be nothing of these.
     """
@@ -56,20 +76,44 @@ def place(name: str, as_draft: bool = False) -> Place:
         part = "draft" if as_draft else "target"
         return Place(f"demo-{part}" if as_draft else "demo", str(demo_folder() / part), local=True)
     if known is not None:
-        return Place(name, known.target)
+        return _nearest(known)
     folder = Path(name).expanduser()
     if folder.is_dir():
         return Place(folder.resolve().name, str(folder), local=True)
+    if folder.is_file() and folder.suffix.lower() == GGUF:
+        return Place(folder.stem, str(folder), local=True, gguf=str(folder))
+    if ":" in name and name.lower().endswith(GGUF):
+        return _file_of_hub(name)
     if _looks_like_path(name) or folder.exists():
-        what = "is not a folder" if folder.exists() else "does not exist"
-        raise UserError(f"{name} {what}; give the folder that holds the model's config.json")
+        what = "is neither a folder nor a .gguf file" if folder.exists() else "does not exist"
+        raise UserError(f"{name} {what}; give the folder that holds the model's config.json, or a .gguf file")
     if name.count("/") == 1 and " " not in name:
         return Place(name, name)
     near = get_close_matches(name, known_models(), 2, 0.5)
     hint = f"did you mean {' or '.join(near)}? " if near else ""
     raise UserError(
-        f"unknown model {name!r}; {hint}give a name from `spectui models`, a folder, or a hub id owner/name"
+        f"unknown model {name!r}; {hint}give a name from `spectui models`, a folder, a .gguf file, "
+        "or a hub id owner/name"
     )
+
+
+def _nearest(known: Known) -> Place:
+    """The first source of a named model that is there: the hub's cache, its package, and at last the hub."""
+    folder = cached_model(known.target)
+    if folder is not None:
+        return Place(known.name, str(folder), local=True)
+    path = known.package.path if known.package else None
+    if path is not None:
+        return Place(known.name, str(path), local=True, gguf=str(path), package=known.package)
+    return Place(known.name, known.target, package=known.package)
+
+
+def _file_of_hub(name: str) -> Place:
+    repository, _, file = name.partition(":")
+    if repository.count("/") != 1 or " " in name or ".." in file or file.startswith("/"):
+        raise UserError(f"{name} names no file of the hub; write owner/name:file.gguf")
+    path = cached_file(repository, file)
+    return Place(name, str(path or repository), local=path is not None, gguf=str(path or file))
 
 
 def _random(name: str, as_draft: bool) -> Place:
@@ -77,18 +121,17 @@ def _random(name: str, as_draft: bool) -> Place:
     if known is None:
         names = ", ".join(known_models())
         raise UserError(f"{name}: random weights need the shape of a known model; choose from {names}")
-    return Place(name, str(demo_folder() / "target"), known.draft_shape if as_draft else known.shape, local=True)
+    shape = (as_draft and known.drafts_shape) or known.shape
+    return Place(name, str(demo_folder() / "target"), shape, local=True)
 
 
 def _own_draft(known: Known, random: bool) -> Place | None:
     if known.draft is None:
         return None
     if random:
-        return Place(f"{RANDOM}{known.name} draft", str(demo_folder() / "target"), known.draft_shape, local=True)
-    if known.name == "demo":
-        return place("demo", as_draft=True)
-    return Place(known.draft, known.draft)
+        return Place(f"{RANDOM}{known.name} draft", str(demo_folder() / "target"), known.drafts_shape, local=True)
+    return place("demo" if known.name == "demo" else known.draft, as_draft=True)
 
 
 def _looks_like_path(name: str) -> bool:
-    return name.startswith((".", "~", os.sep)) or name.count("/") > 1
+    return name.startswith((".", "~", os.sep)) or name.count("/") > 1 or name.lower().endswith(GGUF)

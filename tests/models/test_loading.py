@@ -163,7 +163,7 @@ def test_names_are_tried_in_order(folder):
 
 
 def test_a_file_is_not_a_folder(folder):
-    assert "is not a folder" in refused(folder / "config.json")
+    assert "is neither a folder nor a .gguf file" in refused(folder / "config.json")
 
 
 @pytest.mark.parametrize("name", known_models())
@@ -171,7 +171,8 @@ def test_every_known_model_has_shapes_that_transformers_accepts(name):
     from transformers import AutoConfig
 
     known = known_models()[name]
-    for shape in (known.shape, known.draft_shape):
+    assert bool(known.draft) == bool(known.drafts_shape)
+    for shape in (known.shape, known.drafts_shape or known.shape):
         values = dict(shape)
         config = AutoConfig.for_model(values.pop("model_type"), **values)
         assert config.vocab_size == known.shape["vocab_size"]

@@ -1,0 +1,1 @@
+"""GGUF files: read with bounds, made into an ordinary model folder, and kept in the user's cache."""
