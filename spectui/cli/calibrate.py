@@ -51,6 +51,7 @@ def run_calibrate(settings: Settings, questions: Sequence[str], limit: int | Non
 
         made = calibrate(loaded, asked, limit, settings.options, stage)
     _report(made)
+    console.print(f"{loaded.pair.name} ← {loaded.pair.draft_name}", markup=False)
     console.print(f"kept in {made.file}", markup=False, soft_wrap=True)
     return 0
 

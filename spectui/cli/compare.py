@@ -50,7 +50,7 @@ def compare(
     """Let several modes answer the same prompt side by side, on one fair clock."""
     chosen = names_of(modes, MODES, "mode") or list(MODES)
     text = None if prompt is None else prompt_of(prompt)
-    make = session_maker(settings)
+    make = session_maker(settings, follows=False)
     if not headless and output is None and plot is None:
         from ..tui.app import RacePlan, run_app
 

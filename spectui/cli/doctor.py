@@ -13,6 +13,8 @@ from rich.table import Table
 from ..config.paths import config_file, conversations, datastores, heads, log_file, user_themes
 from ..config.settings import Settings
 from ..engine.drafters.registry import MODES
+from ..engine.values.option import values_of
+from ..engine.values.options import Sampling
 from ..system.sanitise import sanitise_line
 from .flags import with_settings
 
@@ -38,9 +40,10 @@ def run_doctor(settings: Settings) -> int:
     console = Console(highlight=False)
     begun = perf_counter()
     loaded = prepare(load_pair(settings.model, lambda *_: None), lambda *_: None, begun, settings.store())
-    block = environment(loaded, settings.options)
+    block = environment(loaded, settings.options, settings.model.model)
     rows = {
-        "model": f"{block['model']} ← {block['draft'] or 'no draft'}",
+        "model": f"{block['model']}{' (auto)' if block['auto'] else ''} ← {block['draft'] or 'no draft'}",
+        "sampling": _sampling(settings, loaded),
         "device": f"{block['device']}, {block['processor']}, {block['threads']} of {block['cores']} cores",
         "dtype": block["dtype"],
         "forward": _forward(loaded),
@@ -87,6 +90,20 @@ def verdict(latency: "LatencyModel") -> str:
     words = f"up to {cheap} tokens are verified in nearly the time of one (at most 15 % more); " if cheap > 1 else ""
     needed = latency.verify_ms(8) / plain - 1.0
     return f"{words}seven drafted tokens pay once more than {needed:.2f} of them are accepted"
+
+
+def _sampling(settings: Settings, loaded: "Runtime") -> str:
+    """How chat and run choose tokens, and by whose word."""
+    from ..models.sampling import with_advice
+
+    pair, asked = loaded.pair, settings.options.sampling
+    sampling = with_advice(settings.options, settings.given, pair.name, pair.target).sampling
+    values = {name: value for name, value in values_of(sampling).items() if name not in ("temperature", "seed")}
+    usual = values_of(Sampling())
+    words = [f"temperature {sampling.temperature:g}" if sampling.temperature else "greedy"]
+    words += [f"{name.replace('_', '-')} {value:g}" for name, value in values.items() if value != usual[name]]
+    advised = "" if sampling == asked else " (advised for this model; bench and compare: as asked, else greedy)"
+    return ", ".join(words) + advised
 
 
 def _forward(loaded: "Runtime") -> str:

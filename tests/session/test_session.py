@@ -1,5 +1,6 @@
 """A conversation with the real pair, without a screen."""
 
+from dataclasses import replace
 from queue import Queue
 from threading import Event
 from time import monotonic, sleep
@@ -14,7 +15,7 @@ from spectui.record.events import EndText, Failed, Finished, PrefillText, Ready,
 from spectui.record.metrics import MOST_ROUNDS, Meter, is_enough
 from spectui.session.session import AGAIN, BASELINE, Session
 
-from ..demo import shared
+from ..demo import DEMO, shared
 
 
 class Talk:
@@ -29,7 +30,7 @@ class Talk:
             self.loaded = loader(*wishes)
             return self.loaded
 
-        self.session = Session(choice or ModelChoice(), options, mode, self._hear, store=store, loader=load)
+        self.session = Session(choice or DEMO, options, mode, self._hear, store=store, loader=load)
         self.session.load()
 
     def _hear(self, record):
@@ -203,10 +204,10 @@ def test_control_tokens_in_a_question_stay_text(talk):
         (ModelChoice("dmeo"), None, "did you mean demo"),
         (ModelChoice("/no/such/folder"), None, "does not exist"),
         (ModelChoice("random:nope"), None, "random weights need the shape"),
-        (ModelChoice(device="cuda:7"), None, "cuda"),
-        (ModelChoice(device="toaster"), None, "unknown device"),
-        (ModelChoice(dtype="int3"), None, "unknown dtype"),
-        (ModelChoice(draft="none"), "draft", "no draft model is loaded"),
+        (replace(DEMO, device="cuda:7"), None, "cuda"),
+        (replace(DEMO, device="toaster"), None, "unknown device"),
+        (replace(DEMO, dtype="int3"), None, "unknown dtype"),
+        (replace(DEMO, draft="none"), "draft", "no draft model is loaded"),
     ],
 )
 def test_what_cannot_be_loaded_fails_with_one_line(choice, mode, words):
@@ -218,7 +219,7 @@ def test_what_cannot_be_loaded_fails_with_one_line(choice, mode, words):
 
 
 def test_without_a_draft_the_mode_is_sssd_and_the_reason_is_told():
-    made = Talk(ModelChoice(draft="none"))
+    made = Talk(replace(DEMO, draft="none"))
     ready = made.until(Ready)
     assert ready.modes == tuple(mode.name for mode in MODES.values() if not mode.needs_draft)
     assert "--draft" in ready.unavailable["draft"]

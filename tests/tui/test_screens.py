@@ -5,9 +5,9 @@ import gc
 import pytest
 from textual.widgets import Footer
 
-from spectui.config.settings import Settings
 from spectui.tui.app import SpectuiApp
 
+from ..demo import SETTINGS
 from .golden import GOLDENS, RENEW, difference, picture, strips_of
 from .played import PlayedSession
 from .scenes import STORIES, Play
@@ -36,7 +36,7 @@ def stopped(monkeypatch):
 
 def still_app(theme):
     """The app with a session that is played; nothing on it moves or goes away by itself."""
-    settings = Settings().with_flags("ui", theme=theme, save_conversations=False)
+    settings = SETTINGS.with_flags("ui", theme=theme, save_conversations=False)
     app = SpectuiApp(settings, lambda sink: PlayedSession())
     app.animation_level = "none"
     tell = app.notify
