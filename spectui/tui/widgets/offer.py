@@ -80,7 +80,8 @@ class Offer(Steady, Static):
         if fetching is None or self.state == "offered":
             return f"These models are toys. {key} fetches a real one: {name}, {_size(name)}", "$text-warning"
         if self.state == "failed":
-            return f"{fetching.failure}. {key} tries again", "$text-warning"
+            what, _, remedy = fetching.failure.rpartition("; ")  # a command in it shall stand on one line
+            return f"{what}{what and chr(10)}{remedy}; {key} tries again", "$text-warning"
         if self.state == "here":
             return f"{name} is here: ctrl+n begins a conversation with it", "$text-success"
         if not fetching.total:
