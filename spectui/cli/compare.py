@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from ..session.session import Session
 
 EXAMPLES = (
-    "Examples: spectui compare · spectui compare 'Tell me a story about a fox' --modes ar,draft · "
+    "Examples: spectui compare · spectui compare 'Tell me a story about a fox' --modes ar,sssd · "
     "spectui compare 'What is a token?' --headless --rounds 5 --format markdown"
 )
 
