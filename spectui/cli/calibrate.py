@@ -14,7 +14,10 @@ from .flags import with_settings
 if TYPE_CHECKING:
     from ..train.calibration import Calibration
 
-EXAMPLES = "Examples: spectui calibrate --model demo · spectui calibrate --model qwen3-8b --questions prompts.jsonl --limit 300"
+EXAMPLES = (
+    "Examples: spectui calibrate --model demo · "
+    "spectui calibrate --model qwen3-8b --questions prompts.jsonl --limit 300"
+)
 SAID = ("all refused", "some", "all accepted")
 
 
