@@ -89,7 +89,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--limit", type=int, default=None)
     args = parser.parse_args()
-    loaded = prepare(load_pair(ModelChoice(), lambda *_: None), lambda *_: None, perf_counter())
+    loaded = prepare(load_pair(ModelChoice("demo"), lambda *_: None), lambda *_: None, perf_counter())
     made = measured(loaded, args)
     names = ("lane", "tok/step", "rollback", "waste/tok", "draft idle", "target idle", "bubbles ms/tok",
              "more than the whole", "× AR")  # fmt: skip

@@ -156,7 +156,7 @@ class ModelledPair:
     """The demo pair, whose passes move a clock."""
 
     def __init__(self) -> None:
-        pair = load_pair(ModelChoice(dtype="float32"), lambda *_: None)
+        pair = load_pair(ModelChoice("demo", dtype="float32"), lambda *_: None)
         self._pair, self.clock = pair, ModelledClock()
         self._target, draft = CausalLM(pair.target), CausalLM(pair.draft)
         head, _ = find_head(pair.target, pair.draft, self._target.layers, heads())

@@ -35,19 +35,19 @@ class Part:
 PARTS = {
     "bench": Part(
         "Modes and peers on the built-in questions",
-        ("-m", "spectui", "bench", "--peers", "hf,hf-assisted,hf-pld", "-f", "json", "-o", "bench.json", "--plot", "bench.svg"),
+        ("-m", "spectui", "bench", "--model", "demo", "--peers", "hf,hf-assisted,hf-pld", "-f", "json", "-o", "bench.json", "--plot", "bench.svg"),
         ("--limit", "22"),
         "bench.json",
     ),
     "reversed": Part(
         "The same modes in reversed order: nothing depends on which ran first",
-        ("-m", "spectui", "bench", "--modes", "pld,specbranch,logitspec,sssd,draft,ar", "-f", "json", "-o", "reversed.json"),
+        ("-m", "spectui", "bench", "--model", "demo", "--modes", "pld,specbranch,logitspec,sssd,draft,ar", "-f", "json", "-o", "reversed.json"),
         ("--limit", "22"),
         "reversed.json",
     ),
     "full": Part(
         "Full trees: tokens per step of LogitSpec and prompt look-up",
-        ("-m", "spectui", "bench", "--modes", "ar,logitspec,pld", "--full-tree", "-f", "json", "-o", "full.json"),
+        ("-m", "spectui", "bench", "--model", "demo", "--modes", "ar,logitspec,pld", "--full-tree", "-f", "json", "-o", "full.json"),
         ("--limit", "22"),
         "full.json",
     ),

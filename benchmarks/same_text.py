@@ -89,7 +89,7 @@ def ways(
 
 def check(count: int, tokens: int, report: Callable[[], None] = lambda: None) -> dict[str, Counter[str]]:
     """Counts of runs, tokens, explained and unexplained divergences for each way to draft."""
-    loaded = prepare(load_pair(ModelChoice(dtype="float32"), lambda *_: None), lambda *_: None, perf_counter())
+    loaded = prepare(load_pair(ModelChoice("demo", dtype="float32"), lambda *_: None), lambda *_: None, perf_counter())
     results: dict[str, Counter[str]] = {}
     store = PrivateStore((), loaded.pair.vocabulary)
     learnt = Reader(lambda: store.indexes)

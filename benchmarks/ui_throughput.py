@@ -47,11 +47,12 @@ def percentile(values: list[float], share: int) -> float:
 def fake_child(seconds: float, size: int) -> dict[str, float]:
     """The app with a fake engine, in this process's terminal."""
     from benchmarks.fake_session import FakeSession
+    from spectui.config.choice import ModelChoice
     from spectui.config.settings import Settings
     from spectui.tui.app import SpectuiApp
 
     app = SpectuiApp(
-        Settings().with_flags("ui", save_conversations=False),
+        Settings(ModelChoice("demo")).with_flags("ui", save_conversations=False),
         lambda sink: FakeSession(sink, 1000.0, size),  # type: ignore[arg-type, return-value]
     )
     drains: list[float] = []
@@ -113,13 +114,16 @@ def real_child(pairs: int, mode: str) -> dict[str, list[list[float]]]:
     Both in one process, whose speed depends on where its memory came to lie. An answer that is not shown leaves the
     app idle: its records are dropped in the decode thread, as in a program without a screen.
     """
+    from spectui.config.choice import ModelChoice
     from spectui.config.settings import Settings
     from spectui.record.events import EndText, Failed, Ready, Record
     from spectui.record.metrics import Meter
     from spectui.session.session import Session
     from spectui.tui.app import SpectuiApp
 
-    settings = Settings().with_flags("decoding", mode=mode).with_flags("ui", save_conversations=False)
+    settings = (
+        Settings(ModelChoice("demo")).with_flags("decoding", mode=mode).with_flags("ui", save_conversations=False)
+    )
     ended: SimpleQueue[Record] = SimpleQueue()
     shown = True
     meter = Meter()

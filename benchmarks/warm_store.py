@@ -120,7 +120,7 @@ def main() -> None:
     parser.add_argument("--held-out", type=int, default=12, help="prompts of each kind")
     parser.add_argument("--rounds", type=int, default=3)
     args = parser.parse_args()
-    loaded = prepare(load_pair(ModelChoice(), lambda *_: None), lambda *_: None, perf_counter())
+    loaded = prepare(load_pair(ModelChoice("demo"), lambda *_: None), lambda *_: None, perf_counter())
     options = Options(max_new_tokens=256)
     every = different(args.learnt + len(KINDS) * args.held_out)
     held_out, learnt = every[: len(KINDS) * args.held_out], every[len(KINDS) * args.held_out :]

@@ -31,8 +31,9 @@ def common_home(tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def home(tmp_path_factory, monkeypatch, common_home):
-    """Every test has a home of its own."""
+    """Every test has a home of its own, and programs in it take the demo pair unless a test names another model."""
     folder = tmp_path_factory.mktemp("home")
     (folder / "cache").symlink_to(common_home / "cache")
     monkeypatch.setenv("SPECTUI_HOME", str(folder))
+    monkeypatch.setenv("SPECTUI_MODEL__MODEL", "demo")  # a real model that is installed takes too long for most tests
     return folder

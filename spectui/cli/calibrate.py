@@ -14,7 +14,10 @@ from .flags import with_settings
 if TYPE_CHECKING:
     from ..train.calibration import Calibration
 
-EXAMPLES = "Examples: spectui calibrate · spectui calibrate --model qwen3-8b --questions prompts.jsonl --limit 300"
+EXAMPLES = (
+    "Examples: spectui calibrate --model demo · "
+    "spectui calibrate --model qwen3-8b --questions prompts.jsonl --limit 300"
+)
 SAID = ("all refused", "some", "all accepted")
 
 
@@ -51,6 +54,7 @@ def run_calibrate(settings: Settings, questions: Sequence[str], limit: int | Non
 
         made = calibrate(loaded, asked, limit, settings.options, stage)
     _report(made)
+    console.print(f"{loaded.pair.name} ← {loaded.pair.draft_name}", markup=False)
     console.print(f"kept in {made.file}", markup=False, soft_wrap=True)
     return 0
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from ..session.session import Session
 
 EXAMPLES = (
-    "Examples: spectui compare · spectui compare 'Tell me a story about a fox' --modes ar,draft · "
+    "Examples: spectui compare · spectui compare 'Tell me a story about a fox' --modes ar,sssd · "
     "spectui compare 'What is a token?' --headless --rounds 5 --format markdown"
 )
 
@@ -50,7 +50,7 @@ def compare(
     """Let several modes answer the same prompt side by side, on one fair clock."""
     chosen = names_of(modes, MODES, "mode") or list(MODES)
     text = None if prompt is None else prompt_of(prompt)
-    make = session_maker(settings)
+    make = session_maker(settings, follows=False)
     if not headless and output is None and plot is None:
         from ..tui.app import RacePlan, run_app
 

@@ -4,7 +4,7 @@ import os
 import shutil
 import sys
 from time import perf_counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -13,6 +13,8 @@ from rich.table import Table
 from ..config.paths import config_file, conversations, datastores, heads, log_file, user_themes
 from ..config.settings import Settings
 from ..engine.drafters.registry import MODES
+from ..engine.values.option import values_of
+from ..engine.values.options import Sampling
 from ..system.sanitise import sanitise_line
 from .flags import with_settings
 
@@ -24,25 +26,37 @@ EXAMPLES = "Examples: spectui doctor · spectui doctor --model qwen3-8b"
 
 
 @with_settings()
-def doctor(settings: Settings) -> None:
+def doctor(
+    settings: Settings,
+    quality: Annotated[
+        bool, typer.Option("--quality", help="Measure what int8 costs in quality, on a text of 5,000 tokens.")
+    ] = False,
+    questions: Annotated[str, typer.Option(help="The text: a question set, as for bench.")] = "practice",
+) -> None:
     """Load a model and say what it can do here: modes, speed of verification, datastore, terminal, files."""
-    raise typer.Exit(run_doctor(settings))
+    raise typer.Exit(run_doctor(settings, questions if quality else None))
 
 
-def run_doctor(settings: Settings) -> int:
-    """Load, measure, print; raises UserError with the remedy if the model cannot be loaded."""
+def run_doctor(settings: Settings, questions: str | None = None) -> int:
+    """Load, measure, print; raises UserError with the remedy if the model cannot be loaded.
+
+    With ``questions`` int8 is compared with float32 on their text first, and the result kept for later starts.
+    """
     from ..models.loading import load_pair
     from ..session.environment import environment
     from ..session.runtime import prepare
 
     console = Console(highlight=False)
+    if questions is not None:
+        _print(console, "int8 beside float32", _quality(settings, questions))
     begun = perf_counter()
     loaded = prepare(load_pair(settings.model, lambda *_: None), lambda *_: None, begun, settings.store())
-    block = environment(loaded, settings.options)
+    block = environment(loaded, settings.options, settings.model.model)
     rows = {
-        "model": f"{block['model']} ← {block['draft'] or 'no draft'}",
+        "model": f"{block['model']}{' (auto)' if block['auto'] else ''} ← {block['draft'] or 'no draft'}",
+        "sampling": _sampling(settings, loaded),
         "device": f"{block['device']}, {block['processor']}, {block['threads']} of {block['cores']} cores",
-        "dtype": block["dtype"],
+        "dtype": _dtype(loaded),
         "forward": _forward(loaded),
         "cuda graphs": _graphs(loaded),
         "side by side": _side_by_side(loaded),
@@ -69,6 +83,28 @@ def run_doctor(settings: Settings) -> int:
     return 0
 
 
+def _quality(settings: Settings, questions: str) -> dict[str, str]:
+    from ..bench.quality import int8_quality
+    from ..models.int8_files import keep_quality
+    from ..models.loading import load_pair
+
+    found = int8_quality(settings.model, questions, lambda *_: None)
+    file = load_pair(settings.model, lambda *_: None).int8_file
+    if file is not None:
+        keep_quality(file, found.words)
+    return {
+        "text": f"{found.tokens:,} tokens of {questions}",
+        "NLL": f"{found.nll:.4f} in int8, {found.exact_nll:.4f} in float32 ({found.nll / found.exact_nll - 1:+.2%})",
+        "top token": f"the same at {found.agreement:.1%} of the tokens",
+    }
+
+
+def _dtype(loaded: "Runtime") -> str:
+    if loaded.ready.dtype != "int8":
+        return loaded.ready.dtype
+    return f"int8: {loaded.ready.quality or 'spectui doctor --quality measures what it costs in quality'}"
+
+
 def curve(latency: "LatencyModel") -> Table:
     """T(m), and how many drafted tokens must be accepted to pay for a pass of that size."""
     table = Table(box=None, header_style="bold")
@@ -87,6 +123,20 @@ def verdict(latency: "LatencyModel") -> str:
     words = f"up to {cheap} tokens are verified in nearly the time of one (at most 15 % more); " if cheap > 1 else ""
     needed = latency.verify_ms(8) / plain - 1.0
     return f"{words}seven drafted tokens pay once more than {needed:.2f} of them are accepted"
+
+
+def _sampling(settings: Settings, loaded: "Runtime") -> str:
+    """How chat and run choose tokens, and by whose word."""
+    from ..models.sampling import with_advice
+
+    pair, asked = loaded.pair, settings.options.sampling
+    sampling = with_advice(settings.options, settings.given, pair.name, pair.target).sampling
+    values = {name: value for name, value in values_of(sampling).items() if name not in ("temperature", "seed")}
+    usual = values_of(Sampling())
+    words = [f"temperature {sampling.temperature:g}" if sampling.temperature else "greedy"]
+    words += [f"{name.replace('_', '-')} {value:g}" for name, value in values.items() if value != usual[name]]
+    advised = "" if sampling == asked else " (advised for this model; bench and compare: as asked, else greedy)"
+    return ", ".join(words) + advised
 
 
 def _forward(loaded: "Runtime") -> str:

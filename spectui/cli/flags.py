@@ -88,8 +88,11 @@ def make_settings(chosen: dict[str, dict[str, Any]]) -> Settings:
     return settings
 
 
-def session_maker(settings: Settings) -> "Callable[[Callable[[Record], None]], Session]":
-    """What makes a session of these settings, given where its records go."""
+def session_maker(settings: Settings, follows: bool = True) -> "Callable[[Callable[[Record], None]], Session]":
+    """What makes a session of these settings, given where its records go.
+
+    One that ``follows`` the model samples as its makers advise, where nobody has set anything else.
+    """
     from ..session.session import Session
 
     return lambda sink: Session(
@@ -99,6 +102,7 @@ def session_maker(settings: Settings) -> "Callable[[Callable[[Record], None]], S
         sink,
         settings.decoding.system or None,
         settings.store(),
+        given=settings.given if follows else None,
     )
 
 

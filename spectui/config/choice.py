@@ -5,14 +5,18 @@ from pathlib import Path
 
 from ..engine.values.option import Checked, option
 
+AUTO = "auto"
+"""The model that is meant where nobody names one; ``models.resolve.meant`` says which that is."""
+
 
 @dataclass(frozen=True, slots=True)
 class ModelChoice(Checked):
     """What is loaded."""
 
     model: str = option(
-        "demo",
-        "A name from `spectui models`, a folder, a GGUF file, a hub id, or random:NAME.",
+        AUTO,
+        "auto (smollm2-135m where its weights are here, else demo), a name from `spectui models`, a folder, a GGUF "
+        "file, a hub id, or random:NAME.",
         flags=("--model", "-m"),
     )
     draft: str = option("", 'The draft model; empty takes the model\'s own, "none" loads no draft.')

@@ -63,6 +63,8 @@ class Settings:
     datastore: Datastore = field(default_factory=Datastore)
     ui: Ui = field(default_factory=Ui)
     keys: Mapping[str, str] = field(default_factory=dict)
+    given: frozenset[str] = field(default=frozenset(), compare=False)
+    """The options that somebody has set, be it to their defaults."""
 
     @property
     def options(self) -> Options:
@@ -141,7 +143,7 @@ def _section(settings: Settings, section: str, values: Mapping[str, Any], where:
 
 def _replaced(settings: Settings, section: str, given: Mapping[str, Any]) -> Settings:
     changed: dict[str, Any] = {section: with_values(getattr(settings, section), given)}
-    return replace(settings, **changed)
+    return replace(settings, given=settings.given | given.keys(), **changed)
 
 
 def _near(name: str, known: list[str]) -> str:

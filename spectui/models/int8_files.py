@@ -9,7 +9,8 @@ from typing import Any
 
 from ..config.paths import int8_weights
 from ..engine.model.int8 import Int8Weights
-from ..system.files import close_to_others, private_folder
+from ..system.files import close_to_others, private_folder, write_whole
+from ..system.sanitise import sanitise_line
 from .resolve import Place
 
 FORMAT = "spectui.int8/1"
@@ -59,3 +60,17 @@ def keep_int8(file: Path, weights: Int8Weights, notes: Mapping[str, str]) -> Non
         log.warning("int8 weights are not kept: %s", error)
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+def read_quality(file: Path) -> str | None:
+    """What int8 costs this model in quality, in words; None if nobody has measured it."""
+    try:
+        return sanitise_line(file.with_suffix(".quality").read_text("utf-8")) or None
+    except (OSError, UnicodeDecodeError):
+        return None
+
+
+def keep_quality(file: Path, words: str) -> None:
+    """Note it beside the weights, whose file is there."""
+    with suppress(OSError):
+        write_whole(file.with_suffix(".quality"), words.encode())

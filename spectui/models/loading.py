@@ -6,7 +6,7 @@ from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..config.choice import ModelChoice
 from ..engine.model.int8 import Int8Weights
@@ -20,6 +20,9 @@ from .size import check_memory, folder_elements
 from .sources import cached_model
 from .tokenizer_file import begin, finish
 from .unpack import unpacked
+
+if TYPE_CHECKING:
+    from .precision import Numbers
 
 Progress = Callable[[str, float | None], None]
 DTYPES = ("auto", "float32", "bfloat16", "float16", "float64", "int8")
@@ -46,6 +49,8 @@ class Pair:
     notes: tuple[str, ...] = ()
     target_int8: Int8Weights | None = None
     draft_int8: Int8Weights | None = None
+    int8_file: Path | None = None
+    """Where the target's int8 weights are kept."""
 
     @property
     def models(self) -> list[Any]:
@@ -94,32 +99,33 @@ def _load_pair(choice: ModelChoice, progress: Progress) -> Pair:
     target_place, draft_place = (place and unpacked(place, progress, item) for place in places)
     assert target_place is not None
     tokenizer = _tokenizer(target_place, choice, progress, begun)
-    target, target_int8 = _numbers(target_place, tokenizer, choice, device, progress, "target")
+    numbers = _numbers(target_place, tokenizer, choice, device, progress, "target")
+    target, draft_numbers = numbers.model, None
     beside = draft_device(device, choice.device, torch.cuda.device_count())
-    draft = draft_int8 = None
     vocabulary = min(len(tokenizer), target.get_input_embeddings().weight.shape[0])
     reserved: frozenset[int] = frozenset()
     if draft_place is not None:
         draft_tokenizer = tokenizer if draft_place.shape else _tokenizer(draft_place, choice, progress)
-        draft, draft_int8 = _numbers(draft_place, draft_tokenizer, choice, beside, progress, "draft")
-        reserved = check_pair(tokenizer, target, draft_tokenizer, draft, draft_place.title)
+        draft_numbers = _numbers(draft_place, draft_tokenizer, choice, beside, progress, "draft")
+        reserved = check_pair(tokenizer, target, draft_tokenizer, draft_numbers.model, draft_place.title)
     notes = [f"random weights: {place.title} shows speed, not text" for place in places if place and place.shape]
     notes += rounding_notes(dtype, device)
     return Pair(
         name=target_place.title,
         draft_name=draft_place.title if draft_place else None,
         target=target,
-        draft=draft,
+        draft=draft_numbers.model if draft_numbers else None,
         tokenizer=tokenizer,
         device=device,
-        dtype="int8" if target_int8 is not None else str(dtype).removeprefix("torch."),
+        dtype="int8" if numbers.int8 is not None else str(dtype).removeprefix("torch."),
         eos=end_tokens(tokenizer, target),
         vocabulary=vocabulary,
         reserved=reserved,
-        context=_context(target, draft),
+        context=_context(target, draft_numbers.model if draft_numbers else None),
         notes=tuple(notes),
-        target_int8=target_int8,
-        draft_int8=draft_int8,
+        target_int8=numbers.int8,
+        draft_int8=draft_numbers.int8 if draft_numbers else None,
+        int8_file=numbers.file,
     )
 
 
@@ -206,8 +212,9 @@ def _tokenizer(place: Place, choice: ModelChoice, progress: Progress, begun: "Fu
 
 def _numbers(
     place: Place, tokenizer: Any, choice: ModelChoice, device: Any, progress: Progress, role: str
-) -> tuple[Any, Int8Weights | None]:
-    """A model on its device, and the int8 weights that stand in for its own, if any."""
+) -> "Numbers":
+    from .precision import Numbers, in_int8
+
     progress(f"loading the {role} {place.title}", None)
     dtype = _dtype(choice.dtype, device)
     config = _config(place, choice, device.type)
@@ -218,9 +225,7 @@ def _numbers(
         return _model(place, config, choice, device, dtype, progress)
 
     if device.type != "cpu" or choice.dtype not in ("auto", "int8"):
-        return load(), None
-    from .precision import in_int8
-
+        return Numbers(load())
     return in_int8(place, config, tokenizer, choice.dtype == "int8", load, progress)
 
 

@@ -2,7 +2,9 @@
 
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from statistics import median
 from typing import Any
 
@@ -25,8 +27,15 @@ SEQUENCES, LENGTH = 8, 64
 """Tokens of the model's own text by which its inputs are measured: some hundreds are enough (2211.10438, 5.1)."""
 
 
-Numbers = tuple[Any, Int8Weights | None]
-"""A model, and the int8 weights that stand in for its linear layers, if any."""
+@dataclass(frozen=True, slots=True)
+class Numbers:
+    """A model, and what it computes with."""
+
+    model: Any
+    """Without its linear layers where there are int8 weights."""
+    int8: Int8Weights | None = None
+    file: Path | None = None
+    """Where the int8 weights are kept."""
 
 
 def in_int8(
@@ -39,25 +48,30 @@ def in_int8(
     with explain(place):
         bare = bare_model(config)
     if not asked and sum(parameter.numel() for parameter in bare.parameters()) < LARGE:
-        return load(), None
+        return Numbers(load())
     why = why_not_int8(bare)
     if why is not None:
         if asked:
             raise UserError(f"{place.title} cannot run in int8: {why}; use --dtype float32")
-        return load(), None
+        return Numbers(load())
     file = int8_file(place, config)
     kept = read_int8(file)
     if kept is not None and (asked or float(kept[1].get("gain", 0.0)) >= WORTH):
-        return _dressed(bare, kept[0], place)
+        return _dressed(bare, kept[0], place, file)
     model = load()
     if kept is not None:
-        return model, None
-    weights, gain = _made(model, bare, tokenizer, place, progress)
+        return Numbers(model)
+    progress(f"making int8 weights of {place.title}, once", None)
+    target = CausalLM(model)
+    weights = quantise(model, _own_text(model, tokenizer), Check(model).expected)
+    dress(bare, weights)
+    vocabulary = len(tokenizer)
+    gain = _ms(target, vocabulary) / _ms(CausalLM(bare, int8=weights), vocabulary)
     keep_int8(file, weights, {"gain": f"{gain:.2f}"})
-    return _dressed(bare, weights, place) if asked or gain >= WORTH else (model, None)
+    return _dressed(bare, weights, place, file) if asked or gain >= WORTH else Numbers(model)
 
 
-def _dressed(bare: Any, weights: Int8Weights, place: Place) -> Numbers:
+def _dressed(bare: Any, weights: Int8Weights, place: Place, file: Path) -> Numbers:
     from transformers import GenerationConfig
 
     dress(bare, weights)
@@ -65,16 +79,7 @@ def _dressed(bare: Any, weights: Int8Weights, place: Place) -> Numbers:
         bare.generation_config = GenerationConfig.from_pretrained(
             place.source, local_files_only=place.local or place.cached
         )
-    return bare, weights
-
-
-def _made(model: Any, bare: Any, tokenizer: Any, place: Place, progress: Progress) -> tuple[Int8Weights, float]:
-    progress(f"making int8 weights of {place.title}, once", None)
-    target = CausalLM(model)
-    weights = quantise(model, _own_text(model, tokenizer), Check(model).expected)
-    faster = CausalLM(_dressed(bare, weights, place)[0], int8=weights)
-    vocabulary = len(tokenizer)
-    return weights, _ms(target, vocabulary) / _ms(faster, vocabulary)
+    return Numbers(bare, weights, file)
 
 
 def _ms(target: CausalLM, vocabulary: int) -> float:

@@ -69,7 +69,7 @@ def _examples() -> dict[str, dict[str, list[str]]]:
 
 
 def examples(model: str) -> list[Family]:
-    """Prompts that show what a model is good at; a general set for models without their own."""
-    every = _examples()
-    chosen = every.get(model.removeprefix(RANDOM), every["general"])
+    """Prompts that show what a model or its family is good at; a general set for models without their own."""
+    every, name = _examples(), f"{model.removeprefix(RANDOM)}-"
+    chosen = next((every[family] for family in every if name.startswith(f"{family}-")), every["general"])
     return [Family(title, tuple(prompts)) for title, prompts in chosen.items()]

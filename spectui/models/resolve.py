@@ -1,12 +1,13 @@
 """From what a person typed to where a model's files are."""
 
 import os
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from ..config.choice import ModelChoice
+from ..config.choice import AUTO, ModelChoice
 from ..system.errors import UserError
 from .hub import hub_answers
 from .registry import RANDOM, Known, demo_folder, known_models
@@ -14,6 +15,8 @@ from .sources import Package, cached_file, cached_model
 
 HUB_REMEDY = "check the name and the network, or give a local folder"
 GGUF = ".gguf"
+REAL, TOYS = "smollm2-135m", "demo"
+"""What ``auto`` stands for: a real model where its weights are on this machine, and the pair that is always there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +61,30 @@ def resolve(choice: ModelChoice) -> tuple[Place, Place | None]:
 
     Raises UserError for names that can be nothing of these.
     """
-    known = known_models().get(choice.model.removeprefix(RANDOM))
-    target = place(choice.model)
+    name = meant(choice.model)
+    known = known_models().get(name.removeprefix(RANDOM))
+    target = place(name)
     if choice.draft == "none":
         return target, None
     if choice.draft:
         return target, place(choice.draft, as_draft=True)
-    return target, _own_draft(known, choice.model.startswith(RANDOM)) if known else None
+    return target, _own_draft(known, name.startswith(RANDOM)) if known else None
+
+
+def brings_draft(choice: ModelChoice) -> bool:
+    """Whether what was chosen has a draft model, as far as that is known before it is loaded."""
+    with suppress(UserError):
+        return resolve(choice)[1] is not None
+    return False
+
+
+def meant(model: str) -> str:
+    """The name that ``auto`` stands for here and now; any other name means itself."""
+    if model != AUTO:
+        return model
+    known = known_models()[REAL]
+    here = (known.package is not None and known.package.path) or cached_model(known.target)
+    return REAL if here else TOYS
 
 
 def place(name: str, as_draft: bool = False) -> Place:

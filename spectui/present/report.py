@@ -54,6 +54,8 @@ class Environment:
     verification_ms: dict[int, float]
     """Tokens -> milliseconds of a pass over them."""
     verification_context: int
+    auto: bool = False
+    """Whether the program chose the model, because nobody had named one."""
     learning: bool = False
     """Whether every lane of ours looked up its own answers to earlier questions."""
 

@@ -125,8 +125,9 @@ def describe(block: dict[str, Any]) -> list[str]:
         for name, usual in Options().by_name().items()
         if name not in shown and settings[name] != usual
     ]
+    model = f"{block['model']} (auto)" if block.get("auto") else block["model"]
     return [
-        f"{block['model']} ← {block['draft'] or 'no draft'}, {block['dtype']} on {block['processor']} "
+        f"{model} ← {block['draft'] or 'no draft'}, {block['dtype']} on {block['processor']} "
         f"({block['device']}, {block['threads']} of {block['cores']} cores, {block['forward']} forward)",
         f"temperature {settings['temperature']:g}, seed {settings['seed']}, "
         f"at most {settings['max_new_tokens']} tokens, "

@@ -1,7 +1,7 @@
 """The decode thread's half of a session: the models, the messages, and the command that runs."""
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
@@ -51,6 +51,8 @@ class Beginning:
     system: str | None
     store: StoreChoice | None
     loader: Loader
+    given: Collection[str] | None = None
+    """Options that somebody has set; the rest of sampling follows the model. None if nothing does."""
 
 
 def load_models(choice: ModelChoice, store: StoreChoice | None, progress: Progress) -> "Runtime":
@@ -68,9 +70,11 @@ class Conversation:
 
     def __init__(self, beginning: Beginning, sink: Sink) -> None:
         self.loaded: Runtime | None = None
-        """Written once, by the decode thread; other threads may read what never changes in it."""
+        """Written by the decode thread; other threads may read what never changes in it."""
+        self.options = beginning.options
+        """What answers begin with; written by the decode thread before ``loaded``."""
         self.environment: dict[str, Any] = {}
-        """Where this runs, for reports; written once as well, empty until the models are loaded."""
+        """Where this runs, for reports; written with ``loaded``, empty until then."""
         self.finished = 0
         """The id of the last command that is over; written by the decode thread, read by others."""
         self.worker = Worker(self._emit, self._crashed)
@@ -83,18 +87,16 @@ class Conversation:
         self._reader: Reader | None = None
         self._rounds = Rounds()
 
-    def load(self) -> None:
-        """Load the models; ends in Ready or Failed."""
+    def load(self, choice: ModelChoice | None = None) -> None:
+        """Load the models, others than those of the beginning if told so; ends in Ready or Failed."""
+        choice = choice or self._beginning.choice
         try:
-            loaded = self._beginning.loader(self._beginning.choice, self._beginning.store, self._progress)
-            self._begin(loaded)
+            self._begin(self._beginning.loader(choice, self._beginning.store, self._progress), choice)
         except UserError as error:
-            self._sink(Failed(sanitise(str(error))))
+            self._not_loaded(str(error))
         except Exception as error:
             self._crashed(error)
-            self._sink(
-                Failed("out of memory; use a smaller model" if is_out_of_memory(error) else sanitise(describe(error)))
-            )
+            self._not_loaded("out of memory; use a smaller model" if is_out_of_memory(error) else describe(error))
 
     def run(self, command: int, kind: Kind, function: Callable[[], None]) -> None:
         """Carry out a command between its Started and its Finished, whatever happens."""
@@ -158,7 +160,10 @@ class Conversation:
         self._side_by_side({AGAIN: lane.mode, BASELINE: REFERENCE}, options, asked.prompt, asked.question)
 
     def race(self, modes: Sequence[str], text: str | None, repeat: bool = False) -> None:
-        """Let modes answer ``text``, or the last question, side by side, each in a lane named like it."""
+        """Let modes answer ``text``, or the last question, side by side, each in a lane named like it.
+
+        What the model's makers advise for sampling does not hold here: races are greedy unless somebody asked.
+        """
         asked = self._asked
         if text is not None:
             prompt, question = self._prompt(text), text
@@ -166,7 +171,8 @@ class Conversation:
             prompt, question = asked.prompt, asked.question
         else:
             raise UserError("there is no question yet; ask something first")
-        self._side_by_side({mode: mode for mode in modes}, self.worker.lanes[CHAT].options, prompt, question, repeat)
+        options = replace(self.worker.lanes[CHAT].options, sampling=self._beginning.options.sampling)
+        self._side_by_side({mode: mode for mode in modes}, options, prompt, question, repeat)
 
     def forget(self) -> None:
         """Begin a new conversation."""
@@ -181,20 +187,34 @@ class Conversation:
         assert self.loaded is not None
         return self.loaded
 
-    def _begin(self, loaded: "Runtime") -> None:
+    def _not_loaded(self, why: str) -> None:
+        """Say so; models that were there before stay."""
+        if self.loaded is None:
+            self._sink(Failed(sanitise(why)))
+        else:
+            self._note(f"{why}; {self.loaded.ready.model} stays")
+            self._sink(replace(self.loaded.ready, notes=()))
+
+    def _begin(self, loaded: "Runtime", choice: ModelChoice) -> None:
+        from ..models.sampling import with_advice
         from ..record.transcribe import Transcriber
         from .environment import environment
 
         mode = self._beginning.mode or default_mode(has_draft="draft" in loaded.ready.modes)
         if mode not in loaded.ready.modes:
             raise UserError(f"mode {mode!r} cannot run: {loaded.ready.unavailable.get(mode, 'there is no such mode')}")
-        self._transcribers = {CHAT: Transcriber(loaded.pair.tokenizer, CHAT)}
+        if self.loaded is not None and self.loaded.store is not None:
+            self.loaded.store.close(1.0)
+        self._transcribers, self._reader = {CHAT: Transcriber(loaded.pair.tokenizer, CHAT)}, None
         if loaded.store is not None:
             loaded.store.failed = self._learns_no_more
             self._reader = loaded.store.reader()
-        self.worker.lanes[CHAT] = loaded.decoder(mode, self._beginning.options, reader=self._reader)
-        self.environment = environment(loaded, self._beginning.options)
-        self.loaded = loaded
+        options, given = self._beginning.options, self._beginning.given
+        if given is not None:
+            options = with_advice(options, given, loaded.pair.name, loaded.pair.target)
+        self.worker.lanes[CHAT] = loaded.decoder(mode, options, reader=self._reader)
+        self.environment = environment(loaded, self._beginning.options, choice.model)
+        self.options, self.loaded = options, loaded
         self._sink(loaded.ready)
 
     def _prompt(self, text: str) -> tuple[int, ...]:

@@ -8,18 +8,20 @@ from typing import Any
 
 import torch
 
+from ..config.choice import AUTO
 from ..engine.tuning.dry_run import CONTEXT
 from ..engine.tuning.machine import processor
 from ..engine.values.options import Options
 from .runtime import Runtime
 
 
-def environment(loaded: Runtime, options: Options) -> dict[str, Any]:
-    """Models, machine, versions, settings, and the measured cost of verification."""
+def environment(loaded: Runtime, options: Options, asked: str) -> dict[str, Any]:
+    """Models, machine, versions, settings, and the measured cost of verification; ``asked`` named the model."""
     device = loaded.target.device
     return {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "model": loaded.ready.model,
+        "auto": asked == AUTO,
         "draft": loaded.ready.draft,
         "device": str(device),
         "processor": processor(device),

@@ -28,6 +28,7 @@ from ..engine.values.answer import Limits
 from ..engine.values.clock import Clock
 from ..engine.values.options import Options
 from ..models.heads import find_head
+from ..models.int8_files import read_quality
 from ..models.loading import Pair
 from ..models.stops import stop_cut
 from ..models.template import prompt_ids
@@ -134,6 +135,7 @@ def prepare(pair: Pair, progress: Progress, begun: float, choice: StoreChoice | 
         unavailable=unavailable,
         notes=tuple(map(sanitise_line, (*pair.notes, *store_note, *parts.head_note))),
         versions={name: version(name) for name in ("spectui", "torch", "transformers")},
+        quality=read_quality(pair.int8_file) if pair.int8_file is not None else None,
     )
     _leave_out_of_collections()
     resources, latency = timings.given_to(resources), LatencyModel(timings.verify_ms)

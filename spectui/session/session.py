@@ -4,13 +4,14 @@ A session has two halves. This one belongs to the thread of whoever gives comman
 wished for. The other, ``Conversation``, belongs to the decode thread: it alone says what runs.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from ..config.choice import ModelChoice, StoreChoice
 from ..engine.drafters.registry import MODES, Mode, default_mode
 from ..engine.values.options import Options
 from ..engine.worker import Call, Change, Stop, SwitchMode
+from ..models.resolve import brings_draft
 from ..record.events import Kind
 from .conversation import AGAIN, BASELINE, CHAT, Beginning, Conversation, Loader, Sink, load_models
 
@@ -34,10 +35,14 @@ class Session:
         system: str | None = None,
         store: StoreChoice | None = None,
         loader: Loader = load_models,
+        given: Collection[str] | None = None,
     ) -> None:
+        """``given`` are the options that somebody has set: the rest of sampling follows the model, without it none."""
         self.modes: Mapping[str, Mode] = MODES
-        self._choice, self._options, self._mode = choice, options, mode
-        self._half = Conversation(Beginning(choice, options, mode, system, store, loader), sink)
+        self._choice, self._mode, self._wished = choice, mode, mode
+        self._changed: Options | None = None
+        """The options, once they were changed."""
+        self._half = Conversation(Beginning(choice, options, mode, system, store, loader, given), sink)
         self._worker = self._half.worker
         self._newest = 0
         """The id of the last command."""
@@ -48,13 +53,13 @@ class Session:
     def mode(self) -> str:
         """The mode of the next step."""
         loaded = self._half.loaded
-        has_draft = "draft" in loaded.ready.modes if loaded is not None else self._choice.draft != "none"
+        has_draft = "draft" in loaded.ready.modes if loaded is not None else brings_draft(self._choice)
         return self._mode or default_mode(has_draft=has_draft)
 
     @property
     def options(self) -> Options:
         """The options of the next step."""
-        return self._options
+        return self._changed or self._half.options
 
     @property
     def busy(self) -> bool:
@@ -72,6 +77,12 @@ class Session:
         """Start the decode thread, which loads the models; ends in Ready or Failed."""
         self._worker.submit(Call(self._half.load))
         self._worker.start()
+
+    def open(self, choice: ModelChoice) -> None:
+        """Begin a new conversation with other models; ends in Ready, of the models before if these cannot be loaded."""
+        self.clear()
+        self._choice, self._mode, self._changed = choice, self._wished, None
+        self._worker.submit(Call(lambda: self._half.load(choice)))
 
     def ask(self, text: str) -> int | None:
         """Answer ``text`` as the next message; the command's id, or None if another one runs."""
@@ -110,7 +121,7 @@ class Session:
 
     def change(self, options: Options) -> None:
         """Use other options from the next step on."""
-        self._options = options
+        self._changed = options
         self._worker.submit(Change(CHAT, options))
 
     def clear(self) -> None:

@@ -63,6 +63,8 @@ class Saver:
         with self._lock:
             if isinstance(record, Ready):
                 self._header = record
+                if not self._asked:  # other models, for a conversation that has not begun
+                    self._waiting = [one for one in self._waiting if not isinstance(one, Ready)]
             elif isinstance(record, TurnText):
                 self._asked = True
             elif isinstance(record, Cleared) and self._follows:

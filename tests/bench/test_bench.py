@@ -14,7 +14,6 @@ from spectui.bench.partial import Partial
 from spectui.bench.peers import PEERS, PeerLane, untouched
 from spectui.bench.questions import Question
 from spectui.bench.request import Request, gather, make_lanes
-from spectui.config.settings import Settings
 from spectui.present.output import Output
 from spectui.present.report import Report, csv_text, json_text
 from spectui.present.runs import Run, Skipped
@@ -23,12 +22,13 @@ from spectui.session.environment import environment
 from spectui.system.errors import UserError
 from spectui.system.files import write_text
 
+from ..demo import SETTINGS as DEMO_SETTINGS
 from ..demo import runtime
 
 pytestmark = pytest.mark.oldest
 
 SCHEMA = json.loads(files("spectui.bench").joinpath("schema.json").read_text("utf-8"))
-SETTINGS = Settings().with_flags("decoding", max_new_tokens=40)
+SETTINGS = DEMO_SETTINGS.with_flags("decoding", max_new_tokens=40)
 QUESTIONS = [
     Question("1", "chat", ("Hello!", "What can you do?")),
     Question("2", "copy", ("Copy this text.\n\nOtto is a pilot from Lyon.",)),
@@ -52,7 +52,7 @@ def report(loaded):
     draft = loaded.resources.draft
     pair = measure_pair_agreement(loaded.target, draft, loaded.resources.vocabulary, 0.0, bench.texts)
     next_next = measure_next_next_rank(loaded.target, loaded.resources.vocabulary, bench.texts)
-    return Report.of(environment(loaded, SETTINGS.options), runs, left_out, pair=pair, next_next=next_next)
+    return Report.of(environment(loaded, SETTINGS.options, "demo"), runs, left_out, pair=pair, next_next=next_next)
 
 
 def test_every_lane_answers_every_turn_with_the_same_text(report):

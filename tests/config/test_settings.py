@@ -11,7 +11,7 @@ pytestmark = pytest.mark.oldest
 
 def test_without_a_file_everything_has_its_default(tmp_path):
     settings = load_settings(tmp_path / "none.toml", {})
-    assert settings.model.model == "demo"
+    assert settings.model.model == "auto"
     assert settings.options.max_new_tokens == 512
 
 

@@ -75,7 +75,7 @@ def test_a_folder_that_cannot_be_written_stops_nothing(tmp_path):
 
 @pytest.fixture(scope="module")
 def pair():
-    return load_pair(ModelChoice(), lambda *_: None)
+    return load_pair(ModelChoice("demo"), lambda *_: None)
 
 
 class Starts:

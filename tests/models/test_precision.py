@@ -13,7 +13,7 @@ from spectui.models import precision
 from spectui.models.loading import load_pair
 from spectui.system.errors import UserError
 
-pytestmark = pytest.mark.skipif(not int8.exact_here(for_one_row=False), reason="no exact int8 products here")
+pytestmark = pytest.mark.skipif(not int8.exact_here(for_few_rows=False), reason="no exact int8 products here")
 SHAPE = {
     "vocab_size": 4096,
     "hidden_size": 64,
@@ -111,6 +111,6 @@ def test_other_families_are_refused_in_one_line(tmp_path, tokenizer):
 
 
 def test_without_exact_products_it_says_so(folder, monkeypatch):
-    monkeypatch.setattr(int8, "exact_here", lambda for_one_row: False)
+    monkeypatch.setattr(int8, "exact_here", lambda for_few_rows: False)
     with pytest.raises(UserError, match="this processor or this build of torch has no exact int8 products"):
         load(folder, "int8")

@@ -58,7 +58,7 @@ class Commands(RuleBasedStateMachine):
             time.sleep(delays.choice((0.0, 0.02)))
             return self.loaded
 
-        self.session = Session(ModelChoice(), Options(max_new_tokens=10), "draft", sink, loader=loader)
+        self.session = Session(ModelChoice("demo"), Options(max_new_tokens=10), "draft", sink, loader=loader)
         self.session.load()
 
     def give(self, command):

@@ -45,3 +45,9 @@ def test_every_option_is_in_the_report_and_in_its_words(name):
 
 def test_the_schema_knows_every_option():
     assert set(NAMES) == set(Options().by_name()) == set(SETTINGS["properties"]) == set(SETTINGS["required"])
+
+
+def test_a_model_that_nobody_named_is_marked():
+    told = block(Options()) | {"model": "smollm2-135m"}
+    assert describe(told)[0].startswith("smollm2-135m ← ")
+    assert describe(told | {"auto": True})[0].startswith("smollm2-135m (auto) ← ")

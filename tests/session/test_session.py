@@ -1,5 +1,6 @@
 """A conversation with the real pair, without a screen."""
 
+from dataclasses import replace
 from queue import Queue
 from threading import Event
 from time import monotonic, sleep
@@ -14,13 +15,13 @@ from spectui.record.events import EndText, Failed, Finished, PrefillText, Ready,
 from spectui.record.metrics import MOST_ROUNDS, Meter, is_enough
 from spectui.session.session import AGAIN, BASELINE, Session
 
-from ..demo import shared
+from ..demo import DEMO, shared
 
 
 class Talk:
     """A session and what it said."""
 
-    def __init__(self, choice=None, options=None, mode=None, store=None, loader=shared):
+    def __init__(self, choice=None, options=None, mode=None, store=None, loader=shared, given=None):
         self.queue, self.seen, self.goes_on = Queue(), [], Event()
         self.goes_on.set()
         options = options or Options(max_new_tokens=64)
@@ -29,7 +30,7 @@ class Talk:
             self.loaded = loader(*wishes)
             return self.loaded
 
-        self.session = Session(choice or ModelChoice(), options, mode, self._hear, store=store, loader=load)
+        self.session = Session(choice or DEMO, options, mode, self._hear, store=store, loader=load, given=given)
         self.session.load()
 
     def _hear(self, record):
@@ -203,10 +204,10 @@ def test_control_tokens_in_a_question_stay_text(talk):
         (ModelChoice("dmeo"), None, "did you mean demo"),
         (ModelChoice("/no/such/folder"), None, "does not exist"),
         (ModelChoice("random:nope"), None, "random weights need the shape"),
-        (ModelChoice(device="cuda:7"), None, "cuda"),
-        (ModelChoice(device="toaster"), None, "unknown device"),
-        (ModelChoice(dtype="int3"), None, "unknown dtype"),
-        (ModelChoice(draft="none"), "draft", "no draft model is loaded"),
+        (replace(DEMO, device="cuda:7"), None, "cuda"),
+        (replace(DEMO, device="toaster"), None, "unknown device"),
+        (replace(DEMO, dtype="int3"), None, "unknown dtype"),
+        (replace(DEMO, draft="none"), "draft", "no draft model is loaded"),
     ],
 )
 def test_what_cannot_be_loaded_fails_with_one_line(choice, mode, words):
@@ -218,7 +219,7 @@ def test_what_cannot_be_loaded_fails_with_one_line(choice, mode, words):
 
 
 def test_without_a_draft_the_mode_is_sssd_and_the_reason_is_told():
-    made = Talk(ModelChoice(draft="none"))
+    made = Talk(replace(DEMO, draft="none"))
     ready = made.until(Ready)
     assert ready.modes == tuple(mode.name for mode in MODES.values() if not mode.needs_draft)
     assert "--draft" in ready.unavailable["draft"]
@@ -233,4 +234,49 @@ def test_random_weights_prove_the_plumbing():
     assert "random weights" in made.until(Ready).notes[0]
     made.session.ask("Hello!")
     assert made.answer()[1].end.reason in ("length", "eos")
+    assert made.session.close(5)
+
+
+def as_real(*wishes):
+    """The demo pair under the name of a model whose makers advise how to sample."""
+    found = shared(*wishes)
+    return replace(found, pair=replace(found.pair, name="smollm2-135m", target=object()))
+
+
+def sampling_of(made, kind):
+    made.seen.clear()
+    made.until(Finished)
+    return {record.turn.options.sampling for record in made.seen if isinstance(record, kind)}
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        (None, Sampling()),
+        ((), Sampling(temperature=0.2, top_p=0.9)),
+        (("temperature",), Sampling(top_p=0.9)),
+        (("temperature", "top_p"), Sampling()),
+    ],
+)
+def test_answers_follow_the_model_and_races_stay_greedy(given, expected):
+    made = Talk(options=Options(max_new_tokens=12), loader=as_real, given=given)
+    made.until(Ready)
+    assert made.session.options.sampling == expected
+    made.session.ask("Tell me a story.")
+    assert sampling_of(made, TurnText) == {expected}
+    made.settle()
+    made.session.race(["ar", "pld"])
+    assert sampling_of(made, TurnText) == {Sampling()}
+    made.settle()
+    made.session.baseline()
+    assert sampling_of(made, TurnText) == {expected}
+    assert made.session.close(5)
+
+
+def test_a_race_samples_if_that_was_asked_for():
+    asked = Options(Sampling(temperature=0.7), max_new_tokens=8)
+    made = Talk(options=asked, loader=as_real, given={"temperature"})
+    made.until(Ready)
+    made.session.race(["ar", "pld"], "Tell me a story.")
+    assert sampling_of(made, TurnText) == {asked.sampling}
     assert made.session.close(5)

@@ -8,12 +8,11 @@ import sys
 import pytest
 
 from spectui.config.paths import conversations, datastores, exports, log_file, prompts_file
-from spectui.config.settings import Settings
 from spectui.session.session import Session
 from spectui.system.files import close_to_others, open_private, private_folder
 from spectui.tui.app import RacePlan, SpectuiApp
 
-from ..demo import shared
+from ..demo import SETTINGS, shared
 from ..program import spectui
 from ..tui.helpers import real_session, running, say, wait_until
 
@@ -77,7 +76,7 @@ def test_devices_and_what_is_missing_are_let_be(tmp_path):
 
 
 async def test_a_chat_and_its_export(home, open_umask):
-    settings = Settings()
+    settings = SETTINGS
 
     def learning(sink):
         return Session(settings.model, settings.options, None, sink, store=settings.store(), loader=shared)
@@ -93,7 +92,7 @@ async def test_a_chat_and_its_export(home, open_umask):
 
 
 async def test_the_export_of_a_race(home, open_umask):
-    settings = Settings().with_flags("decoding", max_new_tokens=20)
+    settings = SETTINGS.with_flags("decoding", max_new_tokens=20)
     app = SpectuiApp(settings, real_session(settings), home / "race.jsonl", RacePlan(("ar", "draft"), "Hello!"))
     try:
         async with app.run_test(size=(120, 36)) as pilot:

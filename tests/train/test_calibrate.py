@@ -9,7 +9,6 @@ from safetensors.torch import load_file, save_file
 from spectui.bench.questions import read_questions
 from spectui.cli.calibrate import run_calibrate
 from spectui.config.paths import heads
-from spectui.config.settings import Settings
 from spectui.engine.drafters.hrad import ALL, CERTAIN, NONE, SOME, Head, last_layers
 from spectui.engine.values.options import Options, Speculation
 from spectui.models.heads import find_head, pair_fingerprint, read_head, save_head, shipped_heads
@@ -18,7 +17,7 @@ from spectui.train.calibration import FEWEST, fixed
 from spectui.train.examples import Examples, Recorder, label, record
 from spectui.train.training import confusion, train
 
-from ..demo import runtime
+from ..demo import SETTINGS, runtime
 
 
 @pytest.fixture(scope="module")
@@ -148,7 +147,7 @@ def test_the_fingerprint_tells_pairs_apart(loaded):
 def test_the_command_trains_reports_and_keeps(capsys, monkeypatch, tmp_path):
     monkeypatch.setenv("SPECTUI_HOME", str(tmp_path))
     monkeypatch.setattr("spectui.train.calibration.LONGEST", 48)
-    settings = Settings()
+    settings = SETTINGS
     assert run_calibrate(settings, ["practice"], 80) == 0
     out = capsys.readouterr().out
     assert "all accepted" in out
@@ -159,9 +158,9 @@ def test_the_command_trains_reports_and_keeps(capsys, monkeypatch, tmp_path):
 def test_the_command_says_what_is_missing(monkeypatch, tmp_path):
     monkeypatch.setenv("SPECTUI_HOME", str(tmp_path))
     with pytest.raises(UserError, match="segments; give more with --questions"):
-        run_calibrate(Settings(), ["practice"], 3)
+        run_calibrate(SETTINGS, ["practice"], 3)
     assert FEWEST > 100
-    without = replace(Settings(), model=replace(Settings().model, draft="none"))
+    without = replace(SETTINGS, model=replace(SETTINGS.model, draft="none"))
     with pytest.raises(UserError, match="--draft"):
         run_calibrate(without, ["practice"], 3)
     assert not heads().exists()

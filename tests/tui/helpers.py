@@ -6,12 +6,11 @@ from time import perf_counter, sleep
 
 from textual.events import Paste
 
-from spectui.config.settings import Settings
 from spectui.record.events import StepText
 from spectui.session.session import Session
 from spectui.tui.app import SpectuiApp
 
-from ..demo import shared
+from ..demo import SETTINGS, shared
 
 
 async def wait_until(pilot, predicate, timeout=180.0):
@@ -60,7 +59,7 @@ def remember_notices(app):
 @asynccontextmanager
 async def running(settings=None, make=None, size=(120, 36), ready=True):
     """The app with a session; ends it whatever happens."""
-    settings = settings or Settings()
+    settings = settings or SETTINGS
     app = SpectuiApp(settings, make or real_session(settings))
     remember_notices(app)
     try:

@@ -1,7 +1,9 @@
 """Every screen at moments worth a picture, played by hand: no model, no clock."""
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from time import monotonic
+from types import SimpleNamespace
 
 from textual.command import CommandList
 from textual.events import Paste
@@ -10,6 +12,8 @@ from textual.widgets import Input
 
 from spectui.engine.drafters.registry import MODES
 from spectui.engine.values.events import End, Switch
+from spectui.engine.values.options import Options, Sampling
+from spectui.models.resolve import REAL, place
 from spectui.record.events import (
     Compared,
     EndText,
@@ -36,6 +40,8 @@ PATIENCE = 60.0
 """Seconds that a very busy machine may take for anything."""
 LANES = {"ar": 1.0, "draft": 0.96, "sssd": 1.02, "logitspec": 1.05, "specbranch": 0.93, "pld": 1.01}
 """Lanes of the race, each with its pace."""
+
+ADVISED = Options(sampling=Sampling(temperature=0.2, top_p=0.9))
 
 
 class Play:
@@ -99,6 +105,27 @@ async def beginning(play: Play) -> None:
     await play.press("escape", "ctrl+g")
     await play.until(lambda: play.app.race is not None and bool(play.app.race.panes))
     await play.shoot("race-asks")
+
+
+@story
+async def real_model(play: Play) -> None:
+    """Only the demo pair is there: a real model is offered, comes, cannot come, and is there."""
+    offer = play.chat.offer
+    await play.feed(READY)
+    offer.offer(REAL)
+    await play.shoot("offer")
+    fetching = SimpleNamespace(done=110_000_000, total=269_000_000, runs=True, here=False, failure="", stop=str)
+    offer._fetching, offer.state = fetching, "coming"  # type: ignore[assignment]
+    offer._look()
+    await play.shoot("offer-coming")
+    fetching.failure = f"{REAL} cannot be fetched: the hub does not answer; {place(REAL).remedy}"
+    fetching.runs = False
+    offer._look()
+    await play.shoot("offer-failed")
+    offer.withdraw()
+    play.chat.examples.show(REAL)
+    play.chat.header.show(replace(READY, model=REAL, draft=None), REAL, ADVISED, "", advised=True)
+    await play.shoot("empty-real")
 
 
 @story

@@ -12,6 +12,7 @@ from spectui.record.trace import read_trace
 from spectui.session.conversation import load_models
 from spectui.tui.widgets.mode_bar import Pill
 
+from ..demo import DEMO, SETTINGS
 from .helpers import real_session, running, say, wait_until, write
 from .test_measurement import answer as answer_records
 
@@ -210,7 +211,7 @@ async def test_an_example_is_sent_by_its_number():
 
 
 async def test_a_question_typed_while_loading_is_answered_when_ready():
-    async with running(make=real_session(Settings(), load_models), ready=False) as (app, pilot):
+    async with running(make=real_session(SETTINGS, load_models), ready=False) as (app, pilot):
         await write(pilot, "Hello!")
         await ended(app, pilot)
         assert answer(app).startswith("Hello!")
@@ -239,7 +240,7 @@ async def test_a_conversation_is_on_disk_when_its_answer_has_ended():
 
 
 async def test_a_model_that_cannot_be_loaded_is_told_in_place():
-    settings = Settings().with_flags("model", model="dmeo")
+    settings = SETTINGS.with_flags("model", model="dmeo")
     async with running(settings, ready=False) as (app, pilot):
         await wait_until(pilot, lambda: app.chat.failed)
         await pilot.pause(0.1)
@@ -337,7 +338,7 @@ async def test_without_colour_nothing_is_coloured(monkeypatch):
 
 @pytest.mark.oldest
 async def test_a_key_that_two_actions_want_is_told(monkeypatch):
-    settings = Settings(keys={"chat.rerun": "ctrl+n", "chat.view": "f10", "chat.fly": "f11"})
+    settings = Settings(DEMO, keys={"chat.rerun": "ctrl+n", "chat.view": "f10", "chat.fly": "f11"})
     async with running(settings, ready=False) as (app, pilot):
         await wait_until(pilot, lambda: len(app.told) == 2)
         said = " ".join(app.told)
@@ -374,7 +375,7 @@ async def test_sssd_shows_its_sources_and_says_when_it_drafts_nothing():
 
 @pytest.mark.parametrize(("kept", "words"), [(True, "this one stays saved"), (False, "this one is not saved")])
 async def test_the_palette_says_what_becomes_of_the_conversation(kept, words):
-    async with running(Settings().with_flags("ui", save_conversations=kept)) as (app, _pilot):
+    async with running(SETTINGS.with_flags("ui", save_conversations=kept)) as (app, _pilot):
         told = {command.title: command.help for command in app.get_system_commands(app.screen)}
         assert words in told["New conversation"]
         assert "Forget" not in " ".join(told.values())

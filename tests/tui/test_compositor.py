@@ -9,9 +9,9 @@ from textual._compositor import ChopsUpdate, Compositor
 from textual.geometry import Region
 
 from benchmarks.fake_session import FakeSession
-from spectui.config.settings import Settings
 from spectui.tui.compositor import RowCompositor
 
+from ..demo import SETTINGS
 from .helpers import running, say, wait_until
 
 IDLE_MOVE = re.compile(r"\x1b\[\d+;\d+H(?=\n*(?:\x1b\[\d+;\d+H|$))")
@@ -46,7 +46,7 @@ def watch_frames(monkeypatch: pytest.MonkeyPatch) -> list[tuple[ChopsUpdate, Cho
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 36)])
 async def test_every_frame_of_an_answer_is_textuals_own(monkeypatch: pytest.MonkeyPatch, size: tuple[int, int]) -> None:
-    settings = Settings().with_flags("ui", save_conversations=False)
+    settings = SETTINGS.with_flags("ui", save_conversations=False)
     async with running(settings, lambda sink: FakeSession(sink, 600.0, 400), size) as (app, pilot):
         frames = watch_frames(monkeypatch)
         await say(pilot, "go")
@@ -63,7 +63,7 @@ async def test_every_frame_of_an_answer_is_textuals_own(monkeypatch: pytest.Monk
 
 async def test_any_part_of_the_screen_is_painted_as_textual_does(monkeypatch: pytest.MonkeyPatch) -> None:
     chance = random.Random(1)
-    settings = Settings().with_flags("ui", save_conversations=False)
+    settings = SETTINGS.with_flags("ui", save_conversations=False)
     async with running(settings, lambda sink: FakeSession(sink, 3000.0, 300)) as (app, pilot):
         await say(pilot, "go")
         await wait_until(pilot, lambda: not app.chat.busy and not app.chat.answering)
@@ -81,7 +81,7 @@ async def test_any_part_of_the_screen_is_painted_as_textual_does(monkeypatch: py
 
 
 async def test_a_changed_row_costs_no_other_rows(monkeypatch: pytest.MonkeyPatch) -> None:
-    settings = Settings().with_flags("ui", save_conversations=False)
+    settings = SETTINGS.with_flags("ui", save_conversations=False)
     async with running(settings, lambda sink: FakeSession(sink, 3000.0, 300)) as (app, pilot):
         await say(pilot, "go")
         await wait_until(pilot, lambda: not app.chat.busy and not app.chat.answering)

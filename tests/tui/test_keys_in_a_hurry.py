@@ -6,13 +6,12 @@ import pytest
 from textual.command import CommandList, CommandPalette
 from textual.events import Key
 
-from spectui.config.settings import Settings
 from spectui.record.events import Finished
 from spectui.session.conversation import load_models
 from spectui.tui.app import MOST_FAILURES, RacePlan, SpectuiApp
 from spectui.tui.screens.race import RaceScreen
 
-from ..demo import runtime
+from ..demo import SETTINGS, runtime
 from .helpers import real_session, running, say, wait_until
 from .test_chat_real import STORY, answer, ended, screen_text
 
@@ -24,7 +23,7 @@ def goes_on(monkeypatch):
 
 
 def quick(most=24):
-    return Settings().with_flags("decoding", max_new_tokens=most)
+    return SETTINGS.with_flags("decoding", max_new_tokens=most)
 
 
 def hurry(app, *keys):
@@ -242,7 +241,7 @@ async def test_a_failure_that_never_stops_ends_the_program(goes_on):
 
 
 async def test_page_up_in_the_examples_when_the_models_become_ready():
-    async with running(make=real_session(Settings(), load_models), ready=False) as (app, pilot):
+    async with running(make=real_session(SETTINGS, load_models), ready=False) as (app, pilot):
         await wait_until(pilot, lambda: app.chat.examples.highlighted is not None or app.chat.examples.option_count)
         app.chat.examples.focus()
         await pilot.pause()

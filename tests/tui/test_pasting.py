@@ -12,6 +12,7 @@ from spectui.session.session import Session
 from spectui.tui import pasting
 from spectui.tui.pasting import MOST_KEYS, MOST_PASTED, PATIENCE, WINDOW, Pasted, PasteParser, cleaned
 
+from ..demo import SETTINGS
 from ..hostile import FORBIDDEN, HOSTILE
 from .helpers import running, wait_until
 
@@ -122,9 +123,8 @@ class Unloaded(Session):
 
 
 def unloaded(settings_of=None):
-    from spectui.config.settings import Settings
 
-    settings = settings_of or Settings()
+    settings = settings_of or SETTINGS
     return lambda sink: Unloaded(settings.model, settings.options, None, sink)
 
 

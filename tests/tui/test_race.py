@@ -10,7 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from textual.widgets import Static
 
-from spectui.config.settings import Settings
 from spectui.present.race_book import RaceBook, first_round
 from spectui.present.runs import race_runs
 from spectui.record.events import EndText, PrefillText, Ready, StepText
@@ -20,6 +19,7 @@ from spectui.tui.app import RacePlan, SpectuiApp
 from spectui.tui.screens.race import RaceScreen
 
 from ..bench.test_bench import SCHEMA
+from ..demo import SETTINGS
 from .helpers import real_session, running, say, wait_until
 
 STORY = "Tell me a story about a shy dragon who wants to find a friend."
@@ -27,7 +27,7 @@ STORY = "Tell me a story about a shy dragon who wants to find a friend."
 
 @asynccontextmanager
 async def racing(text=STORY, size=(120, 36), record=None):
-    settings = Settings().with_flags("decoding", max_new_tokens=60)
+    settings = SETTINGS.with_flags("decoding", max_new_tokens=60)
     app = SpectuiApp(settings, real_session(settings), record, RacePlan(("ar", "draft"), text))
     try:
         async with app.run_test(size=size) as pilot:

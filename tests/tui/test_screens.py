@@ -5,9 +5,10 @@ import gc
 import pytest
 from textual.widgets import Footer
 
-from spectui.config.settings import Settings
+from spectui.models.sources import Package
 from spectui.tui.app import SpectuiApp
 
+from ..demo import SETTINGS
 from .golden import GOLDENS, RENEW, difference, picture, strips_of
 from .played import PlayedSession
 from .scenes import STORIES, Play
@@ -36,7 +37,7 @@ def stopped(monkeypatch):
 
 def still_app(theme):
     """The app with a session that is played; nothing on it moves or goes away by itself."""
-    settings = Settings().with_flags("ui", theme=theme, save_conversations=False)
+    settings = SETTINGS.with_flags("ui", theme=theme, save_conversations=False)
     app = SpectuiApp(settings, lambda sink: PlayedSession())
     app.animation_level = "none"
     tell = app.notify
@@ -63,6 +64,7 @@ async def standing(app, pilot):
 @pytest.mark.parametrize("look", LOOKS)
 @pytest.mark.parametrize("story", STORIES)
 async def test_screens_look_as_they_did(story, look, size, monkeypatch, request):
+    monkeypatch.setattr(Package, "folder", None)  # whether it is installed shall change no picture
     if look == "no-colour":
         monkeypatch.setenv("NO_COLOR", "1")
     renew, told = request.config.getoption("--renew-goldens"), []

@@ -72,8 +72,8 @@ class CausalLM:
     def _in_int8(self, weights: Int8Weights, pack: bool) -> Iterator[Backend]:
         """The one way of running a model by int8 weights."""
         self._why_not_captured = "its weights are int8"
-        twice = pack and exact_here(for_one_row=True)
-        yield LlamaForward(self.model, twice, int8_body(weights.tensors, self.layers, for_one_row=twice))
+        twice = pack and exact_here(for_few_rows=True)
+        yield LlamaForward(self.model, twice, int8_body(weights.tensors, self.layers, for_few_rows=twice))
 
     def _backends(self, llama_forward: bool, pack: bool, capturer: Capturer | None) -> Iterator[Backend]:
         """One way of running the model after the other, the fastest first."""

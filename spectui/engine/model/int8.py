@@ -22,6 +22,8 @@ STEPS = 127
 ALPHA = 0.5
 """How much of the inputs' spread goes over to the weights (SmoothQuant, arXiv 2211.10438, section 4)."""
 LINEARS = ("qkv_proj", "o_proj", "gate_up_proj", "down_proj")
+FINE_INPUTS = ("down_proj",)
+"""Layers whose inputs are so uneven that 8 bits of them cost more in quality than all other rounding together."""
 _READERS = {
     "qkv_proj": "self_attn.q_proj",
     "o_proj": "self_attn.o_proj",
@@ -46,37 +48,37 @@ def why_not_int8(model: Any) -> str | None:
     why = why_not_llama(model)
     if why is not None:
         return why
-    if not exact_here(for_one_row=False):
+    if not exact_here(for_few_rows=False):
         return "this processor or this build of torch has no exact int8 products"
     return None
 
 
 @cache
-def exact_here(for_one_row: bool) -> bool:
+def exact_here(for_few_rows: bool) -> bool:
     """Whether a kernel multiplies whole numbers without an error here, at the largest values too.
 
-    On processors without VNNI some saturate in between. ``for_one_row`` asks for the kernel of single rows.
+    On processors without VNNI some saturate in between. ``for_few_rows`` asks for the kernel of single rows.
     """
     generator = torch.Generator().manual_seed(0)
     weight = torch.randint(-STEPS, STEPS + 1, (64, 256), dtype=torch.int8, generator=generator)
     rows = torch.randint(-STEPS, STEPS + 1, (8, 256), dtype=torch.int8, generator=generator)
     weight[0], weight[1], rows[0] = STEPS, -STEPS, STEPS
     rows[:, 0] = STEPS  # then a row's steps are its numbers
-    asked = rows[:1] if for_one_row else rows
+    asked = rows[:1] if for_few_rows else rows
     try:
-        made = project(asked.float(), int8_linear(weight, torch.ones(64), None, for_one_row)).round()
+        made = project(asked.float(), int8_linear(weight, torch.ones(64), None, for_few_rows)).round()
     except (RuntimeError, AttributeError) as error:
         log.info("no int8 products: %s", error)
         return False
     return torch.equal(made.long(), asked.long() @ weight.long().t())
 
 
-def int8_linear(weight: Tensor, scale: Tensor, bias: Tensor | None, for_one_row: bool) -> Linear:
-    """A layer from int8 weights [out, in]; ``for_one_row`` keeps them a second time, for the kernel of single rows."""
+def int8_linear(weight: Tensor, scale: Tensor, bias: Tensor | None, for_few_rows: bool, fine: bool = False) -> Linear:
+    """A layer from int8 weights [out, in]; ``for_few_rows`` keeps them a second time, for the kernel of few rows."""
     packed = torch.ops.onednn.qlinear_prepack(weight, None)
     step, zero_point, constants = scale / STEPS, torch.zeros(len(weight), dtype=torch.int64), torch.tensor([0.0, 128.0])
-    single = _fbgemm(weight, step, zero_point) if for_one_row else None
-    return Linear(packed, bias, False, step, zero_point, constants, single)
+    single = _fbgemm(weight, step, zero_point) if for_few_rows else None
+    return Linear(packed, bias, False, step, zero_point, constants, single, fine)
 
 
 def _fbgemm(weight: Tensor, scale: Tensor, zero_point: Tensor) -> Any:
@@ -121,16 +123,16 @@ def dress(bare: Any, weights: Int8Weights) -> None:
     bare.model.rotary_emb = type(bare.model.rotary_emb)(config=bare.config)
 
 
-def int8_body(tensors: Mapping[str, Tensor], layers: int, for_one_row: bool) -> Body:
+def int8_body(tensors: Mapping[str, Tensor], layers: int, for_few_rows: bool) -> Body:
     """Decoder layers, last norm and head from what ``quantise`` gave."""
 
     def layer(index: int) -> Layer:
         name = f"layers.{index}."
-        linears = {linear: _take(tensors, name + linear, for_one_row) for linear in LINEARS}
+        linears = {linear: _take(tensors, name + linear, for_few_rows) for linear in LINEARS}
         norms = {norm: tensors.get(name + norm) for norm in Layer._fields if norm not in linears}
         return Layer(**linears, **norms)  # type: ignore[arg-type]
 
-    return Body([layer(index) for index in range(layers)], tensors["norm"], _take(tensors, "lm_head", for_one_row))
+    return Body([layer(index) for index in range(layers)], tensors["norm"], _take(tensors, "lm_head", for_few_rows))
 
 
 def input_maxima(model: Any, ids: Tensor) -> dict[str, Tensor]:
@@ -211,5 +213,7 @@ def _put(tensors: dict[str, Tensor], name: str, value: Tensor | Linear | None) -
             tensors[f"{name}.bias"] = value.bias
 
 
-def _take(tensors: Mapping[str, Tensor], name: str, for_one_row: bool) -> Linear:
-    return int8_linear(tensors[f"{name}.weight"], tensors[f"{name}.scale"], tensors.get(f"{name}.bias"), for_one_row)
+def _take(tensors: Mapping[str, Tensor], name: str, for_few_rows: bool) -> Linear:
+    fine = name.rpartition(".")[2] in FINE_INPUTS
+    weight, scale, bias = tensors[f"{name}.weight"], tensors[f"{name}.scale"], tensors.get(f"{name}.bias")
+    return int8_linear(weight, scale, bias, for_few_rows, fine)

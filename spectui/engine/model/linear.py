@@ -12,6 +12,12 @@ else:
     Packed = torch.classes.quantized.LinearPackedParamsBase
 
 
+FEW = 2
+"""Measured on an Intel processor with AMX and on an AMD one with VNNI; see docs/benchmarks.md."""
+FINE = 254.0
+"""What half a step is multiplied by to become 127 steps."""
+
+
 class Linear(NamedTuple):
     """The weights of a linear layer [in] -> [out]."""
 
@@ -25,8 +31,10 @@ class Linear(NamedTuple):
     """int64 [out], zeros, which oneDNN asks for beside ``scale``."""
     constants: Tensor | None = None
     """float32 [2]: 0 and 128, as tensors because an operation with a number takes twice as long."""
-    for_one_row: Optional[Packed] = None  # noqa: UP045 (torch's classes know no |)
-    """The int8 weights once more, as FBGEMM has them: its kernel is the faster one where there is but one row."""
+    for_few_rows: Optional[Packed] = None  # noqa: UP045 (torch's classes know no |)
+    """The int8 weights once more, as FBGEMM has them: its kernel is the faster one for ``FEW`` rows at most."""
+    fine: bool = False
+    """Whether inputs are rounded to some 15 bits instead of 8, as two rows of int8."""
 
 
 def project(x: Tensor, linear: Linear) -> Tensor:
@@ -61,19 +69,42 @@ def int8_product(x: Tensor, linear: Linear) -> tuple[Tensor, Tensor]:
     token, as SmoothQuant's section 2, arXiv 2211.10438). Sums are of whole numbers and every other operation is on
     single numbers, so that a row's result is the same to the bit whatever rows are beside it.
     """
-    scale, zero_point, constants, packed = linear.scale, linear.zero_point, linear.constants, linear.for_one_row
+    scale, zero_point, constants = linear.scale, linear.zero_point, linear.constants
     assert scale is not None
     assert zero_point is not None
     assert constants is not None
     magnitude = x.abs().amax(-1, True).clamp_min_(1e-30)
-    if packed is not None and x.shape[0] == 1:
-        steps = torch.addcdiv(constants[:1], x, magnitude, value=127.0)
-        single: Tensor = torch.ops.quantized.linear_with_input_q_dq_qweight_dq_output_fp32(steps, 1.0, 128, packed)
-        return single, magnitude
+    steps = torch.addcdiv(constants[:1], x, magnitude, value=127.0)
+    if linear.fine:
+        made = whole_product(fine_steps(steps), linear, scale, zero_point, constants)
+        return joined(made), magnitude
+    return whole_product(steps, linear, scale, zero_point, constants), magnitude
+
+
+def fine_steps(steps: Tensor, fine: float = FINE) -> Tensor:
+    """Rows rounded to whole numbers, and below them what that left over, ``FINE`` times: [2 * rows, in]."""
+    whole = steps.round()
+    return torch.cat([whole, (steps - whole).mul_(fine)])
+
+
+def joined(made: Tensor, fine: float = FINE) -> Tensor:
+    """What the rows of ``fine_steps`` gave, as one: [rows, out]."""
+    rows = made.shape[0] // 2
+    return torch.add(made[:rows], made[rows:], alpha=1.0 / fine)
+
+
+def whole_product(
+    steps: Tensor, linear: Linear, scale: Tensor, zero_point: Tensor, constants: Tensor, few: int = FEW
+) -> Tensor:
+    """Products of int8 weights with numbers of at most 127 either way, which are rounded; float32 [rows, out]."""
+    packed = linear.for_few_rows
+    if packed is not None and steps.shape[0] <= few:
+        found: Tensor = torch.ops.quantized.linear_with_input_q_dq_qweight_dq_output_fp32(steps, 1.0, 128, packed)
+        return found
     # 128 is added before rounding, as FBGEMM does it, or a row would now and then be rounded otherwise alone.
-    rounded = torch.addcdiv(constants[1:], x, magnitude, value=127.0).round_().to(torch.uint8)
+    rounded = (steps + constants[1:]).round_().to(torch.uint8)
     none: list[int | float | complex | None] = []
     made: Tensor = torch.ops.onednn.qlinear_pointwise(
         rounded, 1.0, 128, linear.weight, scale, zero_point, None, 1.0, 0, torch.float32, "none", none, ""
     )
-    return made, magnitude
+    return made

@@ -8,9 +8,12 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 
+from ...config.choice import AUTO
 from ...config.settings import Settings
 from ...engine.drafters.registry import MODES
 from ...engine.values.events import End
+from ...models.registry import known_models
+from ...models.resolve import REAL, TOYS, meant
 from ...record.events import (
     ChangedText,
     EndText,
@@ -36,6 +39,7 @@ from ..widgets.examples import Examples
 from ..widgets.keys import Keys
 from ..widgets.metric_bar import MetricBar
 from ..widgets.mode_bar import ModeBar
+from ..widgets.offer import Offer
 from ..widgets.prompt import Prompt
 from ..widgets.step_pane import StepPane
 from ..widgets.tape import Tape
@@ -64,6 +68,7 @@ class ChatScreen(RowScreen):
         Binding("ctrl+g", "race", "Race", id="chat.race"),
         Binding("ctrl+r", "rerun", "Rerun", id="chat.rerun"),
         Binding("ctrl+n", "new", "New", id="chat.new"),
+        Binding("ctrl+o", "fetch", "Get a real model", id="chat.fetch", show=False),
         Binding("ctrl+b", "side", "Steps", id="chat.side", show=False),
         Binding("ctrl+s", "export", "Export", id="chat.export", show=False),
         Binding("plus", "longer(1)", "Longer drafts", id="chat.longer", show=False),
@@ -78,6 +83,7 @@ class ChatScreen(RowScreen):
         self.header = TitleBar(id="header")
         self.mode_bar = ModeBar(session.modes)
         self.examples = Examples(id="examples")
+        self.offer = Offer("ctrl+o", id="offer")
         self.transcript = Transcript(id="transcript")
         self.step_pane = StepPane(id="side", markup=False)
         self.tape = Tape(id="tape")
@@ -85,6 +91,8 @@ class ChatScreen(RowScreen):
         self.metric_bar = MetricBar(id="metrics")
         self.prompt = Prompt(id="prompt")
         self.ledger = Ledger()
+        self.model = meant(settings.model.model)
+        """What the chat is with, or will be."""
         self.ready: Ready | None = None
         self.failed = False
         self.empty = True
@@ -108,6 +116,7 @@ class ChatScreen(RowScreen):
             with Vertical(id="main"):
                 yield self.examples
                 yield self.transcript
+                yield self.offer
             yield self.step_pane
         yield self.tape
         yield self.timeline
@@ -119,7 +128,9 @@ class ChatScreen(RowScreen):
         """Show what is known before anything is loaded; begin loading after the first frame."""
         self.transcript.view = self.settings.ui.view
         self.set_class(not self.settings.ui.side_pane, "-no-side")
-        self.examples.show(self.settings.model.model)
+        self.examples.show(self.model)
+        if self.settings.model.model == AUTO and self.model == TOYS:
+            self.offer.offer(REAL)
         self._show_mode(self.session.mode)
         self._show_header()
         self._begin_empty()
@@ -148,6 +159,7 @@ class ChatScreen(RowScreen):
             self.prompt.focus()
         self.examples.display, self.transcript.display = empty, not empty
         self.tape.set_class(empty, "-empty")
+        self.offer.hush(not empty)
 
     # -- what comes from the decode thread
 
@@ -233,9 +245,10 @@ class ChatScreen(RowScreen):
 
     def _become_ready(self, ready: Ready) -> None:
         self.ready = ready
+        self.model = ready.model if ready.model in known_models() else self.model
         self.mode_bar.unavailable = ready.unavailable
         self._show_mode(self.session.mode)
-        self.examples.show(self.settings.model.model)
+        self.examples.show(self.model)
         for note in ready.notes:
             self.notify(note, markup=False)
         self._show_header()
@@ -258,7 +271,9 @@ class ChatScreen(RowScreen):
 
     def _show_header(self) -> None:
         state = "not loaded" if self.failed else f"{self._stage} …"
-        self.header.show(self.ready, self.settings.model.model, self.session.options, state)
+        options = self.session.options
+        advised = options.sampling != self.settings.options.sampling
+        self.header.show(self.ready, self.model, options, state, advised)
 
     def _show_mode(self, name: str, waiting: bool = False) -> None:
         """Mark a mode; what it shows of its own changes when it takes effect."""
@@ -397,9 +412,29 @@ class ChatScreen(RowScreen):
             self.ledger.drop()
 
     def action_new(self) -> None:
-        """Begin a new conversation; the old one stays saved."""
-        self.session.clear()
+        """Begin a new conversation, with the model that was fetched if there is one; the old one stays saved."""
+        if self.offer.state == "here":
+            self.offer.withdraw()
+            self.session.open(replace(self.settings.model, model=REAL))
+            self.ready, self.model, self._stage = None, REAL, "starting"
+            self.examples.show(REAL)
+            self._show_header()
+        else:
+            self.session.clear()
         self._begin_empty()
+
+    def action_fetch(self) -> None:
+        """Fetch a real model for those who have only the demo pair, or stop that."""
+        if self.offer.state in ("nothing", "here"):
+            self.notify(f"the model is {self.model}; `spectui --help` says how to take another", markup=False)
+        else:
+            self.offer.toggle()
+
+    @on(Offer.Here)
+    def _model_is_here(self) -> None:
+        """Go over to it, but not in the middle of a conversation."""
+        if self.empty and not self.busy and self.is_current and not self.failed:
+            self.action_new()
 
     def action_side(self) -> None:
         """Show or hide the step pane."""
@@ -407,6 +442,9 @@ class ChatScreen(RowScreen):
 
     def action_longer(self, by: int) -> None:
         """Draft by a fixed length, one longer or shorter."""
+        if self.ready is None:
+            self.notify("still loading", timeout=2)
+            return
         options = self.session.options
         old = options.speculation.draft_tokens
         length = min(16, max(1, (old if isinstance(old, int) else 5) + by))

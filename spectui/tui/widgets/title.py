@@ -9,18 +9,27 @@ from .parts import Part, PartsLine
 class TitleBar(PartsLine):
     """One line above everything."""
 
-    def show(self, ready: Ready | None, model: str, options: Options, state: str) -> None:
-        """Draw it; before anything is ``ready`` it names the ``model`` that was asked for and tells the ``state``."""
+    def show(self, ready: Ready | None, model: str, options: Options, state: str, advised: bool = False) -> None:
+        """Draw it; before anything is ``ready`` it names the ``model`` that was asked for and tells the ``state``.
+
+        ``advised`` says that sampling follows the model's makers.
+        """
         sampling, drafts = options.sampling, options.speculation.draft_tokens
         pair = f"{ready.model} ← {ready.draft or 'no draft'}" if ready else sanitise_line(model)
         parts = [
             Part(4, " spectui", style="bold $primary"),
             Part(0, pair),
-            Part(2, f"seed {sampling.seed}  T {sampling.temperature:g}", style="$token-muted"),
+            Part(
+                2,
+                f"seed {sampling.seed}  T {sampling.temperature:g}{' advised' if advised else ''}",
+                style="$token-muted",
+            ),
             Part(3, f"draft {drafts}", style="$token-muted"),
         ]
         if ready:
             parts.append(Part(5, f"{ready.device} {ready.dtype}", style="$token-muted"))
+            if ready.quality:
+                parts.append(Part(7, ready.quality, style="$token-muted"))
             parts.append(Part(6, f"loaded in {ready.seconds:.1f} s", style="$token-muted"))
         else:
             parts.append(Part(1, state, style="$text-warning"))

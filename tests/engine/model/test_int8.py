@@ -30,9 +30,9 @@ from ..toys import TINY, VOCABULARY, RandomTrees, decoder_of, install, model_of,
 
 pytestmark = [
     pytest.mark.oldest,
-    pytest.mark.skipif(not exact_here(for_one_row=False), reason="no exact int8 products on this processor"),
+    pytest.mark.skipif(not exact_here(for_few_rows=False), reason="no exact int8 products on this processor"),
 ]
-SINGLE = exact_here(for_one_row=True)
+SINGLE = exact_here(for_few_rows=True)
 FAMILY = {
     "llama": LlamaConfig(**TINY),
     "llama with biases": LlamaConfig(**TINY, attention_bias=True),
