@@ -45,8 +45,8 @@ MISSING = (
     "compiler and cmake: ten minutes on two cores)"
 )
 REBUILD = (
-    "build it for fewer instructions: CMAKE_ARGS='-DGGML_NATIVE=OFF -DGGML_AVX512=ON -DGGML_AVX512_VNNI=ON' "
-    f"pip install --force-reinstall --no-cache-dir --no-deps {PACKAGE}"
+    "build it without what the processor is thought to have: CMAKE_ARGS='-DGGML_NATIVE=OFF' pip install "
+    f"--force-reinstall --no-cache-dir --no-deps {PACKAGE} (with -DGGML_AVX512=ON -DGGML_AVX512_VNNI=ON if it has them)"
 )
 TRIAL = """
 import sys
