@@ -15,8 +15,10 @@ from .report import TOPS, Report
 from .runs import LLAMA_CPP
 from .summary import Ratio, Summary
 
+CALLS = "call tok/s"
 DEFINITIONS = (
-    "tok/s: tokens after the first / time after it, totals over totals. × AR: its ratio to the autoregressive lane of "
+    "tok/s: tokens after the first / time after it, totals over totals; call tok/s: all tokens / time of the whole "
+    "calls. × AR: its ratio to the autoregressive lane of "
     "this run, with a 95 % interval by bootstrap over n questions; of whole calls where it says call. call × hf: the "
     "same of whole calls, prefill included, to transformers' generate. tok/step: emitted tokens / steps, the first "
     "token in neither. accepted / drafted counts unreached tokens as drafted. loops: answers whose distinct-3 is below "
@@ -33,6 +35,8 @@ def grids(report: Report) -> list[Grid]:
     """All tables that the report has something to say in."""
     whole = [one for one in report.summary if one.category is None]
     cells = {name: [cell(one) for one in whole] for name, cell in _COLUMNS.items()}
+    if all(one.tokens_per_second is not None for one in whole):
+        del cells[CALLS]  # said where a peer has nothing else
     known = {name: column for name, column in cells.items() if set(column) != {"–"}}
     made = [Grid("all questions", list(known), list(zip(*known.values(), strict=True)))]
     categories = list(dict.fromkeys(one.category for one in report.summary if one.category is not None))
@@ -58,6 +62,7 @@ def grids(report: Report) -> list[Grid]:
 _COLUMNS: dict[str, Callable[[Summary], str]] = {
     "lane": lambda one: one.lane,
     "tok/s": lambda one: number(one.tokens_per_second, 0),
+    CALLS: lambda one: number(one.tokens_per_wall_second, 0),
     "× AR": lambda one: against_ar(one),
     "call × hf": lambda one: ratio_text(one.calls_against_hf),
     "tok/step": lambda one: number(one.tokens_per_step),

@@ -92,6 +92,9 @@ def test_a_q8_0_file_is_made_once_and_whole_or_not_at_all(tmp_path, monkeypatch)
     count = len(calls)
     assert q8_0_file(folder, config, "tiny", lambda *_: None) == made
     assert len(calls) == count
+    os.utime(folder / "model.safetensors", (1, 1))
+    newer = q8_0_file(folder, config, "tiny", lambda *_: None)
+    assert list(gguf_files().glob("*.gguf")) == [newer] != [made], "what was made of older weights is removed"
 
 
 def test_other_families_get_a_reason(tmp_path):
@@ -192,6 +195,7 @@ def test_its_lanes_answer_beside_ours_from_the_same_ids(tiny):
     assert "llama.cpp-file: same text as AR in 3 of 3 answers" in shown
     assert "llama.cpp-q8_0: same text as AR in" in shown
     assert "llama.cpp-q8_0, question" not in shown
+    assert "| call tok/s |" in shown
     out = io.StringIO()
     print_report(report, Console(file=out, width=200))
     assert "llama.cpp-q8_0-pld" in out.getvalue()

@@ -42,9 +42,9 @@ def q8_0_file(folder: Path, config: Any, title: str, progress: Progress) -> Path
     if not files:
         raise UserError(f"{title} has no safetensors to make a Q8_0 file from")
     told = [(file.name, stat.st_size, stat.st_mtime_ns) for file in files for stat in (file.stat(),)]
-    name = blake2b(json.dumps([VERSION, str(folder.resolve()), told]).encode(), digest_size=8).hexdigest()
     stem = "".join(letter for letter in title if letter.isalnum() or letter in "-_.")[:60]
-    path = gguf_files() / f"{stem}-{name}-q8_0.gguf"
+    stem = f"{stem}-{_digest(str(folder.resolve()))}"
+    path = gguf_files() / f"{stem}-{_digest([VERSION, told])}-q8_0.gguf"
     if path.is_file():
         return path
     try:
@@ -53,12 +53,18 @@ def q8_0_file(folder: Path, config: Any, title: str, progress: Progress) -> Path
             if not path.is_file():
                 check_disk(title, path.parent, int(sum(size for _, size, _ in told) * ITEM / 2))
                 _write(path, files, family, metadata, config, lambda done: progress(f"writing {title} as Q8_0", done))
+                for older in set(path.parent.glob(f"{stem}-*-q8_0.gguf")) - {path}:
+                    older.unlink(missing_ok=True)
     except OSError as error:
         raise UserError(
             f"the Q8_0 file of {title} could not be written to {path.parent}: {reason_of(error)}; make room there, or "
             "set SPECTUI_HOME to a folder on another disk"
         ) from error
     return path
+
+
+def _digest(value: Any) -> str:
+    return blake2b(json.dumps(value).encode(), digest_size=4).hexdigest()
 
 
 def _described(config: Any, title: str) -> tuple[str, dict[str, Any]]:
