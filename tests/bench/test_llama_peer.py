@@ -30,6 +30,7 @@ from spectui.system.errors import UserError
 
 from ..demo import runtime
 from ..models.gguf_files import write_gguf
+from ..program import one_line, spectui
 
 IDS = [5, 40, 3, 99, 17, 250, 8, 30, 77, 120, 9, 200]
 QUESTIONS = [Question("1", "chat", ("the 123 the", "and the 12?")), Question("2", "chat", ("the end",))]
@@ -113,6 +114,13 @@ def test_the_name_of_all_stands_for_each(monkeypatch):
     with pytest.raises(UserError, match=r"pip install 'spectui\[llama-cpp\]' .*ten minutes") as caught:
         llama_peer.check_package(["llama.cpp-q8_0"])
     assert "\n" not in str(caught.value)
+
+
+def test_the_bench_says_so_before_it_loads_anything(monkeypatch):
+    monkeypatch.setattr(llama_peer, "find_spec", lambda name: None)
+    done = spectui("bench", "--model", "demo", "--peers", "hf,llama.cpp")
+    assert done.returncode == 1
+    assert "llama.cpp needs the package llama-cpp-python: pip install 'spectui[llama-cpp]'" in one_line(done)
 
 
 @pytest.mark.parametrize(
