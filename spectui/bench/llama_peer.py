@@ -45,7 +45,7 @@ MISSING = (
     "compiler and cmake: ten minutes on two cores)"
 )
 REBUILD = (
-    "build it without what the processor is thought to have: CMAKE_ARGS='-DGGML_NATIVE=OFF' pip install "
+    "build it with a newer compiler, or for fewer instructions: CMAKE_ARGS='-DGGML_NATIVE=OFF' pip install "
     f"--force-reinstall --no-cache-dir --no-deps {PACKAGE} (with -DGGML_AVX512=ON -DGGML_AVX512_VNNI=ON if it has them)"
 )
 TRIAL = """
@@ -55,7 +55,7 @@ model = Llama(sys.argv[1], n_ctx=256, n_threads=int(sys.argv[2]), n_threads_batc
 model.eval([1, 2, 3])
 model.eval([4])
 """
-"""Some builds die at the first pass on processors with AMX; here only the trial dies of it."""
+"""GCC 12 compiles llama.cpp's code for AMX wrongly, so that it dies at the first pass; here only the trial does."""
 
 
 @dataclass(frozen=True, slots=True)
