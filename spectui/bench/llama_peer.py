@@ -45,8 +45,8 @@ MISSING = (
     "compiler and cmake: ten minutes on two cores)"
 )
 REBUILD = (
-    "build it with a newer compiler, or for fewer instructions: CMAKE_ARGS='-DGGML_NATIVE=OFF' pip install "
-    f"--force-reinstall --no-cache-dir --no-deps {PACKAGE} (with -DGGML_AVX512=ON -DGGML_AVX512_VNNI=ON if it has them)"
+    "GCC 12 compiles its code for AMX wrongly, which this mends: CXXFLAGS='-fno-tree-dse -fno-dse' pip install "
+    f"--force-reinstall --no-cache-dir --no-deps {PACKAGE} (or, slower, CMAKE_ARGS='-DGGML_NATIVE=OFF' before it)"
 )
 TRIAL = """
 import sys
@@ -55,7 +55,7 @@ model = Llama(sys.argv[1], n_ctx=256, n_threads=int(sys.argv[2]), n_threads_batc
 model.eval([1, 2, 3])
 model.eval([4])
 """
-"""GCC 12 compiles llama.cpp's code for AMX wrongly, so that it dies at the first pass; here only the trial does."""
+"""What a wrong build dies of; here only the trial does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +156,7 @@ def try_out(file: Path, threads: int) -> None:
     except subprocess.TimeoutExpired as error:
         raise UserError(f"{LLAMA_CPP} did not answer within {PATIENCE:g} s; leave it out") from error
     if done.returncode < 0:
-        raise UserError(f"{LLAMA_CPP} dies on this processor (signal {-done.returncode}); {REBUILD}")
+        raise UserError(f"{LLAMA_CPP} dies here (signal {-done.returncode}); {REBUILD}")
     if done.returncode:
         reason = next((line for line in reversed(done.stderr.splitlines()) if line.strip()), "no reason given")
         raise UserError(f"{LLAMA_CPP} cannot run {sanitise_line(file.name)}: {sanitise_line(reason)}; leave it out")
