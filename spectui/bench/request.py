@@ -11,9 +11,12 @@ from ..record.metrics import REFERENCE
 from ..session.runtime import Runtime
 from ..system.errors import UserError
 from .lane import Lane, ModeLane
+from .llama_peer import NAMES, llama_lanes
 from .partial import fingerprint
 from .peers import PEERS, PeerLane, untouched
 from .questions import Question, read_questions
+
+PEER_NAMES = (*PEERS, *NAMES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,14 +57,16 @@ def make_lanes(loaded: Runtime, request: Request, settings: Settings) -> tuple[l
             lanes.append(ModeLane(loaded, MODES[name].name, options, request.learning))
         else:
             left_out[name] = loaded.ready.unavailable[name]
-    modules = untouched(loaded) if request.peers else None
-    for name in dict.fromkeys(request.peers):
+    theirs = [name for name in dict.fromkeys(request.peers) if name in PEERS]
+    modules = untouched(loaded) if theirs else None
+    for name in theirs:
         peer = PEERS[name]
         if modules is None or (peer.needs_draft and modules.draft is None):
             left_out[name] = "no draft model is loaded (--draft NAME)"
         else:
             lanes.append(PeerLane(loaded, peer, options, modules))
-    return lanes, left_out
+    others, impossible = llama_lanes(loaded, request.peers, settings.model, options)
+    return [*lanes, *others], left_out | impossible
 
 
 def identity(settings: Settings, where: Mapping[str, Any], lanes: Sequence[Lane], asked: Sequence[Question]) -> Any:

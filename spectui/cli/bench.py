@@ -38,7 +38,10 @@ def bench(
     ] = None,
     modes: ModesFlag = None,
     peers: Annotated[
-        str | None, typer.Option("--peers", help="hf, hf-assisted, hf-pld: transformers' own, separated by commas.")
+        str | None,
+        typer.Option(
+            "--peers", help="hf, hf-assisted, hf-pld: transformers' own; llama.cpp, or one of its lanes; by commas."
+        ),
     ] = None,
     limit: Annotated[int | None, typer.Option("--limit", min=1, help="Ask so many questions, evenly spread.")] = None,
     output: OutputFlag = None,
@@ -53,11 +56,10 @@ def bench(
 ) -> None:
     """Measure modes and peers on many questions, interleaved, against autoregressive decoding."""
     chosen = names_of(modes, MODES, "mode") or list(MODES)
-    from ..bench.peers import PEERS
-    from ..bench.request import Request
+    from ..bench.request import PEER_NAMES, Request
     from ..present.output import FORMATS, Output
 
-    others = names_of(peers, PEERS, "peer")
+    others = names_of(peers, PEER_NAMES, "peer")
     names_of(form, FORMATS, "format")
     request = Request(questions or ["demo"], chosen, others, limit, skip_bad_lines, learning)
     raise typer.Exit(run_bench(settings, request, Output(form, output, plot)))
@@ -67,6 +69,7 @@ def run_bench(settings: Settings, request: "Request", output: "Output") -> int:
     """Measure and report; 0, or 130 if it was interrupted and reports what was done."""
     from ..bench.agreement import measure_next_next_rank, measure_pair_agreement
     from ..bench.bench import Bench
+    from ..bench.llama_peer import check_package, package_version, wanted_of
     from ..bench.partial import Partial
     from ..bench.request import gather, identity, make_lanes
     from ..present.report import Report
@@ -75,11 +78,14 @@ def run_bench(settings: Settings, request: "Request", output: "Output") -> int:
     console = Console(file=messages(), highlight=False)
     questions = gather(request, lambda message: console.print(f"skipped: {message}", markup=False))
     output.check()
+    check_package(request.peers)
     loaded = _load(settings, console)
     options = settings.options
     lanes, left_out = make_lanes(loaded, request, settings)
     bench = Bench(loaded, lanes, questions, options, settings.decoding.system or None)
     where = environment(loaded, options, settings.model.model) | {"learning": request.learning}
+    if wanted_of(request.peers):
+        where["versions"] = where["versions"] | package_version()
     partial = Partial(output.path, identity(settings, where, lanes, questions)) if output.path else None
     runs, skipped, finished = _ask(bench, partial, console)
     vocabulary, draft = loaded.resources.vocabulary, loaded.resources.draft

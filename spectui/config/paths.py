@@ -76,6 +76,11 @@ def int8_weights() -> Path:
     return cache_folder() / "int8"
 
 
+def gguf_files() -> Path:
+    """GGUF files that were made for llama.cpp."""
+    return cache_folder() / "q8_0"
+
+
 def state_folder() -> Path:
     """The log, and the history of prompts."""
     return _below_home("state") or _DIRS.user_state_path

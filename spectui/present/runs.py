@@ -47,6 +47,8 @@ class Place:
     turn: int
 
 
+LLAMA_CPP = "llama.cpp"
+"""The peer whose names begin so computes in its own quantised arithmetic, so that its text may be another."""
 RATES = ("tokens_per_step", "acceptance_rate", "tokens_per_second", "ttft_ms")
 COUNTS = ("steps", "drafted", "accepted", "rejected", "unreached", "cut", "confirmed", "dropped", "waste", "decode_ms",
           "draft_ms", "verify_ms", "draft_idle_ms", "target_idle_ms")  # fmt: skip

@@ -12,10 +12,13 @@ from ..system.typed_json import as_json
 from .grid import MARKS, Grid, number, rich_table
 from .picture import bars, histogram
 from .report import TOPS, Report
+from .runs import LLAMA_CPP
 from .summary import Ratio, Summary
 
+CALLS = "call tok/s"
 DEFINITIONS = (
-    "tok/s: tokens after the first / time after it, totals over totals. × AR: its ratio to the autoregressive lane of "
+    "tok/s: tokens after the first / time after it, totals over totals; call tok/s: all tokens / time of the whole "
+    "calls. × AR: its ratio to the autoregressive lane of "
     "this run, with a 95 % interval by bootstrap over n questions; of whole calls where it says call. call × hf: the "
     "same of whole calls, prefill included, to transformers' generate. tok/step: emitted tokens / steps, the first "
     "token in neither. accepted / drafted counts unreached tokens as drafted. loops: answers whose distinct-3 is below "
@@ -32,6 +35,8 @@ def grids(report: Report) -> list[Grid]:
     """All tables that the report has something to say in."""
     whole = [one for one in report.summary if one.category is None]
     cells = {name: [cell(one) for one in whole] for name, cell in _COLUMNS.items()}
+    if all(one.tokens_per_second is not None for one in whole):
+        del cells[CALLS]  # said where a peer has nothing else
     known = {name: column for name, column in cells.items() if set(column) != {"–"}}
     made = [Grid("all questions", list(known), list(zip(*known.values(), strict=True)))]
     categories = list(dict.fromkeys(one.category for one in report.summary if one.category is not None))
@@ -57,6 +62,7 @@ def grids(report: Report) -> list[Grid]:
 _COLUMNS: dict[str, Callable[[Summary], str]] = {
     "lane": lambda one: one.lane,
     "tok/s": lambda one: number(one.tokens_per_second, 0),
+    CALLS: lambda one: number(one.tokens_per_wall_second, 0),
     "× AR": lambda one: against_ar(one),
     "call × hf": lambda one: ratio_text(one.calls_against_hf),
     "tok/step": lambda one: number(one.tokens_per_step),
@@ -103,7 +109,13 @@ def remarks(report: Report) -> list[str]:
         f"{run.lane}, question {run.question_id}, turn {run.turn}: text differs from AR at token {run.divergence}, "
         f"where the target's two best scores are {run.gap:.2g} apart"
         for run in report.runs
-        if run.identical is False
+        if run.identical is False and not _is_own_arithmetic(run.lane)
+    ]
+    made += [
+        f"{one.lane}: same text as AR in {one.identical_to_ar} of {one.compared_with_ar} answers; llama.cpp computes "
+        "in its own quantised arithmetic, so that other text is no error"
+        for one in report.summary
+        if one.category is None and _is_own_arithmetic(one.lane) and one.compared_with_ar
     ]
     if report.pair is not None:
         made.append(
@@ -111,6 +123,10 @@ def remarks(report: Report) -> list[str]:
             f"{report.pair.top_1:.1%}, over {report.pair.tokens} tokens"
         )
     return made
+
+
+def _is_own_arithmetic(lane: str) -> bool:
+    return lane.startswith(LLAMA_CPP)
 
 
 def describe(block: dict[str, Any]) -> list[str]:

@@ -39,7 +39,7 @@ def converted(path: Path, title: str, progress: Progress, check: Check = lambda 
         return folder
     try:
         folder.parent.mkdir(0o700, parents=True, exist_ok=True)
-        with _alone(folder, title, progress):
+        with alone(folder, title, progress):
             if not (folder / ORIGIN).is_file():
                 _convert(path, folder, title, progress, check)
     except OSError as error:
@@ -70,7 +70,7 @@ def folder_of(path: Path) -> Path:
 
 
 @contextmanager
-def _alone(folder: Path, title: str, progress: Progress) -> Iterator[None]:
+def alone(folder: Path, title: str, progress: Progress) -> Iterator[None]:
     """Only one program makes a folder; others wait for it."""
     from filelock import FileLock, Timeout
 
@@ -95,7 +95,7 @@ def _convert(path: Path, folder: Path, title: str, progress: Progress, check: Ch
     model = Model(read_header(path))
     check(model.config, sum(source.tensor.elements for source in model.sources))
     size = folder_size(model)
-    _check_disk(title, folder.parent, size)
+    check_disk(title, folder.parent, size)
     temporary = folder.with_name(f"{folder.name}.tmp")
     shutil.rmtree(temporary, ignore_errors=True)  # of a program that was ended
     done = 0
@@ -117,7 +117,8 @@ def _convert(path: Path, folder: Path, title: str, progress: Progress, check: Ch
     _forget_older(folder, origin["path"])
 
 
-def _check_disk(title: str, folder: Path, size: int) -> None:
+def check_disk(title: str, folder: Path, size: int) -> None:
+    """Raise UserError if so many bytes do not fit onto the disk of a folder."""
     free = shutil.disk_usage(folder).free
     if free < size + SPARE:
         raise UserError(
