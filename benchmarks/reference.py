@@ -26,6 +26,7 @@ from spectui.tui.app import SpectuiApp
 from spectui.tui.screens.chat import ChatScreen
 from spectui.tui.screens.help import HelpScreen
 from spectui.tui.screens.race import RaceScreen
+from spectui.tui.widgets.keys import written
 from spectui.tui.widgets.prompt import Prompt
 from spectui.tui.widgets.transcript import Transcript
 
@@ -219,8 +220,7 @@ def _meaning(binding: Binding) -> str:
 
 
 def _keys(keys: str) -> str:
-    signs = {"full_stop": ".", "comma": ",", "plus": "+", "minus": "-"}
-    return " ".join(f"`{signs.get(key, key)}`" for key in keys.split(","))
+    return " ".join(f"`{key}`" for key in written(keys).split())
 
 
 def _table(columns: Sequence[str], rows: Iterator[Sequence[object]]) -> list[str]:

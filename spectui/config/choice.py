@@ -21,7 +21,11 @@ class ModelChoice(Checked):
     )
     draft: str = option("", 'The draft model; empty takes the model\'s own, "none" loads no draft.')
     device: str = option("auto", "auto, cpu, cuda or cuda:N.")
-    dtype: str = option("auto", "auto (bfloat16 on a GPU, else float32), float32, bfloat16, float16 or float64.")
+    dtype: str = option(
+        "auto",
+        "auto, float32, bfloat16, float16, float64 or int8; auto is bfloat16 on a GPU, and int8 on a CPU where that "
+        "is faster, else float32.",
+    )
     trust_remote_code: bool = option(False, "Let a model bring code of its own and run it.")
 
 

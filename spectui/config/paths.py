@@ -71,6 +71,11 @@ def gguf_folders() -> Path:
     return cache_folder() / "gguf"
 
 
+def int8_weights() -> Path:
+    """Models in int8, made from their own weights, a file for each."""
+    return cache_folder() / "int8"
+
+
 def state_folder() -> Path:
     """The log, and the history of prompts."""
     return _below_home("state") or _DIRS.user_state_path

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field, replace
 from statistics import median
 from time import perf_counter
 
+import torch
+
 from .decoder import Decoder
 from .drafters.drafter import Resources
 from .model.causal_lm import CausalLM
@@ -33,6 +35,10 @@ class Timings:
     """A pass of the draft model over one token; 0 without one."""
     share: ThreadSplit | None = None
     """How both share the device best."""
+    threads: int = 1
+    """How many threads of a CPU the passes use."""
+    packed: bool = False
+    """Whether the weights exist a second time, in a faster layout."""
 
     def given_to(self, resources: Resources) -> Resources:
         """What drafters are built from, with these times."""
@@ -41,7 +47,7 @@ class Timings:
 
 def measure_all(target: CausalLM, resources: Resources, limits: Limits, modes: Sequence[str]) -> Timings:
     """Measure what is needed to run ``modes``; with models of some milliseconds a pass in about two seconds."""
-    made = Timings()
+    made = Timings(threads=torch.get_num_threads(), packed=target.is_packed)
     if not target.capability.trees:
         return made
     made = replace(made, verify_ms=measure(DryRun(target, resources.vocabulary, CONTEXT), 1.0).points)

@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from hashlib import blake2b
 from importlib.metadata import version
@@ -15,26 +15,27 @@ import torch
 from ..system.files import private_folder, write_whole
 from ..system.json_lines import DAMAGED
 from .measurement import Timings
-from .model.causal_lm import CausalLM
+from .model.capability import text_config
 from .policy.latency import SIZES
 from .tuning.background_worker import ThreadSplit
 from .tuning.machine import processor, usable_cores
 
-FORMAT = "spectui.timings/1"
+FORMAT = "spectui.timings/2"
 Key = Mapping[str, Any]
 
 
-def key_of(target: CausalLM, draft: CausalLM | None) -> Key:
-    """All that the times depend on: of a model its shape, for weights of other values take as long."""
-    models = [target] if draft is None else [target, draft]
+def key_of(models: Sequence[Any], numbers: Sequence[str]) -> Key:
+    """All that the times of a target and its draft depend on, given what each computes with.
+
+    Of a model that is its shape, for weights of other values take as long.
+    """
     return {
         "format": FORMAT,
         "cores": usable_cores(),
-        "threads": torch.get_num_threads(),
         "versions": {name: version(name) for name in ("spectui", "torch", "transformers")},
         "places": [f"{processor(model.device)}, {model.device}" for model in models],
-        "numbers": [f"{model.dtype}, packed: {model.is_packed}" for model in models],
-        "shapes": [_digest(model.config.to_json_string()) for model in models],
+        "numbers": list(numbers),
+        "shapes": [_digest(text_config(model).to_json_string()) for model in models],
     }
 
 
@@ -66,12 +67,14 @@ def _timings(value: Mapping[str, Any]) -> Timings:
     """Raises what a damaged file raises for what cannot have been measured."""
     share = None if value["share"] is None else ThreadSplit(**value["share"])
     verify_ms = {int(rows): ms for rows, ms in value["verify_ms"].items()}
-    made = Timings(verify_ms, float(value["draft_ms"]), share)
+    made = Timings(verify_ms, float(value["draft_ms"]), share, int(value["threads"]), bool(value["packed"]))
     times = list(verify_ms.values())
     if share is not None:
         times += [made.draft_ms, share.slowdown, share.draft_ms]
         if not {share.target_threads, share.draft_threads} <= set(range(torch.get_num_threads() + 1)):
             raise ValueError("other threads")
+    if made.threads not in range(1, (usable_cores() or 1) + 1):
+        raise ValueError("other threads")
     if not all(0.0 < ms < inf for ms in times):
         raise ValueError("no times")
     if verify_ms and tuple(verify_ms) != SIZES:

@@ -20,13 +20,14 @@ SAMPLED = 64
 
 
 def pair_fingerprint(target: Any, draft: Any) -> str:
-    """16 hexadecimal digits of two models: shapes, and some values of every parameter."""
+    """16 hexadecimal digits of two models: shapes, and some values of every parameter that has any."""
     digest = blake2b(digest_size=8)
     for model in (target, draft):
         for name, parameter in sorted(model.named_parameters()):
-            values = parameter.detach().reshape(-1)
-            some = torch.cat([values[:SAMPLED], values[-SAMPLED:]]).float().cpu()
-            digest.update(f"{name} {tuple(parameter.shape)}".encode() + some.numpy().tobytes())
+            digest.update(f"{name} {tuple(parameter.shape)}".encode())
+            if not parameter.is_meta:
+                values = parameter.detach().reshape(-1)
+                digest.update(torch.cat([values[:SAMPLED], values[-SAMPLED:]]).float().cpu().numpy().tobytes())
     return digest.hexdigest()
 
 

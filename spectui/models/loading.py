@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..config.choice import ModelChoice
+from ..engine.model.int8 import Int8Weights
 from ..system.errors import UserError
 from .failures import explain
 from .fetch import fetch
@@ -21,7 +22,7 @@ from .tokenizer_file import begin, finish
 from .unpack import unpacked
 
 Progress = Callable[[str, float | None], None]
-DTYPES = ("auto", "float32", "bfloat16", "float16", "float64")
+DTYPES = ("auto", "float32", "bfloat16", "float16", "float64", "int8")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,7 @@ class Pair:
     draft: Any | None
     tokenizer: Any
     device: Any
-    dtype: Any
+    dtype: str
     eos: frozenset[int]
     vocabulary: int
     """Ids below it have text."""
@@ -43,6 +44,19 @@ class Pair:
     context: int
     """Tokens that prompt and answer may hold together."""
     notes: tuple[str, ...] = ()
+    target_int8: Int8Weights | None = None
+    draft_int8: Int8Weights | None = None
+
+    @property
+    def models(self) -> list[Any]:
+        """The target and, if there is one, the draft."""
+        return [self.target] if self.draft is None else [self.target, self.draft]
+
+    @property
+    def numbers(self) -> list[str]:
+        """What each of these models computes with."""
+        int8 = [self.target_int8, self.draft_int8]
+        return ["int8" if one is not None else str(model.dtype) for one, model in zip(int8, self.models, strict=False)]
 
 
 def load_pair(choice: ModelChoice, progress: Progress) -> Pair:
@@ -80,13 +94,14 @@ def _load_pair(choice: ModelChoice, progress: Progress) -> Pair:
     target_place, draft_place = (place and unpacked(place, progress, item) for place in places)
     assert target_place is not None
     tokenizer = _tokenizer(target_place, choice, progress, begun)
-    target = _model(target_place, choice, device, dtype, progress, "target")
+    target, target_int8 = _numbers(target_place, tokenizer, choice, device, progress, "target")
     beside = draft_device(device, choice.device, torch.cuda.device_count())
-    draft = _model(draft_place, choice, beside, dtype, progress, "draft") if draft_place else None
+    draft = draft_int8 = None
     vocabulary = min(len(tokenizer), target.get_input_embeddings().weight.shape[0])
     reserved: frozenset[int] = frozenset()
-    if draft is not None and draft_place is not None:
+    if draft_place is not None:
         draft_tokenizer = tokenizer if draft_place.shape else _tokenizer(draft_place, choice, progress)
+        draft, draft_int8 = _numbers(draft_place, draft_tokenizer, choice, beside, progress, "draft")
         reserved = check_pair(tokenizer, target, draft_tokenizer, draft, draft_place.title)
     notes = [f"random weights: {place.title} shows speed, not text" for place in places if place and place.shape]
     notes += rounding_notes(dtype, device)
@@ -97,12 +112,14 @@ def _load_pair(choice: ModelChoice, progress: Progress) -> Pair:
         draft=draft,
         tokenizer=tokenizer,
         device=device,
-        dtype=dtype,
+        dtype="int8" if target_int8 is not None else str(dtype).removeprefix("torch."),
         eos=end_tokens(tokenizer, target),
         vocabulary=vocabulary,
         reserved=reserved,
         context=_context(target, draft),
         notes=tuple(notes),
+        target_int8=target_int8,
+        draft_int8=draft_int8,
     )
 
 
@@ -162,7 +179,9 @@ def draft_device(device: Any, wanted: str, devices: int) -> Any:
 def _dtype(wanted: str, device: Any) -> Any:
     import torch
 
-    if wanted == "auto":
+    if wanted == "int8" and device.type != "cpu":
+        raise UserError(f"int8 is for CPUs; use --dtype bfloat16 on {device.type}, or --device cpu")
+    if wanted in ("auto", "int8"):
         return torch.bfloat16 if device.type == "cuda" else torch.float32
     return getattr(torch, wanted)
 
@@ -185,24 +204,56 @@ def _tokenizer(place: Place, choice: ModelChoice, progress: Progress, begun: "Fu
     return tokenizer
 
 
-def _model(place: Place, choice: ModelChoice, device: Any, dtype: Any, progress: Progress, role: str) -> Any:
-    import torch
-    from transformers import AutoConfig, AutoModelForCausalLM
-
+def _numbers(
+    place: Place, tokenizer: Any, choice: ModelChoice, device: Any, progress: Progress, role: str
+) -> tuple[Any, Int8Weights | None]:
+    """A model on its device, and the int8 weights that stand in for its own, if any."""
     progress(f"loading the {role} {place.title}", None)
+    dtype = _dtype(choice.dtype, device)
+    config = _config(place, choice, device.type)
+
+    def load() -> Any:
+        if place.shape is not None:
+            return _random(place, config, device, dtype)
+        return _model(place, config, choice, device, dtype, progress)
+
+    if device.type != "cpu" or choice.dtype not in ("auto", "int8"):
+        return load(), None
+    from .precision import in_int8
+
+    return in_int8(place, config, tokenizer, choice.dtype == "int8", load, progress)
+
+
+def _config(place: Place, choice: ModelChoice, device: str) -> Any:
+    from transformers import AutoConfig
+
     if place.shape is not None:
         shape = dict(place.shape)
-        config = AutoConfig.for_model(shape.pop("model_type"), **shape)
-        torch.manual_seed(0)
-        with explain(place), torch.device(device):
-            return AutoModelForCausalLM.from_config(config, dtype=dtype).eval()
+        return AutoConfig.for_model(shape.pop("model_type"), **shape)
     with explain(place):
         config = AutoConfig.from_pretrained(
             place.source, trust_remote_code=choice.trust_remote_code, local_files_only=place.local or place.cached
         )
         if getattr(config, "is_encoder_decoder", False):
             raise UserError(f"{place.title} is an encoder-decoder model; spectui needs a causal language model")
-        check_quantised(place.title, config, device.type)
+        check_quantised(place.title, config, device)
+    return config
+
+
+def _random(place: Place, config: Any, device: Any, dtype: Any) -> Any:
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    torch.manual_seed(0)
+    with explain(place), torch.device(device):
+        return AutoModelForCausalLM.from_config(config, dtype=dtype).eval()
+    raise AssertionError
+
+
+def _model(place: Place, config: Any, choice: ModelChoice, device: Any, dtype: Any, progress: Progress) -> Any:
+    from transformers import AutoModelForCausalLM
+
+    with explain(place):
         if not place.local and not place.cached and cached_model(place.source) is None:
             fetch(place, lambda done, total: progress(f"fetching {place.title}", done / max(1, total)))
         folder = Path(place.source) if place.local else cached_model(place.source)
@@ -224,6 +275,7 @@ def _model(place: Place, choice: ModelChoice, device: Any, dtype: Any, progress:
                 "copy it again or use another model"
             )
         return model.to(device).eval()
+    raise AssertionError
 
 
 def _context(target: Any, draft: Any | None) -> int:

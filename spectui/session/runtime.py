@@ -111,68 +111,90 @@ def prepare(pair: Pair, progress: Progress, begun: float, choice: StoreChoice | 
     A datastore that cannot be used is left out, with a note that says why.
     """
     limits = Limits(pair.context, pair.eos, stop_cut(pair.tokenizer))
-    progress("trying threads and layouts", None)
-    target = settle_threads(_layouts(pair), pair.vocabulary)
-    draft = CausalLM(pair.draft, pack=target.is_packed) if pair.draft is not None else None
-    why_no_draft = draft.capability.why_no_tree if draft is not None else None
-    usable = draft if why_no_draft is None else None
-    head, head_note = find_head(pair.target, pair.draft, target.layers, heads()) if usable else (None, ())
-    resources = Resources(
-        vocabulary=pair.vocabulary,
-        draft=usable,
-        head=head,
-        never=pair.reserved,
-        ends=pair.eos,
-    )
+    most, kept = torch.get_num_threads(), _kept_timings(pair)
+    parts = _parts(pair, kept, progress)
+    if kept is not None and not hold(kept, parts.target, parts.resources):
+        torch.set_num_threads(most)
+        kept, parts = None, _parts(pair, None, progress)
+    target, resources = parts.target, parts.resources
     unavailable = {
-        mode.name: why for mode in MODES.values() if (why := _why_not(mode, target, resources, why_no_draft))
+        mode.name: why for mode in MODES.values() if (why := _why_not(mode, target, resources, parts.why_no_draft))
     }
     modes = tuple(name for name in MODES if name not in unavailable)
-    timings = _timings(target, resources, limits, modes, progress)
+    timings = _timings(pair, kept, parts, limits, modes, progress)
     store, store_note = open_store(pair.tokenizer, pair.vocabulary, pair.name, choice)
     ready = Ready(
         model=sanitise_line(pair.name),
         draft=sanitise_line(pair.draft_name) if pair.draft_name is not None else None,
         device=str(pair.device),
-        dtype=str(pair.dtype).removeprefix("torch."),
+        dtype=pair.dtype,
         seconds=perf_counter() - begun,
         context=limits.context,
         modes=modes,
         unavailable=unavailable,
-        notes=tuple(map(sanitise_line, (*pair.notes, *store_note, *head_note))),
+        notes=tuple(map(sanitise_line, (*pair.notes, *store_note, *parts.head_note))),
         versions={name: version(name) for name in ("spectui", "torch", "transformers")},
     )
     _leave_out_of_collections()
     resources, latency = timings.given_to(resources), LatencyModel(timings.verify_ms)
+    pair = replace(pair, target_int8=None, draft_int8=None)  # both have what they need
     return Runtime(pair, target, resources, limits, latency, ready, store, choice is not None and choice.compares)
 
 
-def _timings(
-    target: CausalLM, resources: Resources, limits: Limits, modes: Sequence[str], progress: Progress
-) -> Timings:
-    """The times of an earlier start if they are still true, else those of now; the code is warm in either case."""
-    folder, key = timings_folder(), key_of(target, resources.draft)
-    known = read_timings(folder, key)
-    if known is not None:
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """A pair as the engine runs it."""
+
+    target: CausalLM
+    resources: Resources
+    why_no_draft: str | None
+    head_note: Sequence[str]
+
+
+def _parts(pair: Pair, kept: Timings | None, progress: Progress) -> Parts:
+    """The pair with the layout and the threads of an earlier start, or with those that are the fastest now."""
+    if kept is not None:
         progress("checking the times of an earlier start", None)
-        if hold(known, target, resources):
-            rehearse(target, known.given_to(resources), limits, LatencyModel(known.verify_ms), modes, steps=1)
-            return known
+        torch.set_num_threads(kept.threads)
+        target = CausalLM(pair.target, pack=kept.packed, int8=pair.target_int8)
+    else:
+        progress("trying threads and layouts", None)
+        target = settle_threads(_layouts(pair), pair.vocabulary)
+    draft = CausalLM(pair.draft, pack=target.is_packed, int8=pair.draft_int8) if pair.draft is not None else None
+    why_no_draft = draft.capability.why_no_tree if draft is not None else None
+    usable = draft if why_no_draft is None else None
+    head, head_note = find_head(pair.target, pair.draft, target.layers, heads()) if usable else (None, ())
+    resources = Resources(vocabulary=pair.vocabulary, draft=usable, head=head, never=pair.reserved, ends=pair.eos)
+    return Parts(target, resources, why_no_draft, head_note)
+
+
+def _kept_timings(pair: Pair) -> Timings | None:
+    return read_timings(timings_folder(), key_of(pair.models, pair.numbers))
+
+
+def _timings(
+    pair: Pair, kept: Timings | None, parts: Parts, limits: Limits, modes: Sequence[str], progress: Progress
+) -> Timings:
+    """Those of an earlier start, which hold, else those of now; the code is warm in either case."""
+    target, resources = parts.target, parts.resources
+    if kept is not None:
+        rehearse(target, kept.given_to(resources), limits, LatencyModel(kept.verify_ms), modes, steps=1)
+        return kept
     progress("measuring what drafting and verification take", None)
     made = measure_all(target, resources, limits, modes)
-    keep_timings(folder, key, made)
+    keep_timings(timings_folder(), key_of(pair.models, pair.numbers), made)
     return made
 
 
 def _layouts(pair: Pair) -> list[CausalLM]:
-    """The target with its weights as they are and, where there is room, in oneDNN's layout: which is faster depends on
-    the processor.
+    """The target with its weights once and, where there is room, also in the layout that costs their memory again:
+    which is faster depends on the processor.
 
     The plain one comes last, so that transformers' model shares its memory.
     """
     worth_a_try = can_pack(pair.target) and room_to_pack([pair.target, pair.draft])
-    packed = [CausalLM(pair.target, pack=True)] if worth_a_try else []
-    return [*(target for target in packed if target.is_packed), CausalLM(pair.target)]
+    packed = [CausalLM(pair.target, pack=True, int8=pair.target_int8)] if worth_a_try else []
+    return [*(target for target in packed if target.is_packed), CausalLM(pair.target, int8=pair.target_int8)]
 
 
 def _leave_out_of_collections() -> None:

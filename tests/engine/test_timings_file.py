@@ -109,7 +109,8 @@ def test_the_second_start_measures_nothing(starts, monkeypatch):
     monkeypatch.setattr(loaded, "hold", lambda *_: True)
     second = starts.again()
     assert starts.measured == 1
-    assert starts.stages == ["trying threads and layouts", "checking the times of an earlier start"]
+    assert starts.stages == ["checking the times of an earlier start"]
+    assert second.target.is_packed == first.target.is_packed
     assert second.latency.points == first.latency.points
     assert second.resources.share == first.resources.share
     assert second.resources.draft_ms == first.resources.draft_ms
@@ -124,7 +125,7 @@ def test_another_version_measures_anew(starts, monkeypatch):
 
 def test_times_that_are_wrong_are_measured_again_and_replaced(starts):
     made = starts.again()
-    key = key_of(made.target, made.resources.draft)
+    key = key_of(made.pair.models, made.pair.numbers)
     wrong = Timings(dict.fromkeys(SIZES, 100000.0), 1e5, made.resources.share)
     keep_timings(timings_folder(), key, wrong)
     again = starts.again()

@@ -109,9 +109,12 @@ def test_comparisons_look_up_in_what_was_learnt_only_if_asked_to(tmp_path, compa
 
 def test_a_bench_looks_up_in_what_was_learnt_only_if_asked_to(tmp_path, monkeypatch):
     look_up, sizes = Snapshot.look_up, []
-    monkeypatch.setattr(
-        Snapshot, "look_up", lambda self, *query, **how: sizes.append(len(self)) or look_up(self, *query, **how)
-    )
+
+    def watched(self, *query, **how):
+        sizes.append(len(self))
+        return look_up(self, *query, **how)
+
+    monkeypatch.setattr(Snapshot, "look_up", watched)
     with learner(tmp_path) as talk:
         ask(talk)
         assert learnt_tokens(talk)

@@ -40,7 +40,7 @@ async def test_type_stream_and_read_the_numbers():
         assert answer(app).startswith("Speculative decoding lets a cheap drafter")
         await pilot.pause(0.2)
         text = screen_text(app)
-        assert "tok/pass" in text
+        assert "tok/step" in text
         assert "Draft model" in text
         numbers = app.chat.ledger.numbers
         assert numbers.accepted > 10

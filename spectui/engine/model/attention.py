@@ -123,12 +123,15 @@ class AttentionMasks:
         """Whether some layer does not attend to everything that is committed."""
 
     @classmethod
-    def of(cls, model: Any, folded: bool) -> "AttentionMasks":
-        """The masks of a model, for attention functions that fold the heads of a group, or not."""
+    def of(cls, model: Any, folded: bool, dtype: torch.dtype | None = None) -> "AttentionMasks":
+        """The masks of a model, for attention functions that fold the heads of a group, or not.
+
+        They have the type of its weights unless another is given.
+        """
         config, weight = text_config(model), next(model.parameters())
         heads = config.num_attention_heads
         group = heads // (getattr(config, "num_key_value_heads", None) or heads) if folded else 1
-        return cls(attention_kinds(config), weight.dtype, weight.device, group)
+        return cls(attention_kinds(config), dtype or weight.dtype, weight.device, group)
 
     def __call__(self, cache: KVCache, inputs: ForwardInput) -> Tensor | dict[str, Tensor]:
         """Masks [1, 1, group * rows, all rows], 0 where a row sees; a dict by kind if the model mixes kinds."""

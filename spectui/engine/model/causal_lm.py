@@ -1,7 +1,7 @@
 """A causal language model behind one narrow interface: prefill a prompt, verify a tree."""
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -12,6 +12,7 @@ from . import attention
 from .capability import Capability, capability, layer_types, rope_switch, text_config
 from .cuda_graphs import Capturer, CudaCapturer, GraphCache
 from .forward import PREFILL_CHUNK, Backend, ForwardInput, Output
+from .int8 import Int8Weights, exact_here, int8_body
 from .kv_cache import CHUNK, AnyCache
 from .llama import LlamaForward, why_not_llama
 from .load_check import Check, cache_name, unsupported
@@ -27,11 +28,17 @@ class CausalLM:
 
     Any number of sequences can share one CausalLM, each with its own cache from ``new_cache``; a draft model is one
     too. Only one thread may call it at a time. ``pack`` spends as much memory again as the weights take, for speed on
-    a CPU. ``capturer`` captures the passes of the Llama forward; without one, a CUDA device captures graphs.
+    a CPU. ``capturer`` captures the passes of the Llama forward; without one, a CUDA device captures graphs. ``int8``
+    stands in for the linear layers of a model that has none of its own.
     """
 
     def __init__(
-        self, model: Any, llama_forward: bool = True, pack: bool = False, capturer: Capturer | None = None
+        self,
+        model: Any,
+        llama_forward: bool = True,
+        pack: bool = False,
+        capturer: Capturer | None = None,
+        int8: Int8Weights | None = None,
     ) -> None:
         self.model = model
         self.config = text_config(model)
@@ -43,15 +50,17 @@ class CausalLM:
         self._why_not_captured = "its cache cannot be cut back"
         cache_name(model)  # raises for a model that takes no cache
         self.backend: Backend
-        self._settle(llama_forward, pack, capturer)
+        if int8 is not None:
+            self._settle(Check(model, int8.expected), self._in_int8(int8, pack))
+        else:
+            if self.capability.trees:
+                attention.use(self.model, "eager")
+            self._settle(Check(model), self._backends(llama_forward, pack, capturer))
 
-    def _settle(self, llama_forward: bool, pack: bool, capturer: Capturer | None) -> None:
+    def _settle(self, check: Check, backends: Iterable[Backend]) -> None:
         """Stay with the first way of running the model that gives what a plain forward with eager attention gives."""
-        if self.capability.trees:
-            attention.use(self.model, "eager")
-        check = Check(self.model)
         why: str | None = None
-        for backend in self._backends(llama_forward, pack, capturer):
+        for backend in backends:
             self.backend = backend
             why = check.why_wrong(self)
             if why is None:
@@ -59,6 +68,12 @@ class CausalLM:
             log.info("one way less to run the model: %s", why)
         assert why is not None
         raise unsupported(self.model, why)
+
+    def _in_int8(self, weights: Int8Weights, pack: bool) -> Iterator[Backend]:
+        """The one way of running a model by int8 weights."""
+        self._why_not_captured = "its weights are int8"
+        twice = pack and exact_here(for_one_row=True)
+        yield LlamaForward(self.model, twice, int8_body(weights.tensors, self.layers, for_one_row=twice))
 
     def _backends(self, llama_forward: bool, pack: bool, capturer: Capturer | None) -> Iterator[Backend]:
         """One way of running the model after the other, the fastest first."""
@@ -97,7 +112,7 @@ class CausalLM:
     @property
     def is_packed(self) -> bool:
         """Whether the weights exist a second time, in a faster layout."""
-        return self._llama is not None and self._llama.weights.config.packed
+        return self._llama is not None and self._llama.packed
 
     @property
     def why_not_captured(self) -> str | None:

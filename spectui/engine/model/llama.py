@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -11,6 +12,7 @@ from .attention import AttentionMasks
 from .capability import layer_types, rope_switch, text_config
 from .forward import ForwardInput
 from .kv_cache import AnyCache, KVCache
+from .linear import Linear, project, project_onto
 from .torchscript import scripted
 
 FAMILY = ("llama", "mistral", "qwen2", "qwen3")
@@ -22,26 +24,31 @@ class Layer(NamedTuple):
     """The weights of one decoder layer; projections that read the same input are one matrix."""
 
     input_layernorm: Tensor
-    qkv_proj: Tensor
-    qkv_bias: Tensor | None
+    qkv_proj: Linear
     q_norm: Tensor | None
     k_norm: Tensor | None
-    o_proj: Tensor
-    o_bias: Tensor | None
+    o_proj: Linear
     post_attention_layernorm: Tensor
-    gate_up_proj: Tensor
-    down_proj: Tensor
+    gate_up_proj: Linear
+    down_proj: Linear
 
 
 class Config(NamedTuple):
-    """Head counts and constants; ``packed`` tells that matrices are in oneDNN's own layout."""
+    """Head counts and constants."""
 
     num_heads: int
     num_kv_heads: int
     head_dim: int
     rms_norm_eps: float
     scaling: float
-    packed: bool
+
+
+class Body(NamedTuple):
+    """What stands behind the embedding."""
+
+    layers: list[Layer]
+    norm: Tensor
+    lm_head: Linear
 
 
 class Weights(NamedTuple):
@@ -51,7 +58,7 @@ class Weights(NamedTuple):
     embed_tokens: Tensor
     layers: list[Layer]
     norm: Tensor
-    lm_head: Tensor
+    lm_head: Linear
     rope_cache: tuple[Tensor, Tensor]
     """cos and sin [positions, 1, head_dim] by which queries and keys are turned; the first half of sin is negated."""
 
@@ -87,23 +94,6 @@ def norm(x: Tensor, weight: Tensor, eps: float) -> Tensor:
     return weight[:size] * functional.rms_norm(x.float(), [size], None, eps).to(x.dtype)
 
 
-def project(x: Tensor, weight: Tensor, bias: Tensor | None, packed: bool) -> Tensor:
-    """Linear layer on [rows, in]."""
-    if packed:
-        none: list[int | float | complex | None] = []
-        made: Tensor = torch.ops.mkldnn._linear_pointwise(x, weight, bias, "none", none, "")
-        return made
-    return functional.linear(x, weight, bias)
-
-
-def project_onto(onto: Tensor, x: Tensor, weight: Tensor, bias: Tensor | None, packed: bool) -> Tensor:
-    """Linear layer on [rows, in], added to ``onto`` [rows, out]."""
-    if packed:
-        made: Tensor = torch.ops.mkldnn._linear_pointwise(x, onto, weight, bias, "add")
-        return made
-    return onto + functional.linear(x, weight, bias)
-
-
 def store(cache: Tensor, made: Tensor, slots: Tensor | None, width: int) -> None:
     """Write keys or values [rows, heads, head_dim] into a layer's buffer [heads, capacity, head_dim]."""
     if slots is None:
@@ -127,7 +117,7 @@ def forward(weights: Weights, inputs: LlamaInput) -> tuple[Tensor, list[Tensor]]
     for index in range(len(weights.layers)):
         layer = weights.layers[index]
         h = norm(x, layer.input_layernorm, config.rms_norm_eps)
-        qkv = project(h, layer.qkv_proj, layer.qkv_bias, config.packed)
+        qkv = project(h, layer.qkv_proj)
         qkv = qkv.view(rows, rotated + config.num_kv_heads, config.head_dim)
         qk, v = qkv[:, :rotated], qkv[:, rotated:]
         q_norm, k_norm = layer.q_norm, layer.k_norm
@@ -135,35 +125,37 @@ def forward(weights: Weights, inputs: LlamaInput) -> tuple[Tensor, list[Tensor]]
             q = norm(qk[:, : config.num_heads], q_norm, config.rms_norm_eps)
             k = norm(qk[:, config.num_heads :], k_norm, config.rms_norm_eps)
             qk = torch.cat([q, k], 1)
-        qk = qk * cos + torch.cat([qk[..., half:], qk[..., :half]], -1) * sin
+        qk = torch.addcmul(qk * cos, qk.roll(half, -1), sin)
         q, k = qk[:, : config.num_heads], qk[:, config.num_heads :]
         keys, values = inputs.keys[index], inputs.values[index]
         store(keys[0], k, inputs.cache_slots, width)
         store(values[0], v, inputs.cache_slots, width)
-        q = q.transpose(0, 1).reshape(1, config.num_kv_heads, -1, config.head_dim)
-        attended = functional.scaled_dot_product_attention(
-            q, keys[:, :, :width], values[:, :, :width], attn_mask=mask, scale=config.scaling
-        )
+        q = q.transpose(0, 1).reshape(1, config.num_kv_heads, -1, config.head_dim).to(mask.dtype)
+        keys, values = keys[:, :, :width].to(mask.dtype), values[:, :, :width].to(mask.dtype)
+        attended = functional.scaled_dot_product_attention(q, keys, values, attn_mask=mask, scale=config.scaling)
         attended = attended.reshape(config.num_heads, rows, config.head_dim).transpose(0, 1).reshape(rows, -1)
-        x = project_onto(x, attended, layer.o_proj, layer.o_bias, config.packed)
+        attended = attended.to(x.dtype)
+        x = project_onto(x, attended, layer.o_proj)
         h = norm(x, layer.post_attention_layernorm, config.rms_norm_eps)
-        gate, up = project(h, layer.gate_up_proj, None, config.packed).chunk(2, -1)
-        x = project_onto(x, functional.silu(gate) * up, layer.down_proj, None, config.packed)
+        gate, up = project(h, layer.gate_up_proj).chunk(2, -1)
+        x = project_onto(x, functional.silu(gate) * up, layer.down_proj)
         if index + 1 in inputs.hidden_layers and index + 1 < len(weights.layers):
             states.append(x)
     x = norm(x, weights.norm, config.rms_norm_eps)
     if len(weights.layers) in inputs.hidden_layers:
         states.append(x)
-    return project(x[-1:] if inputs.last_only else x, weights.lm_head, None, config.packed), states
+    return project(x[-1:] if inputs.last_only else x, weights.lm_head), states
 
 
 class LlamaForward:
     """A model's forward over a KVCache; it shares the model's weights, which stay usable by transformers.
 
-    With ``pack`` the matrices exist a second time, in the layout in which oneDNN multiplies few rows fastest.
+    With ``pack`` the matrices exist a second time, in the layout in which oneDNN multiplies few rows fastest. ``exact``
+    stands in for the model's own layers, with linear layers whose sums are exact. Then attention is in float64, so that
+    the only other sums that depend on which rows are beside a row round to the same float32.
     """
 
-    def __init__(self, model: Any, pack: bool = False) -> None:
+    def __init__(self, model: Any, pack: bool = False, exact: Body | None = None) -> None:
         config, body = text_config(model), model.model
         attention = body.layers[0].self_attn
         shape = Config(
@@ -172,21 +164,15 @@ class LlamaForward:
             head_dim=attention.head_dim,
             rms_norm_eps=config.rms_norm_eps,
             scaling=attention.scaling,
-            packed=pack and can_pack(model),
         )
+        embedding = body.embed_tokens.weight.detach()
         self._rotary = body.rotary_emb
-        self._device = body.embed_tokens.weight.device
-        self.masks = AttentionMasks.of(model, folded=True)
-        self.weights = Weights(
-            shape,
-            body.embed_tokens.weight.detach(),
-            [_fused(layer) for layer in body.layers],
-            _twice(body.norm.weight),
-            model.lm_head.weight.detach(),
-            self._rope_cache(body.embed_tokens.weight.detach(), 1),
-        )
-        if shape.packed:
-            self.weights = _packed(self.weights)
+        self._device = embedding.device
+        self.packed = pack and (exact is not None or can_pack(model))
+        """Whether matrices exist a second time."""
+        self.masks = AttentionMasks.of(model, folded=True, dtype=None if exact is None else torch.float64)
+        layers, norm, head = exact or _body(model, self.packed)
+        self.weights = Weights(shape, embedding, layers, norm, head, self._rope_cache(embedding, 1))
         self._run: Callable[[Weights, LlamaInput], tuple[Tensor, list[Tensor]]] = scripted(forward)
 
     def new_cache(self, capacity: int) -> KVCache:
@@ -196,7 +182,9 @@ class LlamaForward:
     def __call__(self, cache: AnyCache, inputs: ForwardInput) -> tuple[Tensor, list[Tensor]]:
         """As ``Backend`` says; the cache has room for the rows, and so no position reaches its capacity."""
         assert isinstance(cache, KVCache)
-        token_ids, position_ids = torch.tensor([inputs.token_ids, inputs.position_ids], device=self._device)
+        # By numpy it takes a fifth of the time; a small draft model's pass is so short that this counts.
+        indices = torch.from_numpy(np.array((inputs.token_ids, inputs.position_ids))).to(self._device)
+        token_ids, position_ids = indices.unbind()
         mask = self.masks(cache, inputs)
         assert isinstance(mask, Tensor)
         hidden, buffers = list(inputs.hidden_layers), self.buffers(cache)
@@ -228,23 +216,6 @@ def can_pack(model: Any) -> bool:
     return bool(weight.device.type == "cpu" and weight.dtype == torch.float32 and torch.backends.mkldnn.is_available())  # type: ignore[no-untyped-call]
 
 
-def _packed(weights: Weights) -> Weights:
-    def pack(matrix: Tensor) -> Tensor:
-        made: Tensor = torch.ops.mkldnn._reorder_linear_weight(matrix.contiguous(), PACKED_ROWS)
-        return made
-
-    layers = [
-        layer._replace(
-            qkv_proj=pack(layer.qkv_proj),
-            o_proj=pack(layer.o_proj),
-            gate_up_proj=pack(layer.gate_up_proj),
-            down_proj=pack(layer.down_proj),
-        )
-        for layer in weights.layers
-    ]
-    return weights._replace(layers=layers, lm_head=pack(weights.lm_head))
-
-
 def why_not_llama(model: Any) -> str | None:
     """Why a model is built otherwise than the family, as a clause; None if it is of it."""
     config = text_config(model)
@@ -261,21 +232,35 @@ def why_not_llama(model: Any) -> str | None:
     return None
 
 
-def _fused(layer: Any) -> Layer:
+def _body(model: Any, pack: bool) -> Body:
+    """A model's own, which shares its memory unless it is packed."""
+    layers, head = [_fused(layer, pack) for layer in model.model.layers], Linear(model.lm_head.weight.detach(), None)
+    return Body(layers, _twice(model.model.norm.weight), _packed(head) if pack else head)
+
+
+def _fused(layer: Any, pack: bool) -> Layer:
     attention, mlp = layer.self_attn, layer.mlp
-    inputs = [attention.q_proj, attention.k_proj, attention.v_proj]
+    qkv = [attention.q_proj, attention.k_proj, attention.v_proj]
+    bias = _joined([linear.bias for linear in qkv]) if qkv[0].bias is not None else None
+    o_bias = attention.o_proj.bias.detach() if attention.o_proj.bias is not None else None
+    linears = {
+        "qkv_proj": Linear(_joined([linear.weight for linear in qkv]), bias),
+        "o_proj": Linear(attention.o_proj.weight.detach(), o_bias),
+        "gate_up_proj": Linear(_joined([mlp.gate_proj.weight, mlp.up_proj.weight]), None),
+        "down_proj": Linear(mlp.down_proj.weight.detach(), None),
+    }
     return Layer(
         input_layernorm=_twice(layer.input_layernorm.weight),
-        qkv_proj=_joined([linear.weight for linear in inputs]),
-        qkv_bias=_joined([linear.bias for linear in inputs]) if inputs[0].bias is not None else None,
         q_norm=_twice(attention.q_norm.weight) if hasattr(attention, "q_norm") else None,
         k_norm=_twice(attention.k_norm.weight) if hasattr(attention, "k_norm") else None,
-        o_proj=attention.o_proj.weight.detach(),
-        o_bias=attention.o_proj.bias.detach() if attention.o_proj.bias is not None else None,
         post_attention_layernorm=_twice(layer.post_attention_layernorm.weight),
-        gate_up_proj=_joined([mlp.gate_proj.weight, mlp.up_proj.weight]),
-        down_proj=mlp.down_proj.weight.detach(),
+        **({name: _packed(linear) for name, linear in linears.items()} if pack else linears),
     )
+
+
+def _packed(linear: Linear) -> Linear:
+    made: Tensor = torch.ops.mkldnn._reorder_linear_weight(linear.weight.contiguous(), PACKED_ROWS)
+    return linear._replace(weight=made, packed=True)
 
 
 def _twice(weight: Any) -> Tensor:

@@ -7,7 +7,6 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
-from textual.widgets import Footer
 
 from ...config.choice import AUTO
 from ...config.settings import Settings
@@ -37,6 +36,7 @@ from ..compositor import RowScreen
 from ..ledger import Ledger
 from ..mode_keys import MODE_BINDINGS
 from ..widgets.examples import Examples
+from ..widgets.keys import Keys
 from ..widgets.metric_bar import MetricBar
 from ..widgets.mode_bar import ModeBar
 from ..widgets.offer import Offer
@@ -122,7 +122,7 @@ class ChatScreen(RowScreen):
         yield self.timeline
         yield self.metric_bar
         yield self.prompt
-        yield Footer(compact=True, show_command_palette=False)
+        yield Keys(compact=True, show_command_palette=False)
 
     def on_mount(self) -> None:
         """Show what is known before anything is loaded; begin loading after the first frame."""

@@ -14,6 +14,7 @@ from ...present.grid import MARKS
 from ...present.token_looks import LOOKS
 from ..mode_keys import MODE_KEYS
 from ..steady import Steady
+from ..widgets.keys import written
 from ..widgets.step_pane import look
 
 WHAT = (
@@ -40,14 +41,14 @@ class HelpScreen(Steady, ModalScreen[None]):
         """Tokens, modes, keys."""
         parts: list[Any] = [("What you see\n", "bold"), f"{WHAT}\n\n", ("Tokens\n", "bold")]
         for kind, own in LOOKS.items():
-            words = f"{own.mark} {kind}"
-            parts += [" ", (words, look(kind)), f"{'':<{14 - len(words)}}{own.meaning}\n"]
+            words = f"{own.mark} {own.word}"
+            parts += [" ", (words, look(kind)), f"{'':<{16 - len(words)}}{own.meaning}\n"]
         parts.append(("\nModes\n", "bold"))
         for name, mode in MODES.items():
             parts.append(f" {MODE_KEYS.get(name, ''):<2}  {mode.title}: {mode.summary}\n")
         parts.append(("\nSpeed-ups\n", "bold"))
         parts += [f" {line}\n" for line in (AGAINST, *MARKS.values())]
         parts.append(("\nKeys (the id in brackets is for [keys] in settings.toml)\n", "bold"))
-        parts += [f" {key:<20} {words} [{name}]\n" for key, words, name in self._keys]
+        parts += [f" {written(keys):<20} {words} [{name}]\n" for keys, words, name in self._keys]
         with VerticalScroll(id="help"):
             yield Static(Content.assemble(*parts), markup=False)

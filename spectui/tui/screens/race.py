@@ -9,7 +9,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container
 from textual.content import Content
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 
 from ...bench.compare import field_of
 from ...engine.race import MOST_LANES
@@ -22,6 +22,7 @@ from ...system.errors import UserError
 from ...system.sanitise import sanitise, sanitise_line
 from ..bridge import TICK
 from ..compositor import RowScreen
+from ..widgets.keys import Keys
 from ..widgets.lane import LanePane
 from ..widgets.prompt import Prompt
 
@@ -92,7 +93,7 @@ class RaceScreen(RowScreen):
         yield Container(id="lanes")
         yield Static(id="race-table")
         yield Prompt(self.app.chat.prompt.past, id="prompt")  # type: ignore[attr-defined]
-        yield Footer(compact=True, show_command_palette=False)
+        yield Keys(compact=True, show_command_palette=False)
 
     async def on_mount(self) -> None:
         """Wait for the models, or begin at once."""

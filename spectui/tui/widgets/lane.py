@@ -69,7 +69,7 @@ class LanePane(Vertical):
 
 
 def numbers_line(book: LaneBook | None) -> list[Part]:
-    """tok/s, tokens per pass, acceptance; unknown is –."""
+    """tok/s, tokens per step, acceptance; unknown is –."""
     if book is None:
         return [Part(0, "– tok/s")]
     n = book.numbers
@@ -77,7 +77,7 @@ def numbers_line(book: LaneBook | None) -> list[Part]:
     accepted = f"{n.accepted}/{n.drafted} {share:.0%}" if share is not None else "–"
     parts = [Part(1, f"loops {LOOPS}")] if book.meter.looping else []
     parts.append(Part(0, f"{f'{rate:.0f}' if rate else '–'} tok/s"))
-    parts.append(Part(2, f"{f'{per:.2f}' if per else '–'} tok/pass"))
+    parts.append(Part(2, f"{f'{per:.2f}' if per else '–'} tok/step"))
     parts.append(Part(3, f"acc {accepted}"))
     return [*parts, Part(4, f"remembers {book.remembers:,} tokens")] if book.remembers else parts
 

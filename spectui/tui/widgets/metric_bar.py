@@ -39,7 +39,7 @@ class MetricBar(PartsLine):
             Part(0, f"{rate:.0f} tok/s" if rate else "– tok/s", 10, "bold"),
             Part(5, self._bars(), STEPS, "$token-accepted"),
             Part(3, f"acc {accepted}{f' {share:.0%}' if share is not None else ''}", 16),
-            Part(4, f"{per:.2f} tok/pass" if per else "– tok/pass", 14),
+            Part(4, f"{per:.2f} tok/step" if per else "– tok/step", 14),
             Part(6, f"TTFT {first}", 10),
             Part(2, against, 12, "$text-muted" if speedup and (speedup.doubt or looping) else ""),
         ]

@@ -16,6 +16,8 @@ from .token_rows import TOKEN_CLASSES, token_css, token_styles
 
 MOST_KEPT = 1000
 """Painted rows that are kept."""
+_NO_LINE = Style(underline=False, underline2=False)
+"""Laid over the spaces before a word, or words of one token each would stand on one long stripe."""
 _PARTS = (*ROLE_LOOKS, "question-sign", "heading-sign", "error-sign", "chosen", "mark")
 
 TRANSCRIPT_CLASSES = {*TOKEN_CLASSES, *(f"transcript--{part}" for part in _PARTS)}
@@ -114,7 +116,7 @@ class Painter:
         return Strip([segment for segment in (*sign, *text, fill, mark) if segment.text], self.width)
 
     def _segments(self, line: Line, lit: range, chosen: int | None) -> list[Segment]:
-        """Runs of one style."""
+        """Runs of one style; spaces before a word are not underlined."""
         runs: list[tuple[str, Style]] = []
         index = line.start
         for piece, first, last in line.flow.pieces(line.start, line.end):
@@ -123,12 +125,18 @@ class Painter:
                 style += self._palette.chosen
             for text, bright in _split(piece.display[first:last], lit, index):
                 full = style + self._palette.selection if bright else style
-                if runs and runs[-1][1] is full:
-                    runs[-1] = (runs[-1][0] + text, full)
-                elif text:
-                    runs.append((text, full))
+                words = text.lstrip(" ") if full.underline or full.underline2 else text
+                _add(runs, text[: len(text) - len(words)], full + _NO_LINE)
+                _add(runs, words, full)
             index += last - first
         return [Segment(text, style) for text, style in runs]
+
+
+def _add(runs: list[tuple[str, Style]], text: str, style: Style) -> None:
+    if runs and runs[-1][1] is style:
+        runs[-1] = (runs[-1][0] + text, style)
+    elif text:
+        runs.append((text, style))
 
 
 def _split(text: str, lit: range, index: int) -> list[tuple[str, bool]]:

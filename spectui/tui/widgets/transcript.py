@@ -38,8 +38,8 @@ class Transcript(Steady, Widget, can_focus=True):
         Binding("end,G", "end", "End, follow", id="transcript.end", show=False),
         Binding("space", "pause", "Hold still", id="transcript.pause", show=False),
         Binding("full_stop", "step(1)", "Next step", id="transcript.next_step"),
-        Binding("comma", "step(-1)", "Previous step", id="transcript.previous_step"),
-        Binding("y", "copy", "Copy answer", id="transcript.copy"),
+        Binding("comma", "step(-1)", "Step back", id="transcript.previous_step"),
+        Binding("y", "copy", "Copy", id="transcript.copy"),
     ]
 
     view: reactive[str] = reactive("colour", init=False, repaint=False)

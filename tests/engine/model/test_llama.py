@@ -99,8 +99,11 @@ def test_no_weight_exists_twice_and_transformers_can_still_use_them():
         before = model(ids).logits
         made = llama.LlamaForward(model)
         attention = model.model.layers[0].self_attn
-        assert made.weights.layers[0].qkv_proj.data_ptr() == attention.q_proj.weight.data_ptr()
-        assert made.weights.layers[0].gate_up_proj.data_ptr() == model.model.layers[0].mlp.gate_proj.weight.data_ptr()
+        assert made.weights.layers[0].qkv_proj.weight.data_ptr() == attention.q_proj.weight.data_ptr()
+        assert (
+            made.weights.layers[0].gate_up_proj.weight.data_ptr()
+            == model.model.layers[0].mlp.gate_proj.weight.data_ptr()
+        )
         assert torch.equal(model(ids).logits, before)
 
 

@@ -1,0 +1,61 @@
+"""Int8 weights of models, each made once from the weights it came with and kept in the user's cache."""
+
+import logging
+from collections.abc import Mapping
+from contextlib import suppress
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+from ..config.paths import int8_weights
+from ..engine.model.int8 import Int8Weights
+from ..system.files import close_to_others, private_folder
+from .resolve import Place
+
+FORMAT = "spectui.int8/1"
+EXPECTED = "expected"
+log = logging.getLogger(__name__)
+
+
+def int8_file(place: Place, config: Any) -> Path:
+    """Where the int8 weights of a model are, or will be: named by what its own weights are."""
+    identity = [FORMAT, place.source, str(getattr(config, "_commit_hash", None)), config.to_json_string()]
+    if place.local:
+        told = [(file.name, file.stat()) for file in sorted(Path(place.source).glob("*.safetensors"))]
+        identity += [f"{name} {stat.st_size} {stat.st_mtime_ns}" for name, stat in told]
+    digest = blake2b("\n".join(identity).encode(), digest_size=8).hexdigest()
+    name = "".join(letter for letter in place.title if letter.isalnum() or letter in "-_.")[:60]
+    return int8_weights() / f"{name}-{digest}.safetensors"
+
+
+def read_int8(file: Path) -> tuple[Int8Weights, Mapping[str, str]] | None:
+    """What was kept, and what was noted beside it; None if there is nothing, or nothing that can be used."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(file, "pt") as opened:
+            notes = opened.metadata() or {}
+            if notes.get("format") != FORMAT:
+                return None
+            tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
+        return Int8Weights(tensors, tensors.pop(EXPECTED)), notes
+    except (OSError, SafetensorError, KeyError):
+        return None
+
+
+def keep_int8(file: Path, weights: Int8Weights, notes: Mapping[str, str]) -> None:
+    """Write weights, whole or not at all; where that is impossible they are made anew at each start."""
+    from safetensors import SafetensorError
+    from safetensors.torch import save_file
+
+    temporary = file.with_suffix(".tmp")
+    tensors = {name: tensor.contiguous() for name, tensor in weights.tensors.items()}
+    try:
+        private_folder(file.parent)
+        save_file(tensors | {EXPECTED: weights.expected.contiguous()}, temporary, {"format": FORMAT, **notes})
+        close_to_others(temporary)
+        temporary.replace(file)
+    except (OSError, SafetensorError) as error:
+        log.warning("int8 weights are not kept: %s", error)
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)

@@ -1,0 +1,113 @@
+"""Which numbers a model computes with: its own, or int8 made from them."""
+
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from statistics import median
+from typing import Any
+
+from ..engine.model.causal_lm import CausalLM
+from ..engine.model.int8 import Int8Weights, bare_model, dress, quantise, why_not_int8
+from ..engine.model.load_check import Check
+from ..engine.tuning.dry_run import DryRun, repeated, timed
+from ..system.errors import UserError
+from .failures import explain
+from .int8_files import int8_file, keep_int8, read_int8
+from .resolve import Place
+
+Progress = Callable[[str, float | None], None]
+
+LARGE = 50_000_000
+"""Weights from which on int8 is tried unasked: a pass over fewer is mostly the work around the products."""
+WORTH = 1.1
+"""How many times as fast int8 has to be to be taken unasked, over passes of 1 and of 8 tokens."""
+SEQUENCES, LENGTH = 8, 64
+"""Tokens of the model's own text by which its inputs are measured: some hundreds are enough (2211.10438, 5.1)."""
+
+
+Numbers = tuple[Any, Int8Weights | None]
+"""A model, and the int8 weights that stand in for its linear layers, if any."""
+
+
+def in_int8(
+    place: Place, config: Any, tokenizer: Any, asked: bool, load: Callable[[], Any], progress: Progress
+) -> Numbers:
+    """The model in int8; as ``load`` gives it where int8 cannot be, or where nobody ``asked`` and it is not faster.
+
+    Raises UserError where it was asked for and cannot be.
+    """
+    with explain(place):
+        bare = bare_model(config)
+    if not asked and sum(parameter.numel() for parameter in bare.parameters()) < LARGE:
+        return load(), None
+    why = why_not_int8(bare)
+    if why is not None:
+        if asked:
+            raise UserError(f"{place.title} cannot run in int8: {why}; use --dtype float32")
+        return load(), None
+    file = int8_file(place, config)
+    kept = read_int8(file)
+    if kept is not None and (asked or float(kept[1].get("gain", 0.0)) >= WORTH):
+        return _dressed(bare, kept[0], place)
+    model = load()
+    if kept is not None:
+        return model, None
+    weights, gain = _made(model, bare, tokenizer, place, progress)
+    keep_int8(file, weights, {"gain": f"{gain:.2f}"})
+    return _dressed(bare, weights, place) if asked or gain >= WORTH else (model, None)
+
+
+def _dressed(bare: Any, weights: Int8Weights, place: Place) -> Numbers:
+    from transformers import GenerationConfig
+
+    dress(bare, weights)
+    with suppress(OSError):  # then the one made from the configuration stays
+        bare.generation_config = GenerationConfig.from_pretrained(
+            place.source, local_files_only=place.local or place.cached
+        )
+    return bare, weights
+
+
+def _made(model: Any, bare: Any, tokenizer: Any, place: Place, progress: Progress) -> tuple[Int8Weights, float]:
+    progress(f"making int8 weights of {place.title}, once", None)
+    target = CausalLM(model)
+    weights = quantise(model, _own_text(model, tokenizer), Check(model).expected)
+    faster = CausalLM(_dressed(bare, weights, place)[0], int8=weights)
+    vocabulary = len(tokenizer)
+    return weights, _ms(target, vocabulary) / _ms(faster, vocabulary)
+
+
+def _ms(target: CausalLM, vocabulary: int) -> float:
+    """Seconds of a pass over one token and of one over eight."""
+    passes = [partial(DryRun(target, vocabulary, LENGTH), rows) for rows in (1, 8)]
+    return sum(median(repeated(partial(timed, once), 0.3, 9, least=3)) for once in passes)
+
+
+def _own_text(model: Any, tokenizer: Any) -> Any:
+    """Token ids [2 * sequences, length] that the model wrote, from its chat format or from nothing.
+
+    Half of them begin as its prompts do, half in the middle of a text: whatever token is first has larger inputs than
+    others.
+    """
+    import torch
+
+    if getattr(tokenizer, "chat_template", None):
+        asked = [{"role": "user", "content": "Write about anything you like."}]
+        start = tokenizer.apply_chat_template(asked, add_generation_prompt=True, return_dict=True)["input_ids"]
+    else:
+        start = [tokenizer.bos_token_id or 0]
+    ids = torch.tensor([start]).repeat(SEQUENCES, 1)
+    with torch.random.fork_rng(), torch.inference_mode():
+        torch.manual_seed(0)
+        made = model.generate(
+            ids,
+            attention_mask=torch.ones_like(ids),
+            do_sample=True,
+            temperature=1.0,
+            top_k=0,
+            top_p=1.0,
+            min_new_tokens=LENGTH,
+            max_new_tokens=LENGTH,
+            pad_token_id=0,
+        )
+    return torch.cat([made[:, :LENGTH], made[:, -LENGTH:]])

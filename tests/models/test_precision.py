@@ -1,0 +1,116 @@
+"""Int8 by name: made once from a model's own weights, kept, and refused where it cannot be."""
+
+import pytest
+import torch
+from transformers import GemmaConfig, GemmaForCausalLM, LlamaConfig, LlamaForCausalLM
+
+from spectui.config.choice import ModelChoice
+from spectui.config.paths import int8_weights
+from spectui.engine.model import int8
+from spectui.engine.model.causal_lm import CausalLM
+from spectui.engine.model.forward import ForwardInput
+from spectui.models import precision
+from spectui.models.loading import load_pair
+from spectui.system.errors import UserError
+
+pytestmark = pytest.mark.skipif(not int8.exact_here(for_one_row=False), reason="no exact int8 products here")
+SHAPE = {
+    "vocab_size": 4096,
+    "hidden_size": 64,
+    "intermediate_size": 96,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+}
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path, monkeypatch):
+    monkeypatch.setenv("SPECTUI_HOME", str(tmp_path / "home"))
+
+
+@pytest.fixture
+def folder(tmp_path, tokenizer):
+    return saved(tmp_path / "tiny", LlamaForCausalLM(LlamaConfig(**SHAPE)), tokenizer)
+
+
+def saved(path, model, tokenizer):
+    model.save_pretrained(path)
+    tokenizer.save_pretrained(path)
+    return path
+
+
+def load(model, dtype, said=lambda *_: None):
+    return load_pair(ModelChoice(str(model), "none", dtype=dtype), said)
+
+
+def logits(pair):
+    target = CausalLM(pair.target, int8=pair.target_int8)
+    return target.forward(target.new_cache(), ForwardInput.chain(list(range(5, 60)), 0)).logits
+
+
+def test_int8_is_made_once_and_kept(folder):
+    said = []
+    first = load(folder, "int8", lambda text, _: said.append(text))
+    assert any("making int8 weights of tiny, once" in text for text in said)
+    assert first.dtype == "int8"
+    assert first.numbers == ["int8"]
+    said.clear()
+    again = load(folder, "int8", lambda text, _: said.append(text))
+    assert not any("making" in text for text in said)
+    assert torch.equal(logits(first), logits(again))
+    exact = logits(load(folder, "float32"))
+    assert (logits(again) - exact).std() < 0.1 * exact.std()
+    assert again.eos == first.eos
+    assert [file.stat().st_mode & 0o777 for file in int8_weights().iterdir()] == [0o600]
+
+
+def test_other_weights_in_the_same_folder_are_quantised_anew(folder, tokenizer):
+    before = logits(load(folder, "int8"))
+    saved(folder, LlamaForCausalLM(LlamaConfig(**SHAPE)), tokenizer)
+    assert not torch.equal(logits(load(folder, "int8")), before)
+
+
+@pytest.mark.parametrize("damage", [b"", b"junk" * 100, None])
+def test_a_damaged_file_is_made_anew(folder, damage):
+    before = logits(load(folder, "int8"))
+    (file,) = int8_weights().iterdir()
+    file.write_bytes(file.read_bytes()[:-1000] if damage is None else damage)
+    assert torch.equal(logits(load(folder, "int8")), before)
+
+
+def test_what_cannot_be_kept_is_used_all_the_same(folder, monkeypatch):
+    def full(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("safetensors.torch.save_file", full)
+    assert load(folder, "int8").dtype == "int8"
+    assert not any(int8_weights().glob("*.safetensors"))
+
+
+def test_small_models_stay_as_they_are_unless_it_is_asked_for(folder):
+    assert load(folder, "auto").dtype == "float32"
+    assert not int8_weights().exists()
+
+
+@pytest.mark.parametrize(("gain", "dtype"), [(1.5, "int8"), (1.0, "float32")])
+def test_unasked_int8_has_to_be_faster(folder, monkeypatch, gain, dtype):
+    monkeypatch.setattr(precision, "LARGE", 0)
+    times = iter([gain, 1.0])
+    monkeypatch.setattr(precision, "_ms", lambda *_: next(times))
+    assert load(folder, "auto").dtype == dtype
+    assert load(folder, "auto").dtype == dtype  # by what was noted: nothing is timed again
+    assert load(folder, "int8").dtype == "int8"
+
+
+def test_other_families_are_refused_in_one_line(tmp_path, tokenizer):
+    other = saved(tmp_path / "other", GemmaForCausalLM(GemmaConfig(**SHAPE, head_dim=16)), tokenizer)
+    with pytest.raises(UserError, match=r"other cannot run in int8: GemmaForCausalLM is not of the Llama family; use "):
+        load(other, "int8")
+    assert load(other, "auto").dtype == "float32"
+
+
+def test_without_exact_products_it_says_so(folder, monkeypatch):
+    monkeypatch.setattr(int8, "exact_here", lambda for_one_row: False)
+    with pytest.raises(UserError, match="this processor or this build of torch has no exact int8 products"):
+        load(folder, "int8")
