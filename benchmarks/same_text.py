@@ -1,6 +1,6 @@
 """The promise, checked: 200 prompts x temperatures x ways to draft, all against autoregressive decoding.
 
-    python -m benchmarks.same_text [--prompts 200] [--tokens 96]
+    python -m benchmarks.same_text [--prompts 200] [--tokens 96] [--model demo] [--dtype float32] [--questions FILE ...]
 
 Prints a row for each way to draft and ends with exit code 1 if a divergence is not explained by rounding.
 """
@@ -9,7 +9,7 @@ import argparse
 import random
 import sys
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from time import perf_counter
 
 from rich.console import Console
@@ -17,10 +17,10 @@ from rich.progress import Progress
 from rich.table import Table
 
 from benchmarks.prompts import prompts
+from spectui.bench.questions import read_questions
 from spectui.config.choice import ModelChoice
 from spectui.engine.decoder import Decoder
 from spectui.engine.drafters.drafter import Context, Drafter, Resources
-from spectui.engine.drafters.registry import MODES
 from spectui.engine.retrieval.private import PrivateStore
 from spectui.engine.retrieval.snapshot import Reader
 from spectui.engine.values.draft_tree import ROOT, DraftTree
@@ -73,27 +73,30 @@ def ways(
     rng = random.Random(seed)
 
     def switch(decoder: Decoder) -> None:
-        mode = rng.choice([*MODES, "random"])
+        mode = rng.choice([*loaded.ready.modes, "random"])
         decoder.set_options(options(FIXED if mode == "random" else rng.choice([CHAIN, TREE])))
         decoder.set_mode(mode)
 
-    for name in MODES:
+    for name in loaded.ready.modes:
         yield name, fresh(name, CHAIN), nothing
     yield "sssd that learns", fresh("sssd", CHAIN, learnt), nothing
-    yield "draft tree", fresh("draft", TREE), nothing
+    if "draft" in loaded.ready.modes:
+        yield "draft tree", fresh("draft", TREE), nothing
     trees = fresh("ar", FIXED)
     trees.set_mode("random")
     yield "random trees", trees, nothing
     yield "a switch at every step", fresh("ar", CHAIN), switch
 
 
-def check(count: int, tokens: int, report: Callable[[], None] = lambda: None) -> dict[str, Counter[str]]:
+def check(
+    choice: ModelChoice, texts: Sequence[str], tokens: int, report: Callable[[], None] = lambda: None
+) -> dict[str, Counter[str]]:
     """Counts of runs, tokens, explained and unexplained divergences for each way to draft."""
-    loaded = prepare(load_pair(ModelChoice("demo", dtype="float32"), lambda *_: None), lambda *_: None, perf_counter())
+    loaded = prepare(load_pair(choice, lambda *_: None), lambda *_: None, perf_counter())
     results: dict[str, Counter[str]] = {}
     store = PrivateStore((), loaded.pair.vocabulary)
     learnt = Reader(lambda: store.indexes)
-    for number, (_, text) in enumerate(prompts(count)):
+    for number, text in enumerate(texts):
         ids = loaded.prompt([{"role": "user", "content": text}])
         for sampling in SAMPLINGS:
 
@@ -122,10 +125,16 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--prompts", type=int, default=200)
     parser.add_argument("--tokens", type=int, default=96)
+    parser.add_argument("--model", default="demo")
+    parser.add_argument("--dtype", default="float32")
+    parser.add_argument("--questions", nargs="*", help="question sets in place of the demo pair's prompts")
     args = parser.parse_args()
+    asked = [question.turns[0] for name in args.questions or () for question in read_questions(name)]
+    every = max(1, len(asked) // args.prompts)  # from all over the sets
+    texts = asked[::every][: args.prompts] or [text for _, text in prompts(args.prompts)]
     with Progress(console=Console(stderr=True)) as bar:
-        task = bar.add_task("prompts x temperatures", total=args.prompts * len(SAMPLINGS))
-        results = check(args.prompts, args.tokens, lambda: bar.advance(task))
+        task = bar.add_task("prompts x temperatures", total=len(texts) * len(SAMPLINGS))
+        results = check(ModelChoice(args.model, dtype=args.dtype), texts, args.tokens, lambda: bar.advance(task))
     table = Table("way to draft", "runs", "tokens", "divergences explained", "not explained")
     for name, counts in results.items():
         table.add_row(name, *(str(counts[key]) for key in ("runs", "tokens", "explained", "unexplained")))
