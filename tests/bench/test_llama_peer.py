@@ -198,7 +198,7 @@ def test_its_lanes_answer_beside_ours_from_the_same_ids(tiny):
         if run.lane == "llama.cpp-file":
             assert run.tokens == texts["ar", *place], "float32 weights, computed in float32 on both sides"
             assert run.tokens == texts["llama.cpp-file-pld", *place]
-    report = Report.of(environment(loaded, settings.options), runs, left_out)
+    report = Report.of(environment(loaded, settings.options, settings.model.model), runs, left_out)
     shown = markdown_text(report)
     assert "llama.cpp-file: same text as AR in 3 of 3 answers" in shown
     assert "llama.cpp-q8_0: same text as AR in" in shown

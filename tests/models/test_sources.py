@@ -224,7 +224,7 @@ def test_smollm2_from_its_package_answers(cache):
 
     from spectui.models.template import prompt_ids
 
-    pair = load_pair(ModelChoice(NAME), lambda *_: None)
+    pair = load_pair(ModelChoice(NAME, dtype="float32"), lambda *_: None)
     assert (pair.name, pair.draft, pair.context, pair.vocabulary) == (NAME, None, 8192, 49152)
     known = {
         "Hello world! 123": [19556, 905, 17, 216, 33, 34, 35],
