@@ -23,7 +23,7 @@ from ..engine.retrieval.live import LiveStore
 from ..engine.retrieval.snapshot import Reader, frozen
 from ..engine.retrieval.suffix_index import SuffixIndex
 from ..engine.timings_file import keep_timings, key_of, read_timings
-from ..engine.tuning.threads import settle_threads
+from ..engine.tuning.threads import settle_threads, use_all
 from ..engine.values.answer import Limits
 from ..engine.values.clock import Clock
 from ..engine.values.options import Options
@@ -112,11 +112,14 @@ def prepare(pair: Pair, progress: Progress, begun: float, choice: StoreChoice | 
     A datastore that cannot be used is left out, with a note that says why.
     """
     limits = Limits(pair.context, pair.eos, stop_cut(pair.tokenizer))
-    most, kept = torch.get_num_threads(), _kept_timings(pair)
+    use_all()
+    kept = _kept_timings(pair)
     parts = _parts(pair, kept, progress)
     if kept is not None and not hold(kept, parts.target, parts.resources):
-        torch.set_num_threads(most)
-        kept, parts = None, _parts(pair, None, progress)
+        use_all()
+        kept = None
+        del parts  # or its packed weights would be in memory beside those of the next
+        parts = _parts(pair, None, progress)
     target, resources = parts.target, parts.resources
     unavailable = {
         mode.name: why for mode in MODES.values() if (why := _why_not(mode, target, resources, parts.why_no_draft))
