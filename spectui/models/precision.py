@@ -4,15 +4,19 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
+from importlib.metadata import version
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 from ..engine.model.causal_lm import CausalLM
 from ..engine.model.int8 import Int8Weights, bare_model, dress, quantise, why_not_int8
+from ..engine.model.llama import FAMILY
 from ..engine.model.load_check import Check
 from ..engine.tuning.dry_run import DryRun, repeated, timed
-from ..system.errors import UserError
+from ..engine.tuning.machine import cpu_name
+from ..engine.tuning.threads import ALL, use_all
+from ..system.errors import UnsupportedModel, UserError
 from .failures import explain
 from .int8_files import int8_file, keep_int8, read_int8
 from .resolve import Place
@@ -45,30 +49,52 @@ def in_int8(
 
     Raises UserError where it was asked for and cannot be.
     """
-    with explain(place):
-        bare = bare_model(config)
-    if not asked and sum(parameter.numel() for parameter in bare.parameters()) < LARGE:
-        return Numbers(load())
-    why = why_not_int8(bare)
+    why = None if config.model_type in FAMILY else f"a model of type {config.model_type} is not of the Llama family"
+    bare = None
+    if why is None:  # others may do anything when they are built
+        with explain(place):
+            bare = bare_model(config)
+        if not asked and sum(parameter.numel() for parameter in bare.parameters()) < LARGE:
+            return Numbers(load())
+        why = why_not_int8(bare)
     if why is not None:
         if asked:
             raise UserError(f"{place.title} cannot run in int8: {why}; use --dtype float32")
         return Numbers(load())
-    file = int8_file(place, config)
+    file, here = int8_file(place, config), _here()
     kept = read_int8(file)
-    if kept is not None and (asked or float(kept[1].get("gain", 0.0)) >= WORTH):
-        return _dressed(bare, kept[0], place, file)
+    if kept is not None and (asked or kept[1].get("where") == here):
+        wanted = asked or float(kept[1].get("gain", 0.0)) >= WORTH
+        return _dressed(bare, kept[0], place, file) if wanted else Numbers(load())
     model = load()
-    if kept is not None:
-        return Numbers(model)
     progress(f"making int8 weights of {place.title}, once", None)
+    with explain(place):
+        use_all()
+        weights, gain = _made(model, bare, tokenizer, asked)
+    keep_int8(file, weights, {"gain": f"{gain:.2f}", "where": here})
+    return _dressed(bare, weights, place, file) if asked or gain >= WORTH else Numbers(model)
+
+
+def _made(model: Any, bare: Any, tokenizer: Any, asked: bool) -> tuple[Int8Weights, float]:
+    """Int8 weights, and how many times as fast a model is with them: 0 where its logits are too far off.
+
+    Raises UnsupportedModel for the latter if they were ``asked`` for.
+    """
     target = CausalLM(model)
     weights = quantise(model, _own_text(model, tokenizer), Check(model).expected)
     dress(bare, weights)
-    vocabulary = len(tokenizer)
-    gain = _ms(target, vocabulary) / _ms(CausalLM(bare, int8=weights), vocabulary)
-    keep_int8(file, weights, {"gain": f"{gain:.2f}"})
-    return _dressed(bare, weights, place, file) if asked or gain >= WORTH else Numbers(model)
+    try:
+        ours = CausalLM(bare, int8=weights)
+    except UnsupportedModel:
+        if asked:
+            raise
+        return weights, 0.0
+    return weights, _seconds(target, len(tokenizer)) / _seconds(ours, len(tokenizer))
+
+
+def _here() -> str:
+    """What a gain in speed is true for."""
+    return f"{cpu_name()}, {ALL} threads, torch {version('torch')}"
 
 
 def _dressed(bare: Any, weights: Int8Weights, place: Place, file: Path) -> Numbers:
@@ -82,7 +108,7 @@ def _dressed(bare: Any, weights: Int8Weights, place: Place, file: Path) -> Numbe
     return Numbers(bare, weights, file)
 
 
-def _ms(target: CausalLM, vocabulary: int) -> float:
+def _seconds(target: CausalLM, vocabulary: int) -> float:
     """Seconds of a pass over one token and of one over eight."""
     passes = [partial(DryRun(target, vocabulary, LENGTH), rows) for rows in (1, 8)]
     return sum(median(repeated(partial(timed, once), 0.3, 9, least=3)) for once in passes)

@@ -1,12 +1,14 @@
 """Int8 by name: made once from a model's own weights, kept, and refused where it cannot be."""
 
+from pathlib import Path
+
 import pytest
 import torch
 from transformers import GemmaConfig, GemmaForCausalLM, LlamaConfig, LlamaForCausalLM
 
 from spectui.config.choice import ModelChoice
 from spectui.config.paths import int8_weights
-from spectui.engine.model import int8
+from spectui.engine.model import int8, load_check
 from spectui.engine.model.causal_lm import CausalLM
 from spectui.engine.model.forward import ForwardInput
 from spectui.models import precision
@@ -97,15 +99,53 @@ def test_small_models_stay_as_they_are_unless_it_is_asked_for(folder):
 def test_unasked_int8_has_to_be_faster(folder, monkeypatch, gain, dtype):
     monkeypatch.setattr(precision, "LARGE", 0)
     times = iter([gain, 1.0])
-    monkeypatch.setattr(precision, "_ms", lambda *_: next(times))
+    monkeypatch.setattr(precision, "_seconds", lambda *_: next(times))
     assert load(folder, "auto").dtype == dtype
     assert load(folder, "auto").dtype == dtype  # by what was noted: nothing is timed again
     assert load(folder, "int8").dtype == "int8"
 
 
+def test_what_is_faster_elsewhere_is_timed_again_here(folder, monkeypatch):
+    monkeypatch.setattr(precision, "LARGE", 0)
+    times = iter([1.5, 1.0, 1.0, 1.0])
+    monkeypatch.setattr(precision, "_seconds", lambda *_: next(times))
+    assert load(folder, "auto").dtype == "int8"
+    monkeypatch.setattr(precision, "_here", lambda: "another machine")
+    assert load(folder, "auto").dtype == "float32"
+
+
+def test_weights_that_are_too_far_off_are_not_taken_unasked(folder, monkeypatch):
+    monkeypatch.setattr(precision, "LARGE", 0)
+    monkeypatch.setattr(load_check, "INT8", 0.0)
+    for _ in range(2):  # made, and by what was noted
+        assert load(folder, "auto").dtype == "float32"
+    (file,) = int8_weights().iterdir()
+    file.unlink()
+    refused = "a model of type llama cannot run in int8 here: its int8 weights give other logits.*; use --dtype float32"
+    with pytest.raises(UserError, match=refused):
+        load(folder, "int8")
+
+
+def test_the_file_does_not_stay_in_memory(folder):
+    load(folder, "int8")
+    pair = load(folder, "int8")
+    target = CausalLM(pair.target, int8=pair.target_int8)
+    del pair
+    assert target.is_packed is False
+    assert str(int8_weights()) not in Path("/proc/self/maps").read_text()
+
+
+def test_models_of_other_families_are_not_built_to_find_out(tmp_path, tokenizer, monkeypatch):
+    other = saved(tmp_path / "other", GemmaForCausalLM(GemmaConfig(**SHAPE, head_dim=16)), tokenizer)
+    monkeypatch.setattr(precision, "bare_model", None)
+    assert load(other, "auto").dtype == "float32"
+
+
 def test_other_families_are_refused_in_one_line(tmp_path, tokenizer):
     other = saved(tmp_path / "other", GemmaForCausalLM(GemmaConfig(**SHAPE, head_dim=16)), tokenizer)
-    with pytest.raises(UserError, match=r"other cannot run in int8: GemmaForCausalLM is not of the Llama family; use "):
+    with pytest.raises(
+        UserError, match=r"other cannot run in int8: a model of type gemma is not of the Llama family; use "
+    ):
         load(other, "int8")
     assert load(other, "auto").dtype == "float32"
 
