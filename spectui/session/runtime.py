@@ -33,6 +33,7 @@ from ..models.loading import Pair
 from ..models.stops import stop_cut
 from ..models.template import prompt_ids
 from ..record.events import Ready
+from ..system.memory import available_memory
 from ..system.sanitise import sanitise_line
 from .datastore import open_store
 
@@ -220,12 +221,7 @@ def free_memory(device: torch.device) -> int | None:
     """Bytes that a device could still hand out; None if it does not say."""
     if device.type == "cuda":
         return int(torch.cuda.mem_get_info(device)[0])
-    try:
-        with open("/proc/meminfo", encoding="utf-8") as file:
-            fields = dict(line.split(":", 1) for line in file)
-        return int(fields["MemAvailable"].split()[0]) * 1024
-    except (OSError, KeyError, ValueError):
-        return None
+    return available_memory(swap=False)
 
 
 def room_to_pack(models: Sequence[Any]) -> bool:
