@@ -20,6 +20,7 @@ from ..system.errors import UnsupportedModel, UserError
 from .failures import explain
 from .int8_files import int8_file, keep_int8, read_int8
 from .resolve import Place
+from .size import check_memory
 
 Progress = Callable[[str, float | None], None]
 
@@ -27,6 +28,8 @@ LARGE = 50_000_000
 """Weights from which on int8 is tried unasked: a pass over fewer is mostly the work around the products."""
 WORTH = 1.1
 """How many times as fast int8 has to be to be taken unasked, over passes of 1 and of 8 tokens."""
+BESIDE = 2
+"""Bytes of a weight in memory beside the model's own while int8 is made and tried: as it is kept, and packed."""
 SEQUENCES, LENGTH = 8, 64
 """Tokens of the model's own text by which its inputs are measured: some hundreds are enough (2211.10438, 5.1)."""
 
@@ -64,9 +67,17 @@ def in_int8(
     file, here = int8_file(place, config), _here()
     kept = read_int8(file)
     if kept is not None and (asked or kept[1].get("where") == here):
-        wanted = asked or float(kept[1].get("gain", 0.0)) >= WORTH
-        return _dressed(bare, kept[0], place, file) if wanted else Numbers(load())
+        if not asked and float(kept[1].get("gain", 0.0)) < WORTH:
+            return Numbers(load())
+        check_memory(place.title, file.stat().st_size, 1)
+        return _dressed(bare, kept[0], place, file)
     model = load()
+    try:
+        check_memory(place.title, sum(parameter.numel() for parameter in model.parameters()), BESIDE)
+    except UserError:
+        if asked:
+            raise
+        return Numbers(model)
     progress(f"making int8 weights of {place.title}, once", None)
     with explain(place):
         use_all()

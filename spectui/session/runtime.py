@@ -6,7 +6,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from time import perf_counter
-from typing import Any
 
 import torch
 
@@ -198,7 +197,7 @@ def _layouts(pair: Pair) -> list[CausalLM]:
 
     The plain one comes last, so that transformers' model shares its memory.
     """
-    worth_a_try = can_pack(pair.target) and room_to_pack([pair.target, pair.draft])
+    worth_a_try = can_pack(pair.target) and room_to_pack(pair)
     packed = [CausalLM(pair.target, pack=True, int8=pair.target_int8)] if worth_a_try else []
     return [*(target for target in packed if target.is_packed), CausalLM(pair.target, int8=pair.target_int8)]
 
@@ -224,11 +223,13 @@ def free_memory(device: torch.device) -> int | None:
     return available_memory(swap=False)
 
 
-def room_to_pack(models: Sequence[Any]) -> bool:
-    """Whether the memory that is free now holds the models' weights once more, and twice as much besides."""
-    parameters = [parameter for model in models if model is not None for parameter in model.parameters()]
+def room_to_pack(pair: Pair) -> bool:
+    """Whether the memory that is free now holds the pair's weights once more, and twice as much besides."""
+    needed = 0
+    for model, number in zip(pair.models, pair.numbers, strict=True):
+        needed += sum(one.numel() * (1 if number == "int8" else one.itemsize) for one in model.parameters())
     free = free_memory(torch.device("cpu"))
-    return free is None or 3 * sum(parameter.nbytes for parameter in parameters) < free
+    return free is None or 3 * needed < free
 
 
 def _why_not(mode: Mode, target: CausalLM, resources: Resources, why_no_draft: str | None) -> str | None:

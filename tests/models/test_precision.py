@@ -11,7 +11,7 @@ from spectui.config.paths import int8_weights
 from spectui.engine.model import int8, load_check
 from spectui.engine.model.causal_lm import CausalLM
 from spectui.engine.model.forward import ForwardInput
-from spectui.models import precision
+from spectui.models import precision, size
 from spectui.models.loading import load_pair
 from spectui.system.errors import UserError
 
@@ -123,6 +123,23 @@ def test_weights_that_are_too_far_off_are_not_taken_unasked(folder, monkeypatch)
     file.unlink()
     refused = "a model of type llama cannot run in int8 here: its int8 weights give other logits.*; use --dtype float32"
     with pytest.raises(UserError, match=refused):
+        load(folder, "int8")
+
+
+def test_memory_that_holds_the_model_but_not_int8_beside_it(folder, monkeypatch):
+    monkeypatch.setattr(precision, "LARGE", 0)
+    free = iter([None, 0, None, 0])
+    monkeypatch.setattr(size, "available_memory", lambda: next(free))
+    assert load(folder, "auto").dtype == "float32"
+    with pytest.raises(UserError, match=r"tiny needs 1 MB of memory and .* are free; close other programs"):
+        load(folder, "int8")
+    assert not int8_weights().exists()
+
+
+def test_too_little_memory_for_weights_that_were_kept(folder, monkeypatch):
+    load(folder, "int8")
+    monkeypatch.setattr(size, "available_memory", lambda: 1000)
+    with pytest.raises(UserError, match=r"tiny needs .* of memory and .* are free; close other programs"):
         load(folder, "int8")
 
 
