@@ -21,6 +21,7 @@ from .failures import explain
 from .int8_files import int8_file, keep_int8, read_int8
 from .resolve import Place
 from .size import check_memory
+from .template import prompt_ids
 
 Progress = Callable[[str, float | None], None]
 
@@ -120,24 +121,20 @@ def _dressed(bare: Any, weights: Int8Weights, place: Place, file: Path) -> Numbe
 
 
 def _seconds(target: CausalLM, vocabulary: int) -> float:
-    """Seconds of a pass over one token and of one over eight."""
+    """Of a pass over one token and of one over eight, together."""
     passes = [partial(DryRun(target, vocabulary, LENGTH), rows) for rows in (1, 8)]
     return sum(median(repeated(partial(timed, once), 0.3, 9, least=3)) for once in passes)
 
 
 def _own_text(model: Any, tokenizer: Any) -> Any:
-    """Token ids [2 * sequences, length] that the model wrote, from its chat format or from nothing.
+    """Token ids [2 * sequences, length] that the model wrote, behind a question in its chat format.
 
     Half of them begin as its prompts do, half in the middle of a text: whatever token is first has larger inputs than
     others.
     """
     import torch
 
-    if getattr(tokenizer, "chat_template", None):
-        asked = [{"role": "user", "content": "Write about anything you like."}]
-        start = tokenizer.apply_chat_template(asked, add_generation_prompt=True, return_dict=True)["input_ids"]
-    else:
-        start = [tokenizer.bos_token_id or 0]
+    start = prompt_ids(tokenizer, [{"role": "user", "content": "Write about anything you like."}])
     ids = torch.tensor([start]).repeat(SEQUENCES, 1)
     with torch.random.fork_rng(), torch.inference_mode():
         torch.manual_seed(0)

@@ -126,6 +126,14 @@ def test_weights_that_are_too_far_off_are_not_taken_unasked(folder, monkeypatch)
         load(folder, "int8")
 
 
+def test_a_template_that_never_ends_does_not_hold_up_the_load(folder, monkeypatch):
+    monkeypatch.setattr("spectui.models.template.PATIENCE", 0.5)
+    endless = "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}"
+    (folder / "chat_template.jinja").write_text(endless)
+    with pytest.raises(UserError, match="chat template took"):
+        load(folder, "int8")
+
+
 def test_memory_that_holds_the_model_but_not_int8_beside_it(folder, monkeypatch):
     monkeypatch.setattr(precision, "LARGE", 0)
     free = iter([None, 0, None, 0])
