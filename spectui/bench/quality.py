@@ -9,6 +9,7 @@ from torch.nn import functional
 from ..config.choice import ModelChoice
 from ..engine.model.causal_lm import CausalLM
 from ..engine.model.forward import ForwardInput
+from ..models.int8_files import keep_quality
 from ..models.loading import load_pair
 from ..models.template import prompt_ids
 from ..system.errors import UserError
@@ -34,19 +35,25 @@ class Quality:
 
     @property
     def words(self) -> str:
-        """In short: what is lost, and what stays the same."""
-        return f"NLL {self.nll / self.exact_nll - 1:+.1%}, {self.agreement:.0%} same top token"
+        """In short: the change of the NLL, and how often the likeliest token is the same."""
+        return f"NLL {self.nll / self.exact_nll - 1:+.2%}, {self.agreement:.1%} same top token"
 
 
 def int8_quality(choice: ModelChoice, questions: str, progress: Progress) -> Quality:
-    """Read the same ``questions`` in both; raises UserError for a model that does not run in int8."""
+    """Read the same ``questions`` in both, and note the result for later starts.
+
+    Raises UserError for a model that does not run in int8.
+    """
     pair = load_pair(replace(choice, draft="none"), progress)
     if pair.target_int8 is None:
-        raise UserError(f"{pair.name} runs in {pair.dtype} here; --dtype int8 says why not in int8")
+        raise UserError(f"{pair.name} runs in {pair.dtype} here, not in int8; add --dtype int8")
     ours = CausalLM(pair.target, int8=pair.target_int8)
     texts = _texts(pair.tokenizer, questions, pair.context)
     exact = CausalLM(load_pair(replace(choice, draft="none", dtype="float32"), progress).target)
-    return compared(ours, exact, texts, lambda share: progress("reading a text in int8 and in float32", share))
+    made = compared(ours, exact, texts, lambda share: progress("reading a text in int8 and in float32", share))
+    if pair.int8_file is not None:
+        keep_quality(pair.int8_file, made.words)
+    return made
 
 
 def compared(

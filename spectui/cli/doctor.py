@@ -85,13 +85,8 @@ def run_doctor(settings: Settings, questions: str | None = None) -> int:
 
 def _quality(settings: Settings, questions: str) -> dict[str, str]:
     from ..bench.quality import int8_quality
-    from ..models.int8_files import keep_quality
-    from ..models.loading import load_pair
 
     found = int8_quality(settings.model, questions, lambda *_: None)
-    file = load_pair(settings.model, lambda *_: None).int8_file
-    if file is not None:
-        keep_quality(file, found.words)
     return {
         "text": f"{found.tokens:,} tokens of {questions}",
         "NLL": f"{found.nll:.4f} in int8, {found.exact_nll:.4f} in float32 ({found.nll / found.exact_nll - 1:+.2%})",

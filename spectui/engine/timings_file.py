@@ -10,8 +10,6 @@ from math import inf
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from ..system.files import private_folder, write_whole
 from ..system.json_lines import DAMAGED
 from .measurement import Timings
@@ -19,6 +17,7 @@ from .model.capability import text_config
 from .policy.latency import SIZES
 from .tuning.background_worker import ThreadSplit
 from .tuning.machine import processor, usable_cores
+from .tuning.threads import ALL
 
 FORMAT = "spectui.timings/2"
 Key = Mapping[str, Any]
@@ -32,6 +31,7 @@ def key_of(models: Sequence[Any], numbers: Sequence[str]) -> Key:
     return {
         "format": FORMAT,
         "cores": usable_cores(),
+        "threads": ALL,
         "versions": {name: version(name) for name in ("spectui", "torch", "transformers")},
         "places": [f"{processor(model.device)}, {model.device}" for model in models],
         "numbers": list(numbers),
@@ -71,9 +71,9 @@ def _timings(value: Mapping[str, Any]) -> Timings:
     times = list(verify_ms.values())
     if share is not None:
         times += [made.draft_ms, share.slowdown, share.draft_ms]
-        if not {share.target_threads, share.draft_threads} <= set(range(torch.get_num_threads() + 1)):
+        if not {share.target_threads, share.draft_threads} <= set(range(ALL + 1)):
             raise ValueError("other threads")
-    if made.threads not in range(1, (usable_cores() or 1) + 1):
+    if made.threads not in range(1, ALL + 1):
         raise ValueError("other threads")
     if not all(0.0 < ms < inf for ms in times):
         raise ValueError("no times")

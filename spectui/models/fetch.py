@@ -47,7 +47,7 @@ def _fetch(place: Place, progress: Progress, cancelled: Callable[[], bool]) -> N
 
     listed = HfApi().model_info(place.source, files_metadata=True).siblings or ()
     sizes = {file.rfilename: int(file.size or 0) for file in listed if _wanted(file.rfilename, place.gguf)}
-    if not sizes:
+    if not any(name == place.gguf or name.endswith(".safetensors") for name in sizes):
         what = place.gguf or "weights in safetensors"
         raise UserError(f"{place.source} has no {what}; look at its files on the hub, or use another model")
     total, before = sum(sizes.values()), 0

@@ -1,6 +1,7 @@
 """Int8 weights of models, each made once from the weights it came with and kept in the user's cache."""
 
 import logging
+import os
 from collections.abc import Mapping
 from contextlib import suppress
 from hashlib import blake2b
@@ -49,7 +50,7 @@ def keep_int8(file: Path, weights: Int8Weights, notes: Mapping[str, str]) -> Non
     from safetensors import SafetensorError
     from safetensors.torch import save_file
 
-    temporary = file.with_suffix(".tmp")
+    temporary = file.with_suffix(f".{os.getpid()}.tmp")  # another program may write it too
     tensors = {name: tensor.contiguous() for name, tensor in weights.tensors.items()}
     try:
         private_folder(file.parent)

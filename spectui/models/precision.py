@@ -4,18 +4,24 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
+from importlib.metadata import version
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 from ..engine.model.causal_lm import CausalLM
 from ..engine.model.int8 import Int8Weights, bare_model, dress, quantise, why_not_int8
+from ..engine.model.llama import FAMILY
 from ..engine.model.load_check import Check
 from ..engine.tuning.dry_run import DryRun, repeated, timed
-from ..system.errors import UserError
+from ..engine.tuning.machine import cpu_name
+from ..engine.tuning.threads import ALL, use_all
+from ..system.errors import UnsupportedModel, UserError
 from .failures import explain
 from .int8_files import int8_file, keep_int8, read_int8
 from .resolve import Place
+from .size import check_memory
+from .template import prompt_ids
 
 Progress = Callable[[str, float | None], None]
 
@@ -23,6 +29,8 @@ LARGE = 50_000_000
 """Weights from which on int8 is tried unasked: a pass over fewer is mostly the work around the products."""
 WORTH = 1.1
 """How many times as fast int8 has to be to be taken unasked, over passes of 1 and of 8 tokens."""
+BESIDE = 2
+"""Bytes of a weight in memory beside the model's own while int8 is made and tried: as it is kept, and packed."""
 SEQUENCES, LENGTH = 8, 64
 """Tokens of the model's own text by which its inputs are measured: some hundreds are enough (2211.10438, 5.1)."""
 
@@ -45,30 +53,60 @@ def in_int8(
 
     Raises UserError where it was asked for and cannot be.
     """
-    with explain(place):
-        bare = bare_model(config)
-    if not asked and sum(parameter.numel() for parameter in bare.parameters()) < LARGE:
-        return Numbers(load())
-    why = why_not_int8(bare)
+    why = None if config.model_type in FAMILY else f"a model of type {config.model_type} is not of the Llama family"
+    bare = None
+    if why is None:  # others may do anything when they are built
+        with explain(place):
+            bare = bare_model(config)
+        if not asked and sum(parameter.numel() for parameter in bare.parameters()) < LARGE:
+            return Numbers(load())
+        why = why_not_int8(bare)
     if why is not None:
         if asked:
             raise UserError(f"{place.title} cannot run in int8: {why}; use --dtype float32")
         return Numbers(load())
-    file = int8_file(place, config)
+    file, here = int8_file(place, config), _here()
     kept = read_int8(file)
-    if kept is not None and (asked or float(kept[1].get("gain", 0.0)) >= WORTH):
+    if kept is not None and (asked or kept[1].get("where") == here):
+        if not asked and float(kept[1].get("gain", 0.0)) < WORTH:
+            return Numbers(load())
+        check_memory(place.title, file.stat().st_size, 1)
         return _dressed(bare, kept[0], place, file)
     model = load()
-    if kept is not None:
+    try:
+        check_memory(place.title, sum(parameter.numel() for parameter in model.parameters()), BESIDE)
+    except UserError:
+        if asked:
+            raise
         return Numbers(model)
     progress(f"making int8 weights of {place.title}, once", None)
+    with explain(place):
+        use_all()
+        weights, gain = _made(model, bare, tokenizer, asked)
+    keep_int8(file, weights, {"gain": f"{gain:.2f}", "where": here})
+    return _dressed(bare, weights, place, file) if asked or gain >= WORTH else Numbers(model)
+
+
+def _made(model: Any, bare: Any, tokenizer: Any, asked: bool) -> tuple[Int8Weights, float]:
+    """Int8 weights, and how many times as fast a model is with them: 0 where its logits are too far off.
+
+    Raises UnsupportedModel for the latter if they were ``asked`` for.
+    """
     target = CausalLM(model)
     weights = quantise(model, _own_text(model, tokenizer), Check(model).expected)
     dress(bare, weights)
-    vocabulary = len(tokenizer)
-    gain = _ms(target, vocabulary) / _ms(CausalLM(bare, int8=weights), vocabulary)
-    keep_int8(file, weights, {"gain": f"{gain:.2f}"})
-    return _dressed(bare, weights, place, file) if asked or gain >= WORTH else Numbers(model)
+    try:
+        ours = CausalLM(bare, int8=weights)
+    except UnsupportedModel:
+        if asked:
+            raise
+        return weights, 0.0
+    return weights, _seconds(target, len(tokenizer)) / _seconds(ours, len(tokenizer))
+
+
+def _here() -> str:
+    """What a gain in speed is true for."""
+    return f"{cpu_name()}, {ALL} threads, torch {version('torch')}"
 
 
 def _dressed(bare: Any, weights: Int8Weights, place: Place, file: Path) -> Numbers:
@@ -82,25 +120,21 @@ def _dressed(bare: Any, weights: Int8Weights, place: Place, file: Path) -> Numbe
     return Numbers(bare, weights, file)
 
 
-def _ms(target: CausalLM, vocabulary: int) -> float:
-    """Seconds of a pass over one token and of one over eight."""
+def _seconds(target: CausalLM, vocabulary: int) -> float:
+    """Of a pass over one token and of one over eight, together."""
     passes = [partial(DryRun(target, vocabulary, LENGTH), rows) for rows in (1, 8)]
     return sum(median(repeated(partial(timed, once), 0.3, 9, least=3)) for once in passes)
 
 
 def _own_text(model: Any, tokenizer: Any) -> Any:
-    """Token ids [2 * sequences, length] that the model wrote, from its chat format or from nothing.
+    """Token ids [2 * sequences, length] that the model wrote, behind a question in its chat format.
 
     Half of them begin as its prompts do, half in the middle of a text: whatever token is first has larger inputs than
     others.
     """
     import torch
 
-    if getattr(tokenizer, "chat_template", None):
-        asked = [{"role": "user", "content": "Write about anything you like."}]
-        start = tokenizer.apply_chat_template(asked, add_generation_prompt=True, return_dict=True)["input_ids"]
-    else:
-        start = [tokenizer.bos_token_id or 0]
+    start = prompt_ids(tokenizer, [{"role": "user", "content": "Write about anything you like."}])
     ids = torch.tensor([start]).repeat(SEQUENCES, 1)
     with torch.random.fork_rng(), torch.inference_mode():
         torch.manual_seed(0)

@@ -188,11 +188,13 @@ class Conversation:
         return self.loaded
 
     def _not_loaded(self, why: str) -> None:
-        """Say so; models that were there before stay."""
+        """Say so; models that were there before stay, and begin anew as the session does."""
         if self.loaded is None:
             self._sink(Failed(sanitise(why)))
         else:
             self._note(f"{why}; {self.loaded.ready.model} stays")
+            mode = self._first_mode(self.loaded)
+            self.worker.lanes[CHAT] = self.loaded.decoder(mode, self.options, reader=self._reader)
             self._sink(replace(self.loaded.ready, notes=()))
 
     def _begin(self, loaded: "Runtime", choice: ModelChoice) -> None:
@@ -200,7 +202,7 @@ class Conversation:
         from ..record.transcribe import Transcriber
         from .environment import environment
 
-        mode = self._beginning.mode or default_mode(has_draft="draft" in loaded.ready.modes)
+        mode = self._first_mode(loaded)
         if mode not in loaded.ready.modes:
             raise UserError(f"mode {mode!r} cannot run: {loaded.ready.unavailable.get(mode, 'there is no such mode')}")
         if self.loaded is not None and self.loaded.store is not None:
@@ -216,6 +218,9 @@ class Conversation:
         self.environment = environment(loaded, self._beginning.options, choice.model)
         self.options, self.loaded = options, loaded
         self._sink(loaded.ready)
+
+    def _first_mode(self, loaded: "Runtime") -> str:
+        return self._beginning.mode or default_mode(has_draft="draft" in loaded.ready.modes)
 
     def _prompt(self, text: str) -> tuple[int, ...]:
         """Ids of the conversation with ``text`` as its next message."""

@@ -6,7 +6,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from time import perf_counter
-from typing import Any
 
 import torch
 
@@ -23,7 +22,7 @@ from ..engine.retrieval.live import LiveStore
 from ..engine.retrieval.snapshot import Reader, frozen
 from ..engine.retrieval.suffix_index import SuffixIndex
 from ..engine.timings_file import keep_timings, key_of, read_timings
-from ..engine.tuning.threads import settle_threads
+from ..engine.tuning.threads import settle_threads, use_all
 from ..engine.values.answer import Limits
 from ..engine.values.clock import Clock
 from ..engine.values.options import Options
@@ -33,6 +32,7 @@ from ..models.loading import Pair
 from ..models.stops import stop_cut
 from ..models.template import prompt_ids
 from ..record.events import Ready
+from ..system.memory import available_memory
 from ..system.sanitise import sanitise_line
 from .datastore import open_store
 
@@ -112,11 +112,14 @@ def prepare(pair: Pair, progress: Progress, begun: float, choice: StoreChoice | 
     A datastore that cannot be used is left out, with a note that says why.
     """
     limits = Limits(pair.context, pair.eos, stop_cut(pair.tokenizer))
-    most, kept = torch.get_num_threads(), _kept_timings(pair)
+    use_all()
+    kept = _kept_timings(pair)
     parts = _parts(pair, kept, progress)
     if kept is not None and not hold(kept, parts.target, parts.resources):
-        torch.set_num_threads(most)
-        kept, parts = None, _parts(pair, None, progress)
+        use_all()
+        kept = None
+        del parts  # or its packed weights would be in memory beside those of the next
+        parts = _parts(pair, None, progress)
     target, resources = parts.target, parts.resources
     unavailable = {
         mode.name: why for mode in MODES.values() if (why := _why_not(mode, target, resources, parts.why_no_draft))
@@ -194,7 +197,7 @@ def _layouts(pair: Pair) -> list[CausalLM]:
 
     The plain one comes last, so that transformers' model shares its memory.
     """
-    worth_a_try = can_pack(pair.target) and room_to_pack([pair.target, pair.draft])
+    worth_a_try = can_pack(pair.target) and room_to_pack(pair)
     packed = [CausalLM(pair.target, pack=True, int8=pair.target_int8)] if worth_a_try else []
     return [*(target for target in packed if target.is_packed), CausalLM(pair.target, int8=pair.target_int8)]
 
@@ -217,19 +220,16 @@ def free_memory(device: torch.device) -> int | None:
     """Bytes that a device could still hand out; None if it does not say."""
     if device.type == "cuda":
         return int(torch.cuda.mem_get_info(device)[0])
-    try:
-        with open("/proc/meminfo", encoding="utf-8") as file:
-            fields = dict(line.split(":", 1) for line in file)
-        return int(fields["MemAvailable"].split()[0]) * 1024
-    except (OSError, KeyError, ValueError):
-        return None
+    return available_memory(swap=False)
 
 
-def room_to_pack(models: Sequence[Any]) -> bool:
-    """Whether the memory that is free now holds the models' weights once more, and twice as much besides."""
-    parameters = [parameter for model in models if model is not None for parameter in model.parameters()]
+def room_to_pack(pair: Pair) -> bool:
+    """Whether the memory that is free now holds the pair's weights once more, and twice as much besides."""
+    needed = 0
+    for model, number in zip(pair.models, pair.numbers, strict=True):
+        needed += sum(one.numel() * (1 if number == "int8" else one.itemsize) for one in model.parameters())
     free = free_memory(torch.device("cpu"))
-    return free is None or 3 * sum(parameter.nbytes for parameter in parameters) < free
+    return free is None or 3 * needed < free
 
 
 def _why_not(mode: Mode, target: CausalLM, resources: Resources, why_no_draft: str | None) -> str | None:

@@ -8,11 +8,15 @@ PROC = Path("/proc/meminfo")
 GROUP = Path("/sys/fs/cgroup")
 
 
-def available_memory() -> int | None:
-    """Bytes that a program may take now without others being harmed; None where the system does not say."""
+def available_memory(swap: bool = True) -> int | None:
+    """Bytes that a program may take now without others being harmed; None where the system does not say.
+
+    Without ``swap`` only those that are fast.
+    """
+    counted = ("MemAvailable", "SwapFree") if swap else ("MemAvailable",)
     with suppress(OSError, ValueError):
         told = dict(line.split(":", 1) for line in PROC.read_text("ascii").splitlines())
-        free = sum(1024 * int(told[name].split()[0]) for name in ("MemAvailable", "SwapFree") if name in told)
+        free = sum(1024 * int(told[name].split()[0]) for name in counted if name in told)
         return min(free, _allowed(free))
     with suppress(OSError, ValueError, AttributeError):
         return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")

@@ -4,6 +4,7 @@ import json
 from time import perf_counter
 
 import pytest
+import torch
 
 from spectui.config.choice import ModelChoice
 from spectui.config.paths import timings_folder
@@ -11,6 +12,7 @@ from spectui.engine import timings_file
 from spectui.engine.measurement import Timings
 from spectui.engine.policy.latency import SIZES
 from spectui.engine.timings_file import keep_timings, key_of, read_timings, timings_path
+from spectui.engine.tuning import threads
 from spectui.engine.tuning.background_worker import ThreadSplit
 from spectui.models.loading import load_pair
 from spectui.session import runtime as loaded
@@ -114,6 +116,31 @@ def test_the_second_start_measures_nothing(starts, monkeypatch):
     assert second.latency.points == first.latency.points
     assert second.resources.share == first.resources.share
     assert second.resources.draft_ms == first.resources.draft_ms
+
+
+def test_another_number_of_threads_measures_anew(starts, monkeypatch):
+    starts.again()
+    monkeypatch.setattr(timings_file, "ALL", timings_file.ALL + 1)
+    starts.again()
+    assert starts.measured == 2
+
+
+def test_each_model_finds_its_threads_among_all(starts, monkeypatch):
+    tried, before = [], torch.get_num_threads()
+
+    def settled(targets, vocabulary):
+        tried.append(torch.get_num_threads())
+        torch.set_num_threads(1)  # the best for the model before says nothing about the next
+        return targets[-1]
+
+    monkeypatch.setattr(loaded, "settle_threads", settled)
+    monkeypatch.setattr(threads, "ALL", 2)
+    try:
+        for draft in ("", "none"):
+            loaded.prepare(load_pair(ModelChoice("demo", draft), lambda *_: None), lambda *_: None, perf_counter())
+    finally:
+        torch.set_num_threads(before)
+    assert tried == [2, 2]
 
 
 def test_another_version_measures_anew(starts, monkeypatch):

@@ -1,15 +1,17 @@
 """Int8 by name: made once from a model's own weights, kept, and refused where it cannot be."""
 
+from pathlib import Path
+
 import pytest
 import torch
 from transformers import GemmaConfig, GemmaForCausalLM, LlamaConfig, LlamaForCausalLM
 
 from spectui.config.choice import ModelChoice
 from spectui.config.paths import int8_weights
-from spectui.engine.model import int8
+from spectui.engine.model import int8, load_check
 from spectui.engine.model.causal_lm import CausalLM
 from spectui.engine.model.forward import ForwardInput
-from spectui.models import precision
+from spectui.models import precision, size
 from spectui.models.loading import load_pair
 from spectui.system.errors import UserError
 
@@ -97,15 +99,78 @@ def test_small_models_stay_as_they_are_unless_it_is_asked_for(folder):
 def test_unasked_int8_has_to_be_faster(folder, monkeypatch, gain, dtype):
     monkeypatch.setattr(precision, "LARGE", 0)
     times = iter([gain, 1.0])
-    monkeypatch.setattr(precision, "_ms", lambda *_: next(times))
+    monkeypatch.setattr(precision, "_seconds", lambda *_: next(times))
     assert load(folder, "auto").dtype == dtype
     assert load(folder, "auto").dtype == dtype  # by what was noted: nothing is timed again
     assert load(folder, "int8").dtype == "int8"
 
 
+def test_what_is_faster_elsewhere_is_timed_again_here(folder, monkeypatch):
+    monkeypatch.setattr(precision, "LARGE", 0)
+    times = iter([1.5, 1.0, 1.0, 1.0])
+    monkeypatch.setattr(precision, "_seconds", lambda *_: next(times))
+    assert load(folder, "auto").dtype == "int8"
+    monkeypatch.setattr(precision, "_here", lambda: "another machine")
+    assert load(folder, "auto").dtype == "float32"
+
+
+def test_weights_that_are_too_far_off_are_not_taken_unasked(folder, monkeypatch):
+    monkeypatch.setattr(precision, "LARGE", 0)
+    monkeypatch.setattr(load_check, "INT8", 0.0)
+    for _ in range(2):  # made, and by what was noted
+        assert load(folder, "auto").dtype == "float32"
+    (file,) = int8_weights().iterdir()
+    file.unlink()
+    refused = "a model of type llama cannot run in int8 here: its int8 weights give other logits.*; use --dtype float32"
+    with pytest.raises(UserError, match=refused):
+        load(folder, "int8")
+
+
+def test_a_template_that_never_ends_does_not_hold_up_the_load(folder, monkeypatch):
+    monkeypatch.setattr("spectui.models.template.PATIENCE", 0.5)
+    endless = "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}"
+    (folder / "chat_template.jinja").write_text(endless)
+    with pytest.raises(UserError, match="chat template took"):
+        load(folder, "int8")
+
+
+def test_memory_that_holds_the_model_but_not_int8_beside_it(folder, monkeypatch):
+    monkeypatch.setattr(precision, "LARGE", 0)
+    free = iter([None, 0, None, 0])
+    monkeypatch.setattr(size, "available_memory", lambda: next(free))
+    assert load(folder, "auto").dtype == "float32"
+    with pytest.raises(UserError, match=r"tiny needs 1 MB of memory and .* are free; close other programs"):
+        load(folder, "int8")
+    assert not int8_weights().exists()
+
+
+def test_too_little_memory_for_weights_that_were_kept(folder, monkeypatch):
+    load(folder, "int8")
+    monkeypatch.setattr(size, "available_memory", lambda: 1000)
+    with pytest.raises(UserError, match=r"tiny needs .* of memory and .* are free; close other programs"):
+        load(folder, "int8")
+
+
+def test_the_file_does_not_stay_in_memory(folder):
+    load(folder, "int8")
+    pair = load(folder, "int8")
+    target = CausalLM(pair.target, int8=pair.target_int8)
+    del pair
+    assert target.is_packed is False
+    assert str(int8_weights()) not in Path("/proc/self/maps").read_text()
+
+
+def test_models_of_other_families_are_not_built_to_find_out(tmp_path, tokenizer, monkeypatch):
+    other = saved(tmp_path / "other", GemmaForCausalLM(GemmaConfig(**SHAPE, head_dim=16)), tokenizer)
+    monkeypatch.setattr(precision, "bare_model", None)
+    assert load(other, "auto").dtype == "float32"
+
+
 def test_other_families_are_refused_in_one_line(tmp_path, tokenizer):
     other = saved(tmp_path / "other", GemmaForCausalLM(GemmaConfig(**SHAPE, head_dim=16)), tokenizer)
-    with pytest.raises(UserError, match=r"other cannot run in int8: GemmaForCausalLM is not of the Llama family; use "):
+    with pytest.raises(
+        UserError, match=r"other cannot run in int8: a model of type gemma is not of the Llama family; use "
+    ):
         load(other, "int8")
     assert load(other, "auto").dtype == "float32"
 

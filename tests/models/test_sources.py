@@ -177,6 +177,17 @@ def test_models_get_fetches_and_goes_on_where_it_was_interrupted(tiny, tmp_path)
     assert not (snapshot / "pytorch_model.bin").exists()
 
 
+def test_a_repository_without_weights_that_can_be_used_is_told_before_anything_is_fetched(tiny, tmp_path):
+    (tiny / "model.safetensors").rename(tiny / "pytorch_model.bin")
+    with hub(tiny) as served:
+        where = {"HF_ENDPOINT": served.url, "HF_HOME": str(tmp_path / "hf"), "HF_HUB_DISABLE_XET": "1"}
+        got = spectui("models", "get", "owner/tiny", **where)
+        out, err = got.communicate(timeout=60)
+    assert (got.returncode, out) == (1, ""), err
+    assert "owner/tiny has no weights in safetensors; look at its files on the hub, or use another model" in err
+    assert not list((tmp_path / "hf").rglob("config.json"))
+
+
 FETCH = """
 import sys
 from spectui.models.fetch import Cancelled, fetch

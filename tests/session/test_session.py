@@ -14,6 +14,7 @@ from spectui.present.race_book import RaceBook
 from spectui.record.events import EndText, Failed, Finished, PrefillText, Ready, StepText, TurnText
 from spectui.record.metrics import MOST_ROUNDS, Meter, is_enough
 from spectui.session.session import AGAIN, BASELINE, Session
+from spectui.system.errors import UserError
 
 from ..demo import DEMO, shared
 
@@ -227,6 +228,32 @@ def test_without_a_draft_the_mode_is_sssd_and_the_reason_is_told():
     made.session.ask("Hello!")
     assert made.answer()[0].startswith("Hello")
     assert made.session.close(5)
+
+
+def test_models_that_stay_because_others_could_not_be_loaded_begin_anew():
+    other = ModelChoice("random:demo")
+
+    def refuse(choice, store, progress):
+        if choice == other:
+            raise UserError("too little memory")
+        return shared(choice, store, progress)
+
+    made = Talk(loader=refuse)
+    try:
+        made.until(Ready)
+        first = made.session.mode
+        made.session.switch("ar")
+        made.session.change(replace(made.session.options, max_new_tokens=7))
+        made.session.open(other)
+        made.until(Ready)
+        made.session.ask("What is speculative decoding?")
+        made.until(EndText)
+        steps = [record for record in made.seen if isinstance(record, StepText)]
+        assert {one.step.mode for one in steps} == {made.session.mode} == {first}
+        assert made.session.options.max_new_tokens == 64
+        assert sum(len(one.emitted) for one in steps) > 7
+    finally:
+        made.session.close(10)
 
 
 def test_random_weights_prove_the_plumbing():

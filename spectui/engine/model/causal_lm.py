@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from ...system.errors import UnsupportedModel
 from ..values.draft_tree import DraftTree, visibility
 from . import attention
 from .capability import Capability, capability, layer_types, rope_switch, text_config
@@ -51,23 +52,30 @@ class CausalLM:
         cache_name(model)  # raises for a model that takes no cache
         self.backend: Backend
         if int8 is not None:
-            self._settle(Check(model, int8.expected), self._in_int8(int8, pack))
+            why = self._settle(Check(model, int8.expected), self._in_int8(int8, pack))
+            if why is not None:
+                kind = self.config.model_type
+                raise UnsupportedModel(f"a model of type {kind} cannot run in int8 here: {why}; use --dtype float32")
         else:
             if self.capability.trees:
                 attention.use(self.model, "eager")
-            self._settle(Check(model), self._backends(llama_forward, pack, capturer))
+            why = self._settle(Check(model), self._backends(llama_forward, pack, capturer))
+            if why is not None:
+                raise unsupported(model, why)
 
-    def _settle(self, check: Check, backends: Iterable[Backend]) -> None:
-        """Stay with the first way of running the model that gives what a plain forward with eager attention gives."""
+    def _settle(self, check: Check, backends: Iterable[Backend]) -> str | None:
+        """Stay with the first way of running the model that gives what a plain forward with eager attention gives.
+
+        If none does, why not.
+        """
         why: str | None = None
         for backend in backends:
             self.backend = backend
             why = check.why_wrong(self)
             if why is None:
-                return
+                return None
             log.info("one way less to run the model: %s", why)
-        assert why is not None
-        raise unsupported(self.model, why)
+        return why
 
     def _in_int8(self, weights: Int8Weights, pack: bool) -> Iterator[Backend]:
         """The one way of running a model by int8 weights."""

@@ -118,7 +118,7 @@ def bare_model(config: Any) -> Any:
 
 def dress(bare: Any, weights: Int8Weights) -> None:
     """Give a model without weights what int8 leaves to it: the embedding and the rotary frequencies."""
-    embedding = weights.tensors["embed_tokens"].clone()  # or the file that it was read from would stay in memory
+    embedding = weights.tensors["embed_tokens"].clone()  # for the reason of _copied
     bare.model.embed_tokens.weight = torch.nn.Parameter(embedding, requires_grad=False)
     bare.model.rotary_emb = type(bare.model.rotary_emb)(config=bare.config)
 
@@ -129,10 +129,16 @@ def int8_body(tensors: Mapping[str, Tensor], layers: int, for_few_rows: bool) ->
     def layer(index: int) -> Layer:
         name = f"layers.{index}."
         linears = {linear: _take(tensors, name + linear, for_few_rows) for linear in LINEARS}
-        norms = {norm: tensors.get(name + norm) for norm in Layer._fields if norm not in linears}
+        norms = {norm: _copied(tensors.get(name + norm)) for norm in Layer._fields if norm not in linears}
         return Layer(**linears, **norms)  # type: ignore[arg-type]
 
-    return Body([layer(index) for index in range(layers)], tensors["norm"], _take(tensors, "lm_head", for_few_rows))
+    norm, head = tensors["norm"].clone(), _take(tensors, "lm_head", for_few_rows)
+    return Body([layer(index) for index in range(layers)], norm, head)
+
+
+def _copied(tensor: Tensor | None) -> Tensor | None:
+    """A tensor that does not keep the whole file in memory from which it was read."""
+    return None if tensor is None else tensor.clone()
 
 
 def input_maxima(model: Any, ids: Tensor) -> dict[str, Tensor]:
@@ -215,5 +221,5 @@ def _put(tensors: dict[str, Tensor], name: str, value: Tensor | Linear | None) -
 
 def _take(tensors: Mapping[str, Tensor], name: str, for_few_rows: bool) -> Linear:
     fine = name.rpartition(".")[2] in FINE_INPUTS
-    weight, scale, bias = tensors[f"{name}.weight"], tensors[f"{name}.scale"], tensors.get(f"{name}.bias")
+    weight, scale, bias = tensors[f"{name}.weight"], tensors[f"{name}.scale"], _copied(tensors.get(f"{name}.bias"))
     return int8_linear(weight, scale, bias, for_few_rows, fine)

@@ -15,6 +15,8 @@ from .kv_cache import AnyCache, KVCache
 from .linear import Linear, project, project_onto
 from .torchscript import scripted
 
+SHARED = 32768
+"""From more numbers on torch shares an operation out among threads."""
 FAMILY = ("llama", "mistral", "qwen2", "qwen3")
 PACKED_ROWS = 5
 """For how many rows the layout is chosen: it is the fastest from 1 to 8, and not slower beyond."""
@@ -94,6 +96,17 @@ def norm(x: Tensor, weight: Tensor, eps: float) -> Tensor:
     return weight[:size] * functional.rms_norm(x.float(), [size], None, eps).to(x.dtype)
 
 
+def exact_silu(x: Tensor, shared: int = SHARED) -> Tensor:
+    """SiLU of [rows, width], of which a row's result is the same to the bit whatever rows are beside it.
+
+    Where torch shares numbers out among threads, the last ones of a share are computed by another function, so that
+    what a row gets depends on where the shares end. No other operation on single numbers here does that.
+    """
+    if x.numel() <= shared:
+        return functional.silu(x)
+    return torch.cat([functional.silu(some) for some in torch.split(x, max(1, shared // x.shape[1]))])
+
+
 def store(cache: Tensor, made: Tensor, slots: Tensor | None, width: int) -> None:
     """Write keys or values [rows, heads, head_dim] into a layer's buffer [heads, capacity, head_dim]."""
     if slots is None:
@@ -138,7 +151,8 @@ def forward(weights: Weights, inputs: LlamaInput) -> tuple[Tensor, list[Tensor]]
         x = project_onto(x, attended, layer.o_proj)
         h = norm(x, layer.post_attention_layernorm, config.rms_norm_eps)
         gate, up = project(h, layer.gate_up_proj).chunk(2, -1)
-        x = project_onto(x, functional.silu(gate) * up, layer.down_proj)
+        activated = functional.silu(gate) if layer.down_proj.scale is None else exact_silu(gate)
+        x = project_onto(x, activated * up, layer.down_proj)
         if index + 1 in inputs.hidden_layers and index + 1 < len(weights.layers):
             states.append(x)
     x = norm(x, weights.norm, config.rms_norm_eps)

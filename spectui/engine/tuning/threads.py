@@ -13,6 +13,13 @@ from .dry_run import CONTEXT, DryRun, timed
 TOLERATED = 1.1
 """A pass may take this much longer than the fastest if it leaves cores to others."""
 ROWS = (1, 8)
+ALL = torch.get_num_threads()
+"""What torch had when the program began: by the machine's cores, or as the user told it (OMP_NUM_THREADS)."""
+
+
+def use_all() -> None:
+    """Give torch all threads again: how many are best for one model says nothing about the next."""
+    torch.set_num_threads(ALL)
 
 
 def candidates(most: int) -> list[int]:

@@ -21,6 +21,7 @@ from spectui.engine.model.int8 import (
     why_not_int8,
 )
 from spectui.engine.model.linear import project, project_onto
+from spectui.engine.model.llama import exact_silu
 from spectui.engine.model.load_check import Check
 from spectui.engine.values.draft_tree import ROOT
 from spectui.engine.values.options import Options, Sampling
@@ -78,6 +79,19 @@ def test_a_row_is_the_same_to_the_bit_alone_and_among_others(rows, seed):
         for row in range(rows):
             assert torch.equal(project(x[row : row + 1], linear)[0], together[row])
             assert torch.equal(project_onto(onto[row : row + 1], x[row : row + 1], linear)[0], onto_together[row])
+
+
+@pytest.mark.parametrize(("rows", "width"), [(1, 8960), (16, 8960), (32, 4864), (25, 1537), (3, 40001)])
+def test_an_activated_row_is_the_same_to_the_bit_whatever_threads_share_the_work(rows, width):
+    gate = torch.randn(rows, 2 * width, generator=torch.Generator().manual_seed(0)).chunk(2, 1)[0]
+    before = torch.get_num_threads()
+    torch.set_num_threads(3)
+    try:
+        together = exact_silu(gate)
+        assert torch.equal(together, torch.cat([exact_silu(row[None]) for row in gate]))
+    finally:
+        torch.set_num_threads(before)
+    torch.testing.assert_close(together, gate * gate.sigmoid())
 
 
 @pytest.mark.parametrize("name", FAMILY)

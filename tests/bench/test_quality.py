@@ -1,0 +1,39 @@
+"""What int8 costs in quality is measured, and known at later starts."""
+
+from time import perf_counter
+
+import pytest
+
+from spectui.bench import quality
+from spectui.bench.quality import Quality, int8_quality
+from spectui.config.choice import ModelChoice
+from spectui.engine.model.int8 import exact_here
+from spectui.models.loading import load_pair
+from spectui.session.runtime import prepare
+from spectui.system.errors import UserError
+
+
+def quiet(*_):
+    pass
+
+
+@pytest.mark.skipif(not exact_here(for_few_rows=False), reason="no exact int8 products here")
+def test_the_result_is_kept_for_later_starts(tmp_path, monkeypatch):
+    monkeypatch.setenv("SPECTUI_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr(quality, "TOKENS", 100)
+    choice = ModelChoice("demo", "none", dtype="int8")
+    assert prepare(load_pair(choice, quiet), quiet, perf_counter()).ready.quality is None
+    found = int8_quality(choice, "practice", quiet)
+    assert found.tokens >= 90
+    assert found.nll == pytest.approx(found.exact_nll, rel=0.02)
+    assert 0.5 < found.agreement <= 1.0
+    assert prepare(load_pair(choice, quiet), quiet, perf_counter()).ready.quality == found.words
+
+
+def test_a_model_that_is_not_in_int8_is_told():
+    with pytest.raises(UserError, match="demo runs in float32 here, not in int8; add --dtype int8"):
+        int8_quality(ModelChoice("demo"), "practice", quiet)
+
+
+def test_words_do_not_round_a_difference_away():
+    assert Quality(5000, 3.3221, 3.3208, 0.9964).words == "NLL +0.04%, 99.6% same top token"
