@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..config.choice import ModelChoice
-from ..engine.model.int8 import Int8Weights
 from ..system.errors import UserError
 from .failures import explain
 from .fetch import fetch
@@ -22,6 +21,7 @@ from .tokenizer_file import begin, finish
 from .unpack import unpacked
 
 if TYPE_CHECKING:
+    from ..engine.model.int8 import Int8Weights
     from .precision import Numbers
 
 Progress = Callable[[str, float | None], None]
@@ -47,8 +47,8 @@ class Pair:
     context: int
     """Tokens that prompt and answer may hold together."""
     notes: tuple[str, ...] = ()
-    target_int8: Int8Weights | None = None
-    draft_int8: Int8Weights | None = None
+    target_int8: "Int8Weights | None" = None
+    draft_int8: "Int8Weights | None" = None
     int8_file: Path | None = None
     """Where the target's int8 weights are kept."""
 

@@ -184,7 +184,8 @@ def test_modes_are_rehearsed_in_the_smallest_context(target, draft, context):
 
 @pytest.mark.parametrize(
     ("factors", "true"),
-    [((1.0, 1.0, 1.0), True), ((1.4, 1.0, 1.4), True), ((2.5, 2.0, 3.0), True), ((1.6, 1.0, 1.0), False), ((5.0, 5.0, 5.0), False), ((1.0, 0.6, 1.0), False),
+    [((1.0, 1.0, 1.0), True), ((1.4, 1.0, 1.4), True), ((2.5, 2.0, 3.0), True),
+     ((1.6, 1.0, 1.0), False), ((5.0, 5.0, 5.0), False), ((1.0, 0.6, 1.0), False),
      ((1.0, 1.0, 50.0), False)],
 )  # fmt: skip
 def test_times_of_an_earlier_start_hold_if_a_few_passes_compare_as_they_did(monkeypatch, target, draft, factors, true):
