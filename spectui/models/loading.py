@@ -224,7 +224,8 @@ def _numbers(
             return _random(place, config, device, dtype)
         return _model(place, config, choice, device, dtype, progress)
 
-    if device.type != "cpu" or choice.dtype not in ("auto", "int8"):
+    unasked = choice.dtype == "auto" and place.shape is None  # random weights are not worth keeping
+    if device.type != "cpu" or not (unasked or choice.dtype == "int8"):
         return Numbers(load())
     return in_int8(place, config, tokenizer, choice.dtype == "int8", load, progress)
 

@@ -179,3 +179,9 @@ def test_without_exact_products_it_says_so(folder, monkeypatch):
     monkeypatch.setattr(int8, "exact_here", lambda for_few_rows: False)
     with pytest.raises(UserError, match="this processor or this build of torch has no exact int8 products"):
         load(folder, "int8")
+
+
+def test_random_weights_are_not_quantised_unasked(monkeypatch):
+    monkeypatch.setattr(precision, "LARGE", 0)
+    assert load("random:demo", "auto").dtype == "float32"
+    assert not int8_weights().exists()
