@@ -43,7 +43,7 @@ class Terminal:
             stdin=child_side,
             stdout=child_side,
             stderr=child_side,
-            env={**inherited, **plain, **(environment or {})},
+            env={"SPECTUI_MODEL__MODEL": "demo", **inherited, **plain, **(environment or {})},
             start_new_session=True,
             preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),  # so that ctrl+c can become a signal
         )
