@@ -1,5 +1,6 @@
 """A lane: something that answers prompts and is measured, be it a mode of ours or a peer."""
 
+import logging
 from collections.abc import Sequence
 from time import perf_counter
 from typing import Protocol
@@ -13,6 +14,10 @@ from ..engine.verification.verifiers import VERIFIERS
 from ..present.runs import Answered
 from ..record.metrics import Meter
 from ..session.runtime import Runtime
+from ..system.errors import UserError
+from ..system.sanitise import sanitise_line
+
+log = logging.getLogger(__name__)
 
 Turn = tuple[Sequence[int], Sequence[int]]
 """A prompt and the lane's answer to it."""
@@ -38,6 +43,13 @@ class Lane(Protocol):
 
     def learn(self, turns: Sequence[Turn]) -> None:
         """A question is over; a lane that learns may use its answers from the next question on."""
+
+
+def peer_failed(name: str, error: Exception) -> UserError:
+    """The error for a peer whose call failed, with the library's reason; the rest goes to the log."""
+    log.warning("peer %s failed", name, exc_info=error)
+    reason = next(iter(str(error).splitlines()), type(error).__name__)
+    return UserError(f"peer {name} failed: {sanitise_line(reason)}; leave it out")
 
 
 class ModeLane:

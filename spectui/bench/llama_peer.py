@@ -1,6 +1,5 @@
 """llama.cpp as a peer, through llama-cpp-python: on the model's own GGUF file, and on a Q8_0 file of its weights."""
 
-import logging
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -25,9 +24,7 @@ from ..record.metrics import Numbers
 from ..session.runtime import Runtime, free_memory
 from ..system.errors import UserError
 from ..system.sanitise import sanitise_line
-from .lane import Lane, Turn
-
-log = logging.getLogger(__name__)
+from .lane import Lane, Turn, peer_failed
 
 LOOKUP_TOKENS = 2
 """What the library advises for prompt look-up where there is only a CPU."""
@@ -253,9 +250,7 @@ class LlamaLane:
             wall = (perf_counter() - start) * 1e3
             self._known = model.input_ids[: model.n_tokens].tolist()
         except Exception as error:
-            log.warning("peer %s failed", self.name, exc_info=True)
-            reason = next(iter(str(error).splitlines()), type(error).__name__)
-            raise UserError(f"peer {self.name} failed: {sanitise_line(reason)}; leave it out") from error
+            raise peer_failed(self.name, error) from error
         return Answered(tokens, wall, Numbers(emitted=len(tokens)))
 
     def _generated(self, model: Any, prompt: Sequence[int], most: int) -> tuple[int, ...]:

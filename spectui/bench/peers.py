@@ -1,7 +1,6 @@
 """What a user would otherwise run: transformers' own ``generate``, on the same weights in untouched modules."""
 
 import copy
-import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from time import perf_counter
@@ -13,11 +12,7 @@ from ..engine.values.options import Options, Sampling
 from ..present.runs import Answered
 from ..record.metrics import Numbers
 from ..session.runtime import Runtime
-from ..system.errors import UserError
-from ..system.sanitise import sanitise_line
-from .lane import Turn
-
-log = logging.getLogger(__name__)
+from .lane import Turn, peer_failed
 
 LOOKUP_TOKENS = 10
 
@@ -78,9 +73,7 @@ class PeerLane:
                 ids, attention_mask=torch.ones_like(ids), max_new_tokens=most, **self._arguments
             )
         except Exception as error:
-            log.warning("peer %s failed", self.name, exc_info=True)
-            reason = next(iter(str(error).splitlines()), type(error).__name__)
-            raise UserError(f"peer {self.name} failed: {sanitise_line(reason)}; leave it out") from error
+            raise peer_failed(self.name, error) from error
         tokens = tuple(out[0, len(prompt) :].tolist())
         return Answered(tokens, (perf_counter() - start) * 1e3, Numbers(emitted=len(tokens)))
 
@@ -91,6 +84,12 @@ class Modules:
 
     target: Any
     draft: Any | None
+
+
+def why_not_untouched(loaded: Runtime) -> str | None:
+    """Why transformers cannot run the models itself, as a clause with the remedy; None if it can."""
+    bare = any(one.is_meta for model in loaded.pair.models for one in model.parameters())
+    return "its own weights are not loaded beside int8 (--dtype float32)" if bare else None
 
 
 def untouched(loaded: Runtime) -> Modules:

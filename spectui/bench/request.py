@@ -13,7 +13,7 @@ from ..system.errors import UserError
 from .lane import Lane, ModeLane
 from .llama_peer import NAMES, llama_lanes
 from .partial import fingerprint
-from .peers import PEERS, PeerLane, untouched
+from .peers import PEERS, PeerLane, untouched, why_not_untouched
 from .questions import Question, read_questions
 
 PEER_NAMES = (*PEERS, *NAMES)
@@ -58,10 +58,13 @@ def make_lanes(loaded: Runtime, request: Request, settings: Settings) -> tuple[l
         else:
             left_out[name] = loaded.ready.unavailable[name]
     theirs = [name for name in dict.fromkeys(request.peers) if name in PEERS]
-    modules = untouched(loaded) if theirs else None
+    why_not = why_not_untouched(loaded)
+    modules = untouched(loaded) if theirs and why_not is None else None
     for name in theirs:
         peer = PEERS[name]
-        if modules is None or (peer.needs_draft and modules.draft is None):
+        if why_not is not None:
+            left_out[name] = why_not
+        elif modules is None or (peer.needs_draft and modules.draft is None):
             left_out[name] = "no draft model is loaded (--draft NAME)"
         else:
             lanes.append(PeerLane(loaded, peer, options, modules))
