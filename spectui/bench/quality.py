@@ -13,12 +13,11 @@ from ..models.int8_files import keep_quality
 from ..models.loading import load_pair
 from ..models.template import prompt_ids
 from ..system.errors import UserError
+from ..system.progress import Progress
 from .questions import read_questions
 
 TOKENS = 5000
 """Length of the text."""
-
-Progress = Callable[[str, float | None], None]
 
 
 @dataclass(frozen=True, slots=True)

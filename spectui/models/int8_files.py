@@ -10,7 +10,7 @@ from typing import Any
 
 from ..config.paths import int8_weights
 from ..engine.model.int8 import Int8Weights
-from ..system.files import close_to_others, private_folder, write_whole
+from ..system.files import close_to_others, file_stem, private_folder, write_whole
 from ..system.sanitise import sanitise_line
 from .resolve import Place
 
@@ -26,8 +26,7 @@ def int8_file(place: Place, config: Any) -> Path:
         told = [(file.name, file.stat()) for file in sorted(Path(place.source).glob("*.safetensors"))]
         identity += [f"{name} {stat.st_size} {stat.st_mtime_ns}" for name, stat in told]
     digest = blake2b("\n".join(identity).encode(), digest_size=8).hexdigest()
-    name = "".join(letter for letter in place.title if letter.isalnum() or letter in "-_.")[:60]
-    return int8_weights() / f"{name}-{digest}.safetensors"
+    return int8_weights() / f"{file_stem(place.title)}-{digest}.safetensors"
 
 
 def read_int8(file: Path) -> tuple[Int8Weights, Mapping[str, str]] | None:

@@ -1,7 +1,7 @@
 """Loads a target and its draft with transformers: safetensors only, no code of others."""
 
 import gc
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..config.choice import ModelChoice
 from ..system.errors import UserError
+from ..system.progress import Progress
 from .failures import explain
 from .fetch import fetch
 from .pairing import check_pair, end_tokens
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from ..engine.model.int8 import Int8Weights
     from .precision import Numbers
 
-Progress = Callable[[str, float | None], None]
 DTYPES = ("auto", "float32", "bfloat16", "float16", "float64", "int8")
 
 

@@ -17,13 +17,12 @@ from ..engine.tuning.dry_run import DryRun, repeated, timed
 from ..engine.tuning.machine import cpu_name
 from ..engine.tuning.threads import ALL, use_all
 from ..system.errors import UnsupportedModel, UserError
+from ..system.progress import Progress
 from .failures import explain
 from .int8_files import int8_file, keep_int8, read_int8
 from .resolve import Place
-from .size import check_memory
+from .size import check_memory, shape_elements
 from .template import prompt_ids
-
-Progress = Callable[[str, float | None], None]
 
 LARGE = 50_000_000
 """Weights from which on int8 is tried unasked: a pass over fewer is mostly the work around the products."""
@@ -56,10 +55,10 @@ def in_int8(
     why = None if config.model_type in FAMILY else f"a model of type {config.model_type} is not of the Llama family"
     bare = None
     if why is None:  # others may do anything when they are built
+        if not asked and shape_elements(config.to_dict()) < LARGE:
+            return Numbers(load())
         with explain(place):
             bare = bare_model(config)
-        if not asked and sum(parameter.numel() for parameter in bare.parameters()) < LARGE:
-            return Numbers(load())
         why = why_not_int8(bare)
     if why is not None:
         if asked:

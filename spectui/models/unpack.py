@@ -1,18 +1,17 @@
 """From a GGUF file, wherever it is, to the folder that everything else reads."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from ..system.errors import UserError
+from ..system.progress import Progress
 from .fetch import fetch
 from .registry import known_models
 from .resolve import Place
 from .size import check_memory
 from .sources import cached_file
-
-Progress = Callable[[str, float | None], None]
 
 
 def unpacked(place: Place, progress: Progress, item: int = 0) -> Place:

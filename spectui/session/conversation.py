@@ -14,6 +14,7 @@ from ..engine.worker import Call, Worker, describe, is_out_of_memory
 from ..record.events import Cleared, EndText, Failed, Finished, Kind, Loading, Note, Record, Started
 from ..record.metrics import Rounds
 from ..system.errors import UserError
+from ..system.progress import Progress
 from ..system.sanitise import sanitise
 
 if TYPE_CHECKING:
@@ -26,7 +27,6 @@ log = logging.getLogger(__name__)
 CHAT, AGAIN, BASELINE = "chat", "again", "baseline"
 """Lanes: the conversation, and the two of a measurement, the current mode once more and autoregressive decoding."""
 Sink = Callable[[Record], None]
-Progress = Callable[[str, float | None], None]
 Loader = Callable[[ModelChoice, StoreChoice | None, Progress], "Runtime"]
 
 

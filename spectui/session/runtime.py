@@ -1,7 +1,7 @@
 """From a loaded pair to the engine's parts: target, draft, measured cost, and which modes they allow."""
 
 import gc
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from importlib.metadata import version
@@ -33,10 +33,9 @@ from ..models.stops import stop_cut
 from ..models.template import prompt_ids
 from ..record.events import Ready
 from ..system.memory import available_memory
+from ..system.progress import Progress
 from ..system.sanitise import sanitise_line
 from .datastore import open_store
-
-Progress = Callable[[str, float | None], None]
 
 
 @dataclass(frozen=True, slots=True)

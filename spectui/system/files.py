@@ -15,6 +15,11 @@ FOLDER = 0o700
 _OTHERS = 0o077
 
 
+def file_stem(title: str) -> str:
+    """What a file may be called after a title: letters, digits and ``-_.``, 60 at most."""
+    return "".join(letter for letter in title if letter.isalnum() or letter in "-_.")[:60]
+
+
 def private_folder(folder: Path) -> None:
     """Make a folder, and those above it that are missing, for the owner alone; close one that is there to others."""
     for path in reversed((folder, *folder.parents)):

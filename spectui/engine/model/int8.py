@@ -12,18 +12,17 @@ import torch
 from torch import Tensor
 from transformers import AutoModelForCausalLM
 
-from .linear import Linear, project
+from .linear import STEPS, Linear, project
 from .llama import Body, Layer, LlamaForward, Weights, why_not_llama
 
 log = logging.getLogger(__name__)
 
-STEPS = 127
-"""The largest whole number that a weight becomes: the range is the same either way."""
 ALPHA = 0.5
 """How much of the inputs' spread goes over to the weights (SmoothQuant, arXiv 2211.10438, section 4)."""
 LINEARS = ("qkv_proj", "o_proj", "gate_up_proj", "down_proj")
 FINE_INPUTS = ("down_proj",)
-"""Layers whose inputs are so uneven that 8 bits of them cost more in quality than all other rounding together."""
+"""Layers with the most uneven inputs: with more than 8 bits of them SmolLM2-135M is off by 0.019 instead of 0.027 nats
+(divergence from float32 on 3,475 tokens)."""
 _READERS = {
     "qkv_proj": "self_attn.q_proj",
     "o_proj": "self_attn.o_proj",
@@ -57,7 +56,7 @@ def why_not_int8(model: Any) -> str | None:
 def exact_here(for_few_rows: bool) -> bool:
     """Whether a kernel multiplies whole numbers without an error here, at the largest values too.
 
-    On processors without VNNI some saturate in between. ``for_few_rows`` asks for the kernel of single rows.
+    On processors without VNNI some saturate in between. ``for_few_rows`` asks for the kernel of few rows.
     """
     generator = torch.Generator().manual_seed(0)
     weight = torch.randint(-STEPS, STEPS + 1, (64, 256), dtype=torch.int8, generator=generator)

@@ -12,10 +12,12 @@ else:
     Packed = torch.classes.quantized.LinearPackedParamsBase
 
 
+STEPS = 127
+"""The largest whole number that a weight or an input becomes: the range is the same either way."""
 FEW = 2
-"""Measured on an Intel processor with AMX and on an AMD one with VNNI; see docs/benchmarks.md."""
-FINE = 254.0
-"""What half a step is multiplied by to become 127 steps."""
+"""Rows for which FBGEMM's kernel was the faster one on an Intel processor; from four rows on oneDNN's was."""
+FINE = 2.0 * STEPS
+"""What half a step, the most that rounding leaves over, is multiplied by to become ``STEPS``."""
 
 
 class Linear(NamedTuple):
@@ -30,7 +32,7 @@ class Linear(NamedTuple):
     zero_point: Tensor | None = None
     """int64 [out], zeros, which oneDNN asks for beside ``scale``."""
     constants: Tensor | None = None
-    """float32 [2]: 0 and 128, as tensors because an operation with a number takes twice as long."""
+    """float32 [2]: 0 and 128, so that no number has to become a tensor in each pass."""
     for_few_rows: Optional[Packed] = None  # noqa: UP045 (torch's classes know no |)
     """The int8 weights once more, as FBGEMM has them: its kernel is the faster one for ``FEW`` rows at most."""
     fine: bool = False
@@ -62,19 +64,19 @@ def project_onto(onto: Tensor, x: Tensor, linear: Linear) -> Tensor:
     return onto + functional.linear(x, linear.weight, linear.bias)
 
 
-def int8_product(x: Tensor, linear: Linear) -> tuple[Tensor, Tensor]:
+def int8_product(x: Tensor, linear: Linear, most: float = float(STEPS)) -> tuple[Tensor, Tensor]:
     """Products of quantised rows with quantised weights, float32 [rows, out], over each row's magnitude [rows, 1].
 
-    A row is divided by its largest magnitude and rounded to 127 steps either way (W8A8 with a scale per channel and per
-    token, as SmoothQuant's section 2, arXiv 2211.10438). Sums are of whole numbers and every other operation is on
-    single numbers, so that a row's result is the same to the bit whatever rows are beside it.
+    A row is divided by its largest magnitude and rounded to ``STEPS`` steps either way (W8A8 with a scale per channel
+    and per token, as SmoothQuant's section 2, arXiv 2211.10438). Sums are of whole numbers and every other operation is
+    on single numbers, so that a row's result is the same to the bit whatever rows are beside it.
     """
     scale, zero_point, constants = linear.scale, linear.zero_point, linear.constants
     assert scale is not None
     assert zero_point is not None
     assert constants is not None
     magnitude = x.abs().amax(-1, True).clamp_min_(1e-30)
-    steps = torch.addcdiv(constants[:1], x, magnitude, value=127.0)
+    steps = torch.addcdiv(constants[:1], x, magnitude, value=most)
     if linear.fine:
         made = whole_product(fine_steps(steps), linear, scale, zero_point, constants)
         return joined(made), magnitude
@@ -96,7 +98,7 @@ def joined(made: Tensor, fine: float = FINE) -> Tensor:
 def whole_product(
     steps: Tensor, linear: Linear, scale: Tensor, zero_point: Tensor, constants: Tensor, few: int = FEW
 ) -> Tensor:
-    """Products of int8 weights with numbers of at most 127 either way, which are rounded; float32 [rows, out]."""
+    """Products of int8 weights with numbers of at most ``STEPS`` either way, which are rounded; float32 [rows, out]."""
     packed = linear.for_few_rows
     if packed is not None and steps.shape[0] <= few:
         found: Tensor = torch.ops.quantized.linear_with_input_q_dq_qweight_dq_output_fp32(steps, 1.0, 128, packed)

@@ -11,7 +11,9 @@ from typing import Any
 
 from ...config.paths import gguf_folders
 from ...system.errors import UserError, reason_of
+from ...system.files import file_stem
 from ...system.memory import gigabytes
+from ...system.progress import Progress
 from ...system.sanitise import sanitise_line
 from .header import read_header
 
@@ -24,7 +26,6 @@ SPARE = 1 << 28
 ORIGIN = "origin.json"
 LOOK = 0.2
 """Seconds between two looks whether another program is done."""
-Progress = Callable[[str, float | None], None]
 Check = Callable[[Mapping[str, Any], int], None]
 
 
@@ -65,7 +66,7 @@ def folder_of(path: Path) -> Path:
     except OSError as error:
         raise UserError(f"{sanitise_line(str(path))} cannot be read: {reason_of(error)}") from error
     digest = blake2b(f"{VERSION} {told.st_size} {told.st_mtime_ns} ".encode() + head, digest_size=8).hexdigest()
-    stem = "".join(letter for letter in path.stem if letter.isalnum() or letter in "-_.")[:60]
+    stem = file_stem(path.stem)
     return gguf_folders() / f"{stem}-{digest}"
 
 

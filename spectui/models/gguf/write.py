@@ -11,7 +11,9 @@ import numpy as np
 
 from ...config.paths import gguf_files
 from ...system.errors import UserError, reason_of
-from .cache import Progress, alone, check_disk
+from ...system.files import file_stem
+from ...system.progress import Progress
+from .cache import alone, check_disk
 from .families import FAMILIES, TOP, Family
 from .rope import FACTORS, HIGH, LOW, ORIGINAL, llama3_factors
 
@@ -42,7 +44,7 @@ def q8_0_file(folder: Path, config: Any, title: str, progress: Progress) -> Path
     if not files:
         raise UserError(f"{title} has no safetensors to make a Q8_0 file from")
     told = [(file.name, stat.st_size, stat.st_mtime_ns) for file in files for stat in (file.stat(),)]
-    stem = "".join(letter for letter in title if letter.isalnum() or letter in "-_.")[:60]
+    stem = file_stem(title)
     stem = f"{stem}-{_digest(str(folder.resolve()))}"
     path = gguf_files() / f"{stem}-{_digest([VERSION, told])}-q8_0.gguf"
     if path.is_file():
