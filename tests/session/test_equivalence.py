@@ -2,12 +2,14 @@
 
 import pytest
 
-from benchmarks.same_text import check
+from benchmarks.same_text import check, prompts
+from spectui.config.choice import ModelChoice
 
 
 @pytest.mark.slow
 def test_no_divergence_that_rounding_does_not_explain():
-    results = check(count=10, tokens=48)
+    texts = [text for _, text in prompts(10)]
+    results = check(ModelChoice("demo", dtype="float32"), texts, tokens=48)
     assert {"ar", "draft", "draft tree", "random trees", "a switch at every step"} <= set(results)
     for name, counts in results.items():
         assert counts["runs"] == 30
