@@ -27,13 +27,22 @@ class Batch(NamedTuple):
     known: Tensor
     """int64 [sequences]: how many tokens of each have a state."""
 
-    def targets(self, step: int) -> tuple[Tensor, Tensor]:
-        """Where the target said what a draft of ``step`` tokens before should say next, [sequences, answer].
+    @property
+    def rows(self) -> Tensor:
+        """int64 [sequences, 1], to index with beside places."""
+        return torch.arange(len(self.tokens), device=self.tokens.device)[:, None]
 
-        And which of these places exist.
-        """
-        places = self.entries + 1 + step
-        return places, places < self.known[:, None]
+    def places(self, step: int) -> Tensor:
+        """Where the target says what the draft of each entry should say after ``step`` tokens, [sequences, answer]."""
+        return self.entries + 1 + step
+
+    def exist(self, places: Tensor) -> Tensor:
+        """Which of them the target has read."""
+        return places < self.known[:, None]
+
+    def following(self, step: int) -> Tensor:
+        """The tokens of the text that such drafts should be; 0 behind its end."""
+        return self.tokens[self.rows, (self.places(step) + 1).clamp_max(self.tokens.shape[1] - 1)]
 
 
 def batched(conversations: Sequence[Conversation], depth: int, device: torch.device) -> Batch:

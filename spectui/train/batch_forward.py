@@ -10,8 +10,10 @@ from torch.nn import functional
 from ..engine.model.linear import Linear, project, project_onto
 from ..engine.model.llama import Weights, exact_silu, norm
 
-WIDTH = 32
+WIDTH = 16
 """Attention is over a multiple of so many positions."""
+TOGETHER = 32
+"""So many sequences attend to as many positions as the longest of them needs: neighbours should be of similar length."""
 
 
 class BatchCache(NamedTuple):
@@ -27,6 +29,10 @@ class BatchCache(NamedTuple):
         shape = (len(weights.layers), sequences, config.num_kv_heads, capacity, config.head_dim)
         keys, values = (torch.zeros(shape, dtype=torch.bfloat16, device=like.device) for _ in range(2))
         return cls(keys, values)
+
+    def select(self, sequences: Sequence[int]) -> "BatchCache":
+        """The same with its sequences in another order."""
+        return BatchCache(self.keys[:, sequences], self.values[:, sequences])
 
 
 class Pass(NamedTuple):
@@ -47,8 +53,7 @@ def batch_forward(
     """
     config, (sequences, length) = weights.config, token_ids.shape
     positions = starts[:, None] + torch.arange(length, device=starts.device)
-    width = min(-(-int(positions.max() + 1) // WIDTH) * WIDTH, cache.keys.shape[3])
-    mask = _mask(positions, width, config.num_heads // config.num_kv_heads)
+    groups = _groups(positions, cache.keys.shape[3], config.num_heads // config.num_kv_heads)
     cos, sin = (table[positions.flatten()] for table in weights.rope_cache)
     x = functional.embedding(token_ids.flatten(), weights.embed_tokens)
     every = torch.arange(sequences, device=starts.device)[:, None]
@@ -70,10 +75,13 @@ def batch_forward(
         keys[every, :, positions] = k.reshape(sequences, length, *k.shape[1:])
         values[every, :, positions] = v.reshape(sequences, length, *v.shape[1:]).to(values.dtype)
         q = q.view(sequences, length, config.num_kv_heads, -1, config.head_dim).permute(0, 2, 3, 1, 4).flatten(2, 3)
-        attended = functional.scaled_dot_product_attention(
-            q, keys[:, :, :width], values[:, :, :width], attn_mask=mask, scale=config.scaling
-        )
-        attended = attended.unflatten(2, (-1, length)).permute(0, 3, 1, 2, 4).reshape(len(x), -1)
+        made = [
+            functional.scaled_dot_product_attention(
+                q[some], keys[some, :, :width], values[some, :, :width], attn_mask=mask, scale=config.scaling
+            )
+            for some, width, mask in groups
+        ]
+        attended = torch.cat(made).unflatten(2, (-1, length)).permute(0, 3, 1, 2, 4).reshape(len(x), -1)
         x = project_onto(x, as_read_by(attended, layer.o_proj), layer.o_proj)
         h = as_read_by(norm(x, layer.post_attention_layernorm, config.rms_norm_eps), layer.gate_up_proj)
         gate, up = project(h, layer.gate_up_proj).chunk(2, -1)
@@ -86,6 +94,16 @@ def batch_forward(
 def as_read_by(x: Tensor, linear: Linear) -> Tensor:
     """In the numbers of a layer's weights; int8 ones read float32."""
     return x.to(torch.float32 if linear.scale is not None else linear.weight.dtype)
+
+
+def _groups(positions: Tensor, capacity: int, group: int) -> list[tuple[slice, int, Tensor]]:
+    """Sequences that attend together, over how many positions, and their mask."""
+    made = []
+    for begin in range(0, len(positions), TOGETHER):
+        some = slice(begin, begin + TOGETHER)
+        width = min(-(-int(positions[some].max() + 1) // WIDTH) * WIDTH, capacity)
+        made.append((some, width, _mask(positions[some], width, group)))
+    return made
 
 
 def _mask(positions: Tensor, width: int, group: int) -> Tensor:

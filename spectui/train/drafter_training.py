@@ -19,11 +19,11 @@ from .held_out import Worth
 from .stream import Stream
 from .target import Target
 
-POOL = 768
+POOL = 256
 """Conversations in memory, among which those of a batch are drawn; of the first ones the vocabulary is made."""
 POOL_BYTES = 2_000_000_000
-USES = 2
-"""How often each is learnt from: text takes longer than training."""
+USES = 3
+"""How often each is learnt from: a token of text takes some three times as long as to learn from it."""
 BATCH = 12
 """Conversations a step."""
 MEASURED, KEPT = 180.0, 300.0
@@ -108,7 +108,7 @@ class DrafterTraining:
             pool.fetch()
             progress.seconds = perf_counter() - begun
             self._say(f"the first answers ({len(pool.waiting)} of {pool.most})", progress)
-        ids = state["ids"] if state else head_vocabulary(pool.waiting, vocabulary, self._target.vocabulary)
+        ids = state["ids"] if state else head_vocabulary(self._target, pool.waiting, vocabulary)
         training = HeadTraining(self._target, ids)
         if state:
             training.restore(state, progress.steps)

@@ -35,6 +35,14 @@ class Shape(NamedTuple):
         )
 
 
+class RMSNorm(nn.RMSNorm):
+    """In the numbers of what it norms, so that autocast needs no other kernel."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[..., hidden] -> [..., hidden]."""
+        return functional.rms_norm(x, self.normalized_shape, self.weight.to(x.dtype), self.eps)
+
+
 class Attention(nn.Module):
     """Projections that read the embedding beside the feature."""
 
@@ -67,10 +75,10 @@ class Midlayer(nn.Module):
 
     def __init__(self, shape: Shape) -> None:
         super().__init__()
-        self.input_layernorm = nn.RMSNorm(shape.hidden, shape.eps)
-        self.hidden_norm = nn.RMSNorm(shape.hidden, shape.eps)
+        self.input_layernorm = RMSNorm(shape.hidden, shape.eps)
+        self.hidden_norm = RMSNorm(shape.hidden, shape.eps)
         self.self_attn = Attention(shape, 2 * shape.hidden)
-        self.post_attention_layernorm = nn.RMSNorm(shape.hidden, shape.eps)
+        self.post_attention_layernorm = RMSNorm(shape.hidden, shape.eps)
         self.mlp = Mlp(shape)
 
     def inputs(self, embedding: Tensor, feature: Tensor) -> Tensor:
@@ -92,7 +100,7 @@ class EagleHead(nn.Module):
         self.shape = shape
         self.fc = nn.Linear(3 * shape.hidden, shape.hidden, bias=False)
         self.midlayer = Midlayer(shape)
-        self.norm = nn.RMSNorm(shape.hidden, shape.eps)
+        self.norm = RMSNorm(shape.hidden, shape.eps)
         self.lm_head = nn.Linear(shape.hidden, shape.vocabulary, bias=False)
 
     @torch.no_grad()

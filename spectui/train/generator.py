@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import count
 from random import Random
 from typing import NamedTuple
 
@@ -17,6 +18,8 @@ from .target import Target, wide
 
 ROWS = 192
 """Conversations at once: from here on a pass costs as much more as it has more rows."""
+SORTED = 32
+"""Passes after which rows are put in the order of their lengths, for attention; new ones are short."""
 CANDIDATES = 64
 """The likeliest tokens, among which a sampled one is chosen."""
 STATES = torch.bfloat16
@@ -96,6 +99,9 @@ class _Desk(NamedTuple):
         self.states[every, places] = wide(made.states)[:, 0].to(STATES)
         self.last[every, places] = made.last[:, 0].to(STATES)
 
+    def select(self, rows: Sequence[int]) -> "_Desk":
+        return _Desk(self.cache.select(rows), self.states[rows], self.last[rows])
+
 
 @dataclass(slots=True)
 class Tally:
@@ -131,7 +137,12 @@ class Generator:
         growing, aux = [self._begin() for _ in range(rows)], self._plan.aux
         desk = _Desk.empty(self._target, rows, self._longest, len(aux))
         self._read_frame(desk)
-        while not all(row.over for row in growing):
+        for turn in count():
+            if all(row.over for row in growing):
+                return
+            if turn % SORTED == 0:
+                order = sorted(range(rows), key=lambda index: growing[index].read)
+                growing, desk = [growing[index] for index in order], desk.select(order)
             places = torch.tensor([row.read for row in growing], device=self._target.device)
             ids = torch.tensor([[row.tokens[row.read]] for row in growing], device=places.device)
             made = batch_forward(self._target.weights, desk.cache, ids, places, aux)

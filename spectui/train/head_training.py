@@ -1,15 +1,16 @@
 """One head, its optimiser, and what it has learnt so far."""
 
 import math
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+from ..engine.model.linear import project
 from ..system.errors import UserError
 from .batch import Batch, batched
+from .batch_forward import as_read_by
 from .distillation import cross_entropy
 from .eagle_head import EagleHead, Shape
 from .generator import Conversation
@@ -30,15 +31,20 @@ MEMORY = 0.998
 """The weights that are measured and kept are a mean over some 500 steps."""
 
 
-def head_vocabulary(conversations: Iterable[Conversation], size: int, vocabulary: int) -> Tensor:
-    """Ids of the most frequent tokens of answers, ascending, int64 [size]; lowest ids fill up what answers lack."""
-    counts: Counter[int] = Counter()
-    for one in conversations:
-        counts.update(one.tokens[one.prompt :].tolist())
-    chosen = [token for token, _ in counts.most_common(size) if token < vocabulary]
-    rest = (token for token in range(vocabulary) if token not in counts)
-    chosen += [token for token, _ in zip(rest, range(size - len(chosen)), strict=False)]
-    return torch.tensor(sorted(chosen))
+@torch.inference_mode()
+def head_vocabulary(target: Target, answers: Iterable[Conversation], size: int) -> Tensor:
+    """Ids of the tokens that the target says most often, ascending, int64 [size] or as many as it has.
+
+    Counted are the tokens of its answers, and with them all that it might have said there, by its probabilities: so that
+    few answers are enough.
+    """
+    head = target.weights.lm_head
+    counts = torch.zeros(target.vocabulary, device=target.device)
+    for one in answers:
+        read = one.last[one.prompt - 1 :].to(target.device)
+        likely = project(as_read_by(read, head), head)[:, : target.vocabulary].float().softmax(-1)
+        counts += likely.sum(0) + torch.bincount(one.tokens[one.prompt :].to(counts.device), minlength=len(counts))
+    return counts.topk(min(size, len(counts))).indices.sort().values.cpu().clone()
 
 
 class HeadTraining:
@@ -66,10 +72,7 @@ class HeadTraining:
             group["lr"] = RATE * min(1.0, (self.steps + 1) / WARM_UP) * max(LEAST, 1.0 - share)
         with torch.autocast(self.target.device.type, torch.bfloat16):
             batch = batched(conversations, STEPS, self.target.device)
-            loss = sum(
-                (DISCOUNT**step * losses.mean() for step, (losses, _, _) in enumerate(self._steps(batch, STEPS))),
-                start=torch.zeros((), device=self.target.device),
-            )
+            loss = self._loss(batch)
         value = float(loss.detach())
         if not math.isfinite(value):
             raise UserError("training broke down: the loss is no number any more; the best head so far is kept")
@@ -129,34 +132,28 @@ class HeadTraining:
         for parameter, value in zip(self._parameters, values, strict=True):
             parameter.copy_(value)
 
-    def _steps(self, batch: Batch, depth: int) -> "Iterable[tuple[Tensor, Tensor, Tensor]]":
-        """Of each step the losses and the likeliest tokens at the places that exist, and the places [sequences, answer].
-
-        A place is left out where the text goes on with a token that the head has no word for.
-        """
-        places, exists = batch.targets(0)
-        every = torch.arange(len(places), device=places.device)[:, None].expand_as(places)
+    def _loss(self, batch: Batch) -> Tensor:
+        """The discounted cross entropies of all steps, to what the target says over the head's vocabulary."""
+        every, places = batch.rows, batch.places(0)
+        exists = batch.exist(places)
         number = torch.zeros_like(places)
         number[exists] = torch.arange(int(exists.sum()), device=places.device)
-        read = batch.last[every[exists], places[exists]]
+        read = batch.last[every.expand_as(places)[exists], places[exists]]
         teacher = (read @ self._teacher.t()).float().softmax(-1).to(torch.bfloat16)
-        for step, made in enumerate(drafts(self.head, self._context, batch, depth)):
-            places, exists = batch.targets(step)
-            following = batch.tokens[every, (places + 1).clamp_max(batch.tokens.shape[1] - 1)]
-            counts = exists & (self._place[following] >= 0)
-            rows = functional.pad(number, (0, step))[:, step:][counts]
-            x = self.head.norm(made[counts])
-            losses, best = cross_entropy(x, self.head.lm_head.weight, teacher, rows)
-            yield losses, best, counts
+        loss = torch.zeros((), device=places.device)
+        for step, made in enumerate(drafts(self.head, self._context, batch, STEPS)):
+            counts = batch.exist(batch.places(step)) & (self._place[batch.following(step)] >= 0)
+            if counts.any():
+                rows = functional.pad(number, (0, step))[:, step:][counts]
+                x = self.head.norm(made[counts])
+                loss = loss + DISCOUNT**step * cross_entropy(x, self.head.lm_head.weight, teacher, rows)
+        return loss
 
     def _hits(self, batch: Batch) -> list[list[list[bool]]]:
-        """For ``worth``."""
-        _, exists = batch.targets(0)
-        every = torch.arange(len(exists), device=exists.device)[:, None]
-        found = torch.zeros(*exists.shape, CHAIN, dtype=torch.bool, device=exists.device)
-        for step, (_, best, counts) in enumerate(self._steps(batch, CHAIN)):
-            places, _ = batch.targets(step)
-            following = batch.tokens[every, (places + 1).clamp_max(batch.tokens.shape[1] - 1)]
-            found[..., step][counts] = self.ids[best] == following[counts]
-        lengths = exists.sum(1).tolist()
-        return [one[:length].tolist() for one, length in zip(found, lengths, strict=True)]
+        """For ``worth``: of each answer at each place whether the first, second, ... draft token is right."""
+        found = []
+        for step, made in enumerate(drafts(self.head, self._context, batch, CHAIN)):
+            best = self.ids[self.head.lm_head(self.head.norm(made)).argmax(-1)]
+            found.append((best == batch.following(step)) & batch.exist(batch.places(step)))
+        lengths = batch.exist(batch.places(0)).sum(1).tolist()
+        return [one[:length].tolist() for one, length in zip(torch.stack(found, -1), lengths, strict=True)]

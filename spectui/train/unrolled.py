@@ -28,8 +28,7 @@ class Context(NamedTuple):
 def drafts(head: EagleHead, context: Context, batch: Batch, depth: int) -> Iterator[Tensor]:
     """The head's outputs [sequences, answer, hidden] at each of ``depth`` steps, before its last norm."""
     shape, attention = head.shape, head.midlayer.self_attn
-    every = torch.arange(len(batch.tokens), device=batch.tokens.device)[:, None]
-    length = batch.states.shape[1]
+    every, length = batch.rows, batch.states.shape[1]
     positions = torch.arange(length, device=every.device)
     read = functional.embedding(batch.tokens[:, 1 : 1 + length], context.embed_tokens)
     features = head.fc(batch.states)
