@@ -24,10 +24,11 @@ class BatchCache(NamedTuple):
 
     @classmethod
     def empty(cls, weights: Weights, sequences: int, capacity: int) -> "BatchCache":
-        """Room for so many sequences of ``capacity`` tokens; bfloat16, half the memory to read."""
-        config, like = weights.config, weights.embed_tokens
+        """Room for so many sequences of ``capacity`` tokens, in the numbers of the layers' products."""
+        config, layer = weights.config, weights.layers[0].o_proj
+        dtype = torch.float32 if layer.scale is not None else layer.weight.dtype
         shape = (len(weights.layers), sequences, config.num_kv_heads, capacity, config.head_dim)
-        keys, values = (torch.zeros(shape, dtype=torch.bfloat16, device=like.device) for _ in range(2))
+        keys, values = (torch.zeros(shape, dtype=dtype, device=weights.embed_tokens.device) for _ in range(2))
         return cls(keys, values)
 
     def select(self, sequences: Sequence[int]) -> "BatchCache":
@@ -53,15 +54,15 @@ def batch_forward(
     """
     config, (sequences, length) = weights.config, token_ids.shape
     positions = starts[:, None] + torch.arange(length, device=starts.device)
-    groups = _groups(positions, cache.keys.shape[3], config.num_heads // config.num_kv_heads)
+    groups = _groups(positions, cache.keys.shape[3], config.num_heads // config.num_kv_heads, cache.keys.dtype)
     cos, sin = (table[positions.flatten()] for table in weights.rope_cache)
     x = functional.embedding(token_ids.flatten(), weights.embed_tokens)
     every = torch.arange(sequences, device=starts.device)[:, None]
     rotated, half = config.num_heads + config.num_kv_heads, config.head_dim // 2
-    states: list[Tensor] = []
+    states: dict[int, Tensor] = {}
     for index, layer in enumerate(weights.layers):
         if index in wanted:
-            states.append(x.view(sequences, length, -1))
+            states[index] = x.view(sequences, length, -1)
         qkv = project(as_read_by(norm(x, layer.input_layernorm, config.rms_norm_eps), layer.qkv_proj), layer.qkv_proj)
         qkv = qkv.view(len(x), rotated + config.num_kv_heads, config.head_dim)
         qk, v = qkv[:, :rotated], qkv[:, rotated:]
@@ -88,7 +89,7 @@ def batch_forward(
         activated = functional.silu(gate) if layer.down_proj.scale is None else exact_silu(gate)
         x = project_onto(x, activated * up, layer.down_proj)
     last = norm(x, weights.norm, config.rms_norm_eps)
-    return Pass(last.view(sequences, length, -1), states)
+    return Pass(last.view(sequences, length, -1), [states[index] for index in wanted])
 
 
 def as_read_by(x: Tensor, linear: Linear) -> Tensor:
@@ -96,18 +97,20 @@ def as_read_by(x: Tensor, linear: Linear) -> Tensor:
     return x.to(torch.float32 if linear.scale is not None else linear.weight.dtype)
 
 
-def _groups(positions: Tensor, capacity: int, group: int) -> list[tuple[slice, int, Tensor]]:
+def _groups(
+    positions: Tensor, capacity: int, group: int, dtype: torch.dtype
+) -> list[tuple[slice, int, Tensor]]:
     """Sequences that attend together, over how many positions, and their mask."""
     made = []
     for begin in range(0, len(positions), TOGETHER):
         some = slice(begin, begin + TOGETHER)
         width = min(-(-int(positions[some].max() + 1) // WIDTH) * WIDTH, capacity)
-        made.append((some, width, _mask(positions[some], width, group)))
+        made.append((some, width, _mask(positions[some], width, group, dtype)))
     return made
 
 
-def _mask(positions: Tensor, width: int, group: int) -> Tensor:
+def _mask(positions: Tensor, width: int, group: int, dtype: torch.dtype) -> Tensor:
     """Additive [sequences, 1, group * length, width]: each row sees what stands at its position and before."""
     hidden = torch.arange(width, device=positions.device) > positions[:, :, None]
-    mask = torch.zeros(hidden.shape, dtype=torch.bfloat16, device=positions.device).masked_fill_(hidden, float("-inf"))
+    mask = torch.zeros(hidden.shape, dtype=dtype, device=positions.device).masked_fill_(hidden, float("-inf"))
     return mask.repeat(1, group, 1)[:, None]

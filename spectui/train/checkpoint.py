@@ -26,7 +26,7 @@ class Progress:
     """How long it has run."""
     steps: int = 0
     conversations: int = 0
-    """Given out by the stream."""
+    """Given out by the stream, and all used up."""
     tokens: int = 0
     """Of answers, learnt from, those seen twice counted twice."""
     best: float = 0.0

@@ -123,7 +123,7 @@ class DrafterTraining:
                 progress.steps = training.steps
                 progress.tokens += sum(len(one.tokens) - one.prompt for one in drawn)
                 progress.seconds = perf_counter() - begun
-                progress.conversations = stream.given
+                progress.conversations = stream.given - len(pool.waiting)
                 self._say("learning", progress)
                 if perf_counter() - measured > MEASURED:
                     self._measure(training, apart, progress, stream)

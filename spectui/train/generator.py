@@ -144,7 +144,7 @@ class Generator:
                 order = sorted(range(rows), key=lambda index: growing[index].read)
                 growing, desk = [growing[index] for index in order], desk.select(order)
             places = torch.tensor([row.read for row in growing], device=self._target.device)
-            ids = torch.tensor([[row.tokens[row.read]] for row in growing], device=places.device)
+            ids = torch.tensor([row.tokens[row.read : row.read + 1] or [0] for row in growing], device=places.device)
             made = batch_forward(self._target.weights, desk.cache, ids, places, aux)
             desk.write(places, made)
             for index, token in self._chosen(made.last[:, 0], growing).items():
