@@ -97,9 +97,7 @@ def as_read_by(x: Tensor, linear: Linear) -> Tensor:
     return x.to(torch.float32 if linear.scale is not None else linear.weight.dtype)
 
 
-def _groups(
-    positions: Tensor, capacity: int, group: int, dtype: torch.dtype
-) -> list[tuple[slice, int, Tensor]]:
+def _groups(positions: Tensor, capacity: int, group: int, dtype: torch.dtype) -> list[tuple[slice, int, Tensor]]:
     """Sequences that attend together, over how many positions, and their mask."""
     made = []
     for begin in range(0, len(positions), TOGETHER):

@@ -91,7 +91,9 @@ class _Desk(NamedTuple):
     def empty(cls, target: Target, rows: int, longest: int, layers: int) -> "_Desk":
         cache = BatchCache.empty(target.weights, rows, longest)
         width, device = target.hidden_size, target.device
-        states, last = (torch.zeros(rows, longest, size, dtype=STATES, device=device) for size in (layers * width, width))
+        states, last = (
+            torch.zeros(rows, longest, size, dtype=STATES, device=device) for size in (layers * width, width)
+        )
         return cls(cache, states, last)
 
     def write(self, places: Tensor, made: Pass) -> None:
@@ -177,7 +179,10 @@ class Generator:
             starts = torch.zeros(rows, dtype=torch.long, device=desk.states.device)
             ids = torch.tensor([frame] * rows, device=starts.device)
             made = batch_forward(self._target.weights, desk.cache, ids, starts, self._plan.aux)
-            desk.states[:, : len(frame)], desk.last[:, : len(frame)] = wide(made.states).to(STATES), made.last.to(STATES)
+            desk.states[:, : len(frame)], desk.last[:, : len(frame)] = (
+                wide(made.states).to(STATES),
+                made.last.to(STATES),
+            )
 
     def _answer(self, row: _Row) -> None:
         """The question stands; the answer begins."""

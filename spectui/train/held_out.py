@@ -35,6 +35,4 @@ def worth(answers: Sequence[Sequence[Sequence[bool]]]) -> Worth:
             at += right + 1
         first += sum(place[0] for place in answer)
         places += len(answer)
-    return Worth(
-        tokens / max(1, steps), tuple(count / max(1, steps) for count in accepted), first / max(1, places)
-    )
+    return Worth(tokens / max(1, steps), tuple(count / max(1, steps) for count in accepted), first / max(1, places))

@@ -74,10 +74,7 @@ class Target:
     def layer(self, index: int) -> PlainLayer:
         """A decoder layer's weights; biases and norms of queries and keys are left out."""
         layer, size = self.weights.layers[index], self.hidden_size
-        matrices = {
-            name: self._matrix(f"layers.{index}.{name}", getattr(layer, name).weight)
-            for name in LINEARS
-        }
+        matrices = {name: self._matrix(f"layers.{index}.{name}", getattr(layer, name).weight) for name in LINEARS}
         return PlainLayer(
             input_layernorm=layer.input_layernorm[:size].float(),
             post_attention_layernorm=layer.post_attention_layernorm[:size].float(),
