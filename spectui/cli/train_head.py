@@ -20,7 +20,7 @@ EXAMPLES = (
     "spectui train-head --model qwen3-1.7b --questions mine.jsonl --output heads/mine"
 )
 TO_KEEP = 20.0
-"""Seconds that writing a checkpoint may take after Ctrl+C."""
+"""Seconds that a step and writing a checkpoint may take after Ctrl+C."""
 
 
 @with_settings()
@@ -60,19 +60,15 @@ def run_train_head(
         task = progress.add_task("loading", total=1.0)
 
         def told(status: "Status") -> None:
+            allow(TO_KEEP)
             progress.update(task, description=described(status), completed=status.share)
 
-        with on_interrupt(_keep_and_leave):
+        with on_interrupt(interrupt):
             made = train_drafter(settings.model, asked, minutes, output, resume, told)
     if made.worth is not None:
         console.print(described_worth(made.worth), markup=False)
     console.print(f"kept in {made.folder}", markup=False, soft_wrap=True)
     return 0
-
-
-def _keep_and_leave() -> None:
-    allow(TO_KEEP)
-    interrupt()
 
 
 def described(status: "Status") -> str:

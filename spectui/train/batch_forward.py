@@ -13,7 +13,7 @@ from ..engine.model.llama import Weights, exact_silu, norm
 WIDTH = 16
 """Attention is over a multiple of so many positions."""
 TOGETHER = 32
-"""So many sequences attend to as many positions as the longest of them needs: neighbours should be of similar length."""
+"""So many sequences attend to as many positions as the longest of them: neighbours should be of similar length."""
 
 
 class BatchCache(NamedTuple):
@@ -82,7 +82,12 @@ def batch_forward(
             )
             for some, width, mask in groups
         ]
-        attended = torch.cat(made).unflatten(2, (-1, length)).permute(0, 3, 1, 2, 4).reshape(len(x), -1)
+        attended = (
+            torch.cat(made)
+            .view(sequences, config.num_kv_heads, -1, length, config.head_dim)
+            .permute(0, 3, 1, 2, 4)
+            .reshape(len(x), -1)
+        )
         x = project_onto(x, as_read_by(attended, layer.o_proj), layer.o_proj)
         h = as_read_by(norm(x, layer.post_attention_layernorm, config.rms_norm_eps), layer.gate_up_proj)
         gate, up = project(h, layer.gate_up_proj).chunk(2, -1)

@@ -26,7 +26,7 @@ class _CrossEntropy(torch.autograd.Function):
         return loss
 
     @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
         x, narrow, gradients = ctx.saved_tensors
         share = (grads[0] / len(x)).to(x.dtype)
         return (gradients @ narrow) * share, (gradients.t() @ (x * share)).float(), None, None

@@ -19,8 +19,8 @@ from .pool import Pool
 from .stream import Stream
 from .target import Target
 
-BATCH = 12
-"""Conversations a step."""
+BATCH = 6
+"""Conversations a step: early on many small steps teach more than few large ones."""
 MEASURED, KEPT = 180.0, 300.0
 """Seconds between two looks at the held-out answers, and between two checkpoints."""
 TRAINING, CHECKPOINT, LOG = "training", "checkpoint.safetensors", "training.jsonl"

@@ -112,7 +112,7 @@ class EagleHead(nn.Module):
         found: PlainLayer = target.layer(layer)
         width, attention, mlp = self.shape.hidden, self.midlayer.self_attn, self.midlayer.mlp
         queries, keys = self.shape.heads * self.shape.head_dim, self.shape.key_heads * self.shape.head_dim
-        parts = found.qkv_proj.split([queries, keys, keys])
+        parts = torch.split(found.qkv_proj, [queries, keys, keys])
         for linear, part in zip((attention.q_proj, attention.k_proj, attention.v_proj), parts, strict=True):
             linear.weight[:, :width] *= 0.1
             linear.weight[:, width:] = part

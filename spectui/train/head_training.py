@@ -35,7 +35,7 @@ MEMORY = 0.998
 def head_vocabulary(target: Target, answers: Iterable[Conversation], size: int) -> Tensor:
     """Ids of the tokens that the target says most often, ascending, int64 [size] or as many as it has.
 
-    Counted are the tokens of its answers, and with them all that it might have said there, by its probabilities: so that
+    Counted are the tokens of its answers, and with them all that it might have said there, by its probabilities: so
     few answers are enough.
     """
     head = target.weights.lm_head

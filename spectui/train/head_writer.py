@@ -1,8 +1,8 @@
 """Writes a trained head as vLLM and SGLang load it: a folder of the flat dialect.
 
-``config.json`` says ``LlamaForCausalLMEagle3``; ``model.safetensors`` has the tensors by the names of ``EagleHead``, and
-``d2t`` (int64, what has to be added to a head's id to get the target's) and ``t2d`` (bool, which of the target's ids the
-head has). The embedding is the target's and not stored. With ``int8`` each matrix is stored as int8 with
+``config.json`` says ``LlamaForCausalLMEagle3``; ``model.safetensors`` has the tensors by the names of ``EagleHead``,
+and ``d2t`` (int64, what has to be added to a head's id to get the target's) and ``t2d`` (bool, which of the target's
+ids the head has). The embedding is the target's and not stored. With ``int8`` each matrix is stored as int8 with
 ``<name>_scale``, float32 [out, 1], beside it: the row times its scale is the weight.
 """
 

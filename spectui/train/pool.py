@@ -7,7 +7,7 @@ from .generator import Conversation
 
 MOST, BYTES = 256, 2_000_000_000
 """Conversations, and what their states may take."""
-USES = 3
+USES = 4
 """How often each is learnt from: a token of text takes some three times as long as to learn from it."""
 
 

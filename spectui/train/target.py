@@ -11,7 +11,7 @@ from ..engine.model.cuda_graphs import GraphCache
 from ..engine.model.int8 import LINEARS, Int8Weights
 from ..engine.model.kv_cache import KVCache
 from ..engine.model.linear import Linear
-from ..engine.model.llama import LlamaForward, Weights
+from ..engine.model.llama import Layer, LlamaForward, Weights
 from ..models.loading import Pair
 from ..system.errors import UserError
 
@@ -85,10 +85,8 @@ class Target:
         layers = []
         for index, layer in enumerate(self.weights.layers):
             plain = self.layer(index)._asdict()
-            linears = {name: getattr(layer, name) for name in LINEARS}
-            layers.append(
-                layer._replace(**{name: Linear(plain[name].bfloat16(), one.bias) for name, one in linears.items()})
-            )
+            linears = {name: Linear(plain[name].bfloat16(), getattr(layer, name).bias) for name in LINEARS}
+            layers.append(Layer(**layer._asdict() | linears))
         return self.weights._replace(layers=layers, lm_head=Linear(self.lm_head().bfloat16(), None))
 
     def _matrix(self, name: str, weight: Tensor, rows: Tensor | None = None) -> Tensor:
@@ -105,7 +103,7 @@ def multiplies_bfloat16() -> bool:
 
     128 rows through the linear layers of SmolLM2-135M took 40 ms instead of 79 on one core with AMX.
     """
-    return bool(torch.cpu._is_amx_tile_supported())  # type: ignore[no-untyped-call]
+    return bool(torch.cpu._is_amx_tile_supported())
 
 
 def aux_layers(layers: int) -> tuple[int, int, int]:

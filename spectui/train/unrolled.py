@@ -1,4 +1,4 @@
-"""EAGLE-3's training-time test: the head drafts on from its own outputs, as it will have to, and is told what was right.
+"""EAGLE-3's training-time test: the head drafts on from its own outputs, as it will, and is told what was right.
 
 Source: section 3.2 of arXiv 2503.01840. At the first position it reads the target's states; at each further one its own
 output stands for the state that nobody knows yet. Keys and values of verified positions come from states, those of
@@ -55,7 +55,9 @@ def drafts(head: EagleHead, context: Context, batch: Batch, depth: int) -> Itera
 def _attended(q: Tensor, keys: Tensor, values: Tensor, mask: Tensor, own: list[tuple[Tensor, Tensor]]) -> Tensor:
     """Attention of queries [sequences, answer, heads, head_dim] over the states and each entry's own drafts."""
     length = keys.shape[1]
-    q = q.unflatten(2, (keys.shape[2], -1)).permute(0, 2, 3, 1, 4)  # [sequences, key heads, group, answer, head_dim]
+    q = q.view(*q.shape[:2], keys.shape[2], -1, q.shape[-1]).permute(
+        0, 2, 3, 1, 4
+    )  # [sequences, key heads, group, answer, head_dim]
     k, v = (one.transpose(1, 2)[:, :, None] for one in (keys, values))
     scores = [torch.matmul(q, k.transpose(-1, -2)) + mask]
     mine = [tuple(one.transpose(1, 2)[:, :, None] for one in pair) for pair in own]
@@ -64,11 +66,12 @@ def _attended(q: Tensor, keys: Tensor, values: Tensor, mask: Tensor, own: list[t
     made = torch.matmul(weights[..., :length], v)
     for place, (_, v) in enumerate(mine):
         made = made + weights[..., length + place, None] * v
-    return made.permute(0, 3, 1, 2, 4).flatten(2)
+    joined: Tensor = made.permute(0, 3, 1, 2, 4).flatten(2)
+    return joined
 
 
 def _heads(x: Tensor, heads: int) -> Tensor:
-    return x.unflatten(-1, (heads, -1))
+    return x.view(*x.shape[:-1], heads, -1)
 
 
 def _turned(x: Tensor, positions: Tensor, context: Context) -> Tensor:
