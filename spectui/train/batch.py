@@ -45,13 +45,13 @@ class Batch(NamedTuple):
         return self.tokens[self.rows, (self.places(step) + 1).clamp_max(self.tokens.shape[1] - 1)]
 
 
-def batched(conversations: Sequence[Conversation], depth: int, device: torch.device) -> Batch:
-    """A batch in which each entry can be followed by ``depth`` drafts."""
+def batched(conversations: Sequence[Conversation], depth: int, device: torch.device, numbers: torch.dtype) -> Batch:
+    """A batch in which each entry can be followed by ``depth`` drafts; states are in these ``numbers``."""
     known = torch.tensor([len(one.states) for one in conversations], device=device)
     prompts = torch.tensor([one.prompt for one in conversations], device=device)
     tokens = pad_sequence([one.tokens for one in conversations], batch_first=True).to(device)
-    states = pad_sequence([one.states for one in conversations], batch_first=True).to(device)
-    last = pad_sequence([one.last for one in conversations], batch_first=True).to(device)
+    states = pad_sequence([one.states for one in conversations], batch_first=True).to(device, numbers)
+    last = pad_sequence([one.last for one in conversations], batch_first=True).to(device, numbers)
     answer = int((known - prompts + 1).max())
     entries = prompts[:, None] - 1 + torch.arange(answer, device=device)
     more = max(0, int(entries.max()) + depth + 1 - tokens.shape[1])

@@ -57,7 +57,7 @@ class HeadTraining:
         self.head.start_from(target, self.aux[-1], ids)
         self.steps = 0
         self._losses: list[float] = []
-        self._teacher = target.lm_head(ids).to(target.device, torch.bfloat16)
+        self._teacher = target.lm_head(ids).to(target.device, target.numbers)
         self._place = torch.full((target.vocabulary,), -1, device=target.device)
         self._place[self.ids] = torch.arange(len(ids), device=target.device)
         weights = target.weights
@@ -70,8 +70,8 @@ class HeadTraining:
         """One step; ``share`` of the time is over. The loss; raises UserError if it is no number."""
         for group in self._optimiser.param_groups:
             group["lr"] = RATE * min(1.0, (self.steps + 1) / WARM_UP) * max(LEAST, 1.0 - share)
-        with torch.autocast(self.target.device.type, torch.bfloat16):
-            batch = batched(conversations, STEPS, self.target.device)
+        with self._autocast():
+            batch = batched(conversations, STEPS, self.target.device, self.target.numbers)
             loss = self._loss(batch)
         value = float(loss.detach())
         if not math.isfinite(value):
@@ -96,9 +96,10 @@ class HeadTraining:
         answers = []
         learnt = [parameter.detach().clone() for parameter in self._parameters]
         self._set(self.mean)
-        with torch.no_grad(), torch.autocast(self.target.device.type, torch.bfloat16):
+        with torch.no_grad(), self._autocast():
             for begin in range(0, len(conversations), together):
-                answers += self._hits(batched(conversations[begin : begin + together], CHAIN, self.target.device))
+                some = conversations[begin : begin + together]
+                answers += self._hits(batched(some, CHAIN, self.target.device, self.target.numbers))
         self._set(learnt)
         return worth(answers)
 
@@ -132,6 +133,9 @@ class HeadTraining:
         for parameter, value in zip(self._parameters, values, strict=True):
             parameter.copy_(value)
 
+    def _autocast(self) -> torch.autocast:
+        return torch.autocast(self.target.device.type, torch.bfloat16, enabled=self.target.numbers == torch.bfloat16)
+
     def _loss(self, batch: Batch) -> Tensor:
         """The discounted cross entropies of all steps, to what the target says over the head's vocabulary."""
         every, places = batch.rows, batch.places(0)
@@ -139,7 +143,7 @@ class HeadTraining:
         number = torch.zeros_like(places)
         number[exists] = torch.arange(int(exists.sum()), device=places.device)
         read = batch.last[every.expand_as(places)[exists], places[exists]]
-        teacher = (read @ self._teacher.t()).float().softmax(-1).to(torch.bfloat16)
+        teacher = (read @ self._teacher.t()).float().softmax(-1).to(read.dtype)
         loss = torch.zeros((), device=places.device)
         for step, made in enumerate(drafts(self.head, self._context, batch, STEPS)):
             counts = batch.exist(batch.places(step)) & (self._place[batch.following(step)] >= 0)

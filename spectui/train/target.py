@@ -44,7 +44,10 @@ class Target:
         self.weights: Weights = llama.weights_for(KVCache(self.layers, longest))
         """What passes over many rows use: int8, or bfloat16 made from it where the processor multiplies that faster."""
         self._int8: Int8Weights | None = pair.target_int8
-        if self.device.type == "cpu" and multiplies_bfloat16():
+        fast = self.device.type != "cpu" or multiplies_bfloat16()
+        self.numbers = torch.bfloat16 if fast else torch.float32
+        """What a drafter is trained in; its own weights are float32."""
+        if fast and self.device.type == "cpu":
             self.weights = self._in_bfloat16()
 
     @property
