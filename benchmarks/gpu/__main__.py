@@ -13,8 +13,10 @@ import os
 import subprocess
 import sys
 import tempfile
+import tomllib
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from importlib.metadata import distributions
 from pathlib import Path
 from time import perf_counter
 from typing import NamedTuple
@@ -52,9 +54,10 @@ def run(name: str, seconds: float, folder: Path, made: PartReport) -> None:
     file.unlink(missing_ok=True)
     words = [sys.executable, "-m", f"{__package__}.part", name, str(file.resolve()), "--seconds", str(seconds)]
     root = Path(__file__).resolve().parents[2]
-    path = os.pathsep.join(filter(None, [str(root), os.environ.get("PYTHONPATH")]))
     begin = perf_counter()
     with tempfile.TemporaryDirectory() as home:
+        name_checkout(root, Path(home))
+        path = os.pathsep.join(filter(None, [str(root), os.environ.get("PYTHONPATH"), home]))
         environment = {**os.environ, "SPECTUI_HOME": home, "PYTHONPATH": path, "HF_HUB_OFFLINE": "1"}
         try:
             done = subprocess.run(words, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
@@ -64,6 +67,16 @@ def run(name: str, seconds: float, folder: Path, made: PartReport) -> None:
             made.state = f"stopped after {seconds:.0f} s"
     made.seconds = perf_counter() - begin
     made.figures = read(file)
+
+
+def name_checkout(root: Path, folder: Path) -> None:
+    """Say in ``folder`` which version a checkout is that nobody has installed."""
+    if any(distributions(name="spectui")):
+        return
+    project = tomllib.loads((root / "pyproject.toml").read_text("utf-8"))["project"]
+    told = folder / f"spectui-{project['version']}.dist-info"
+    told.mkdir()
+    (told / "METADATA").write_text(f"Metadata-Version: 2.1\nName: spectui\nVersion: {project['version']}\n", "utf-8")
 
 
 def reason(told: str, code: int) -> str:

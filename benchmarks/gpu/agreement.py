@@ -29,6 +29,7 @@ def figures(setting: Setting) -> Iterator[Figure]:
         limit = 1e-4 if dtype == torch.float32 else EPSILONS * torch.finfo(dtype).eps
         for rows in (1, 8, 64):
             if not setting.has_time():
+                yield Figure("the rest", "left out: no time")
                 return
             off = difference(target, model, setting, rows)
             yield Figure(f"{word}: {rows} rows", off, "of the largest logit", f"at most {limit:.3g}", off <= limit)

@@ -39,6 +39,7 @@ def figures(setting: Setting) -> Iterator[Figure]:
             _, run = behind(target, length)
             for rows in setting.rows:
                 if not setting.has_time():
+                    yield Figure("the rest", "left out: no time")
                     return
                 what = f"{name}, {rows} rows behind {length} tokens"
                 taken[rows] = usual(lambda: device_ms(lambda: run(rows), setting.device), setting.rounds)  # noqa: B023

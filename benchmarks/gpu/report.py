@@ -45,10 +45,7 @@ class Report:
         lines += ["", SMALL] if self.small else []
         every = [figure for part in self.parts.values() for figure in part.figures]
         missed = [figure for figure in every if figure["met"] is False]
-        lines += [
-            "",
-            f"{len(every)} figures; {len(missed)} are not as expected:" if missed else f"{len(every)} figures.",
-        ]
+        lines += ["", f"Figures: {len(every)}, {len(missed)} not as expected{':' if missed else '.'}"]
         lines += [
             f"- {cell(figure['what'])}: {shown(figure)}, expected {cell(figure['expected'])}" for figure in missed
         ]
