@@ -26,7 +26,6 @@ SLOWER = 4.0
 (docs/benchmarks.md)."""
 PERIOD = 32
 """The text with which modes are rehearsed repeats itself after so many tokens, so that there is something to copy."""
-
 REHEARSED = 512
 """Tokens that a rehearsed answer may have, as an answer usually may: memory is made ready for as many."""
 

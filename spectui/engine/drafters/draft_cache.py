@@ -10,8 +10,8 @@ from ..model.causal_lm import CausalLM
 from ..model.forward import ForwardInput, Output
 from ..values.draft_tree import DraftTree
 
-ROWS = 16
-"""Up to so many rows a pass of a draft model is captured before it is needed: a level of a tree, or some branches."""
+ROWS = 32
+"""Up to so many rows a pass of a draft model is captured before it is needed: a level of a tree, or new branches."""
 
 
 class DraftCache:
@@ -31,7 +31,7 @@ class DraftCache:
 
     def prepare(self, length: int) -> bool:
         """Capture the draft model's passes over up to ``length`` tokens; whether one was missing."""
-        return self._draft.prepare(self._cache, ROWS, length)
+        return self._draft.prepare(self._cache, ROWS, length + 2 * ROWS)  # drafted rows stand behind the others
 
     def catch_up(self, tokens: Sequence[int]) -> Tensor:
         """Make the cache hold exactly ``tokens``; logits after the last one, [1, vocabulary].

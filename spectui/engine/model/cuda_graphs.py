@@ -165,7 +165,6 @@ class GraphCache:
         self.llama, self._capturer = llama, capturer
         self.failure: str | None = None
         """Why nothing is captured any more, if capturing failed once."""
-
         self._spares: list[KVCache] = []
 
     def new_cache(self, capacity: int) -> KVCache:
@@ -188,7 +187,7 @@ class GraphCache:
     def prepare(self, cache: KVCache, rows: int, length: int, hidden: Sequence[int]) -> bool:
         """Capture every pass over up to ``rows`` rows until the cache holds ``length``; whether one was missing."""
         sizes = [size for size in ROWS if size < 2 * rows]
-        cache.reserve(length + sizes[-1])
+        cache.reserve(length + ROWS[-1])
         widths = list(_widths(cache.length + 1, length + sizes[-1], cache.capacity))
         keys = [(size, width, tuple(hidden)) for width in reversed(widths) for size in reversed(sizes)]
         missing = [key for key in keys if key not in cache.graphs]
