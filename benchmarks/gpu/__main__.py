@@ -37,13 +37,13 @@ class Planned(NamedTuple):
 PARTS = {
     "machine": Planned("The machine", 0.05),
     "attention": Planned("Attention backends", 0.1),
-    "agreement": Planned("The lean forward against transformers", 0.1),
+    "agreement": Planned("The lean forward against transformers", 0.08),
     "recording": Planned("Capturing passes", 0.13),
     "passes": Planned("What a pass takes", 0.2),
     "cost": Planned("T(m) as the program measures it", 0.08),
     "modes": Planned("Every mode", 0.18),
     "memory": Planned("Memory after forget()", 0.05),
-    "head": Planned("Training a head", 0.11),
+    "head": Planned("Training a head", 0.13),
 }
 """By the name of their modules, in the order in which they run."""
 
