@@ -31,7 +31,7 @@ class Shape(NamedTuple):
             config.head_dim,
             int(target.config.intermediate_size),
             vocabulary,
-            config.rms_norm_eps,
+            float(target.config.rms_norm_eps),
         )
 
 
