@@ -1,11 +1,11 @@
 """The one loop: propose, verify, choose, walk, commit, observe."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from functools import partial
 from itertools import starmap
 
 import torch
-from torch import Tensor
 
 from ..system.errors import UserError
 from .drafters.drafter import Context, Drafter, Resources
@@ -22,14 +22,6 @@ from .values.options import Options
 from .values.step import Branches, Emitted, Fate, Kind, Node, Span, Step, Times
 from .verification.sampler import Sampler
 from .verification.verifiers import VERIFIERS, Pass, Verdict
-
-
-@dataclass(slots=True)
-class Known:
-    """What the last pass said about the pending token, for drafters that ask for it."""
-
-    top_ids: Sequence[int] = ()
-    hidden: Tensor | None = None
 
 
 class Decoder:
@@ -59,7 +51,8 @@ class Decoder:
         self._sampler = self._new_sampler()
         self._drafters: dict[str, Drafter] = {}
         self._policies: dict[str, DraftPolicy] = {}
-        self._known = Known()
+        self._top_ids: Sequence[int] = ()
+        """Ids of the highest logits at the pending token, for drafters that ask for them."""
         self._index = 0
 
     # -- what may change between steps
@@ -128,15 +121,17 @@ class Decoder:
         reused = self._cache.truncate(same)
         self.answer = Answer(list(prompt[:reused]), len(prompt))
         self._make_room(len(prompt))
-        out = self.target.prefill(self._cache, prompt[reused:], cancelled)
+        drafter = self._drafters[self.mode]
+        take = partial(drafter.take_states, prompt)
+        out = self.target.prefill(self._cache, prompt[reused:], cancelled, drafter.needs.hidden, take)
         if out is None:
             self.answer = Answer(list(prompt[: self._cache.length]), len(prompt))
             return None
         self.answer.tokens = list(prompt)
-        verdict = self._judge(DraftTree(), out, len(prompt) - 1, -1, self._drafters[self.mode].needs.top_ids)
+        verdict = self._judge(DraftTree(), out, len(prompt) - 1, -1, drafter.needs.top_ids)
         _, self.answer.end = cut(self.answer, [verdict.token], self.limits, self.options.max_new_tokens)
         self.answer.tokens.append(verdict.token)
-        self._begin(Known(verdict.top_ids))
+        self._begin(verdict.top_ids)
         ms = watch.now()
         return Prefill(ms, reused, verdict.token, self.clock.stamp(ms))
 
@@ -148,7 +143,7 @@ class Decoder:
         self._make_room(other.answer.prompt_length)
         self._cache.copy(other._cache)
         self.answer = Answer(list(other.answer.tokens), other.answer.prompt_length, other.answer.end)
-        self._begin(Known(other._known.top_ids))
+        self._begin(other._top_ids)
         self.clock.start()
         return replace(made, time_ms=self.clock.stamp(made.ms))
 
@@ -157,9 +152,9 @@ class Decoder:
         most = min(prompt + self.options.max_new_tokens, self.limits.context)
         self._cache.reserve(most + MOST_NODES)
 
-    def _begin(self, known: Known) -> None:
+    def _begin(self, top_ids: Sequence[int]) -> None:
         """The first token is chosen; drafters meet the sequence anew."""
-        self._known = known
+        self._top_ids = top_ids
         self._index = 0
         for name, drafter in self._drafters.items():
             drafter.begin(self.answer.tokens)
@@ -196,13 +191,16 @@ class Decoder:
         tokens = [tree.tokens[node] for node in verdict.path]
         tokens.append(verdict.token)
         kept, end = cut(self.answer, tokens, self.limits, self.options.max_new_tokens)
-        self._cache.commit([0, *(node + 1 for node in verdict.path[: kept - 1])])
+        rows = [0, *(node + 1 for node in verdict.path[: kept - 1])]
+        self._cache.commit(rows)
         watch.lap()
         branches = job.outcome(tokens[:kept]) if job is not None else None
         step = self._record(tree, verdict, tokens[:kept], limit, out, watch, beside, branches)
         self.answer.tokens.extend(tokens[:kept])
         self.answer.end = end
-        self._known = Known(verdict.top_ids, None if out.hidden is None else out.hidden[:, verdict.row])
+        self._top_ids = verdict.top_ids
+        if out.hidden is not None:
+            drafter.take_states(self.answer.tokens, step.position, out.hidden[:, rows])
         self._index += 1
         policy.update(step, job.slowdown if job is not None else None)
         for name, other in self._drafters.items():
@@ -234,8 +232,7 @@ class Decoder:
             acceptance=policy.acceptance,
             prompt=self.answer.prompt_length,
             step=self._index,
-            top_ids=self._known.top_ids,
-            hidden=self._known.hidden,
+            top_ids=self._top_ids,
         )
         tree = drafter.propose(context, limit).shallow(room)
         return policy.prune(tree, self.options.speculation, self._rule.prunable), limit

@@ -13,6 +13,7 @@ from ..system.errors import UserError
 from ..system.progress import Progress
 from .failures import explain
 from .fetch import fetch
+from .head_places import find_eagle_head
 from .pairing import check_pair, end_tokens
 from .quantised import check_quantised
 from .resolve import Place, reachable, resolve
@@ -22,6 +23,7 @@ from .tokenizer_file import begin, finish
 from .unpack import unpacked
 
 if TYPE_CHECKING:
+    from ..engine.drafters.eagle.build import HeadFile
     from ..engine.model.int8 import Int8Weights
     from .precision import Numbers
 
@@ -51,6 +53,10 @@ class Pair:
     draft_int8: "Int8Weights | None" = None
     int8_file: Path | None = None
     """Where the target's int8 weights are kept."""
+    head: "HeadFile | None" = None
+    """A trained head that fits the target, if any."""
+    why_no_head: str | None = None
+    """Why the head that belongs to the target cannot be used; None if there is none, or it can."""
 
     @property
     def models(self) -> list[Any]:
@@ -108,6 +114,7 @@ def _load_pair(choice: ModelChoice, progress: Progress) -> Pair:
         draft_tokenizer = tokenizer if draft_place.shape else _tokenizer(draft_place, choice, progress)
         draft_numbers = _numbers(draft_place, draft_tokenizer, choice, beside, progress, "draft")
         reserved = check_pair(tokenizer, target, draft_tokenizer, draft_numbers.model, draft_place.title)
+    head = find_eagle_head(choice, target.config.get_text_config(decoder=True), target_place.title, progress)
     notes = [f"random weights: {place.title} shows speed, not text" for place in places if place and place.shape]
     notes += rounding_notes(dtype, device)
     return Pair(
@@ -122,10 +129,12 @@ def _load_pair(choice: ModelChoice, progress: Progress) -> Pair:
         vocabulary=vocabulary,
         reserved=reserved,
         context=_context(target, draft_numbers.model if draft_numbers else None),
-        notes=tuple(notes),
+        notes=(*notes, *head.notes),
         target_int8=numbers.int8,
         draft_int8=draft_numbers.int8 if draft_numbers else None,
         int8_file=numbers.file,
+        head=head.file,
+        why_no_head=head.why_not,
     )
 
 

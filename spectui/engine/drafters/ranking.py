@@ -33,10 +33,20 @@ def likeliest(scores: Tensor, logits: Tensor | None, width: int) -> Tensor:
 
 
 class Ranking:
-    """Ranks by log q + noise where the rule lets drafts share the target's noise, else by log q."""
+    """Ranks by log q + noise where the rule lets drafts share the target's noise, else by log q.
 
-    def __init__(self, resources: Resources, device: torch.device) -> None:
-        self._never = torch.tensor(sorted(resources.never), dtype=torch.long, device=device)
+    ``ids`` are the target's ids of the columns of the logits, for a model with a vocabulary of its own.
+    """
+
+    def __init__(self, resources: Resources, device: torch.device, ids: Tensor | None = None) -> None:
+        self._ids = ids
+        self._listed: list[int] = ids.tolist() if ids is not None else []
+        self._column = {token: column for column, token in enumerate(self._listed)}
+        never = sorted(resources.never)
+        if ids is not None:
+            never = [c for c, token in enumerate(self._listed) if token in resources.never]
+            never += [c for c, token in enumerate(self._listed) if token >= resources.vocabulary]
+        self._never = torch.tensor(never, dtype=torch.long, device=device)
         self._device = device
         self._likeliest = scripted(likeliest)
         self._sampler: Sampler | None = None
@@ -48,21 +58,30 @@ class Ranking:
 
         ``behind`` are the drafted tokens behind the sequence that each row has read.
         """
-        sampler, allowed, seen = self._sampler_for(context), self._allowed(logits), _seen(context, behind)
+        sampler, allowed, seen = self._sampler_for(context), self._allowed(logits), self._seen(context, behind)
         if context.rule_is_coupled:
-            scores = sampler.scores(allowed, [len(context.tokens) + len(tokens) for tokens in behind], seen)
+            places = [len(context.tokens) + len(tokens) for tokens in behind]
+            scores = sampler.scores(allowed, places, seen, self._ids)
         else:
             scores = sampler.processed(allowed, seen)
         raw = None if scores is allowed else allowed
         packed = self._likeliest(scores, raw, min(width, scores.shape[-1])).tolist()
         return [
-            tuple(Candidate(int(token), share, confidence) for token, share, confidence in zip(*row, strict=True))
+            tuple(Candidate(self._token(column), share, sure) for column, share, sure in zip(*row, strict=True))
             for row in zip(*packed, strict=True)
         ]
 
     def probabilities(self, context: Context, logits: Tensor, behind: Sequence[Sequence[int]]) -> Tensor:
-        """The distributions after the sampling settings [rows, vocabulary], for independent draws."""
-        return self._sampler_for(context).probabilities(self._allowed(logits), _seen(context, behind)).double()
+        """The distributions after the sampling settings [rows, target's vocabulary], for independent draws."""
+        sampler = self._sampler_for(context)
+        own = sampler.probabilities(self._allowed(logits), self._seen(context, behind)).double()
+        if self._ids is None:
+            return own
+        return own.new_zeros(len(own), sampler.vocabulary).index_copy_(1, self._ids, own)
+
+    def _token(self, column: float) -> int:
+        """The target's id of a column."""
+        return self._listed[int(column)] if self._listed else int(column)
 
     def _allowed(self, logits: Tensor) -> Tensor:
         """The logits without the ids that must not be drafted."""
@@ -77,7 +96,11 @@ class Ranking:
             self._sampler = Sampler(sampler.sampling, sampler.vocabulary, self._device)
         return self._sampler
 
-
-def _seen(context: Context, behind: Sequence[Sequence[int]]) -> list[list[int]] | None:
-    """All tokens that each row has read, if the choice depends on them."""
-    return [[*context.tokens, *tokens] for tokens in behind] if context.sampler.needs_seen else None
+    def _seen(self, context: Context, behind: Sequence[Sequence[int]]) -> list[list[int]] | None:
+        """The columns of all tokens that each row has read, if the choice depends on them."""
+        if not context.sampler.needs_seen:
+            return None
+        seen = [[*context.tokens, *tokens] for tokens in behind]
+        if self._ids is None:
+            return seen
+        return [[self._column[token] for token in row if token in self._column] for row in seen]
