@@ -51,7 +51,7 @@ class Timeline(TokenRows):
         self.show()
 
     def follow(self, mode: str) -> None:
-        """Be there in a mode with a model that drafts, also before there is anything to draw; elsewhere it never has any."""
+        """Be there in a mode with a model that drafts, also before there is anything to draw; others never have any."""
         self.display = MODES[mode].needs_draft or MODES[mode].needs_head
 
     def show(self) -> None:
