@@ -18,6 +18,7 @@ from .values.answer import Answer, Limits, cut
 from .values.clock import Clock, RealClock, Stopwatch
 from .values.draft_tree import ROOT, DraftTree
 from .values.events import Prefill
+from .values.needs import Needs
 from .values.options import Options
 from .values.step import Branches, Emitted, Fate, Kind, Node, Span, Step, Times
 from .verification.sampler import Sampler
@@ -92,6 +93,11 @@ class Decoder:
         """Go back to an empty sequence; the cache keeps its memory, drafters what they have learnt."""
         self._cache.truncate(0)
         self.answer = Answer()
+
+    @property
+    def needs(self) -> Needs:
+        """What the mode wants from the target's passes."""
+        return self._drafters[self.mode].needs
 
     @property
     def vocabulary(self) -> int:

@@ -16,7 +16,7 @@ LAYERS = [0, 1]
 """Which states of a target of two layers a head reads."""
 
 
-def numbers(config, own=40, key_heads=2, head_dim=8, heads=4, mlp=24, layers=LAYERS):
+def numbers(config, own=None, key_heads=2, head_dim=8, heads=4, mlp=24, layers=LAYERS):
     """What the configuration of a head for this target says, in the flat dialect."""
     return {
         "architectures": ["LlamaForCausalLMEagle3"],
@@ -30,7 +30,7 @@ def numbers(config, own=40, key_heads=2, head_dim=8, heads=4, mlp=24, layers=LAY
         "rms_norm_eps": 1e-5,
         "rope_theta": 5000.0,
         "vocab_size": config.vocab_size,
-        "draft_vocab_size": own,
+        "draft_vocab_size": own or min(40, config.vocab_size),
         "eagle_aux_hidden_state_layer_ids": layers,
     }
 
