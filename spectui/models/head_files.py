@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 LARGEST = 1 << 22
 """No width and no vocabulary is larger."""
+FEWEST = 6
+"""Layers above which the usual three that a head reads are three."""
 MOST_CONFIG = 1 << 20
 """Bytes of a configuration."""
 FLOATS = ("F64", "F32", "F16", "BF16")
@@ -93,10 +95,8 @@ def _read(folder: Path, title: str, told: dict[str, Any], target: Any) -> HeadFi
     eps = one.get("rms_norm_eps", 1e-6)
     if type(eps) not in (int, float) or not 0.0 <= eps < 1.0:
         raise _Wrong("has no sensible rms_norm_eps; copy it again")
-    sizes = {
-        "d": width, "2d": 2 * width, "states": len(layers) * target.hidden_size, "q": heads * size,
-        "kv": key_heads * size, "head": size, "mlp": _number(one, "intermediate_size"), "all": vocabulary, "own": own,
-    }  # fmt: skip
+    sizes = _sizes(width, heads * size, key_heads * size, size, _number(one, "intermediate_size"))
+    sizes |= {"states": len(layers) * target.hidden_size, "all": vocabulary, "own": own}
     tensors = _tensors(folder, sizes)
     if "embed_tokens.weight" not in tensors and width != target.hidden_size:
         raise _Wrong(f"is {width} wide, and the target {target.hidden_size}; {_OTHER}")
@@ -109,6 +109,27 @@ def _read(folder: Path, title: str, told: dict[str, Any], target: Any) -> HeadFi
         target_ids=_target_ids(tensors, own, vocabulary),
         rotary=_rotary(one, width, heads, size),
     )
+
+
+def stand_in(target: Any, own: int) -> HeadFile:
+    """A head with random weights and a vocabulary of ``own`` tokens, built like a layer of a target: to be timed."""
+    import torch
+
+    told = {name: getattr(target, name, None) for name in ("head_dim", "num_key_value_heads", "intermediate_size")}
+    width, heads = target.hidden_size, target.num_attention_heads
+    size, key_heads = told["head_dim"] or width // heads, told["num_key_value_heads"] or heads
+    layers = _layers({}, target.num_hidden_layers) if target.num_hidden_layers > FEWEST else (0, 0, 0)
+    sizes = _sizes(width, heads * size, key_heads * size, size, told["intermediate_size"] or 4 * width)
+    sizes |= {"states": len(layers) * width, "own": own}
+    needed, _ = _expected()
+    tensors = {name: 0.02 * torch.randn([sizes[one] for one in shape]) for name, shape in needed.items()}
+    config = Config(heads, key_heads, size, 1e-6, size**-0.5)
+    return HeadFile("stand-in", config, layers, False, tensors, torch.arange(own), _rotary({}, width, heads, size))
+
+
+def _sizes(width: int, q: int, kv: int, head: int, mlp: int) -> dict[str, int]:
+    """The sizes of a layer by the names that shapes are told in."""
+    return {"d": width, "2d": 2 * width, "q": q, "kv": kv, "head": head, "mlp": mlp}
 
 
 _OTHER = "it was trained for another model; use a head for this one, or --head none"
