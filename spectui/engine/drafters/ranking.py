@@ -7,8 +7,12 @@ import torch
 from torch import Tensor
 
 from ..model.torchscript import scripted
-from ..verification.sampler import Sampler
+from ..verification.sampler import Sampler, penalise
 from .drafter import Context, Resources
+
+LIKELY = 256
+"""Of the tokens of a head's own vocabulary only so many may be drawn: to sort all for top-p takes as long as a pass,
+and what is less likely is nearly never the target's choice."""
 
 
 class Candidate(NamedTuple):
@@ -40,12 +44,11 @@ class Ranking:
 
     def __init__(self, resources: Resources, device: torch.device, ids: Tensor | None = None) -> None:
         self._ids = ids
-        self._listed: list[int] = ids.tolist() if ids is not None else []
-        self._column = {token: column for column, token in enumerate(self._listed)}
+        self._column = {token: column for column, token in enumerate(ids.tolist() if ids is not None else ())}
         never = sorted(resources.never)
         if ids is not None:
-            never = [c for c, token in enumerate(self._listed) if token in resources.never]
-            never += [c for c, token in enumerate(self._listed) if token >= resources.vocabulary]
+            unfit = (token for token in self._column if token in resources.never or token >= resources.vocabulary)
+            never = [self._column[token] for token in unfit]
         self._never = torch.tensor(never, dtype=torch.long, device=device)
         self._device = device
         self._likeliest = scripted(likeliest)
@@ -59,16 +62,24 @@ class Ranking:
         ``behind`` are the drafted tokens behind the sequence that each row has read.
         """
         sampler, allowed, seen = self._sampler_for(context), self._allowed(logits), self._seen(context, behind)
+        ids = self._ids
+        if ids is not None and not sampler.greedy:
+            if seen is not None:
+                allowed, seen = penalise(allowed, seen, sampler.sampling.repetition_penalty), None
+            allowed, columns = allowed.topk(min(LIKELY, allowed.shape[-1]), -1)
+            ids = ids[columns]
         if context.rule_is_coupled:
             places = [len(context.tokens) + len(tokens) for tokens in behind]
-            scores = sampler.scores(allowed, places, seen, self._ids)
+            scores = sampler.scores(allowed, places, seen, ids)
         else:
             scores = sampler.processed(allowed, seen)
         raw = None if scores is allowed else allowed
-        packed = self._likeliest(scores, raw, min(width, scores.shape[-1])).tolist()
+        packed = self._likeliest(scores, raw, min(width, scores.shape[-1]))
+        if ids is not None:
+            packed[0] = ids.expand(len(packed[0]), -1).gather(-1, packed[0].long())
         return [
-            tuple(Candidate(self._token(column), share, sure) for column, share, sure in zip(*row, strict=True))
-            for row in zip(*packed, strict=True)
+            tuple(Candidate(int(token), share, confidence) for token, share, confidence in zip(*row, strict=True))
+            for row in zip(*packed.tolist(), strict=True)
         ]
 
     def probabilities(self, context: Context, logits: Tensor, behind: Sequence[Sequence[int]]) -> Tensor:
@@ -78,10 +89,6 @@ class Ranking:
         if self._ids is None:
             return own
         return own.new_zeros(len(own), sampler.vocabulary).index_copy_(1, self._ids, own)
-
-    def _token(self, column: float) -> int:
-        """The target's id of a column."""
-        return self._listed[int(column)] if self._listed else int(column)
 
     def _allowed(self, logits: Tensor) -> Tensor:
         """The logits without the ids that must not be drafted."""

@@ -95,15 +95,17 @@ class Sampler:
     ) -> Tensor:
         """What the choice maximises: log p + noise up to a constant a row, or the logits at temperature 0.
 
-        ``indices`` are the sequence indices of the tokens being chosen, one a row; ``ids`` the tokens of the columns,
-        where these are not all.
+        ``indices`` are the sequence indices of the tokens being chosen, one a row; ``ids`` the tokens of the columns
+        or, [rows, columns], of those of each row, where these are not all.
         """
         processed = self.processed(logits, seen)
         if self.greedy:
             return processed
-        rows = {index: self.noise(index, processed.dtype) for index in set(indices)}
         if ids is not None:
-            rows = {index: noise[ids] for index, noise in rows.items()}
+            noise = [self.noise(index, processed.dtype) for index in indices]
+            owns = ids.expand(len(noise), -1)
+            return processed + torch.stack([row[own] for row, own in zip(noise, owns, strict=True)])
+        rows = {index: self.noise(index, processed.dtype) for index in set(indices)}
         if len(rows) == 1:
             return processed + rows[indices[0]]
         return processed + torch.stack([rows[index] for index in indices])
