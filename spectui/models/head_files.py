@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
 LARGEST = 1 << 22
 """No width and no vocabulary is larger."""
-FEWEST = 6
-"""Layers above which the usual three that a head reads are three."""
 MOST_CONFIG = 1 << 20
 """Bytes of a configuration."""
 FLOATS = ("F64", "F32", "F16", "BF16")
@@ -118,7 +116,7 @@ def stand_in(target: Any, own: int) -> HeadFile:
     told = {name: getattr(target, name, None) for name in ("head_dim", "num_key_value_heads", "intermediate_size")}
     width, heads = target.hidden_size, target.num_attention_heads
     size, key_heads = told["head_dim"] or width // heads, told["num_key_value_heads"] or heads
-    layers = _layers({}, target.num_hidden_layers) if target.num_hidden_layers > FEWEST else (0, 0, 0)
+    layers = (0, 0, 0)
     sizes = _sizes(width, heads * size, key_heads * size, size, told["intermediate_size"] or 4 * width)
     sizes |= {"states": len(layers) * width, "own": own}
     needed, _ = _expected()
@@ -171,7 +169,7 @@ def _layers(told: Mapping[str, Any], count: int) -> tuple[int, ...]:
     name = "eagle_aux_hidden_state_layer_ids"
     listed = told.get(name) or (eagle.get(name) if isinstance(eagle, dict) else None) or [2, count // 2, count - 3]
     fits = isinstance(listed, list) and all(type(layer) is int and 0 <= layer < count for layer in listed)
-    if not fits or listed != sorted(set(listed)):
+    if not fits:
         raise _Wrong(f"reads layers that a target of {count} has not ({sanitise_line(str(listed))[:60]}); {_OTHER}")
     return tuple(listed)
 

@@ -192,7 +192,7 @@ def _eagle(pair: Pair, target: CausalLM) -> tuple[EagleHead | None, str | None]:
     """The head that drafts, in the numbers and the layout of its target; or why there is none."""
     if pair.head is None or not target.capability.trees:
         return None, pair.why_no_head
-    why = target.why_no_states(pair.head.layers)
+    why = target.why_no_states(sorted(set(pair.head.layers)))
     if why is not None:
         return None, f"the head {pair.head.name} cannot be used: {why}"
     embedding = pair.target.get_input_embeddings().weight.detach()

@@ -115,7 +115,6 @@ CONFIGS = {
     "heads that do not divide": ({"num_key_value_heads": 3}, "cannot be"),
     "several layers": ({"num_hidden_layers": 2}, "several layers"),
     "layers that are not there": ({"eagle_aux_hidden_state_layer_ids": [0, 2]}, "layers that a target of 2 has not"),
-    "layers out of order": ({"eagle_aux_hidden_state_layer_ids": [1, 0]}, "layers that a target of 2 has not"),
     "layers that are no list": ({"eagle_aux_hidden_state_layer_ids": "all"}, "layers that a target of 2 has not"),
     "too few layers for the default": ({"eagle_aux_hidden_state_layer_ids": "gone"}, "layers that a target of 2"),
     "another algorithm": ({"speculators_config": {"algorithm": "medusa"}}, "medusa"),

@@ -66,6 +66,18 @@ def test_a_tree_of_drafts_is_what_the_paper_says_of_each_path(tmp_path, model, t
         torch.testing.assert_close(made, expected, atol=5e-5, rtol=0)  # norms and rope are in float32
 
 
+def test_layers_may_come_in_any_order_and_twice(tmp_path, model, target):
+    told = numbers(model.config, layers=[1, 0, 1])
+    tensors = random_tensors(model.config, told)
+    head = load_head(write_head(tmp_path, told, tensors), model)
+    slow = SlowHead(told, tensors, model.get_input_embeddings().weight.detach())
+    states = states_of(target, PROMPT[:-1])
+    cache = HeadCache(head)
+    cache.take(PROMPT[:-1], 0, states)
+    expected = slow.logits(PROMPT, side_by_side(states[[1, 0, 1]]))
+    torch.testing.assert_close(cache.catch_up(PROMPT)[0], expected, atol=5e-5, rtol=0)
+
+
 def test_the_norm_before_the_residual_matters(tmp_path, model, target):
     made = []
     for norm_first in (False, True):

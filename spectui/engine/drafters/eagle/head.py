@@ -78,8 +78,9 @@ def draft_verified(weights: HeadWeights, states: Tensor, inputs: HeadInput) -> t
 class EagleHead:
     """A head that is ready to draft for one target.
 
-    ``layers`` are those of which it reads what enters them; ``target_ids`` [own vocabulary] are the target's ids of its
-    own, None where they are the same. ``rotary`` is transformers' module for its rotary frequencies.
+    ``layers`` are those of which ``fc`` reads what enters them, in its order, of a target of few layers perhaps one
+    twice; ``target_ids`` [own vocabulary] are the target's ids of its own, None where they are the same.
+    ``rotary`` is transformers' module for its rotary frequencies.
     """
 
     def __init__(
@@ -87,7 +88,10 @@ class EagleHead:
     ) -> None:
         self.name = name
         """What it is called."""
-        self.weights, self.layers, self.target_ids = weights, tuple(layers), target_ids
+        self.weights, self.target_ids = weights, target_ids
+        self.layers = tuple(sorted(set(layers)))
+        """Whose states it is to be given."""
+        self._order = [self.layers.index(layer) for layer in layers]
         self.device: torch.device = weights.embed_tokens.device
         self.dtype: torch.dtype = weights.embed_tokens.dtype
         self._rotary = rotary
@@ -118,9 +122,10 @@ class EagleHead:
 
         Logits [1, own vocabulary] and feature [1, width] behind the last; the rows stay scratch.
         """
-        made: tuple[Tensor, Tensor] = self._draft_verified(
-            *self._ready(cache, inputs, states.to(self.device, self.dtype))
-        )
+        if self._order != sorted(set(self._order)):
+            states = states[self._order]
+        states = states.to(self.device, self.dtype)
+        made: tuple[Tensor, Tensor] = self._draft_verified(*self._ready(cache, inputs, states))
         cache.append(inputs.position_ids)
         return made
 
