@@ -7,9 +7,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ...model.int8 import FINE_INPUTS, int8_linear, quantised
+from ...model.int8 import int8_linear, quantised
 from ...model.linear import Linear
 from ...model.llama import Config, Layer, packed, rope_cache, twice
+from ...model.quantised import FINE_INPUTS
 from .head import EagleHead, HeadWeights
 
 FINE = (*FINE_INPUTS, "fc")
