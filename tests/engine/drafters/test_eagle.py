@@ -5,6 +5,7 @@ import random
 import pytest
 import torch
 
+from spectui.engine.drafters.eagle.head import EagleHead
 from spectui.engine.drafters.eagle.head_cache import HeadCache
 from spectui.engine.drafters.model_drafter import DEPTH
 from spectui.engine.model.causal_lm import CausalLM
@@ -272,16 +273,19 @@ def test_a_step_after_a_switch_drafts_nothing_and_the_next_one_does():
     assert not decoder.step().nodes
 
 
-def test_states_of_steps_without_a_draft_are_not_lost():
+def test_states_of_steps_without_a_draft_are_not_lost(monkeypatch):
     """While the policy pauses, nothing is asked for; the head reads what it missed in one go."""
     model = bigram(tiny_model())
     dear = LatencyModel({size: float(size) for size in (1, 2, 4, 8, 16, 32, 64)})
     decoder = decoder_of(model, mode="eagle", options=Options(max_new_tokens=100), head=right_head(model), cost=dear)
     decoder.prefill(PROMPT)
     decoder._policies["eagle"].gate._paused = 6
+    reads, read = [], EagleHead.read
+    monkeypatch.setattr(EagleHead, "read", lambda *some: reads.append(some) or read(*some))
     steps = [decoder.step() for _ in range(8)]
     assert [bool(step.limit) for step in steps[:6]] == [False] * 6
     cache = decoder._drafters["eagle"]._cache
+    assert len(reads) == 2, "prompt and pause in one pass, then what the next step verified"
     assert cache._positions == list(range(len(decoder.answer.tokens) - len(steps[-1].emitted) - 1))
 
 

@@ -106,13 +106,14 @@ class HeadCache:
     def _read(self) -> None:
         """Read the waiting states of all tokens behind which another is known."""
         self._cache.commit(())
-        for start, states in self._waiting:
-            end = min(start + states.shape[1], len(self._tokens) - 1)
-            for first in range(start, end, PREFILL_CHUNK):
-                last = min(first + PREFILL_CHUNK, end)
+        known, waiting = len(self._tokens) - 1, _joined(self._waiting)
+        for start, states in waiting:
+            for first in range(start, min(start + states.shape[1], known), PREFILL_CHUNK):
+                last = min(first + PREFILL_CHUNK, known)
                 self._read_some(first, states[:, first - start : last - start])
-        left = [(start, states) for start, states in self._waiting if start + states.shape[1] >= len(self._tokens)]
-        self._waiting = [(len(self._tokens) - 1, states[:, len(self._tokens) - 1 - start :]) for start, states in left]
+        self._waiting = [
+            (known, states[:, known - start :]) for start, states in waiting if start + states.shape[1] > known
+        ]
 
     def _read_some(self, first: int, states: Tensor) -> None:
         rows = states.shape[1]
@@ -122,3 +123,15 @@ class HeadCache:
         self._last = self._head.read(self._cache, inputs, states)
         self._cache.commit(range(rows))
         self._positions.extend(positions)
+
+
+def _joined(waiting: Sequence[tuple[int, Tensor]]) -> list[tuple[int, Tensor]]:
+    """States of tokens that follow each other as one, so that they are read in one pass."""
+    runs: list[tuple[int, list[Tensor]]] = []
+    end = -1
+    for start, states in waiting:
+        if start != end:
+            runs.append((start, []))
+        runs[-1][1].append(states)
+        end = start + states.shape[1]
+    return [(start, torch.cat(parts, 1) if len(parts) > 1 else parts[0]) for start, parts in runs]
