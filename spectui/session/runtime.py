@@ -128,7 +128,7 @@ def prepare(pair: Pair, progress: Progress, begun: float, choice: StoreChoice | 
         del parts  # or its packed weights would be in memory beside those of the next
         parts = _parts(pair, None, progress)
     target, resources = parts.target, parts.resources
-    unavailable = {mode.name: why for mode in MODES.values() if (why := _why_not(mode, parts))}
+    unavailable = {mode.name: sanitise_line(why) for mode in MODES.values() if (why := _why_not(mode, parts))}
     modes = tuple(name for name in MODES if name not in unavailable)
     timings = _timings(pair, kept, parts, limits, modes, progress)
     store, store_note = open_store(pair.tokenizer, pair.vocabulary, pair.name, choice)
