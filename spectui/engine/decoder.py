@@ -6,6 +6,7 @@ from functools import partial
 from itertools import starmap
 
 import torch
+from torch import Tensor
 
 from ..system.errors import UserError
 from .drafters.drafter import Context, Drafter, Resources
@@ -127,9 +128,9 @@ class Decoder:
         reused = self._cache.truncate(same)
         self.answer = Answer(list(prompt[:reused]), len(prompt))
         self._make_room(len(prompt))
-        drafter = self._drafters[self.mode]
-        take = partial(drafter.take_states, prompt)
-        out = self.target.prefill(self._cache, prompt[reused:], cancelled, drafter.needs.hidden, take)
+        layers, drafter = self._layers, self._drafters[self.mode]
+        take = partial(self._hand_out, layers, prompt)
+        out = self.target.prefill(self._cache, prompt[reused:], cancelled, layers, take)
         if out is None:
             self.answer = Answer(list(prompt[: self._cache.length]), len(prompt))
             return None
@@ -182,11 +183,11 @@ class Decoder:
         drafter, policy = self._drafters[self.mode], self._policies[self.mode]
         tree, limit = self._draft(drafter, policy) if drafter.drafts else (self._nothing, 0)
         watch.lap()
-        needs = drafter.needs
+        layers = self._layers
         job = drafter.overlap(tree) if limit else None
         try:
-            out = self.target.step(self._cache, self.answer.tokens[-1], tree, needs.hidden)
-            verdict = self._judge(tree, out, len(self.answer.tokens) - 1, self._index, needs.top_ids)
+            out = self.target.step(self._cache, self.answer.tokens[-1], tree, layers)
+            verdict = self._judge(tree, out, len(self.answer.tokens) - 1, self._index, drafter.needs.top_ids)
             watch.lap()
         except BaseException:
             if job is not None:
@@ -206,12 +207,25 @@ class Decoder:
         self.answer.end = end
         self._top_ids = verdict.top_ids
         if out.hidden is not None:
-            drafter.take_states(self.answer.tokens, step.position, out.hidden[:, rows])
+            self._hand_out(layers, self.answer.tokens, step.position, out.hidden[:, rows])
         self._index += 1
         policy.update(step, job.slowdown if job is not None else None)
         for name, other in self._drafters.items():
             other.observe(step, name == self.mode)
         return step
+
+    @property
+    def _layers(self) -> tuple[int, ...]:
+        """Of which layers states are wanted: also by drafters that pause, so that they lack nothing when they go on."""
+        return tuple(sorted({layer for drafter in self._drafters.values() for layer in drafter.needs.hidden}))
+
+    def _hand_out(self, layers: Sequence[int], tokens: Sequence[int], start: int, states: Tensor) -> None:
+        """Give each drafter the states that it wants, of verified tokens from ``start`` on."""
+        for drafter in self._drafters.values():
+            wanted = drafter.needs.hidden
+            if wanted:
+                own = [layers.index(layer) for layer in wanted]
+                drafter.take_states(tokens, start, states if len(own) == len(layers) else states[own])
 
     def _room(self) -> int:
         """How deep a tree may be: neither the limits nor a change of rotary frequencies may lie inside it."""

@@ -112,8 +112,8 @@ class Drafter:
     def take_states(self, tokens: Sequence[int], start: int, states: "Tensor") -> None:
         """What the target had in mind, for those that ask for it: states [layers, rows, width] of ``needs.hidden``.
 
-        They are those at the verified tokens from index ``start`` of ``tokens`` on. Told after every pass in this mode,
-        that of the prompt included, whether or not anything was drafted; older states are gone.
+        They are those at the verified tokens from index ``start`` of ``tokens`` on. Told after every pass, that of the
+        prompt included, in whatever mode, from the first use of this drafter on; older states are gone.
         """
 
     def propose(self, context: Context, limit: int) -> DraftTree:

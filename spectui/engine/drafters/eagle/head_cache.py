@@ -14,8 +14,9 @@ from .head import EagleHead
 class HeadCache:
     """A KV cache with a row for each verified token whose states were seen, then scratch rows for drafted ones.
 
-    States are only to be had from a pass that this mode was there for. Tokens of other modes have no rows: the head
-    attends to what it has seen. That costs acceptance for a while after a switch and saves a pass of the target.
+    States are only to be had from a pass of the target that they were asked of. Tokens from before the first use have
+    no rows: the head attends to what it has seen. That costs acceptance and saves a pass of the target; with a head of
+    SmolLM2-135M that was half trained, in its first 64 tokens 1.24 tokens a step instead of 1.50.
     """
 
     def __init__(self, head: EagleHead) -> None:
@@ -40,11 +41,11 @@ class HeadCache:
         self._stale = True
 
     def take(self, tokens: Sequence[int], start: int, states: Tensor) -> None:
-        """Keep states of the verified tokens from ``start`` on; a long prompt's are read at once, to free memory."""
+        """Keep states of the verified tokens from ``start`` on; many are read at once, to free memory."""
         self._follow(tokens, start)
         self._drop(start)
         self._waiting.append((start, states))
-        if states.shape[1] >= PREFILL_CHUNK:
+        if sum(part.shape[1] for _, part in self._waiting) >= PREFILL_CHUNK:
             self._read()
 
     def catch_up(self, tokens: Sequence[int]) -> Tensor | None:
