@@ -26,15 +26,17 @@ class DraftModel(ModelDrafter):
         """Nothing is known about the cached rows any more; they are compared at the next proposal."""
         self._cache.invalidate()
 
+    def prepare(self, length: int) -> bool:
+        """Those of this method's own cache."""
+        return self._cache.prepare(length)
+
     def _catch_up(self, tokens: Sequence[int]) -> Tensor:
         """Behind a pass of the target, and over more than one token, it takes longer than a pass of a chain: it can
         only show that those take less than is thought. Chains of one token need none and would never show it.
         """
         start = perf_counter()
         logits = self._cache.catch_up(tokens)
-        spent = (perf_counter() - start) * 1e3
-        if spent < self.pass_ms.value:
-            self.pass_ms.update(spent)
+        self._timer.called(logits, start, at_most=True)
         return logits
 
     def _read(self, tree: DraftTree, nodes: list[int]) -> Tensor:

@@ -116,6 +116,10 @@ class Drafter:
         prompt included, in whatever mode, from the first use of this drafter on; older states are gone.
         """
 
+    def prepare(self, length: int) -> bool:
+        """Capture the passes of a draft model over up to ``length`` tokens, so that no step has to; whether any was."""
+        return False
+
     def propose(self, context: Context, limit: int) -> DraftTree:
         """At most ``limit`` nodes, none deeper than ``context.remaining``; an empty tree says why in ``tree.why``.
 

@@ -11,6 +11,7 @@ from ..values.draft_tree import ROOT, DraftTree
 from ..values.step import Source, Step
 from ..verification.noise import gumbel, key
 from .drafter import Context, Drafter, Resources
+from .pass_timer import PassTimer
 from .ranking import Ranking
 
 MOST = 16
@@ -40,6 +41,7 @@ class ModelDrafter(Drafter):
         self._scheduled = 5
         self.pass_ms = RunningMedian(pass_ms)
         """What a pass of its model over one token takes."""
+        self._timer = PassTimer(self.pass_ms)
 
     @abstractmethod
     def _catch_up(self, tokens: Sequence[int]) -> Tensor | None:
@@ -119,6 +121,7 @@ class ModelDrafter(Drafter):
     def _branch(self, context: Context, tree: DraftTree, nodes: list[int], logits: Tensor, width: int) -> None:
         """Give each node its ``width`` best children by log q + noise; logits [nodes, vocabulary]."""
         best = self._ranking.best(context, logits, _paths(tree, nodes), width)
+        self._timer.fetched()
         for node, candidates in zip(nodes, best, strict=True):
             for rank, candidate in enumerate(candidates):
                 tree.add(candidate.token, node, Source(self.kind, rank=rank), candidate.share)
@@ -163,7 +166,7 @@ class ModelDrafter(Drafter):
         start = perf_counter()
         logits = self._read(tree, nodes)
         if len(nodes) <= self.timed:
-            self.pass_ms.update((perf_counter() - start) * 1e3)
+            self._timer.called(logits, start)
         return logits
 
 

@@ -30,7 +30,7 @@ class Eagle(ModelDrafter):
     def __init__(self, resources: Resources) -> None:
         head = resources.eagle
         assert head is not None
-        super().__init__(resources, Ranking(resources, head.device, head.target_ids), resources.eagle_ms)
+        super().__init__(resources, Ranking(resources, head.device, ids=head.target_ids), resources.eagle_ms)
         self.needs = Needs(hidden=head.layers)
         self._cache = HeadCache(head)
 

@@ -98,7 +98,7 @@ class EagleHead:
         config = weights.config
         group = config.num_heads // config.num_kv_heads
         self._masks = AttentionMasks({"full": FullAttention()}, self.dtype, self.device, group)
-        self._draft, self._draft_verified = scripted(draft), scripted(draft_verified)
+        self._draft, self._draft_verified = scripted(draft, self.device), scripted(draft_verified, self.device)
 
     @property
     def vocabulary(self) -> int:
