@@ -151,6 +151,14 @@ class Cleared:
 
 
 @dataclass(frozen=True, slots=True)
+class Resumed:
+    """A conversation that was kept goes on; these are the ids of it and of the answers that the models know."""
+
+    conversation: int
+    answers: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Note:
     """Something that a person should know now, in one line."""
 
@@ -171,5 +179,6 @@ Record = (
     | Started
     | Finished
     | Cleared
+    | Resumed
     | Note
 )

@@ -24,7 +24,13 @@ def to_json(record: Record) -> Json | None:
             return {"type": "header", "format": FORMAT, **asdict(record)}
         case TurnText(lane, turn, question, texts):
             how = {"mode": turn.mode, "seed": turn.options.sampling.seed, "settings": asdict(turn.options)}
-            prompt = {"remembers": turn.remembers, "prompt": turn.prompt, "texts": texts, "question": question}
+            prompt = {
+                "remembers": turn.remembers,
+                "before": turn.before,
+                "prompt": turn.prompt,
+                "texts": texts,
+                "question": question,
+            }
             return {"type": "turn", "lane": lane, **how, **prompt}
         case PrefillText(lane, prefill, text):
             return {"type": "prefill", "lane": lane, **asdict(prefill), "text": text}
@@ -39,6 +45,11 @@ def to_json(record: Record) -> Json | None:
         case Compared():
             return {"type": "compared", **asdict(record)}
     return None
+
+
+def line_of(line: Json) -> str:
+    """A line as it stands in a file, without its end."""
+    return json.dumps(line, ensure_ascii=False, separators=(",", ":"))
 
 
 def _step(record: StepText) -> Json:
@@ -100,7 +111,7 @@ class TraceWriter:
             self._file.flush()
 
     def _put(self, line: Json) -> None:
-        self._file.write(json.dumps(line, ensure_ascii=False, separators=(",", ":")) + "\n")
+        self._file.write(line_of(line) + "\n")
 
     def flush(self) -> None:
         """Hand everything to the system, so that it survives the program."""

@@ -1,0 +1,242 @@
+"""What is in the file of kept conversations: the list, what holds some words, one conversation, its trace."""
+
+import json
+import re
+import sqlite3
+import zlib
+from array import array
+from collections.abc import Iterable, Iterator
+from unicodedata import east_asian_width
+
+from ...record.archived import MARK, UNMARK, Archived, Said, Summary
+from ...record.events import Record
+from ...record.metrics import Numbers
+from ...system.errors import UserError
+from ...system.json_lines import DAMAGED, read_lines
+from ...system.sanitise import sanitise, sanitise_line
+from ...system.typed_json import read_as
+from .database import has_words
+
+MOST_LISTED = 200
+"""Conversations in a list; who looks for another one searches."""
+MOST_HITS = 2_000
+"""Answers that hold what is searched for, of which the latest are looked at."""
+MOST_PART = 64 * 2**20
+"""Bytes of a part of a trace once it is unpacked."""
+MOST_TURNS = 10_000
+EXCERPT = 12
+"""Words of an excerpt."""
+AROUND = 30
+"""Characters of an excerpt before and behind what was found, where there is no index of words."""
+_SUMMARY = """
+SELECT id, title, question, changed, model,
+    (SELECT count(*) FROM answer WHERE conversation = c.id),
+    (SELECT total(emitted) FROM answer WHERE conversation = c.id),
+    (SELECT avg(speedup) FROM answer WHERE conversation = c.id)
+FROM conversation AS c
+"""
+
+
+def how_many(database: sqlite3.Connection) -> int:
+    """How many conversations are kept."""
+    return int(database.execute("SELECT count(*) FROM conversation").fetchone()[0])
+
+
+def newest(database: sqlite3.Connection, most: int = MOST_LISTED) -> list[Summary]:
+    """The conversations that were answered in last, the latest first."""
+    return [_summary(row) for row in database.execute(f"{_SUMMARY} ORDER BY changed DESC, id DESC LIMIT ?", (most,))]
+
+
+def search(database: sqlite3.Connection, text: str, most: int = MOST_LISTED) -> list[Summary]:
+    """The conversations that hold all words of a text, in a title, a question or an answer, the latest first.
+
+    The last letters of a word may be missing.
+    """
+    text = sanitise(text.strip())
+    words = re.findall(r"[^\W_]+", text)
+    if not text:
+        return newest(database, most)
+    if words and has_words(database) and not any(east_asian_width(letter) in "WF" for letter in text):
+        found = _by_words(database, words, most)
+    else:
+        found = _by_letters(database, text, most)
+    titles = f"{_SUMMARY} WHERE title LIKE ? ESCAPE '\\' ORDER BY changed DESC LIMIT ?"
+    named = [_summary(row) for row in database.execute(titles, (_like(text), most))]
+    one_of_each = {one.id: one for one in [*named, *found]}
+    return sorted(one_of_each.values(), key=lambda one: (one.changed, one.id), reverse=True)[:most]
+
+
+def archived(database: sqlite3.Connection, conversation: int, leaf: int | None = None) -> Archived:
+    """A conversation with the turns up to an answer, else up to the one where it was left; raises UserError."""
+    row = database.execute(
+        "SELECT id, title, begun, model, draft, system, leaf FROM conversation WHERE id = ?", (conversation,)
+    ).fetchone()
+    if row is None:
+        raise UserError(f"there is no conversation {conversation}; `spectui conversations` lists them")
+    number, title, begun, model, draft, system, kept = row
+    names = (sanitise_line(str(title)), float(begun), sanitise_line(str(model)), draft and sanitise_line(str(draft)))
+    turns = tuple(_turns(database, conversation, kept if leaf is None else leaf))
+    return Archived(number, *names, str(system), turns)
+
+
+def latest(database: sqlite3.Connection) -> int:
+    """The id of the conversation that was answered in last; raises UserError if there is none."""
+    row = database.execute("SELECT id FROM conversation ORDER BY changed DESC, id DESC LIMIT 1").fetchone()
+    if row is None:
+        raise UserError("no conversation is kept yet; ask something first")
+    return int(row[0])
+
+
+def beside(database: sqlite3.Connection, answer: int) -> list[int]:
+    """The answers that stand at the place of one, itself among them, oldest first: reruns, and to edited questions."""
+    return [
+        int(row[0])
+        for row in database.execute(
+            "SELECT other.id FROM answer AS one JOIN turn AS mine ON mine.id = one.turn"
+            " JOIN turn AS its ON its.conversation = mine.conversation AND its.parent IS mine.parent"
+            " JOIN answer AS other ON other.turn = its.id"
+            " WHERE one.id = ? AND other.emitted > 0 AND coalesce(other.reason, '') != 'error' ORDER BY other.id",
+            (answer,),
+        )
+    ]
+
+
+def end_of_branch(database: sqlite3.Connection, answer: int) -> int:
+    """The last answer of the latest branch that goes on from one."""
+    following = (
+        "SELECT answer.id FROM turn JOIN answer ON answer.turn = turn.id WHERE turn.parent = ?"
+        " AND answer.emitted > 0 AND coalesce(answer.reason, '') != 'error' ORDER BY answer.id DESC LIMIT 1"
+    )
+    for _ in range(MOST_TURNS):
+        row = database.execute(following, (answer,)).fetchone()
+        if row is None or row[0] <= answer:
+            break
+        answer = int(row[0])
+    return answer
+
+
+def records(database: sqlite3.Connection, answer: int) -> Iterator[Record]:
+    """The records of an answer; lines that are damaged are left out."""
+    from ...record.trace_lines import from_json
+
+    rows = database.execute("SELECT lines FROM trace WHERE answer = ? ORDER BY part", (answer,))
+    made = read_lines(_lines(rows), lambda line: from_json(json.loads(line)), lambda _number, _reason: None)
+    yield from (record for record in made if record is not None)
+
+
+# -- parts
+
+
+def _lines(rows: Iterable[tuple[bytes]]) -> Iterator[str]:
+    for (packed,) in rows:
+        try:
+            text = zlib.decompressobj().decompress(packed, MOST_PART).decode("utf-8", "replace")
+        except (zlib.error, TypeError):
+            continue
+        yield from text.split("\n")
+
+
+def _summary(row: tuple[object, ...], excerpt: str = "") -> Summary:
+    number, title, question, changed, model, answers, tokens, speedup = row
+    words = [sanitise_line(str(one)) for one in (title, question, model)]
+    return Summary(
+        int(str(number)), words[0], words[1], _float(changed) or 0.0, words[2], int(str(answers)),
+        int(_float(tokens) or 0), _float(speedup), excerpt,
+    )  # fmt: skip
+
+
+def _float(value: object) -> float | None:
+    return float(value) if isinstance(value, int | float) else None
+
+
+def _by_words(database: sqlite3.Connection, words: list[str], most: int) -> list[Summary]:
+    """By the index; the latest answer of each conversation gives the excerpt."""
+    query = " ".join(f'"{word}"*' for word in words)
+    hits = database.execute(
+        "SELECT answer.conversation, answer.id FROM (SELECT rowid FROM words WHERE words MATCH ?"
+        " ORDER BY rowid DESC LIMIT ?) AS hit JOIN answer ON answer.id = hit.rowid",
+        (query, MOST_HITS),
+    )
+    first: dict[int, int] = {}
+    for conversation, answer in hits:
+        first.setdefault(conversation, answer)
+    chosen = dict(list(first.items())[:most])
+    marks = ",".join("?" * len(chosen))
+    excerpts = dict(
+        database.execute(
+            f"SELECT rowid, snippet(words, -1, ?, ?, '…', ?) FROM words WHERE words MATCH ? AND rowid IN ({marks})",
+            (MARK, UNMARK, EXCERPT, query, *chosen.values()),
+        ).fetchall()
+    )
+    return _found(database, {one: str(excerpts.get(answer, "")) for one, answer in chosen.items()})
+
+
+def _by_letters(database: sqlite3.Connection, text: str, most: int) -> list[Summary]:
+    """By reading every text: for scripts without spaces, for signs, and where SQLite has no index of words."""
+    hits = database.execute(
+        "SELECT answer.conversation, turn.question, answer.text FROM answer JOIN turn ON turn.id = answer.turn"
+        " WHERE turn.question LIKE ?1 ESCAPE '\\' OR answer.text LIKE ?1 ESCAPE '\\' ORDER BY answer.id DESC LIMIT ?2",
+        (_like(text), MOST_HITS),
+    )
+    excerpts: dict[int, str] = {}
+    for conversation, question, answer in hits:
+        excerpts.setdefault(conversation, _excerpt(question, text) or _excerpt(answer, text))
+    return _found(database, dict(list(excerpts.items())[:most]))
+
+
+def _excerpt(whole: str, text: str) -> str:
+    at = whole.lower().find(text.lower())
+    if at < 0:
+        return ""
+    start, end = max(0, at - AROUND), at + len(text)
+    found = f"{whole[start:at]}{MARK}{whole[at:end]}{UNMARK}{whole[end : end + AROUND]}"
+    return f"{'…' if start else ''}{found}{'…' if end + AROUND < len(whole) else ''}"
+
+
+def _found(database: sqlite3.Connection, excerpts: dict[int, str]) -> list[Summary]:
+    marks = ",".join("?" * len(excerpts))
+    rows = database.execute(f"{_SUMMARY} WHERE id IN ({marks})", tuple(excerpts))
+    return [_summary(row, " ".join(sanitise(excerpts[row[0]]).split())) for row in rows]
+
+
+def _like(text: str) -> str:
+    escaped = re.sub(r"([\\%_])", r"\\\1", text)
+    return f"%{escaped}%"
+
+
+def _turns(database: sqlite3.Connection, conversation: int, leaf: int | None) -> list[Said]:
+    """The turns that lead to an answer, in order."""
+    made: list[Said] = []
+    while leaf is not None and len(made) < MOST_TURNS:
+        row = database.execute(
+            "SELECT answer.id, turn.question, text, tokens, mode, seed, model, reason, numbers, parent"
+            " FROM answer JOIN turn ON turn.id = answer.turn WHERE answer.id = ? AND answer.conversation = ?",
+            (leaf, conversation),
+        ).fetchone()
+        if row is None or (row[9] is not None and row[9] >= leaf):
+            break
+        others = beside(database, leaf)
+        place = others.index(leaf) + 1 if leaf in others else 1
+        made.append(_said(row, place, max(1, len(others))))
+        leaf = row[9]
+    return made[::-1]
+
+
+def _said(row: tuple[object, ...], number: int, of: int) -> Said:
+    answer, question, text, tokens, mode, seed, model, reason, numbers, _ = row
+    return Said(
+        int(str(answer)), sanitise(str(question)), sanitise(str(text)), _ids(tokens), sanitise_line(str(mode)),
+        int(str(seed)), sanitise_line(str(model)), None if reason is None else sanitise_line(str(reason)),
+        _numbers(numbers), number, of,
+    )  # fmt: skip
+
+
+def _ids(value: object) -> tuple[int, ...]:
+    return tuple(array("I", value)) if isinstance(value, bytes) and len(value) % array("I").itemsize == 0 else ()
+
+
+def _numbers(value: object) -> Numbers | None:
+    try:
+        return read_as(Numbers, json.loads(str(value)))
+    except DAMAGED:
+        return None
