@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
@@ -11,7 +12,8 @@ from ..engine.drafters.registry import default_mode
 from ..engine.values.events import End, Event, Turn
 from ..engine.values.options import Options
 from ..engine.worker import Call, Worker, describe, is_out_of_memory
-from ..record.events import Cleared, EndText, Failed, Finished, Kind, Loading, Note, Record, Started
+from ..record.archived import Archived, Said
+from ..record.events import Cleared, EndText, Failed, Finished, Kind, Loading, Note, Record, Resumed, Started
 from ..record.metrics import Rounds
 from ..system.errors import UserError
 from ..system.progress import Progress
@@ -80,8 +82,7 @@ class Conversation:
         self.worker = Worker(self._emit, self._crashed)
         self._beginning, self._sink = beginning, sink
         self._transcribers: dict[str, Transcriber] = {}
-        system = beginning.system
-        self._system = [{"role": "system", "content": system}] if system else []
+        self._system = beginning.system
         self._messages: list[dict[str, str]] = []
         self._asked: Asked | None = None
         self._reader: Reader | None = None
@@ -116,9 +117,14 @@ class Conversation:
 
     # -- commands
 
-    def answer(self, text: str, again: bool = False) -> None:
-        """Answer ``text`` as the next message; ``again`` looks up no earlier answer to the same prompt."""
+    def answer(self, text: str, again: bool = False, before: int | None = None) -> None:
+        """Answer ``text`` as the next message; ``again`` looks up no earlier answer to the same prompt.
+
+        ``before`` drops all questions but so many, with their answers, first.
+        """
         loaded = self._loaded
+        if before is not None:
+            del self._messages[2 * before :]
         if self._reader is not None:
             self._reader.hides = again
         try:
@@ -127,7 +133,8 @@ class Conversation:
             self._sink(EndText(CHAT, End("error", sanitise(str(error)))))
             return
         lane = self.worker.lanes[CHAT]
-        self._sink(self._transcribers[CHAT].turn(Turn(prompt, lane.mode, lane.options), text))
+        turn = Turn(prompt, lane.mode, lane.options, before=len(self._messages) // 2)
+        self._sink(self._transcribers[CHAT].turn(turn, text))
         end = self.worker.answer(CHAT, prompt)
         if end.reason == "error":
             return
@@ -135,10 +142,7 @@ class Conversation:
         if loaded.store is not None and end.reason != "stopped" and not again:
             loaded.store.learn(prompt, emitted)
         self._asked = Asked(text, prompt, len(emitted))
-        self._messages += [
-            {"role": "user", "content": text},
-            {"role": "assistant", "content": loaded.text(emitted)},
-        ]
+        self._remember(text, loaded.text(emitted))
 
     def again(self) -> None:
         """Answer the last question once more; the old answer is dropped."""
@@ -176,9 +180,26 @@ class Conversation:
 
     def forget(self) -> None:
         """Begin a new conversation."""
-        self._messages = []
-        self._asked = None
+        self._system, self._messages, self._asked = self._beginning.system, [], None
         self._sink(Cleared())
+
+    def resume(self, past: Archived) -> None:
+        """Go on with a conversation that was kept, behind the last of its turns."""
+        self._system, self._messages, self._asked = past.system, [], None
+        for turn in past.turns:
+            if self.loaded is not None and turn is past.turns[-1]:
+                with suppress(UserError):  # it is longer than these models can read
+                    self._asked = Asked(turn.question, self._prompt(turn.question), len(turn.tokens))
+            self._remember(turn.question, self._read_back(turn))
+        self._sink(Resumed(past.id, past.answers))
+
+    def learn(self, learns: bool) -> None:
+        """Let finished answers go into the datastore from now on, or not."""
+        store = self._beginning.store
+        if store is not None:
+            self._beginning = replace(self._beginning, store=replace(store, learns=learns))
+        if self.loaded is not None and self.loaded.store is not None:
+            self.loaded.store.learns = learns
 
     # -- parts
 
@@ -224,7 +245,19 @@ class Conversation:
 
     def _prompt(self, text: str) -> tuple[int, ...]:
         """Ids of the conversation with ``text`` as its next message."""
-        return tuple(self._loaded.prompt([*self._system, *self._messages, {"role": "user", "content": text}]))
+        system = [{"role": "system", "content": self._system}] if self._system else []
+        return tuple(self._loaded.prompt([*system, *self._messages, {"role": "user", "content": text}]))
+
+    def _remember(self, question: str, answer: str) -> None:
+        self._messages += [{"role": "user", "content": question}, {"role": "assistant", "content": answer}]
+
+    def _read_back(self, turn: Said) -> str:
+        """An earlier answer as the models read it: from its ids if it is of these models, else from its text."""
+        loaded = self.loaded
+        same = loaded is not None and turn.model == loaded.ready.model
+        if loaded is None or not same or max(turn.tokens, default=0) >= loaded.pair.vocabulary:
+            return turn.text
+        return loaded.text(turn.tokens)
 
     def _side_by_side(
         self,

@@ -12,6 +12,7 @@ from ..engine.drafters.registry import MODES, Mode, default_mode
 from ..engine.values.options import Options
 from ..engine.worker import Call, Change, Stop, SwitchMode
 from ..models.resolve import brings_draft
+from ..record.archived import Archived
 from ..record.events import Kind
 from .conversation import AGAIN, BASELINE, CHAT, Beginning, Conversation, Loader, Sink, load_models
 
@@ -84,9 +85,12 @@ class Session:
         self._choice, self._mode, self._changed = choice, self._wished, None
         self._worker.submit(Call(lambda: self._half.load(choice)))
 
-    def ask(self, text: str) -> int | None:
-        """Answer ``text`` as the next message; the command's id, or None if another one runs."""
-        return self._command("answer", lambda: self._half.answer(text))
+    def ask(self, text: str, before: int | None = None) -> int | None:
+        """Answer ``text`` as the next message; the command's id, or None if another one runs.
+
+        With ``before`` it is asked behind so many questions and their answers, and the others are dropped.
+        """
+        return self._command("answer", lambda: self._half.answer(text, before=before))
 
     def rerun(self) -> int | None:
         """Answer the last question again in the current mode, dropping the old answer; id or None as for ``ask``."""
@@ -126,9 +130,15 @@ class Session:
 
     def clear(self) -> None:
         """Begin a new conversation, which takes commands at once; what runs is stopped."""
-        self.stop()
-        self._left_behind = self._newest
-        self._worker.submit(Call(self._half.forget))
+        self._leave(self._half.forget)
+
+    def resume(self, past: Archived) -> None:
+        """Go on with a conversation that was kept, which takes commands at once; what runs is stopped."""
+        self._leave(lambda: self._half.resume(past))
+
+    def learn(self, learns: bool) -> None:
+        """Let finished answers go into the datastore from now on, or not."""
+        self._worker.submit(Call(lambda: self._half.learn(learns)))
 
     def close(self, timeout: float = 1.0) -> bool:
         """Stop whatever runs and end the threads; whether they ended within about ``timeout`` seconds.
@@ -139,6 +149,12 @@ class Session:
         loaded = self._half.loaded
         store = loaded.store if loaded is not None else None
         return (store is None or store.close(timeout)) and ended
+
+    def _leave(self, begin: Callable[[], None]) -> None:
+        """Stop what runs and begin another conversation."""
+        self.stop()
+        self._left_behind = self._newest
+        self._worker.submit(Call(begin))
 
     def _command(self, kind: Kind, function: Callable[[], None]) -> int | None:
         if self.busy:

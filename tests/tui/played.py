@@ -8,6 +8,7 @@ from spectui.engine.drafters.registry import MODES
 from spectui.engine.values.events import End, Prefill, Reason, Turn
 from spectui.engine.values.options import Options
 from spectui.engine.values.step import Branches, Emitted, Kind, Node, Source, Span, Step, Times
+from spectui.record.archived import Archived
 from spectui.record.events import EndText, PrefillText, Ready, Record, StepText, TurnText
 
 READY = Ready("demo target", "demo draft", "cpu", "float32", 1.2, 2048, tuple(MODES))
@@ -54,7 +55,7 @@ class PlayedSession:
     def load(self) -> None:
         """Nothing is there to load."""
 
-    def ask(self, _text: str = "") -> int:
+    def ask(self, _text: str = "", before: int | None = None) -> int:
         """The id of a new command."""
         self.commands += 1
         return self.commands
@@ -82,6 +83,12 @@ class PlayedSession:
 
     def clear(self) -> None:
         """Nothing is remembered."""
+
+    def resume(self, _past: Archived) -> None:
+        """Nor this."""
+
+    def learn(self, _learns: bool) -> None:
+        """Nothing is learnt."""
 
     def close(self, timeout: float = 1.0) -> bool:
         """Nothing to end."""
