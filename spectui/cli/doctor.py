@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from ..config.paths import config_file, conversations, datastores, heads, log_file, user_themes
+from ..config.paths import config_file, conversations_file, datastores, heads, log_file, user_themes
 from ..config.settings import Settings
 from ..engine.drafters.registry import MODES
 from ..engine.values.option import values_of
@@ -77,8 +77,8 @@ def run_doctor(settings: Settings, questions: str | None = None) -> int:
         console.print(verdict(loaded.latency))
     else:
         console.print("\nT(m) is not measured: this model verifies one token at a time")
-    files = {"settings": config_file(), "conversations": conversations(), "datastores": datastores(), "heads": heads(),
-             "themes": user_themes(), "log": log_file()}  # fmt: skip
+    files = {"settings": config_file(), "conversations": conversations_file(), "datastores": datastores(),
+             "heads": heads(), "themes": user_themes(), "log": log_file()}  # fmt: skip
     _print(console, "files", {name: _place(str(path), path.exists()) for name, path in files.items()})
     return 0
 

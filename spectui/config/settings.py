@@ -51,7 +51,7 @@ class Ui(Checked):
     theme: str = option("spectui-dark", "The name of a theme.")
     view: str = option("colour", "clean, colour, or trace (rejected tokens stay inline).", also=VIEWS)
     side_pane: bool = option(True, "Show the step pane where there is room.")
-    save_conversations: bool = option(True, "Keep conversations as trace files.")
+    save_conversations: bool = option(True, "Keep conversations, to list, search and resume them.")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,7 @@
 """What the screen remembers of a conversation: steps, numbers, the measured speed-up."""
 
+from dataclasses import dataclass
+
 from ..engine.values.events import Turn
 from ..present.answer_line import answer_line
 from ..record.events import ChangedText, EndText, PrefillText, Record, StepText, SwitchText, TurnText
@@ -11,8 +13,18 @@ REASONS = {
     "length": "cut by the length limit",
     "context": "the context is full",
     "error": "failed",
+    "killed": "the program ended in the middle of this answer",
 }
 MOST_STEPS = 50_000
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A question that was asked."""
+
+    text: str
+    before: int
+    """Earlier questions of the conversation that the models know, with their answers."""
 
 
 class Ledger:
@@ -29,7 +41,10 @@ class Ledger:
         self._shown: list[int] | None = None
         """The ids of the latest answer; None if its sampling was changed, so that another answer would differ."""
         self._mode = ""
-        self._answer = -1
+        self.asked: list[Asked] = []
+        """The question of each answer that is shown."""
+        self.beside: dict[int, int] = {}
+        """Questions before an answer -> how many answers stand at its place, all but it are kept and not shown."""
         self.steps: dict[tuple[int, int], StepText] = {}
         """(answer, number) -> step, the latest ones."""
 
@@ -54,7 +69,7 @@ class Ledger:
         match record:
             case TurnText(turn=turn):
                 self._turn, self._mode = turn, turn.mode
-                self._answer += 1
+                self._place(record)
                 self._shown = []
                 self.answered = self.can_measure = False
             case PrefillText(prefill=prefill):
@@ -62,7 +77,7 @@ class Ledger:
                 self._extend([prefill.token])
             case StepText(step=step):
                 self._extend([token.token for token in step.emitted])
-                self.steps[self._answer, step.index] = record
+                self.steps[len(self.asked) - 1, step.index] = record
                 if len(self.steps) > MOST_STEPS:
                     del self.steps[next(iter(self.steps))]
             case SwitchText(switch=switch):
@@ -72,6 +87,8 @@ class Ledger:
                     self._shown = None
             case EndText(end=end):
                 self.answered = end.reason != "error"
+                if not self.answered and self.asked:
+                    self.beside[self.asked[-1].before] -= 1
                 self.can_measure = self.can_measure and self.answered
 
     def _extend(self, tokens: list[int]) -> None:
@@ -84,7 +101,24 @@ class Ledger:
 
     def drop(self) -> None:
         """The last answer is gone."""
-        self._answer -= 1
+        self.rewind(len(self.asked) - 1)
+
+    def rewind(self, answers: int) -> None:
+        """Only the first answers are left."""
+        del self.asked[max(0, answers) :]
+        self.steps = {place: step for place, step in self.steps.items() if place[0] < answers}
+
+    @property
+    def place_note(self) -> str:
+        """Which one the latest answer is of all that stand at its place, as ``2/2``; empty where it is alone."""
+        of = self.beside.get(self.asked[-1].before, 1) if self.asked else 1
+        return f"{of}/{of}" if of > 1 else ""
+
+    def _place(self, record: TurnText) -> None:
+        before = record.turn.before or 0
+        self.asked.append(Asked(record.question, before))
+        self.beside = {place: of for place, of in self.beside.items() if place <= before}
+        self.beside[before] = self.beside.get(before, 0) + 1
 
     def summary(self, reason: str) -> str:
         """The line under a finished answer."""

@@ -6,9 +6,7 @@ from time import perf_counter
 import pytest
 from textual.events import Key
 
-from spectui.config.paths import conversations
 from spectui.config.settings import Settings
-from spectui.record.trace import read_trace
 from spectui.session.conversation import load_models
 from spectui.tui.widgets.mode_bar import Pill
 
@@ -232,9 +230,9 @@ async def test_a_conversation_is_on_disk_when_its_answer_has_ended():
     async with running() as (app, pilot):
         await say(pilot, "Hello!")
         await ended(app, pilot)
-        files = list(conversations().glob("*.jsonl"))
-        assert len(files) == 1
-        kinds = [type(record).__name__ for record in read_trace(files[0])]
+        await wait_until(pilot, lambda: app.archive.newest()[0] and app.archive.archived().turns[0].reason)
+        [records] = app.archive.records(app.archive.archived().answers)
+        kinds = [type(record).__name__ for record in records]
         assert kinds[0] == "Ready"
         assert kinds[-1] == "EndText"
 

@@ -1,5 +1,6 @@
 """The chat: ask, watch, switch, stop, measure."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import ClassVar
 
@@ -29,14 +30,17 @@ from ...record.events import (
     SwitchText,
     TurnText,
 )
+from ...session.archive.archive import Archive
 from ...session.session import CHAT, Session
 from ...system.sanitise import sanitise
 from ..bridge import TICK, Bridge
 from ..compositor import RowScreen
+from ..keeping import Keeping
 from ..ledger import Ledger
 from ..mode_keys import MODE_BINDINGS
 from ..widgets.examples import Examples
 from ..widgets.keys import Keys
+from ..widgets.learn_question import LearnQuestion
 from ..widgets.metric_bar import MetricBar
 from ..widgets.mode_bar import ModeBar
 from ..widgets.offer import Offer
@@ -68,22 +72,30 @@ class ChatScreen(RowScreen):
         Binding("ctrl+g", "race", "Race", id="chat.race"),
         Binding("ctrl+r", "rerun", "Rerun", id="chat.rerun"),
         Binding("ctrl+n", "new", "New", id="chat.new"),
-        Binding("ctrl+o", "fetch", "Get a real model", id="chat.fetch", show=False),
+        Binding("ctrl+o", "conversations", "Conversations", id="chat.conversations"),
+        Binding("ctrl+l", "fetch", "Get a real model", id="chat.fetch", show=False),
         Binding("ctrl+b", "side", "Steps", id="chat.side", show=False),
         Binding("ctrl+s", "export", "Export", id="chat.export", show=False),
         Binding("plus", "longer(1)", "Longer drafts", id="chat.longer", show=False),
         Binding("minus", "longer(-1)", "Shorter drafts", id="chat.shorter", show=False),
         Binding("v", "view", "View", id="chat.view_letter", show=False),
+        Binding("e", "edit", "Edit the question", id="chat.edit", show=False),
+        Binding("left", "other_answer(-1)", "Answer before", id="chat.answer_before", show=False),
+        Binding("right", "other_answer(1)", "Answer after", id="chat.answer_after", show=False),
+        Binding("alt+r", "reseed", "Rerun, next seed", id="chat.reseed", show=False),
+        Binding("alt+y", "learn(True)", "Learn from answers", id="chat.learn", show=False, priority=True),
+        Binding("alt+n", "learn(False)", "Do not learn", id="chat.learn_not", show=False, priority=True),
         Binding("f8", "app.screenshot", "Screenshot", id="chat.screenshot", show=False),
     ]
 
-    def __init__(self, settings: Settings, session: Session, bridge: Bridge) -> None:
+    def __init__(self, settings: Settings, session: Session, bridge: Bridge, archive: Archive) -> None:
         super().__init__()
         self.settings, self.session, self.bridge = settings, session, bridge
         self.header = TitleBar(id="header")
         self.mode_bar = ModeBar(session.modes)
         self.examples = Examples(id="examples")
-        self.offer = Offer("ctrl+o", id="offer")
+        self.offer = Offer("ctrl+l", id="offer")
+        self.learn_question = LearnQuestion(id="learn")
         self.transcript = Transcript(id="transcript")
         self.step_pane = StepPane(id="side", markup=False)
         self.tape = Tape(id="tape")
@@ -91,6 +103,7 @@ class ChatScreen(RowScreen):
         self.metric_bar = MetricBar(id="metrics")
         self.prompt = Prompt(id="prompt")
         self.ledger = Ledger()
+        self.keeping = Keeping(self, archive)
         self.model = meant(settings.model.model)
         """What the chat is with, or will be."""
         self.ready: Ready | None = None
@@ -117,6 +130,7 @@ class ChatScreen(RowScreen):
                 yield self.examples
                 yield self.transcript
                 yield self.offer
+                yield self.learn_question
             yield self.step_pane
         yield self.tape
         yield self.timeline
@@ -135,6 +149,7 @@ class ChatScreen(RowScreen):
         self._show_header()
         self._begin_empty()
         self.set_interval(TICK / 2, self._tick)
+        self.keeping.begin_learning()
         self.call_after_refresh(self.session.load)
 
     def _begin_empty(self) -> None:
@@ -142,6 +157,7 @@ class ChatScreen(RowScreen):
         self.command = self._unasked = self._news = None
         self.answering = self._chosen = False
         self.ledger = Ledger()
+        self.keeping.reset()
         self.transcript.clear()
         self.metric_bar.rates.clear()
         self.timeline.clear()
@@ -151,6 +167,19 @@ class ChatScreen(RowScreen):
         self._show_numbers()
         self.prompt.cursor_blink = True
         self.prompt.focus()
+
+    def show_past(self) -> None:
+        """Show a conversation to which turns that were kept are added."""
+        self._begin_empty()
+        self._set_empty(False)
+
+    def show_steps(self, steps: Sequence[StepText]) -> None:
+        """Show the last steps of an answer that was kept, and its numbers."""
+        for record in steps:
+            self.timeline.add(record.step)
+        self.timeline.show()
+        self._show_step(steps[-1] if steps else None)
+        self._show_numbers()
 
     def _set_empty(self, empty: bool) -> None:
         """Show the examples or the conversation; a class on the screen would style every widget anew."""
@@ -196,7 +225,7 @@ class ChatScreen(RowScreen):
             case TurnText(turn=turn):
                 self.answering, self._chosen = True, False
                 self.metric_bar.rates.clear()
-                self.transcript.document.begin_answer(MODES[turn.mode].title)
+                self.transcript.document.begin_answer(MODES[turn.mode].title, self.ledger.place_note)
             case SwitchText(switch=switch):
                 self._show_mode(switch.mode)
                 if self.answering:
@@ -242,6 +271,8 @@ class ChatScreen(RowScreen):
         self.answering = False
         self.prompt.cursor_blink = True
         self._show_numbers()
+        if self.ledger.answered:
+            self.keeping.ask_to_learn()
 
     def _become_ready(self, ready: Ready) -> None:
         self.ready = ready
@@ -266,6 +297,9 @@ class ChatScreen(RowScreen):
             self.notify(verdict, markup=False)
         if isinstance(record, Finished):
             self._show_numbers()
+            speedup = self.ledger.speedup
+            if speedup is not None and not speedup.doubt:
+                self.keeping.archive.measured(speedup.value)
 
     # -- read-outs
 
@@ -324,6 +358,7 @@ class ChatScreen(RowScreen):
             self.notify("still answering; esc stops", timeout=3)
         else:
             self._set_empty(False)
+            self.keeping.begin_question()
             self.transcript.viewport.follow = True
             self.transcript.document.begin_question(sanitise(text.strip()))
             self.prompt.cursor_blink = False
@@ -335,7 +370,7 @@ class ChatScreen(RowScreen):
     def _ask(self) -> None:
         if self._unasked is not None:
             question, self._unasked = self._unasked, None
-            if not self._give(self.session.ask(question)):
+            if not self._give(self.session.ask(question, before=self.keeping.take_place())):
                 self.transcript.document.error("not asked: something else runs; stop it, then ask again")
 
     def _give(self, command: int | None) -> bool:
@@ -356,6 +391,8 @@ class ChatScreen(RowScreen):
         if self.busy:
             self._ask()
             self.session.stop()
+        elif self.keeping.leave_edit():
+            pass
         elif self.focused is self.prompt:
             (self.examples if self.empty else self.transcript).focus()
         else:
@@ -429,6 +466,31 @@ class ChatScreen(RowScreen):
             self.notify(f"the model is {self.model}; `spectui --help` says how to take another", markup=False)
         else:
             self.offer.toggle()
+
+    def action_conversations(self) -> None:
+        """List what was said, to go on with it."""
+        self.keeping.open_list()
+
+    def action_edit(self) -> None:
+        """Write the question of the chosen answer, or the last one, anew."""
+        self.keeping.edit()
+
+    def action_other_answer(self, by: int) -> None:
+        """Show another answer to the same question."""
+        if not self.empty:
+            self.keeping.other(by)
+
+    def action_reseed(self) -> None:
+        """Answer the last question again with the next seed."""
+        self.keeping.reseed()
+
+    def action_learn(self, learns: bool) -> None:
+        """Say whether answers may be learnt."""
+        self.keeping.decide_to_learn(learns)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Whether answers may be learnt is asked once."""
+        return action != "learn" or self.learn_question.open
 
     @on(Offer.Here)
     def _model_is_here(self) -> None:

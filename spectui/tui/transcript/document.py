@@ -68,6 +68,11 @@ class Document:
         """How many steps an answer has so far."""
         return self._steps[answer]
 
+    def begin(self, note: str) -> None:
+        """What stands above the first question."""
+        self._open("note")
+        self._put(note, "note")
+
     def begin_question(self, text: str) -> None:
         """What the person asked."""
         if self.paragraphs:
@@ -116,11 +121,19 @@ class Document:
         if record.end.message:
             self.error(record.end.message)
         if summary:
-            self._open("note", self.answers - 1)
-            self._put(summary, "note")
+            self.note(summary)
         if legend and self._drafted and not self._explained:
             self._explained = True
             self._legend()
+
+    def add_text(self, text: str) -> None:
+        """An answer of which nothing is known but what it says."""
+        self._put(text, "target")
+
+    def note(self, text: str) -> None:
+        """A line below the last answer."""
+        self._open("note", self.answers - 1)
+        self._put(text, "note")
 
     def error(self, text: str) -> None:
         """A failure, in place."""
@@ -135,6 +148,18 @@ class Document:
             if any(paragraph.level == COLOUR for paragraph in self.paragraphs[first:]):
                 self._explained = False
             del self.paragraphs[first:]
+
+    def rewind(self, answers: int) -> None:
+        """Keep the first answers, and drop the question of the next one with all that came after it."""
+        if answers < self.answers:
+            first = self._answers[answers]
+            while first and self.paragraphs[first - 1].kind == "question":
+                first -= 1
+            if first and self.paragraphs[first - 1].kind == "space":
+                first -= 1
+            if any(paragraph.level == COLOUR for paragraph in self.paragraphs[first:]):
+                self._explained = False
+            del self.paragraphs[first:], self._answers[answers:], self._steps[answers:]
 
     @property
     def blocks(self) -> list[tuple[str, str]]:

@@ -114,6 +114,12 @@ class Viewport:
         self.chosen = None
         self._lay_out()
 
+    def rewind(self, answers: int) -> None:
+        """Keep the document's first answers, and follow its end."""
+        self.document.rewind(answers)
+        self.chosen = None
+        self.end()
+
     def scroll(self, rows: int) -> None:
         """Move down by some rows (up if negative); releases or takes up following the end."""
         if rows < 0:

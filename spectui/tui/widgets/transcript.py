@@ -77,6 +77,11 @@ class Transcript(Steady, Widget, can_focus=True):
         self.viewport.drop_answer()
         self._show()
 
+    def rewind(self, answers: int) -> None:
+        """Keep the first answers, and take back what came after them."""
+        self.viewport.rewind(answers)
+        self._show()
+
     def _grown(self) -> None:
         """Show what was added, once for all that is added before the next turn of the loop."""
         if not self._growing and self.is_running:
