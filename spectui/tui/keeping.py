@@ -143,7 +143,7 @@ class Keeping:
         self._chat.app.push_screen(screen, lambda _: self._chosen(screen))
 
     def _chosen(self, screen: ConversationsScreen) -> None:
-        if screen.new or (screen.current is not None and screen.current in screen.deleted and not screen.chosen):
+        if screen.new or (screen.lost and screen.chosen is None):
             self._chat.action_new()
         elif screen.chosen is not None:
             self.resume(screen.chosen)
@@ -170,10 +170,10 @@ class Keeping:
             past = self.archive.branch(answers[place], by) if place < len(answers) else None
             return None if past is None else (past, self.archive.records(coloured(past)))
 
-        self._go_on(find)
+        self._go_on(find, place)
 
-    def _go_on(self, find: "Callable[[], Told | None]") -> None:
-        """Find something beside the screen and show it."""
+    def _go_on(self, find: "Callable[[], Told | None]", place: int | None = None) -> None:
+        """Find something beside the screen and show it; the answer at ``place`` is chosen."""
         chat = self._chat
 
         async def work() -> None:
@@ -186,6 +186,9 @@ class Keeping:
                 chat.notify("there is no other answer on this side; ctrl+r answers again", timeout=3)
             else:
                 self._show(*found)
+                if place is not None:
+                    chat.transcript.choose(place, 0)
+                    chat.transcript.focus()
 
         chat.run_worker(work(), exclusive=True, group="resume")
 

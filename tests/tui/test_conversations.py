@@ -239,7 +239,6 @@ async def test_another_answer_is_kept_beside_the_first():
         await pilot.press("left")
         await wait_until(pilot, lambda: answer(app) == first)
         assert "Draft model  1/2" in screen_text(app)
-        app.chat.transcript.focus()
         await pilot.press("right")
         await wait_until(pilot, lambda: answer(app) == second)
         assert questions(app) == [STORY]

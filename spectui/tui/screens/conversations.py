@@ -56,7 +56,8 @@ class ConversationsScreen(RowScreen):
         self.chosen: int | None = None
         self.new = False
         """Whether a person wants another conversation."""
-        self.deleted: set[int] = set()
+        self.lost = False
+        """Whether the one that goes on in the chat was deleted."""
         self.current: int | None = None
         """The one that goes on in the chat."""
         self._total = 0
@@ -192,7 +193,7 @@ class ConversationsScreen(RowScreen):
 
             def decided(answer: str | None) -> None:
                 if answer == DELETE:
-                    self.deleted.add(one.id)
+                    self.lost = self.lost or one.id == self.current
                     self._change(lambda: self.archive.delete(one.id))
 
             question = f"Delete “{set_cell_size(one.name, min(60, cell_len(one.name)))}” for good?"

@@ -155,6 +155,13 @@ class Transcript(Steady, Widget, can_focus=True):
         if self.viewport.choose(by):
             self._step_chosen()
 
+    def choose(self, answer: int, step: int) -> None:
+        """Choose a step and show it."""
+        self.viewport.chosen = answer, step
+        if self.viewport.choose(0):
+            self._show()
+            self._step_chosen()
+
     def on_click(self, event: events.Click) -> None:
         """Choose the step of the token under the pointer."""
         step = self.viewport.step_at(event.x, event.y) if self.text_selection is None else None
