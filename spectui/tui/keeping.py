@@ -200,7 +200,7 @@ class Keeping:
         chat.show_past()
         document = chat.transcript.document
         named = [past.title] if past.title else []
-        document.begin(" · ".join([*named, date_of(past.begun), self.head]))
+        document.begin(" · ".join([*named, date_of(past.begun, with_time=False), self.head]))
         steps = retell(document, chat.ledger, past, records, roomy=not chat.has_class("-short"))
         chat.show_steps(steps)
         if chat.ready is not None and past.model not in (chat.ready.model, "unknown"):

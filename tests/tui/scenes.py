@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from sqlite3 import Connection
 from time import monotonic
 from types import SimpleNamespace
 
@@ -25,11 +26,16 @@ from spectui.record.events import (
     Started,
     StepText,
     SwitchText,
+    TurnText,
 )
 from spectui.record.replay import Replay
+from spectui.session.archive.changes import measured, rename
+from spectui.session.archive.recorder import Recorder
 from spectui.session.session import AGAIN, BASELINE
 from spectui.tui.app import SpectuiApp
 from spectui.tui.screens.chat import READ_OUT_TICKS
+from spectui.tui.screens.conversations import ConversationsScreen
+from spectui.tui.screens.dialogs import ChoiceScreen, LineScreen
 
 from .played import READY, STORY, STORY_TOLD, WIDE, WIDE_TOLD, answer, steps, words_of
 
@@ -206,6 +212,75 @@ async def switching(play: Play) -> None:
     play.chat.transcript.focus()
     await play.press("home")
     await play.shoot("scrolled")
+
+
+NOON = 1_772_020_800.0
+"""A day in February 2026, at noon in London."""
+TALKS: dict[str, list[tuple[str, str, str]]] = {
+    "What is entropy?": [("What is entropy?", "The mean of what a message tells.", "draft")],
+    "A fox": [("Tell me a story about a fox.", "A fox lived in a wood.", "sssd"), ("And then?", "It slept.", "ar")],
+    "Hello": [(WIDE, WIDE_TOLD, "logitspec")],
+    "The shy dragon": [(STORY, STORY_TOLD, "draft"), ("And the bird?", "The bird sang every morning.", "sssd")],
+}
+
+
+def fill(database: Connection) -> None:
+    """Conversations of some days; the last one has a question with two answers."""
+    for day, (title, turns) in enumerate(TALKS.items()):
+        recorder, now = Recorder(), NOON + 86_400 * day
+        recorder.feed(database, READY, now)
+        for before, (question, told, mode) in enumerate([*turns, *([turns[-1]] if title == "The shy dragon" else [])]):
+            turn, *rest = answer(mode, told, question)
+            assert isinstance(turn, TurnText)
+            placed = replace(turn, turn=replace(turn.turn, before=min(before, len(turns) - 1)))
+            for record in (placed, *rest):
+                recorder.feed(database, record, now)
+        assert recorder.conversation is not None
+        if title != "What is entropy?":
+            rename(database, recorder.conversation, title)
+            measured(database, recorder.answers[0], 1.2 + day / 8)
+
+
+@story
+async def kept(play: Play) -> None:
+    """Conversations that are kept: the list, what may be done with one, going on, a question asked anew."""
+    await play.feed(READY)
+    play.app.archive.write(fill)
+    await play.press("ctrl+o")
+    await play.until(lambda: isinstance(play.app.screen, ConversationsScreen))
+    screen = play.app.screen
+    assert isinstance(screen, ConversationsScreen)
+    await play.until(lambda: len(screen.found) == len(TALKS))
+    await play.press("down", "down")
+    await play.shoot("conversations")
+    await play.press("r")
+    await play.until(lambda: isinstance(play.app.screen, LineScreen))
+    await play.shoot("conversations-rename")
+    await play.press("escape", "d")
+    await play.until(lambda: isinstance(play.app.screen, ChoiceScreen))
+    await play.shoot("conversations-delete")
+    await play.press("escape", "e")
+    await play.until(lambda: isinstance(play.app.screen, ChoiceScreen))
+    await play.shoot("conversations-export")
+    await play.press("escape", "slash")
+    screen.query_one(Input).value = "sang zebra"
+    await play.until(lambda: len(screen.found) == 0)
+    await play.shoot("conversations-nothing")
+    screen.query_one(Input).value = "bird"
+    await play.until(lambda: len(screen.found) == 1)
+    await play.shoot("conversations-found")
+    await play.press("enter")
+    await play.until(lambda: play.app.screen is play.chat and play.chat.transcript.document.answers == 2)
+    play.app.clear_notifications()
+    await play.shoot("resumed")
+    await play.press("escape", "e")
+    await play.until(lambda: play.chat.keeping.editing is not None)
+    play.app.clear_notifications()
+    await play.shoot("question-anew")
+    await play.press("escape")
+    play.chat.keeping.learns = None
+    play.chat.keeping.ask_to_learn()
+    await play.shoot("learn-asked")
 
 
 async def race(play: Play) -> None:

@@ -47,7 +47,8 @@ CREATE TABLE imported (name TEXT PRIMARY KEY) WITHOUT ROWID;
 # turn, stand beside each other: they are branches. conversation.leaf: the last answer of the branch that is shown.
 # trace.lines: lines of a trace, compressed. imported: traces of older versions that were taken in.
 _WORDS = (
-    "CREATE VIRTUAL TABLE IF NOT EXISTS words USING fts5(question, answer, tokenize='unicode61 remove_diacritics 2')"
+    "CREATE VIRTUAL TABLE IF NOT EXISTS words USING fts5"
+    "(question, answer, tokenize='unicode61 remove_diacritics 2', prefix='1 2 3')"
 )
 
 

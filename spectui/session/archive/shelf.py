@@ -6,7 +6,7 @@ import sqlite3
 import zlib
 from array import array
 from collections.abc import Iterable, Iterator
-from unicodedata import east_asian_width
+from unicodedata import east_asian_width, normalize
 
 from ...record.archived import MARK, UNMARK, Archived, Said, Summary
 from ...record.events import Record
@@ -24,10 +24,8 @@ MOST_HITS = 2_000
 MOST_PART = 64 * 2**20
 """Bytes of a part of a trace once it is unpacked."""
 MOST_TURNS = 10_000
-EXCERPT = 12
-"""Words of an excerpt."""
-AROUND = 30
-"""Characters of an excerpt before and behind what was found, where there is no index of words."""
+BEFORE, BEHIND = 30, 120
+"""Characters of an excerpt before and behind what was found."""
 _SUMMARY = """
 SELECT id, title, question, changed, model,
     (SELECT count(*) FROM answer WHERE conversation = c.id),
@@ -150,53 +148,65 @@ def _float(value: object) -> float | None:
 
 
 def _by_words(database: sqlite3.Connection, words: list[str], most: int) -> list[Summary]:
-    """By the index; the latest answer of each conversation gives the excerpt."""
-    query = " ".join(f'"{word}"*' for word in words)
+    """By the index."""
     hits = database.execute(
         "SELECT answer.conversation, answer.id FROM (SELECT rowid FROM words WHERE words MATCH ?"
         " ORDER BY rowid DESC LIMIT ?) AS hit JOIN answer ON answer.id = hit.rowid",
-        (query, MOST_HITS),
+        (" ".join(f'"{word}"*' for word in words), MOST_HITS),
     )
-    first: dict[int, int] = {}
-    for conversation, answer in hits:
-        first.setdefault(conversation, answer)
-    chosen = dict(list(first.items())[:most])
-    marks = ",".join("?" * len(chosen))
-    excerpts = dict(
-        database.execute(
-            f"SELECT rowid, snippet(words, -1, ?, ?, '…', ?) FROM words WHERE words MATCH ? AND rowid IN ({marks})",
-            (MARK, UNMARK, EXCERPT, query, *chosen.values()),
-        ).fetchall()
-    )
-    return _found(database, {one: str(excerpts.get(answer, "")) for one, answer in chosen.items()})
+    pattern = re.compile("|".join(rf"(?<!\w){re.escape(_folded(word))}\w*" for word in words))
+    return _found(database, hits, pattern, most)
 
 
 def _by_letters(database: sqlite3.Connection, text: str, most: int) -> list[Summary]:
     """By reading every text: for scripts without spaces, for signs, and where SQLite has no index of words."""
     hits = database.execute(
-        "SELECT answer.conversation, turn.question, answer.text FROM answer JOIN turn ON turn.id = answer.turn"
+        "SELECT answer.conversation, answer.id FROM answer JOIN turn ON turn.id = answer.turn"
         " WHERE turn.question LIKE ?1 ESCAPE '\\' OR answer.text LIKE ?1 ESCAPE '\\' ORDER BY answer.id DESC LIMIT ?2",
         (_like(text), MOST_HITS),
     )
-    excerpts: dict[int, str] = {}
-    for conversation, question, answer in hits:
-        excerpts.setdefault(conversation, _excerpt(question, text) or _excerpt(answer, text))
-    return _found(database, dict(list(excerpts.items())[:most]))
+    return _found(database, hits, re.compile(re.escape(_folded(text))), most)
 
 
-def _excerpt(whole: str, text: str) -> str:
-    at = whole.lower().find(text.lower())
-    if at < 0:
+def _found(
+    database: sqlite3.Connection, hits: Iterable[tuple[int, int]], pattern: re.Pattern[str], most: int
+) -> list[Summary]:
+    """The conversations of some answers, the latest first; the first answer of each gives the excerpt."""
+    first: dict[int, int] = {}
+    for conversation, answer in hits:
+        first.setdefault(conversation, answer)
+    chosen = dict(list(first.items())[:most])
+    marks = ",".join("?" * len(chosen))
+    said = database.execute(
+        "SELECT answer.conversation, turn.question, answer.text FROM answer JOIN turn ON turn.id = answer.turn"
+        f" WHERE answer.id IN ({marks})",
+        tuple(chosen.values()),
+    )
+    excerpts = {one: _excerpt(question, pattern) or _excerpt(text, pattern) for one, question, text in said}
+    rows = database.execute(f"{_SUMMARY} WHERE id IN ({marks})", tuple(chosen))
+    return [_summary(row, excerpts.get(row[0], "")) for row in rows]
+
+
+def _excerpt(whole: str, pattern: re.Pattern[str]) -> str:
+    """The surroundings of the first place where a text holds what was searched for; empty if there is none."""
+    text = " ".join(sanitise(str(whole)).split()).replace(MARK, "").replace(UNMARK, "")
+    folded = _folded(text)
+    place = pattern.search(folded)
+    if place is None:
         return ""
-    start, end = max(0, at - AROUND), at + len(text)
-    found = f"{whole[start:at]}{MARK}{whole[at:end]}{UNMARK}{whole[end : end + AROUND]}"
-    return f"{'…' if start else ''}{found}{'…' if end + AROUND < len(whole) else ''}"
+    start, end = max(0, place.start() - BEFORE), place.end() + BEHIND
+    made, at = "…" if start else "", start
+    for one in pattern.finditer(folded, start, end):
+        made += f"{text[at : one.start()]}{MARK}{text[one.start() : one.end()]}{UNMARK}"
+        at = one.end()
+    return f"{made}{text[at:end]}{'…' if end < len(text) else ''}"
 
 
-def _found(database: sqlite3.Connection, excerpts: dict[int, str]) -> list[Summary]:
-    marks = ",".join("?" * len(excerpts))
-    rows = database.execute(f"{_SUMMARY} WHERE id IN ({marks})", tuple(excerpts))
-    return [_summary(row, " ".join(sanitise(excerpts[row[0]]).split())) for row in rows]
+def _folded(text: str) -> str:
+    """Small letters without accents, one for each character, as the index has them."""
+    if text.isascii():
+        return text.lower()
+    return "".join((normalize("NFD", letter)[0].lower() or letter)[0] for letter in text)
 
 
 def _like(text: str) -> str:

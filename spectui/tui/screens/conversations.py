@@ -65,7 +65,9 @@ class ConversationsScreen(RowScreen):
     def compose(self) -> ComposeResult:
         """Head, search, list, keys."""
         yield Static(id="list-head", markup=False)
-        yield Input(placeholder="Search in titles, questions and answers", id="list-search", compact=True)
+        yield Input(
+            placeholder="Search in what was said; enter goes on, down leads to the list", id="list-search", compact=True
+        )
         yield List(id="list", compact=True)
         yield Keys(compact=True, show_command_palette=False)
 
