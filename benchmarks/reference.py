@@ -24,6 +24,7 @@ from spectui.present.report import report_schema
 from spectui.record.trace_lines import trace_schema
 from spectui.tui.app import SpectuiApp
 from spectui.tui.screens.chat import ChatScreen
+from spectui.tui.screens.conversations import ConversationsScreen, List
 from spectui.tui.screens.help import HelpScreen
 from spectui.tui.screens.race import RaceScreen
 from spectui.tui.widgets.keys import written
@@ -41,6 +42,8 @@ PLACES: dict[str, type[Any]] = {
     "Prompt": Prompt,
     "Transcript": Transcript,
     "Race": RaceScreen,
+    "Conversations": ConversationsScreen,
+    "List of conversations": List,
     "Help": HelpScreen,
 }
 

@@ -37,7 +37,9 @@ class Datastore(Checked):
     use: bool = option(
         True, "Look up in the datastore of the model's tokenizer (sssd).", flags=("--datastore/--no-datastore",)
     )
-    learn: bool = option(True, "Add finished answers of chat and run to it; off keeps nothing of what is said.")
+    learn: bool = option(
+        True, "Add finished answers of run and chat to it; the chat asks once, and learns nothing before."
+    )
     compare: bool = option(
         False, "Look up in the datastore in races, benches and measurements too; else theirs is empty.",
         flags=("--with-datastore",),
