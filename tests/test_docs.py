@@ -109,9 +109,9 @@ def test_commands_on_a_page_exist_with_their_options(page):
         if not words or words[0] == "COMMAND":
             continue
         heads = " ".join(words[:2]).split("|") if words[0] in groups else [words[0]]
-        command = known.get(heads[0]) or known.get(words[0]) or (known[""] if words[0].startswith("-") else None)
+        command = known.get(heads[0]) or known.get(words[0]) or (known["chat"] if words[0].startswith("-") else None)
         assert command, f"{line}: no such command"
-        flags = {word for flag in command.flags for word in flag.words} | {"--help", "-h"}
+        flags = {word for flag in command.flags for word in flag.words} | {"--help", "-h", "--version"}
         for word in words:
             assert not word.startswith("--") or word.partition("=")[0] in flags, f"{line}: no such option"
 

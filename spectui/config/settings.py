@@ -38,7 +38,7 @@ class Datastore(Checked):
         True, "Look up in the datastore of the model's tokenizer (sssd).", flags=("--datastore/--no-datastore",)
     )
     learn: bool = option(
-        True, "Add finished answers of run and chat to it; the chat asks once, and learns nothing before."
+        True, "Add finished answers of run to it, and of chat, which asks once and learns nothing before."
     )
     compare: bool = option(
         False, "Look up in the datastore in races, benches and measurements too; else theirs is empty.",

@@ -3,28 +3,76 @@
 from asyncio import to_thread
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import Any, Protocol
 
 from ..config.paths import config_file
 from ..config.saving import save_option
+from ..config.settings import Settings
 from ..present.pages import date_of
 from ..record.archived import Archived
-from ..record.events import Record
+from ..record.events import Ready, Record, StepText
 from ..session.archive.archive import Archive
+from ..session.session import Session
 from ..system.errors import UserError
+from .ledger import Ledger
 from .retelling import coloured, retell
 from .screens.conversations import ConversationsScreen
-
-if TYPE_CHECKING:
-    from .screens.chat import ChatScreen
+from .widgets.learn_question import LearnQuestion
+from .widgets.prompt import Prompt
+from .widgets.transcript import Transcript
 
 Told = tuple[Archived, Sequence[Sequence[Record]]]
+
+
+class Chat(Protocol):
+    """The part of the chat screen that is needed here."""
+
+    settings: Settings
+    session: Session
+    ledger: Ledger
+    ready: Ready | None
+    transcript: Transcript
+    prompt: Prompt
+    learn_question: LearnQuestion
+    empty: bool
+    answering: bool
+
+    @property
+    def app(self) -> Any:
+        """The application."""
+
+    @property
+    def busy(self) -> bool:
+        """Whether something runs."""
+
+    @property
+    def notify(self) -> Any:
+        """Tell a person something."""
+
+    @property
+    def run_worker(self) -> Any:
+        """Do something beside the screen."""
+
+    def has_class(self, *names: str) -> bool:
+        """Whether the screen has a class."""
+
+    def show_past(self) -> None:
+        """Show a conversation to which turns are added."""
+
+    def show_steps(self, steps: Sequence[StepText]) -> None:
+        """Show the last steps of an answer."""
+
+    def action_rerun(self) -> None:
+        """Answer the last question again."""
+
+    def action_new(self) -> None:
+        """Begin another conversation."""
 
 
 class Keeping:
     """What a chat screen does with its archive; reading and writing happen beside the screen."""
 
-    def __init__(self, chat: "ChatScreen", archive: Archive) -> None:
+    def __init__(self, chat: Chat, archive: Archive) -> None:
         self.archive = archive
         self._chat = chat
         settings = chat.settings
