@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from textual.widgets import Input
 
-from spectui.config.paths import config_file, exports
+from spectui.config.paths import config_file, conversations_file, exports
 from spectui.config.settings import Settings
 from spectui.engine.values.options import Options, Sampling
 from spectui.record.events import Cleared
@@ -28,8 +28,6 @@ HELLO, STORY = "Hello!", "Tell me a story about a shy dragon who wants to find a
 
 def fill(*talks):
     """Conversations as an earlier run has left them; the last is the latest."""
-    from spectui.config.paths import conversations_file
-
     archive = Archive(conversations_file(), pytest.fail)
     archive.start()
     archive.put(READY)
@@ -280,6 +278,38 @@ async def test_without_conversations_the_list_says_so():
         await pilot.press("enter", "down", "d", "r", "e")
         assert app.screen is screen
         assert "0 conversations" in screen_text(app)
+
+
+async def test_of_a_huge_conversation_the_last_answers_have_their_steps(monkeypatch):
+    monkeypatch.setattr("spectui.tui.retelling.MOST_STEPS_TOLD", 60)
+    fill([(f"Question {number}?", f"Answer {number}, " + "and so on " * 8) for number in range(12)])
+    async with running() as (app, pilot):
+        app.chat.keeping.resume(None)
+        await wait_until(pilot, lambda: len(questions(app)) == 12)
+        document = app.chat.transcript.document
+        told = [document.answer_text(number) for number in range(12)]
+        assert [text.startswith(f"Answer {number}, and so on and") for number, text in enumerate(told)] == [True] * 12
+        steps = [document.steps(number) > 0 for number in range(12)]
+        assert steps == sorted(steps)
+        assert 0 < sum(steps) < 4
+        await asked(app, pilot)
+        assert app.archive.archived(app.archive.place[0]).turns[-1].question == HELLO
+
+
+async def test_an_answer_that_a_kill_has_cut_says_so():
+    archive = Archive(conversations_file(), pytest.fail)
+    archive.start()
+    for record in [READY, *said("Tell me of a fox.", "A fox lived in a wood, and then it slept.")[:4]]:
+        archive.put(record)
+    archive.write(lambda _: None)
+    async with running() as (app, pilot):
+        app.chat.keeping.resume(None)
+        await wait_until(pilot, lambda: questions(app))
+        assert "A fox" in screen_text(app)
+        assert "the program ended in the middle of this answer" in screen_text(app)
+        await asked(app, pilot, "And then?")
+        assert len(app.archive.archived(app.archive.place[0]).turns) == 2
+    archive.close(20)
 
 
 def learning(settings):

@@ -167,9 +167,18 @@ class Recorder:
         )
         index_words(database, one.id, one.question, one.text)
         if end.reason == "error":
-            self._show(database, one.parent, now)
+            self._show(database, self._instead(database, one), now)
         else:
             self.answers.append(one.id)
+
+    def _instead(self, database: sqlite3.Connection, failed: _Running) -> int | None:
+        """What is shown where an answer failed: the latest other one to the same question, else what stands before."""
+        others = (
+            "SELECT max(other.id) FROM answer AS one JOIN answer AS other ON other.turn = one.turn"
+            " WHERE one.id = ? AND other.emitted > 0 AND coalesce(other.reason, '') != 'error'"
+        )
+        (other,) = database.execute(others, (failed.id,)).fetchone()
+        return failed.parent if other is None else int(other)
 
     def _leave(self, database: sqlite3.Connection, conversation: int | None, answers: Sequence[int]) -> None:
         """Another place; an answer that has not ended stays as it is."""

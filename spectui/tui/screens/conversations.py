@@ -2,6 +2,7 @@
 
 from asyncio import to_thread
 from collections.abc import Callable
+from contextlib import suppress
 from typing import ClassVar
 
 from rich.cells import cell_len, set_cell_size
@@ -82,14 +83,15 @@ class ConversationsScreen(RowScreen):
     async def _look(self) -> None:
         """Search for what is written, beside the screen."""
         text, at = self.query_one(Input).value, self._marked
+        with suppress(UserError):  # nothing can be written
+            self.current = await to_thread(lambda: self.archive.place[0])
         try:
             found, total = await to_thread(self.archive.newest)
-            current = await to_thread(lambda: self.archive.place[0])
-            found = await to_thread(self.archive.search, text) if text.strip() else found
+            if text.strip():
+                found = await to_thread(self.archive.search, text)
         except UserError as error:
             self._show([], 0, str(error))
             return
-        self.current = current
         self._show(found, total)
         self._mark(at)
 

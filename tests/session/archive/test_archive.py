@@ -127,6 +127,12 @@ def test_an_answer_that_failed_is_no_part_of_the_conversation(file):
         assert [turn.question for turn in kept.archived(kept.place[0]).turns] == ["One?"]
 
 
+def test_where_another_answer_failed_the_first_one_is_shown_again(file):
+    records = [*talk(("One?", "1."), ("Two?", "2.")), *said("Two?", "two.", 1, reason="error")]
+    with archive(file, records=records) as kept:
+        assert [turn.text for turn in kept.archived(kept.place[0]).turns] == ["1.", "2."]
+
+
 def test_what_was_said_is_found_with_an_excerpt(file):
     records = [*talk(("Tell me of Ember.", "A shy dragon lived above the sea."), ("And?", "The end.")), Cleared(),
                *talk(("Über 100%?", "Never_more.")), Cleared(), *talk(("你好吗", "我很好，谢谢"))]  # fmt: skip
