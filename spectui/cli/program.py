@@ -7,7 +7,6 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-OWN = ("--help", "-h", "--version")
 LATEST = "latest"
 """What ``--resume`` means without a number."""
 
@@ -24,7 +23,8 @@ class Program(TyperGroup):
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Put in what was left out."""
-        if args and args[0].startswith("-") and args[0] not in OWN:
+        own = {word for one in self.get_params(ctx) for word in (*one.opts, *one.secondary_opts)}
+        if args and args[0].startswith("-") and args[0].partition("=")[0] not in own:
             args = ["chat", *args]
         if args and args[0] == "chat":
             args = _with_latest(args)

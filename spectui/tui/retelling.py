@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from ..engine.drafters.registry import MODES
-from ..engine.values.events import Turn
+from ..engine.values.events import End, Turn
 from ..engine.values.options import Options
 from ..record.archived import Archived, Said
 from ..record.events import EndText, PrefillText, Record, StepText, SwitchText, TurnText
@@ -86,6 +86,7 @@ def _as_text(document: Document, ledger: Ledger, turn: Said, number: int, note: 
     ledger.answered = True
     document.begin_answer(_title(turn.mode), note)
     document.add_text(turn.text)
+    document.end_answer(EndText("chat", End("eos")), "", legend=False)
 
 
 def _title(mode: str) -> str:

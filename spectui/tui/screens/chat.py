@@ -73,7 +73,7 @@ class ChatScreen(RowScreen):
         Binding("ctrl+r", "rerun", "Rerun", id="chat.rerun"),
         Binding("ctrl+n", "new", "New", id="chat.new"),
         Binding("ctrl+o", "conversations", "Open", id="chat.conversations"),
-        Binding("ctrl+l", "fetch", "Get a real model", id="chat.fetch", show=False),
+        Binding("alt+m", "fetch", "Get a real model", id="chat.fetch", show=False),
         Binding("ctrl+b", "side", "Steps", id="chat.side", show=False),
         Binding("ctrl+s", "export", "Export", id="chat.export", show=False),
         Binding("plus", "longer(1)", "Longer drafts", id="chat.longer", show=False),
@@ -94,7 +94,7 @@ class ChatScreen(RowScreen):
         self.header = TitleBar(id="header")
         self.mode_bar = ModeBar(session.modes)
         self.examples = Examples(id="examples")
-        self.offer = Offer("ctrl+l", id="offer")
+        self.offer = Offer("alt+m", id="offer")
         self.learn_question = LearnQuestion(id="learn")
         self.transcript = Transcript(id="transcript")
         self.step_pane = StepPane(id="side", markup=False)
