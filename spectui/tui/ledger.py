@@ -86,7 +86,6 @@ class Ledger:
         """The last answer is gone."""
         self._answer -= 1
 
-    def summary(self, reason: str) -> str:
-        """The line under a finished answer."""
-        words = REASONS.get(reason)
-        return f"{answer_line(self._meter)}{f' · {words}' if words else ''}"
+    def summary(self, reason: str, room: int) -> str:
+        """The line of at most ``room`` cells under a finished answer."""
+        return answer_line(self._meter, REASONS.get(reason, ""), room)

@@ -74,7 +74,8 @@ def _times(speedup: Speedup | None) -> str:
     if speedup is None:
         return "too short to compare"
     doubt = f" (doubtful: {speedup.doubt})" if speedup.doubt else ""
-    return f"×{speedup} {speedup.spread} against AR, step by step in turns{doubt}"
+    rounds = f"{speedup.rounds} rounds, {speedup.low:.2f} to {speedup.high:.2f}" if speedup.rounds > 1 else "1 round"
+    return f"{speedup} × plain decoding (interleaved, {rounds}){doubt}"
 
 
 def _store(remembers: int) -> str:

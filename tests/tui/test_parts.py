@@ -36,7 +36,7 @@ async def test_the_title_never_cuts_a_part_off(width, whole):
     async with on_stage(title := TitleBar(), size=(width, 3)):
         title.show(ready, "demo", Options(), "")
         line = rows(title)[0].rstrip()
-        assert "demo ← demo-draft" in line
+        assert "demo · draft demo-draft" in line
         assert line.endswith("loaded in 4.5 s") == whole
         assert ("loaded" in line) == whole
         assert len(line) <= width

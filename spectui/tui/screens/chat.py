@@ -64,7 +64,7 @@ class ChatScreen(RowScreen):
         Binding("escape", "stop", "Stop", id="chat.stop"),
         Binding("ctrl+t", "next_mode", "Mode", id="chat.next_mode", priority=True),
         Binding("f7", "view", "View", id="chat.view", priority=True),
-        Binding("f9", "baseline", "Measure AR", id="chat.baseline"),
+        Binding("f9", "baseline", "Speed-up", id="chat.baseline"),
         Binding("ctrl+g", "race", "Race", id="chat.race"),
         Binding("ctrl+r", "rerun", "Rerun", id="chat.rerun"),
         Binding("ctrl+n", "new", "New", id="chat.new"),
@@ -235,7 +235,7 @@ class ChatScreen(RowScreen):
     def _end(self, record: EndText) -> None:
         if self.answering:
             roomy = not self.has_class("-short")
-            words = self.ledger.summary(record.end.reason) if roomy else ""
+            words = self.ledger.summary(record.end.reason, self.transcript.viewport.room) if roomy else ""
             self.transcript.document.end_answer(record, words, legend=roomy)
         else:
             self.transcript.document.error(record.end.message or "the answer could not begin")

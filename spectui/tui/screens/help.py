@@ -23,8 +23,9 @@ WHAT = (
 )
 
 AGAINST = (
-    "× against AR: both answer the same prompt in turns, short answers again and again; the median of the rounds, "
-    "[least, most] and n = rounds. The datastore is empty meanwhile, unless --with-datastore was given."
+    "1.49 × plain: the mode and plain decoding answered the same prompt interleaved, short answers again and again; "
+    "the median of the rounds, [least, most] and n = rounds. The datastore is empty meanwhile, unless "
+    "--with-datastore was given."
 )
 
 

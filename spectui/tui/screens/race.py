@@ -29,7 +29,7 @@ from ..widgets.prompt import Prompt
 if TYPE_CHECKING:
     from ...session.session import Session
 
-NARROW = ("lane", "place", "tok/s", "tok/step", RATIO, "text")
+NARROW = ("lane", "place", "tok/s", "tokens per step", RATIO, "text")
 NARROWEST = tuple(name for name in NARROW if name != "place")
 """Rows stand in the order of their places."""
 LONGEST_SHOWN = 0.95
@@ -45,8 +45,8 @@ class RaceScreen(RowScreen):
         Binding("escape", "stop", "Stop, back", id="race.stop"),
         Binding("ctrl+r", "again", "Again", id="race.again", priority=True),
         Binding("f3", "replay(1.0)", "Replay", id="race.replay"),
-        Binding("f4", "replay(0.25)", "Slowly", id="race.slowly"),
-        Binding("f6", "step", "By steps", id="race.step", priority=True),
+        Binding("f4", "replay(0.25)", "Slow motion", id="race.slowly"),
+        Binding("f6", "step", "Step through", id="race.step", priority=True),
         Binding("f7", "view", "View", id="race.view", priority=True),
         Binding("ctrl+s", "export", "Export", id="race.export", show=False),
         Binding("f8", "app.screenshot", "Screenshot", id="race.screenshot", show=False),
@@ -242,7 +242,7 @@ class RaceScreen(RowScreen):
 
     def _show_head(self) -> None:
         if self._replay is not None:
-            pace = f"×{self._speed:g}" if self._speed else "by steps"
+            pace = f"×{self._speed:g}" if self._speed else "step by step"
             state = "replay over" if self._replay.done else f"replay {pace}"
             state += f", {self._replay.clock:.0f} of {self._replay.length:.0f} ms"
         else:

@@ -38,7 +38,7 @@ class Pill(Static):
             self.update(Content(text), layout=len(text) != len(before))
         self.set_class(current, "-current")
         self.set_class(why_not is not None, "-unavailable")
-        self.tooltip = why_not or (f"nothing was drafted: {idle}" if idle else self.mode.summary)
+        self.tooltip = why_not or (f"not drafting: {idle}" if idle else self.mode.summary)
 
     async def on_click(self, event: Click) -> None:
         """Choose."""

@@ -31,7 +31,7 @@ class StepPane(Static):
         step, ms = record.step, record.step.ms
         count = len(step.nodes)
         parts: list[Any] = [
-            (f"step {step.index}{'  (chosen)' if pinned else ''}\n", "bold"),
+            (f"step {step.index}{'  pinned' if pinned else ''}\n", "bold"),
             (f"accepted {step.accepted}/{count}   emitted {len(step.emitted)}\n\n", ""),
             *self._tree(record),
             *self._branches(record),
@@ -79,5 +79,5 @@ class StepPane(Static):
         """How long each of the two had nothing to do, where both could have worked."""
         if record.step.branches is None:
             return []
-        idle = {name: idle_ms(record.step, who) for name, who in (("draft", "draft"), ("target", "verify"))}
-        return [(f"\nidle: draft {idle['draft']:.2f} ms, target {idle['target']:.2f} ms", "$token-muted")]
+        waits = {name: idle_ms(record.step, who) for name, who in (("draft", "draft"), ("target", "verify"))}
+        return [(f"\nwaiting: draft {waits['draft']:.2f} ms, target {waits['target']:.2f} ms", "$token-muted")]

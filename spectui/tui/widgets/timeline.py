@@ -9,6 +9,7 @@ from textual.strip import Strip
 
 from ...engine.drafters.registry import MODES
 from ...engine.values.step import Step
+from ...present.answer_line import percent
 from .token_rows import Cell, TokenRows, token_css
 
 Row = list[Cell]
@@ -18,7 +19,7 @@ KEPT, LOST, EDGE = "█", "▒", "·"
 MOST_STEPS = 64
 COLUMNS = 12
 """How wide a usual step is drawn, about."""
-IDLE_WIDTH = 11
+WAITING_WIDTH = 14
 
 
 class Piece(NamedTuple):
@@ -68,8 +69,8 @@ class Timeline(TokenRows):
 
 
 def rows(steps: Sequence[Step], width: int) -> list[Row]:
-    """Both rows for the last steps that fit, the latest at the right; at the end the share of idle time."""
-    room = width - len(WHO["draft"]) - 1 - IDLE_WIDTH
+    """Both rows for the last steps that fit, the latest at the right; at the end the share of time that each waited."""
+    room = width - len(WHO["draft"]) - 1 - WAITING_WIDTH
     if room < 2 * COLUMNS or not steps:
         return [[(label, "unreached")] for label in WHO.values()]
     scale = scale_of(steps)
@@ -84,9 +85,9 @@ def rows(steps: Sequence[Step], width: int) -> list[Row]:
             for begin, step in zip(begins, shown, strict=True)
             for piece in pieces_of(step, who)
         ]
-        idle = 1.0 - min(1.0, sum(piece.end - piece.start for piece in pieces) / whole) if whole else 0.0
+        waiting = 1.0 - min(1.0, sum(piece.end - piece.start for piece in pieces) / whole) if whole else 0.0
         cells = _cells(pieces, int(whole / scale), scale, edges)
-        made.append([(f"{label} ", "unreached"), *cells, (f" idle {idle:4.0%}", "unreached")])
+        made.append([(f"{label} ", "unreached"), *cells, (f" waiting {percent(waiting):>5}", "unreached")])
     return made
 
 

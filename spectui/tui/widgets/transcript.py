@@ -36,7 +36,7 @@ class Transcript(Steady, Widget, can_focus=True):
         Binding("pagedown", "page(1)", "Page down", id="transcript.page_down", show=False),
         Binding("home,g", "home", "Top", id="transcript.top", show=False),
         Binding("end,G", "end", "End, follow", id="transcript.end", show=False),
-        Binding("space", "pause", "Hold still", id="transcript.pause", show=False),
+        Binding("space", "pause", "Pause", id="transcript.pause", show=False),
         Binding("full_stop", "step(1)", "Next step", id="transcript.next_step"),
         Binding("comma", "step(-1)", "Step back", id="transcript.previous_step"),
         Binding("y", "copy", "Copy", id="transcript.copy"),
