@@ -220,7 +220,7 @@ async def race(play: Play) -> None:
     await play.feed(*rounds, Finished(race.command, "race"))
     await play.shoot("race-over")
     race.replay_to(0.2 * replay.length)
-    await play.press("f6")
+    await play.press("ctrl+b")
     await play.shoot("race-by-steps")
     await play.press("escape")
     await play.until(lambda: play.app.screen is play.chat)

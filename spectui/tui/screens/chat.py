@@ -5,11 +5,11 @@ from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
 
 from ...config.choice import AUTO
-from ...config.settings import Settings
+from ...config.settings import VIEWS, Settings
 from ...engine.drafters.registry import MODES
 from ...engine.values.events import End
 from ...models.registry import known_models
@@ -31,10 +31,10 @@ from ...record.events import (
 )
 from ...session.session import CHAT, Session
 from ...system.sanitise import sanitise
+from ..actions import bindings
 from ..bridge import TICK, Bridge
 from ..compositor import RowScreen
 from ..ledger import Ledger
-from ..mode_keys import MODE_BINDINGS
 from ..widgets.examples import Examples
 from ..widgets.keys import Keys
 from ..widgets.metric_bar import MetricBar
@@ -59,23 +59,7 @@ class ChatScreen(RowScreen):
 
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (60, "-normal"), (100, "-wide")]  # noqa: RUF012 (Textual types it so)
     VERTICAL_BREAKPOINTS = [(0, "-short"), (14, "-tall")]  # noqa: RUF012
-    BINDINGS: ClassVar[list[BindingType]] = [
-        *MODE_BINDINGS,
-        Binding("escape", "stop", "Stop", id="chat.stop"),
-        Binding("ctrl+t", "next_mode", "Mode", id="chat.next_mode", priority=True),
-        Binding("f7", "view", "View", id="chat.view", priority=True),
-        Binding("f9", "baseline", "Speed-up", id="chat.baseline"),
-        Binding("ctrl+g", "race", "Race", id="chat.race"),
-        Binding("ctrl+r", "rerun", "Rerun", id="chat.rerun"),
-        Binding("ctrl+n", "new", "New", id="chat.new"),
-        Binding("ctrl+o", "fetch", "Get a real model", id="chat.fetch", show=False),
-        Binding("ctrl+b", "side", "Steps", id="chat.side", show=False),
-        Binding("ctrl+s", "export", "Export", id="chat.export", show=False),
-        Binding("plus", "longer(1)", "Longer drafts", id="chat.longer", show=False),
-        Binding("minus", "longer(-1)", "Shorter drafts", id="chat.shorter", show=False),
-        Binding("v", "view", "View", id="chat.view_letter", show=False),
-        Binding("f8", "app.screenshot", "Screenshot", id="chat.screenshot", show=False),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = bindings("chat", "mode")
 
     def __init__(self, settings: Settings, session: Session, bridge: Bridge) -> None:
         super().__init__()
@@ -366,6 +350,9 @@ class ChatScreen(RowScreen):
         if self.ready is None:
             self.notify("still loading", timeout=2)
             return
+        if name not in MODES:
+            self.notify(f"there is no mode {name}; choose from {', '.join(MODES)}", severity="warning", markup=False)
+            return
         why_not = self.ready.unavailable.get(name)
         if why_not:
             self.notify(f"{MODES[name].title}: {why_not}", severity="warning", markup=False)
@@ -379,9 +366,12 @@ class ChatScreen(RowScreen):
         names = list(self.ready.modes if self.ready else MODES)
         self.action_mode(names[(names.index(self.session.mode) + 1) % len(names)])
 
-    def action_view(self) -> None:
+    def action_view(self, name: str = "") -> None:
         """Clean, colour, trace."""
-        self.transcript.next_view()
+        if name in VIEWS:
+            self.transcript.view = name
+        else:
+            self.transcript.next_view()
         self.notify(f"view: {self.transcript.view}", timeout=2)
 
     def action_baseline(self) -> None:

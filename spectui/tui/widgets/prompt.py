@@ -3,11 +3,12 @@
 from typing import Any, ClassVar
 
 from textual import events
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.message import Message
 from textual.widgets import TextArea
 
 from ...config.paths import prompts_file
+from ..actions import bindings
 from ..history import History
 from ..pasting import MOST_PASTED, beginning
 from ..steady import Steady
@@ -16,10 +17,7 @@ from ..steady import Steady
 class Prompt(Steady, TextArea):
     """The input; what is pasted is sanitised before it is shown."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "send", "Send", id="prompt.send", show=False),
-        Binding("ctrl+j,shift+enter", "newline", "New line", id="prompt.newline", show=False),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = bindings("prompt")
 
     class Sent(Message):
         """A person has sent a prompt, typed or chosen."""
