@@ -32,8 +32,8 @@ def _numbers(meter: Meter) -> list[str]:
         f"{rate:.1f} tok/s" if rate else "– tok/s",
         f"{per_step:.2f} tokens per step" if per_step else "– tokens per step",
         f"accepted {numbers.accepted}/{numbers.drafted} ({percent(share)})" if share is not None else "accepted –",
-        f"first token {numbers.ttft_ms:.0f} ms" if numbers.ttft_ms is not None else "first token –",
         f"{numbers.emitted} tokens",
+        f"first token {numbers.ttft_ms:.0f} ms" if numbers.ttft_ms is not None else "first token –",
     ]
 
 

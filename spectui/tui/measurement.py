@@ -38,6 +38,12 @@ class Measurement:
         return self._speedup if same else None
 
     @property
+    def plain_ms(self) -> float | None:
+        """What plain decoding took for a token, over all rounds."""
+        numbers = self._book.numbers(BASELINE) if BASELINE in self._book.lanes else None
+        return numbers.decode_ms / numbers.after_first if numbers and numbers.after_first > 0 else None
+
+    @property
     def _speedup(self) -> Speedup | None:
         return self._book.speedup(AGAIN, BASELINE)
 

@@ -49,11 +49,11 @@ async def test_type_stream_and_read_the_numbers():
 
 async def test_an_answer_that_streams_moves_nothing_else():
     async with running() as (app, pilot):
-        height = app.chat.timeline.size.height
-        assert height == 2, "room for its rows is there before they are drawn"
         app.session.pause = 0.03
         await say(pilot, STORY)
         await wait_until(pilot, lambda: app.chat.answering)
+        height = app.chat.timeline.size.height
+        assert height == 2, "room for its rows is there before they are drawn"
         moved = set()
         refresh = app.chat._refresh_layout
 

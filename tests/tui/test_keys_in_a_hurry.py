@@ -160,7 +160,7 @@ async def test_a_measurement_that_the_session_refuses_still_ends():
 async def test_new_in_mid_answer_leaves_neither_steps_nor_numbers():
     async with running() as (app, pilot):
         fresh = app.chat.tape.render_line(0).text, str(app.chat.step_pane.render())
-        await pilot.press("ctrl+l")
+        await pilot.press("f3")
         app.session.pause = 0.05
         await say(pilot, STORY)
         await wait_until(pilot, lambda: len(app.chat.metric_bar.rates) > 2 and app.chat.timeline.steps)

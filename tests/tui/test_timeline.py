@@ -105,8 +105,8 @@ async def test_the_step_pane_lists_the_branches():
         pane.show(record(beside=(0.0, 4.0), ahead=branches(1, at=0)))
         await pilot.pause()
         text = "\n".join(painted(pane))
-        assert 'meanwhile, after " a" (40% sure)' in text
+        assert 'meanwhile, after " a" (40 % sure)' in text
         assert 'x " b" " c" " d"' in text
         assert '+ " e" " f"' in text
         assert "branch waste 2" in text
-        assert "waiting: draft 6.00 ms, target 0.00 ms" in text
+        assert "waiting: draft 6.00, target 0.00" in text

@@ -37,6 +37,7 @@ from ..compositor import RowScreen
 from ..ledger import Ledger
 from ..widgets.examples import Examples
 from ..widgets.keys import Keys
+from ..widgets.legend import Legend
 from ..widgets.metric_bar import MetricBar
 from ..widgets.mode_bar import ModeBar
 from ..widgets.offer import Offer
@@ -46,6 +47,7 @@ from ..widgets.tape import Tape
 from ..widgets.timeline import Timeline
 from ..widgets.title import TitleBar
 from ..widgets.transcript import Transcript
+from ..widgets.why_bar import WhyBar
 
 READ_OUT_TICKS = 6
 """Half ticks between changes of tape, step pane and numbers while an answer streams: nobody reads faster.
@@ -68,10 +70,12 @@ class ChatScreen(RowScreen):
         self.mode_bar = ModeBar(session.modes)
         self.examples = Examples(id="examples")
         self.offer = Offer("ctrl+o", id="offer")
+        self.legend = Legend(id="legend")
         self.transcript = Transcript(id="transcript")
         self.step_pane = StepPane(id="side", markup=False)
         self.tape = Tape(id="tape")
         self.timeline = Timeline(id="timeline")
+        self.why_bar = WhyBar(id="why")
         self.metric_bar = MetricBar(id="metrics")
         self.prompt = Prompt(id="prompt")
         self.ledger = Ledger()
@@ -86,6 +90,8 @@ class ChatScreen(RowScreen):
         """Whether an answer streams."""
         self._ticks = 0
         self._news: StepText | None = None
+        self._shown: tuple[StepText | None, bool, bool] = (None, False, False)
+        """What the step pane shows, or would."""
         self._chosen = False
         self._unasked: str | None = None
         """A question that is being painted; asked when it stands, so that decoding does not share its moment."""
@@ -101,9 +107,11 @@ class ChatScreen(RowScreen):
                 yield self.examples
                 yield self.transcript
                 yield self.offer
+                yield self.legend
             yield self.step_pane
         yield self.tape
         yield self.timeline
+        yield self.why_bar
         yield self.metric_bar
         yield self.prompt
         yield Keys(compact=True, show_command_palette=False)
@@ -142,7 +150,10 @@ class ChatScreen(RowScreen):
         if not empty and self.examples.has_focus:
             self.prompt.focus()
         self.examples.display, self.transcript.display = empty, not empty
+        self.legend.display = empty
         self.tape.set_class(empty, "-empty")
+        self.why_bar.set_class(empty, "-empty")
+        self.timeline.hush(empty)
         self.offer.hush(not empty)
 
     # -- what comes from the decode thread
@@ -268,6 +279,7 @@ class ChatScreen(RowScreen):
     def _show_numbers(self) -> None:
         ledger, follow = self.ledger, self.transcript.viewport.follow
         measuring = ledger.measurement.running
+        self.why_bar.show(ledger.why(self.ready))
         self.metric_bar.show(ledger.numbers, ledger.speedup, measuring, follow, key="f9", looping=ledger.looping)
 
     @on(Transcript.FollowChanged)
@@ -279,12 +291,13 @@ class ChatScreen(RowScreen):
         record = self.ledger.steps.get((event.answer, event.step))
         self._chosen = record is not None
         if record is not None:
-            self._show_step(record, pinned=True)
+            self._show_step(record, True, (event.answer, event.step + 1) in self.ledger.steps)
 
-    def _show_step(self, record: StepText | None, pinned: bool = False) -> None:
+    def _show_step(self, record: StepText | None, pinned: bool = False, goes_on: bool = False) -> None:
         self.tape.show(record)
+        self._shown = record, pinned, goes_on
         if self.step_pane.display or record is None or pinned:
-            self.step_pane.show(record, pinned)
+            self.step_pane.show(record, pinned, goes_on)
 
     # -- what a person does
 
@@ -427,8 +440,9 @@ class ChatScreen(RowScreen):
             self.action_new()
 
     def action_side(self) -> None:
-        """Show or hide the step pane."""
-        self.toggle_class("-no-side")
+        """Show or hide the step pane: beside the text, or over it where there is no room beside it."""
+        self.toggle_class("-no-side" if self.has_class("-wide") else "-side-over")
+        self.step_pane.show(*self._shown)
 
     def action_longer(self, by: int) -> None:
         """Draft by a fixed length, one longer or shorter."""
