@@ -7,7 +7,8 @@ from spectui.record.metrics import Numbers, Speedup
 
 
 def numbers(draft=95.0, check=113.0, wall=210.0, emitted=61, drafted=80):
-    return Numbers(emitted=emitted, steps=10, drafted=drafted, accepted=50, decode_ms=wall, draft_ms=draft, verify_ms=check)  # fmt: skip
+    times = {"decode_ms": wall, "draft_ms": draft, "verify_ms": check}
+    return Numbers(emitted=emitted, steps=10, drafted=drafted, accepted=50, **times)
 
 
 def test_an_estimate_is_marked_and_a_measurement_is_not():
