@@ -3,29 +3,31 @@
 An action of a screen is a method ``action_NAME`` of it. To add one, write the method and a line here.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from difflib import get_close_matches
 
 from textual.binding import Binding, BindingType
 
 from ..config.settings import VIEWS
 from ..engine.drafters.registry import MODES
 from ..system.errors import UserError
+from .attaching import paths
+from .changing import NAMES, declared
 from .mode_keys import MODE_KEYS
 
 Complete = Callable[[str], Iterable[str]]
 """What has been typed of an argument -> what it may become."""
 
-ASK, MODE, READ, KEEP, RACE, PROGRAM = (
+ASK, MODE, SET, READ, KEEP, RACE, PROGRAM = (
     "Ask",
     "Change how it decodes",
+    "Change one setting",
     "Read the answer, step by step",
     "Keep and share",
     "In a race",
     "The program",
 )
-GROUPS = (ASK, MODE, READ, KEEP, RACE, PROGRAM)
+GROUPS = (ASK, MODE, SET, READ, KEEP, RACE, PROGRAM)
 """Tasks, in the order of the help."""
 
 
@@ -83,6 +85,22 @@ def _among(*values: str) -> Complete:
     return lambda begun: [value for value in values if value.startswith(begun)]
 
 
+SHORT = {"temperature": "temp", "repetition_penalty": "penalty", "max_new_tokens": "length", "draft_tokens": "draft"}
+"""Further names of slash commands for options."""
+
+
+def _options() -> Iterator[Action]:
+    """A slash command for every option that can be changed and has no action of its own."""
+    for name in NAMES:
+        if name != "view":
+            one = declared(name)
+            slash = f"{SHORT.get(name, '')} {name.replace('_', '-')}"
+            takes = "TEXT" if name == "system" else "NAME" if name == "theme" else "VALUE"
+            words = [str(value) for value in one.also if isinstance(value, str)]
+            yield Action(f"set.{name}", one.label_of(name), one.help, SET, f"set('{name}')", "", slash, takes,
+                         _among(*words) if words else None)  # fmt: skip
+
+
 ACTIONS: tuple[Action, ...] = (
     Action("prompt.send", "Send", "Send what you typed.", ASK, "send", "enter"),
     Action("prompt.newline", "New line", "Begin a new line.", ASK, "newline", "ctrl+j,shift+enter"),
@@ -92,6 +110,9 @@ ACTIONS: tuple[Action, ...] = (
     ),
     Action("chat.rerun", "Rerun", "Answer the last question again.", ASK, "rerun", "ctrl+r", "rerun", shown=True),
     Action("chat.new", "New", "Begin a new conversation.", ASK, "new", "ctrl+n", "new", shown=True),
+    Action("chat.attach", "Attach", "Attach a text file to the next question; so does @PATH in it.", ASK, "attach", "",
+           "attach", "PATH", paths),
+    Action("chat.detach", "Detach", "Take back what was attached.", ASK, "detach", "", "detach"),
     Action("chat.fetch", "Get a real model", "Fetch a model, where only the demo pair is here.", ASK, "fetch", "ctrl+o",
            "fetch"),
     *(
@@ -114,6 +135,9 @@ ACTIONS: tuple[Action, ...] = (
     Action("chat.view", "View", "Clean text, colours, or colours with all that was rejected.", READ, "view", "f7",
            "view", f"[{'|'.join(VIEWS)}]", _among(*VIEWS), shown=True, priority=True),
     Action("chat.view_letter", "View", "The next view.", READ, "view", "v"),
+    Action("chat.settings", "Settings", "Change anything from the next step on.", MODE, "settings", "ctrl+e",
+           "settings", priority=True),
+    *_options(),
     Action("chat.side", "Steps", "Show or hide the step pane.", READ, "side", "ctrl+b", "steps", priority=True),
     Action("transcript.next_step", "Next step", "Choose the next step.", READ, "step(1)", "full_stop", shown=True),
     Action("transcript.previous_step", "Step back", "Choose the step before.", READ, "step(-1)", "comma", shown=True),
@@ -156,16 +180,3 @@ def bindings(*places: str) -> list[BindingType]:
         for one in ACTIONS
         if one.key and one.place in places
     ]  # fmt: skip
-
-
-SLASHES = {word: one for one in ACTIONS for word in one.words}
-"""Word -> the action of that slash command."""
-
-
-def slash_action(line: str) -> tuple[Action, str]:
-    """The action and the argument of a line that begins with a slash; raises UserError with the nearest command."""
-    word, _, argument = line.strip().removeprefix("/").partition(" ")
-    if word not in SLASHES:
-        near = get_close_matches(word, SLASHES, 1)
-        raise UserError(f"there is no command /{word}; {f'did you mean /{near[0]}?' if near else '/help lists all'}")
-    return SLASHES[word], argument.strip()

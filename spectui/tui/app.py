@@ -35,6 +35,7 @@ from .priority import yield_to_decoding
 from .screens.chat import ChatScreen
 from .screens.help import HelpScreen
 from .screens.race import RaceScreen
+from .slash import slash_action
 from .steady import Steady
 from .theme import ThemeWatch, load_themes, token_variable_defaults
 
@@ -234,6 +235,21 @@ class SpectuiApp(Steady, App[int]):
     def action_help(self) -> None:
         """Show what colours, keys and commands mean."""
         self.push_screen(HelpScreen(dict(self.settings.keys)))
+
+    async def run_slash(self, line: str) -> bool:
+        """Do what a slash command says on the screen on show; whether it could be understood."""
+        try:
+            action, argument = slash_action(line)
+            called = action.called(argument)
+            method = action.call.removeprefix("app.").partition("(")[0]
+            owner = self if action.call.startswith("app.") else self.screen
+            if not hasattr(owner, f"action_{method}") or (argument and owner is self.race):
+                raise UserError(f"/{action.words[0]} works in the chat alone; esc leads there")
+        except UserError as error:
+            self.notify(str(error), severity="warning", markup=False)
+            return False
+        await self.run_action(called, self.screen)
+        return True
 
     def action_picture(self) -> None:
         """Write a picture of the screen, and say where it is or why it could not be written."""

@@ -44,7 +44,7 @@ def test_all_else_stays_as_it_is(tmp_path):
 def test_what_cannot_be_changed_safely_is_left_alone(tmp_path, before):
     file = tmp_path / "settings.toml"
     file.write_text(before)
-    with pytest.raises(UserError, match="settings.toml cannot be changed"):
+    with pytest.raises(UserError, match=r"settings\.toml cannot be changed"):
         save_settings(file, {"decoding": {"seed": 2}})
     assert file.read_text() == before
 

@@ -77,6 +77,9 @@ class PlayedSession:
         """Other options from now on."""
         self.options = options
 
+    def instruct(self, system: str) -> None:
+        """Nothing is asked."""
+
     def stop(self) -> None:
         """Nothing runs."""
 

@@ -30,11 +30,17 @@ from ...record.events import (
     TurnText,
 )
 from ...session.session import CHAT, Session
+from ...system.errors import UserError
 from ...system.sanitise import sanitise
 from ..actions import bindings
+from ..attaching import with_attachments
 from ..bridge import TICK, Bridge
+from ..changing import Changes, declared
 from ..compositor import RowScreen
 from ..ledger import Ledger
+from ..slash import is_command
+from ..widgets.attached import Attached
+from ..widgets.completion import Completion
 from ..widgets.examples import Examples
 from ..widgets.keys import Keys
 from ..widgets.legend import Legend
@@ -48,7 +54,10 @@ from ..widgets.timeline import Timeline
 from ..widgets.title import TitleBar
 from ..widgets.transcript import Transcript
 from ..widgets.why_bar import WhyBar
+from .settings import SettingsScreen
 
+USUAL_LENGTH, MOST_LENGTH = 5, 16
+"""Of a draft, where somebody asks for a longer or shorter one than the automatic one, and at most."""
 READ_OUT_TICKS = 6
 """Half ticks between changes of tape, step pane and numbers while an answer streams: nobody reads faster.
 
@@ -77,8 +86,11 @@ class ChatScreen(RowScreen):
         self.timeline = Timeline(id="timeline")
         self.why_bar = WhyBar(id="why")
         self.metric_bar = MetricBar(id="metrics")
+        self.completion = Completion(id="completion")
         self.prompt = Prompt(id="prompt")
+        self.attached = Attached(id="attached")
         self.ledger = Ledger()
+        self.changes = Changes(settings, session, self.transcript, lambda: self.app)
         self.model = meant(settings.model.model)
         """What the chat is with, or will be."""
         self.ready: Ready | None = None
@@ -113,12 +125,16 @@ class ChatScreen(RowScreen):
         yield self.timeline
         yield self.why_bar
         yield self.metric_bar
+        yield self.completion
+        yield self.attached
         yield self.prompt
         yield Keys(compact=True, show_command_palette=False)
 
     def on_mount(self) -> None:
         """Show what is known before anything is loaded; begin loading after the first frame."""
         self.transcript.view = self.settings.ui.view
+        self.prompt.completion = self.completion
+        self.prompt.example = lambda number: self.examples.prompt(number) if self.empty else None
         self.set_class(not self.settings.ui.side_pane, "-no-side")
         self.examples.show(self.model)
         if self.settings.model.model == AUTO and self.model == TOYS:
@@ -265,6 +281,7 @@ class ChatScreen(RowScreen):
     # -- read-outs
 
     def _show_header(self) -> None:
+        """Show what holds for the next step."""
         state = "not loaded" if self.failed else f"{self._stage} …"
         options = self.session.options
         advised = options.sampling != self.settings.options.sampling
@@ -302,8 +319,11 @@ class ChatScreen(RowScreen):
     # -- what a person does
 
     @on(Prompt.Sent)
-    def _sent(self, event: Prompt.Sent) -> None:
-        if self._send(event.text):
+    async def _sent(self, event: Prompt.Sent) -> None:
+        if is_command(event.text):
+            if await self.app.run_slash(event.text):  # type: ignore[attr-defined]
+                self.prompt.take(event.text)
+        elif self._send(event.text):
             self.prompt.take(event.text)
             self.prompt.focus()
 
@@ -319,12 +339,14 @@ class ChatScreen(RowScreen):
             self.notify("type something first", timeout=2)
         elif self.busy:
             self.notify("still answering; esc stops", timeout=3)
-        else:
+        elif (attached := self.attached.with_mentioned(text)) is not None:
             self._set_empty(False)
             self.transcript.viewport.follow = True
-            self.transcript.document.begin_question(sanitise(text.strip()))
+            names = "".join(f"\n+ {one}" for one in attached)
+            self.transcript.document.begin_question(sanitise(f"{text.strip()}{names}"))
+            self.attached.clear()
             self.prompt.cursor_blink = False
-            self._unasked = text.strip()
+            self._unasked = with_attachments(text.strip(), attached)
             self.call_after_refresh(self._ask)
             return True
         return False
@@ -404,6 +426,14 @@ class ChatScreen(RowScreen):
         else:
             self.app.open_race(self.ready, self.ledger.answered)  # type: ignore[attr-defined]
 
+    def action_attach(self, path: str) -> None:
+        """Attach a text file to the next question."""
+        self.attached.add(path)
+
+    def action_detach(self) -> None:
+        """Take back what was attached."""
+        self.attached.clear()
+
     def action_rerun(self) -> None:
         """Answer the last question again in the current mode."""
         if self.busy:
@@ -445,16 +475,29 @@ class ChatScreen(RowScreen):
         self.step_pane.show(*self._shown)
 
     def action_longer(self, by: int) -> None:
-        """Draft by a fixed length, one longer or shorter."""
+        """Draft by a fixed length, one longer or shorter; beyond both ends it is automatic again."""
+        old = self.session.options.speculation.draft_tokens
+        length = (old if isinstance(old, int) else USUAL_LENGTH) + by
+        self.action_set("draft_tokens", str(length) if 1 <= length <= MOST_LENGTH else "auto")
+
+    def action_set(self, name: str, value: str) -> None:
+        """Set an option from the next step on."""
         if self.ready is None:
             self.notify("still loading", timeout=2)
             return
-        options = self.session.options
-        old = options.speculation.draft_tokens
-        length = min(16, max(1, (old if isinstance(old, int) else 5) + by))
-        speculation = replace(options.speculation, draft_tokens=length)
-        self.session.change(replace(options, speculation=speculation))
-        self._show_header()
+        try:
+            self.changes.set(name, value)
+        except UserError as error:
+            self.notify(str(error), severity="warning", markup=False)
+        else:
+            self.notify(f"{declared(name).label_of(name)}: {self.changes.value(name)}", timeout=2, markup=False)
+
+    def action_settings(self) -> None:
+        """Show what can be changed now."""
+        if self.ready is None:
+            self.notify("still loading", timeout=2)
+        else:
+            self.app.push_screen(SettingsScreen(self.changes))
 
     def action_export(self) -> None:
         """Write the conversation as Markdown."""

@@ -24,6 +24,7 @@ from ...system.sanitise import sanitise, sanitise_line
 from ..actions import bindings
 from ..bridge import TICK
 from ..compositor import RowScreen
+from ..slash import is_command
 from ..widgets.keys import Keys
 from ..widgets.lane import LanePane
 from ..widgets.prompt import Prompt
@@ -264,8 +265,11 @@ class RaceScreen(RowScreen):
     # -- what a person does
 
     @on(Prompt.Sent)
-    def _sent(self, event: Prompt.Sent) -> None:
-        if not event.text.strip():
+    async def _sent(self, event: Prompt.Sent) -> None:
+        if is_command(event.text):
+            if await self.app.run_slash(event.text):  # type: ignore[attr-defined]
+                self.prompt.take(event.text)
+        elif not event.text.strip():
             self.notify("type something first", timeout=2)
         elif not self.racing and self.panes:
             self.prompt.take(event.text)
