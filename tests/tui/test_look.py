@@ -142,6 +142,8 @@ async def test_the_empty_screen_explains_the_colours_and_a_conversation_does_not
 async def test_times_stand_at_the_top_of_the_step_pane():
     pane = StepPane(markup=False)
     async with on_stage(pane, size=(36, 20)) as pilot:
+        pane.styles.height = 20
+        await pilot.pause()
         pane.show(chain(3, [" a", " b"], [" x", " y"], " c"), pinned=True)
         await pilot.pause()
         lines = painted(pane)
