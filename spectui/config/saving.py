@@ -1,57 +1,63 @@
-"""Writing one option into the settings file, which stays as a person has written it else."""
+"""Settings that are kept: single values are written into the settings file, and all else in it stays as it is."""
 
+import json
 import re
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ..system.errors import UserError, reason_of
-from ..system.files import write_text
-from ..system.sanitise import sanitise_line
+from ..system.errors import UserError
+from ..system.files import private_folder, write_text
+
+_HEADER = re.compile(r"\s*\[([^\[\]]+)\]\s*(#.*)?")
 
 
-def save_option(file: Path, section: str, name: str, value: bool | int | float | str) -> None:
-    """Set an option in the file; raises UserError, and changes nothing, if that cannot be done."""
-    where = sanitise_line(str(file))
+def save_settings(file: Path, changes: Mapping[str, Mapping[str, Any]]) -> None:
+    """Write ``section -> key -> value`` into a settings file, which need not exist.
+
+    Raises UserError if the file cannot be written, or not without touching something else.
+    """
     try:
-        old = file.read_text("utf-8") if file.exists() else ""
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"cannot read {where}: {sanitise_line(reason_of(error))}; mend or remove the file") from error
-    new = _with(old, section, name, value)
-    if _value(new, section, name) != value:
-        raise UserError(f"{where} could not be changed; write {section}.{name} = {_written(value)} into it")
-    write_text(file, new)
+        text = file.read_text("utf-8") if file.exists() else ""
+        wanted = _merged(tomllib.loads(text), changes)
+        for section, values in changes.items():
+            for key, value in values.items():
+                text = _with_line(text, section, key, f"{key} = {_literal(value)}")
+        if tomllib.loads(text) != wanted:
+            raise UserError(f"{file} cannot be changed safely; write the values yourself")
+        private_folder(file.parent)
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
+        raise UserError(f"{file} cannot be changed: {str(error).splitlines()[0]}; mend it") from error
+    write_text(file, text)
 
 
-def _with(text: str, section: str, name: str, value: object) -> str:
-    """The text with the option in its section, in place of an older line if there is one."""
-    lines = text.splitlines()
-    own = f"{name} = {_written(value)}"
-    begin = next((at for at, line in enumerate(lines) if re.fullmatch(rf"\s*\[{section}\]\s*(#.*)?", line)), None)
-    if begin is None:
-        space = [""] if lines and lines[-1].strip() else []
-        return "\n".join([*lines, *space, f"[{section}]", own]) + "\n"
-    end = next((at for at in range(begin + 1, len(lines)) if lines[at].lstrip().startswith("[")), len(lines))
-    there = (at for at in range(begin + 1, end) if re.match(rf"\s*{name}\s*=", lines[at]))
-    at = next(there, None)
-    if at is None:
-        lines.insert(begin + 1, own)
-    else:
-        lines[at] = own
-    return "\n".join(lines) + "\n"
+def _merged(tree: dict[str, Any], changes: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    merged = dict(tree)
+    for section, values in changes.items():
+        merged[section] = {**merged.get(section, {}), **values}
+    return merged
 
 
-def _written(value: object) -> str:
+def _literal(value: Any) -> str:
+    """A value in TOML."""
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, str):
-        escaped = "".join(f"\\u{ord(c):04x}" if ord(c) < 32 or ord(c) == 127 or c in '"\\' else c for c in value)
-        return f'"{escaped}"'
-    return str(value)
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f") if isinstance(value, str) else repr(value)
 
 
-def _value(text: str, section: str, name: str) -> Any:
-    try:
-        return tomllib.loads(text).get(section, {}).get(name)
-    except (tomllib.TOMLDecodeError, AttributeError, RecursionError):
-        return None
+def _with_line(text: str, section: str, key: str, line: str) -> str:
+    """The text with one line of a section, in place of the one with this key if there is one."""
+    lines = text.splitlines()
+    heads = [(index, found[1].strip()) for index, one in enumerate(lines) if (found := _HEADER.fullmatch(one))]
+    start = next((index for index, name in heads if name == section), None)
+    if start is None:
+        return "\n".join([*lines, *([""] if lines else []), f"[{section}]", line]) + "\n"
+    end = next((index for index, _ in heads if index > start), len(lines))
+    same = re.compile(rf"\s*{re.escape(key)}\s*=")
+    place = next((index for index in range(start + 1, end) if same.match(lines[index])), None)
+    if place is None:
+        lines.insert(start + 1, line)
+    else:
+        lines[place] = line
+    return "\n".join(lines) + "\n"

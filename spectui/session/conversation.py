@@ -13,7 +13,19 @@ from ..engine.values.events import End, Event, Turn
 from ..engine.values.options import Options
 from ..engine.worker import Call, Worker, describe, is_out_of_memory
 from ..record.archived import Archived, Said
-from ..record.events import Cleared, EndText, Failed, Finished, Kind, Loading, Note, Record, Resumed, Started
+from ..record.events import (
+    Cleared,
+    EndText,
+    Failed,
+    Finished,
+    Instructed,
+    Kind,
+    Loading,
+    Note,
+    Record,
+    Resumed,
+    Started,
+)
 from ..record.metrics import Rounds
 from ..system.errors import UserError
 from ..system.progress import Progress
@@ -82,7 +94,8 @@ class Conversation:
         self.worker = Worker(self._emit, self._crashed)
         self._beginning, self._sink = beginning, sink
         self._transcribers: dict[str, Transcriber] = {}
-        self._system = beginning.system
+        self._instruction = self._system = beginning.system
+        """The system message of conversations that begin, and of this one."""
         self._messages: list[dict[str, str]] = []
         self._asked: Asked | None = None
         self._reader: Reader | None = None
@@ -178,9 +191,14 @@ class Conversation:
         options = replace(self.worker.lanes[CHAT].options, sampling=self._beginning.options.sampling)
         self._side_by_side({mode: mode for mode in modes}, options, prompt, question, repeat)
 
+    def instruct(self, system: str | None) -> None:
+        """Use another system message from the next question on."""
+        self._instruction = self._system = system
+        self._sink(Instructed(system or ""))
+
     def forget(self) -> None:
         """Begin a new conversation."""
-        self._system, self._messages, self._asked = self._beginning.system, [], None
+        self._system, self._messages, self._asked = self._instruction, [], None
         self._sink(Cleared())
 
     def resume(self, past: Archived) -> None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any, Protocol
 
 from ..config.paths import config_file
-from ..config.saving import save_option
+from ..config.saving import save_settings
 from ..config.settings import Settings
 from ..present.pages import date_of
 from ..record.archived import Archived
@@ -52,6 +52,10 @@ class Chat(Protocol):
     @property
     def run_worker(self) -> Any:
         """Do something beside the screen."""
+
+    @property
+    def call_after_refresh(self) -> Any:
+        """Call something once the screen is painted."""
 
     def has_class(self, *names: str) -> bool:
         """Whether the screen has a class."""
@@ -113,7 +117,7 @@ class Keeping:
         self._chat.session.learn(learns)
         words = f"answers are {'learnt from now on' if learns else 'not learnt'}"
         try:
-            save_option(config_file(), "datastore", "learn", learns)
+            save_settings(config_file(), {"datastore": {"learn": learns}})
             self._chat.notify(f"{words}; datastore.learn in the settings changes that", markup=False)
         except UserError as error:
             self._chat.notify(f"{words}, in this session: {error}", severity="warning", markup=False)
@@ -233,26 +237,32 @@ class Keeping:
             if found is None:
                 chat.notify("there is no other answer on this side; ctrl+r answers again", timeout=3)
             else:
-                self._show(*found)
-                if place is not None:
-                    chat.transcript.choose(place, 0)
-                    chat.transcript.focus()
+                self._show(*found, place)
 
         chat.run_worker(work(), exclusive=True, group="resume")
 
-    def _show(self, past: Archived, records: Sequence[Sequence[Record]]) -> None:
+    def _show(self, past: Archived, records: Sequence[Sequence[Record]], place: int | None) -> None:
+        """Leave what is on the screen, and tell the other once its text has a width."""
         chat = self._chat
         if "system" in chat.settings.given:
             past = replace(past, system=chat.settings.decoding.system)
         chat.session.resume(past)
         chat.show_past()
+        chat.call_after_refresh(self._retell, past, records, place)
+
+    def _retell(self, past: Archived, records: Sequence[Sequence[Record]], place: int | None) -> None:
+        chat = self._chat
         document = chat.transcript.document
         named = [past.title] if past.title else []
         document.begin(" · ".join([*named, date_of(past.begun, with_time=False), self.head]))
-        steps = retell(document, chat.ledger, past, records, roomy=not chat.has_class("-short"))
+        room = None if chat.has_class("-short") else chat.transcript.viewport.room
+        steps = retell(document, chat.ledger, past, records, room)
         chat.show_steps(steps)
         if chat.ready is not None and past.model not in (chat.ready.model, "unknown"):
             chat.notify(f"this was with {past.model}; {chat.ready.model} goes on with it", markup=False)
+        if place is not None:
+            chat.transcript.choose(place, 0)
+            chat.transcript.focus()
 
     @property
     def _number(self) -> int | None:

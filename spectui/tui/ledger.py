@@ -1,10 +1,13 @@
 """What the screen remembers of a conversation: steps, numbers, the measured speed-up."""
 
+from collections import deque
 from dataclasses import dataclass
+from statistics import median
 
 from ..engine.values.events import Turn
 from ..present.answer_line import answer_line
-from ..record.events import ChangedText, EndText, PrefillText, Record, StepText, SwitchText, TurnText
+from ..present.why_line import Why, why
+from ..record.events import ChangedText, EndText, PrefillText, Ready, Record, StepText, SwitchText, TurnText
 from ..record.metrics import Meter, Numbers, Speedup
 from .measurement import Measurement
 
@@ -16,6 +19,8 @@ REASONS = {
     "killed": "the program ended in the middle of this answer",
 }
 MOST_STEPS = 50_000
+PLAIN_STEPS = 64
+"""Steps without a draft whose time is an estimate of plain decoding."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +50,8 @@ class Ledger:
         """The question of each answer that is shown."""
         self.beside: dict[int, int] = {}
         """Questions before an answer -> how many answers stand at its place, all but it are kept and not shown."""
+        self._plain_ms: deque[float] = deque(maxlen=PLAIN_STEPS)
+        """What the latest steps without a draft took."""
         self.steps: dict[tuple[int, int], StepText] = {}
         """(answer, number) -> step, the latest ones."""
 
@@ -63,6 +70,13 @@ class Ledger:
         """Of the current mode against autoregressive decoding, on the latest prompt; None if it was not measured."""
         return self.measurement.speedup(self._turn, self._mode) if self._turn is not None else None
 
+    def why(self, ready: Ready | None) -> Why | None:
+        """Why the latest answer is fast or slow."""
+        speedup = self.speedup
+        measured = self.measurement.plain_ms if speedup else None
+        usual = median(self._plain_ms) if self._plain_ms else ready.plain_ms if ready else None
+        return why(self.numbers, measured or usual, speedup)
+
     def feed(self, record: Record) -> None:
         """Take in a record."""
         self._meter.feed(record)
@@ -78,6 +92,8 @@ class Ledger:
             case StepText(step=step):
                 self._extend([token.token for token in step.emitted])
                 self.steps[len(self.asked) - 1, step.index] = record
+                if not step.nodes:
+                    self._plain_ms.append(step.ms.wall)
                 if len(self.steps) > MOST_STEPS:
                     del self.steps[next(iter(self.steps))]
             case SwitchText(switch=switch):
@@ -120,7 +136,6 @@ class Ledger:
         self.beside = {place: of for place, of in self.beside.items() if place <= before}
         self.beside[before] = self.beside.get(before, 0) + 1
 
-    def summary(self, reason: str) -> str:
-        """The line under a finished answer."""
-        words = REASONS.get(reason)
-        return f"{answer_line(self._meter)}{f' · {words}' if words else ''}"
+    def summary(self, reason: str, room: int) -> str:
+        """The line of at most ``room`` cells under a finished answer."""
+        return answer_line(self._meter, REASONS.get(reason, ""), room)

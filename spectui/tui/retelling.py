@@ -27,11 +27,12 @@ def coloured(past: Archived) -> tuple[int, ...]:
 
 
 def retell(
-    document: Document, ledger: Ledger, past: Archived, records: Sequence[Sequence[Record]], roomy: bool
+    document: Document, ledger: Ledger, past: Archived, records: Sequence[Sequence[Record]], room: int | None
 ) -> list[StepText]:
     """Bring all turns into the document and the ledger; ``records`` are those of the last answers.
 
-    Returns the steps of the last answer.
+    Below an answer stands its line of numbers, in ``room`` cells; none where that is None. Returns the steps of the
+    last answer.
     """
     steps: list[StepText] = []
     plain = len(past.turns) - len(records)
@@ -40,7 +41,7 @@ def retell(
         note = f"{turn.number}/{turn.of}" if turn.of > 1 else ""
         told = records[number - plain] if number >= plain else ()
         if any(isinstance(record, TurnText) for record in told):
-            steps = _step_by_step(document, ledger, turn, [_placed(record, number) for record in told], note, roomy)
+            steps = _step_by_step(document, ledger, turn, [_placed(record, number) for record in told], note, room)
         else:
             steps = []
             _as_text(document, ledger, turn, number, note)
@@ -49,7 +50,7 @@ def retell(
 
 
 def _step_by_step(
-    document: Document, ledger: Ledger, turn: Said, records: Sequence[Record], note: str, roomy: bool
+    document: Document, ledger: Ledger, turn: Said, records: Sequence[Record], note: str, room: int | None
 ) -> list[StepText]:
     """An answer with the fate of every token."""
     steps: list[StepText] = []
@@ -68,7 +69,8 @@ def _step_by_step(
                 document.seam(_title(switch.mode))
             case EndText():
                 ended = True
-                document.end_answer(record, ledger.summary(record.end.reason) if roomy else "", legend=roomy)
+                words = ledger.summary(record.end.reason, room) if room is not None else ""
+                document.end_answer(record, words, legend=room is not None)
     if not ended:
         ledger.answered = bool(turn.tokens)
         document.note(REASONS["killed"])

@@ -1,72 +1,56 @@
-"""One option is written into the settings file, and all else stays as it was."""
+"""Settings that are kept: the file says the new value, and everything else that it said before."""
 
 import tomllib
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from spectui.config.saving import _with, _written, save_option
+from spectui.config.saving import save_settings
+from spectui.config.settings import load_settings
 from spectui.system.errors import UserError
 
-MINE = """# my settings
-[ui]   # how it looks
-theme = "nord"  # dark
-
-[datastore]
-use = true
-learn = false # never
+BEFORE = """# mine
+[decoding]  # how
+temperature = 0.5 # warm
+seed = 7
 
 [keys]
-"chat.race" = "alt+g"
+"chat.race" = "f10"
 """
 
 
-@pytest.mark.parametrize(
-    ("old", "new"),
-    [
-        ("", "[datastore]\nlearn = true\n"),
-        ("# only words\n", "# only words\n\n[datastore]\nlearn = true\n"),
-        ("[datastore]\n", "[datastore]\nlearn = true\n"),
-        ("[ui]\nlearn = 1\n", "[ui]\nlearn = 1\n\n[datastore]\nlearn = true\n"),
-        (MINE, MINE.replace("learn = false # never", "learn = true")),
-    ],
-)
-def test_only_its_line_changes(tmp_path, old, new):
+def test_a_file_is_made_where_there_is_none(tmp_path):
     file = tmp_path / "config" / "settings.toml"
-    if old:
-        file.parent.mkdir()
-        file.write_text(old)
-    save_option(file, "datastore", "learn", True)
-    assert file.read_text() == new
+    save_settings(file, {"ui": {"view": "trace"}, "decoding": {"system": 'Say "hi" to \\ ä\n'}})
+    settings = load_settings(file, {})
+    assert settings.ui.view == "trace"
+    assert settings.decoding.system == 'Say "hi" to \\ ä\n'
 
 
-@pytest.mark.parametrize(
-    "old", ["datastore.learn = false\n", "datastore = {use = true}\n", "[datastore\n", "x = '''\n[datastore]\n'''\n"]
-)
-def test_what_cannot_be_changed_safely_stays_and_is_said(tmp_path, old):
+def test_all_else_stays_as_it_is(tmp_path):
     file = tmp_path / "settings.toml"
-    file.write_text(old)
-    with pytest.raises(UserError, match=r"write datastore\.learn = true into it"):
-        save_option(file, "datastore", "learn", True)
-    assert file.read_text() == old
+    file.write_text(BEFORE)
+    save_settings(file, {"decoding": {"temperature": 0.8, "draft_tokens": "auto"}, "ui": {"side_pane": False}})
+    text = file.read_text()
+    assert "# mine\n[decoding]  # how\n" in text
+    assert '"chat.race" = "f10"' in text
+    assert tomllib.loads(text) == {
+        "decoding": {"temperature": 0.8, "draft_tokens": "auto", "seed": 7},
+        "keys": {"chat.race": "f10"},
+        "ui": {"side_pane": False},
+    }
 
 
-def test_a_file_that_cannot_be_read_is_said(tmp_path):
+@pytest.mark.parametrize("before", ["[decoding]\nsystem = '''\nseed = 1\n'''\n", "decoding = {seed = 1}\n"])
+def test_what_cannot_be_changed_safely_is_left_alone(tmp_path, before):
     file = tmp_path / "settings.toml"
-    file.write_bytes(b"\xff")
-    with pytest.raises(UserError, match="mend or remove the file"):
-        save_option(file, "datastore", "learn", True)
+    file.write_text(before)
+    with pytest.raises(UserError, match=r"settings\.toml cannot be changed"):
+        save_settings(file, {"decoding": {"seed": 2}})
+    assert file.read_text() == before
 
 
-@given(
-    st.one_of(
-        st.booleans(),
-        st.integers(-(2**40), 2**40),
-        st.floats(allow_nan=False),
-        st.text(st.characters(exclude_categories=["Cs"])),
-    )
-)
-def test_any_value_comes_back(value):
-    text = _with(MINE, "datastore", "learn", value)
-    assert tomllib.loads(text)["datastore"] == {"use": True, "learn": value}, _written(value)
+def test_a_setting_says_where_it_comes_from(tmp_path):
+    file = tmp_path / "settings.toml"
+    file.write_text("[decoding]\nseed = 3\n")
+    settings = load_settings(file, {"SPECTUI_DECODING__TEMPERATURE": "0.5"}).with_flags("decoding", top_p=0.9)
+    assert settings.origins == {"seed": "settings file", "temperature": "environment", "top_p": "flag"}

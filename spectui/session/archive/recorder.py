@@ -13,6 +13,7 @@ from ...record.events import (
     ChangedText,
     Cleared,
     EndText,
+    Instructed,
     PrefillText,
     Ready,
     Record,
@@ -68,6 +69,9 @@ class Recorder:
             self._leave(database, None, ())
         elif isinstance(record, Resumed):
             self._leave(database, record.conversation, record.answers)
+        elif isinstance(record, Instructed):
+            self._system = record.system
+            database.execute("UPDATE conversation SET system = ? WHERE id = ?", (record.system, self.conversation))
         elif getattr(record, "lane", None) != self._lane:
             return
         elif isinstance(record, TurnText):

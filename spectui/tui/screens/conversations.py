@@ -8,7 +8,7 @@ from typing import ClassVar
 from rich.cells import cell_len, set_cell_size
 from textual import on, work
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.content import Content
 from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
@@ -19,6 +19,7 @@ from ...session.archive.archive import Archive
 from ...system.errors import UserError
 from ...system.files import file_stem
 from ...system.sanitise import sanitise_line
+from ..actions import bindings
 from ..compositor import RowScreen
 from ..widgets.keys import Keys
 from .dialogs import ChoiceScreen, LineScreen
@@ -31,24 +32,14 @@ DELETE, KEEP = "Delete it", "Keep it"
 class List(OptionList):
     """The conversations; letters act on the one that is marked."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "select", "Go on", id="list.open"),
-        Binding("r", "screen.rename", "Rename", id="list.rename"),
-        Binding("e", "screen.export", "Export", id="list.export"),
-        Binding("d,delete", "screen.delete", "Delete", id="list.delete"),
-        Binding("slash", "screen.search", "Search", id="list.search"),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = bindings("list")
 
 
 class ConversationsScreen(RowScreen):
     """A list and a line to search in; ``chosen`` is what a person goes on with."""
 
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]  # noqa: RUF012 (Textual types it so)
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "leave", "Back", id="list.leave"),
-        Binding("down", "to_list", "List", id="list.down", show=False),
-        Binding("ctrl+n", "new", "New", id="list.new", priority=True),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = bindings("lists")
 
     def __init__(self, archive: Archive, keeps: bool) -> None:
         super().__init__()
