@@ -129,12 +129,12 @@ class Keeping:
     def begin_question(self) -> None:
         """A question comes: below a head, or in place of the one that is written anew."""
         chat = self._chat
-        if self.editing is not None:
-            number, self.editing = self.editing, None
+        number, self.editing = self.editing, None
+        chat.prompt.remove_class("-editing")
+        if number is not None and number < len(chat.ledger.asked):
             self._before = chat.ledger.asked[number].before
             chat.transcript.rewind(number)
             chat.ledger.rewind(number)
-            chat.prompt.remove_class("-editing")
         if not chat.transcript.document.paragraphs:
             chat.transcript.document.begin(self.head)
 
@@ -234,6 +234,8 @@ class Keeping:
             except UserError as error:
                 chat.notify(str(error), severity="error", markup=False)
                 return
+            if place is not None and chat.busy:
+                return  # something was asked meanwhile
             if found is None:
                 chat.notify("there is no other answer on this side; ctrl+r answers again", timeout=3)
             else:
