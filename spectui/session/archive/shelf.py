@@ -6,6 +6,7 @@ import sqlite3
 import zlib
 from array import array
 from collections.abc import Iterable, Iterator
+from math import isfinite
 from unicodedata import east_asian_width, normalize
 
 from ...record.archived import MARK, UNMARK, Archived, Said, Summary
@@ -72,7 +73,12 @@ def archived(database: sqlite3.Connection, conversation: int, leaf: int | None =
     if row is None:
         raise UserError(f"there is no conversation {conversation}; `spectui conversations` lists them")
     number, title, begun, model, draft, system, kept = row
-    names = (sanitise_line(str(title)), float(begun), sanitise_line(str(model)), draft and sanitise_line(str(draft)))
+    names = (
+        sanitise_line(str(title)),
+        _float(begun) or 0.0,
+        sanitise_line(str(model)),
+        draft and sanitise_line(str(draft)),
+    )
     turns = tuple(_turns(database, conversation, kept if leaf is None else leaf))
     return Archived(number, *names, str(system), turns)
 
@@ -102,7 +108,8 @@ def beside(database: sqlite3.Connection, answer: int) -> list[int]:
 def end_of_branch(database: sqlite3.Connection, answer: int) -> int:
     """The last answer of the latest branch that goes on from one."""
     following = (
-        "SELECT answer.id FROM turn JOIN answer ON answer.turn = turn.id WHERE turn.parent = ?"
+        "SELECT answer.id FROM answer AS one JOIN turn ON turn.conversation = one.conversation AND turn.parent = one.id"
+        " JOIN answer ON answer.turn = turn.id WHERE one.id = ?"
         " AND answer.emitted > 0 AND coalesce(answer.reason, '') != 'error' ORDER BY answer.id DESC LIMIT 1"
     )
     for _ in range(MOST_TURNS):
@@ -138,13 +145,18 @@ def _summary(row: tuple[object, ...], excerpt: str = "") -> Summary:
     number, title, question, changed, model, answers, tokens, speedup = row
     words = [sanitise_line(str(one)) for one in (title, question, model)]
     return Summary(
-        int(str(number)), words[0], words[1], _float(changed) or 0.0, words[2], int(str(answers)),
-        int(_float(tokens) or 0), _float(speedup), excerpt,
+        _int(number), words[0], words[1], _float(changed) or 0.0, words[2], _int(answers),
+        _int(tokens), _float(speedup), excerpt,
     )  # fmt: skip
 
 
+def _int(value: object) -> int:
+    """A whole number; 0 for what is none, as in a file that somebody has changed."""
+    return int(value) if isinstance(value, int | float) and isfinite(value) else 0
+
+
 def _float(value: object) -> float | None:
-    return float(value) if isinstance(value, int | float) else None
+    return float(value) if isinstance(value, int | float) and isfinite(value) else None
 
 
 def _by_words(database: sqlite3.Connection, words: list[str], most: int) -> list[Summary]:
@@ -217,26 +229,26 @@ def _like(text: str) -> str:
 def _turns(database: sqlite3.Connection, conversation: int, leaf: int | None) -> list[Said]:
     """The turns that lead to an answer, in order."""
     made: list[Said] = []
-    while leaf is not None and len(made) < MOST_TURNS:
+    while isinstance(leaf, int) and len(made) < MOST_TURNS:
         row = database.execute(
             "SELECT answer.id, turn.question, text, tokens, mode, seed, model, reason, numbers, parent"
             " FROM answer JOIN turn ON turn.id = answer.turn WHERE answer.id = ? AND answer.conversation = ?",
             (leaf, conversation),
         ).fetchone()
-        if row is None or (row[9] is not None and row[9] >= leaf):
+        if row is None:
             break
         others = beside(database, leaf)
         place = others.index(leaf) + 1 if leaf in others else 1
         made.append(_said(row, place, max(1, len(others))))
-        leaf = row[9]
+        leaf = row[9] if isinstance(row[9], int) and row[9] < leaf else None
     return made[::-1]
 
 
 def _said(row: tuple[object, ...], number: int, of: int) -> Said:
     answer, question, text, tokens, mode, seed, model, reason, numbers, _ = row
     return Said(
-        int(str(answer)), sanitise(str(question)), sanitise(str(text)), _ids(tokens), sanitise_line(str(mode)),
-        int(str(seed)), sanitise_line(str(model)), None if reason is None else sanitise_line(str(reason)),
+        _int(answer), sanitise(str(question)), sanitise(str(text)), _ids(tokens), sanitise_line(str(mode)),
+        _int(seed), sanitise_line(str(model)), None if reason is None else sanitise_line(str(reason)),
         _numbers(numbers), number, of,
     )  # fmt: skip
 

@@ -17,6 +17,7 @@ from spectui.record.archived import MARK, UNMARK
 from spectui.record.events import Cleared, EndText, Resumed, StepText, TurnText
 from spectui.record.trace import TraceWriter
 from spectui.session.archive import database as files
+from spectui.session.archive import shelf
 from spectui.session.archive.archive import Archive
 from spectui.system.errors import UserError
 from spectui.system.sanitise import sanitise
@@ -325,6 +326,37 @@ def test_a_full_disk_is_said_once_and_what_was_kept_stays(file):
         assert kept.notes == ["conversations are not saved: database or disk is full"]
     with archive(file) as kept:
         assert kept.archived().turns[0].text == "1."
+
+
+@pytest.mark.parametrize("value", ["x", -1, 1e300, float("inf"), b"\xff\x00", None, 2**60])
+def test_a_file_that_somebody_has_changed_gives_one_line_or_what_can_be_read(file, value):
+    with archive(file, records=talk(("One?", "1."), ("Two?", "2."))) as kept:
+        number = kept.place[0]
+        with closing(sqlite3.connect(file)) as raw:
+            columns = [
+                (table, row[1])
+                for table in ("conversation", "turn", "answer", "trace")
+                for row in raw.execute(f"PRAGMA table_info({table})")
+                if row[1] not in ("id", "conversation")
+            ]
+        for table, column in columns:
+            with closing(sqlite3.connect(file)) as raw:
+                try:
+                    raw.execute(f"UPDATE {table} SET {column} = ?", (value,))
+                except sqlite3.Error:
+                    continue  # it takes no such value
+                for read in (
+                    lambda: shelf.newest(raw),
+                    lambda: shelf.search(raw, "one"),
+                    lambda: shelf.archived(raw, number),
+                    lambda: [list(shelf.records(raw, answer)) for answer in (1, 2)],
+                    lambda: shelf.end_of_branch(raw, 1),
+                ):
+                    try:
+                        read()
+                    except sqlite3.Error:
+                        continue  # told in one line by who reads
+                raw.rollback()
 
 
 def test_old_traces_are_taken_in_once_and_go_with_their_conversation(file, tmp_path):
