@@ -26,6 +26,7 @@ from .dialogs import ChoiceScreen, LineScreen
 
 NUMBERS = 36
 """Cells for date, tokens and speed-up behind a name."""
+HINT = "Search in what was said; enter goes on, down leads to the list"
 DELETE, KEEP = "Delete it", "Keep it"
 
 
@@ -44,6 +45,9 @@ class ConversationsScreen(RowScreen):
     def __init__(self, archive: Archive, keeps: bool) -> None:
         super().__init__()
         self.archive, self._keeps = archive, keeps
+        self.head = Static(id="list-head", markup=False)
+        self.search = Input(placeholder=HINT, id="list-search", compact=True)
+        self.rows = List(id="list", compact=True)
         self.found: list[Summary] = []
         self.chosen: int | None = None
         self.new = False
@@ -56,16 +60,14 @@ class ConversationsScreen(RowScreen):
 
     def compose(self) -> ComposeResult:
         """Head, search, list, keys."""
-        yield Static(id="list-head", markup=False)
-        yield Input(
-            placeholder="Search in what was said; enter goes on, down leads to the list", id="list-search", compact=True
-        )
-        yield List(id="list", compact=True)
+        yield self.head
+        yield self.search
+        yield self.rows
         yield Keys(compact=True, show_command_palette=False)
 
     def on_mount(self) -> None:
         """Show the latest."""
-        self.query_one(Input).focus()
+        self.search.focus()
         self._look()
 
     # -- the list
@@ -73,32 +75,30 @@ class ConversationsScreen(RowScreen):
     @work(exclusive=True, group="look")
     async def _look(self) -> None:
         """Search for what is written, beside the screen."""
-        text, at = self.query_one(Input).value, self._marked
+        text, at = self.search.value, self._marked
         with suppress(UserError):  # nothing can be written
             self.current = await to_thread(lambda: self.archive.place[0])
         try:
             found, total = await to_thread(self.archive.newest)
             if text.strip():
                 found = await to_thread(self.archive.search, text)
+            trouble = ""
         except UserError as error:
-            self._show([], 0, str(error))
-            return
-        self._show(found, total)
-        self._mark(at)
+            found, total, trouble = [], 0, str(error)
+        if self.rows.is_attached:  # or the screen was left meanwhile
+            self._show(found, total, trouble)
+            self._mark(at)
 
     def _show(self, found: list[Summary], total: int, trouble: str = "") -> None:
         self.found, self._total = found, total
-        rows = self.query_one(List)
-        rows.clear_options()
-        rows.add_options([Option(self._row(one)) for one in found])
-        rows.highlighted = 0 if found else None
-        searched = bool(self.query_one(Input).value.strip())
+        self.rows.clear_options()
+        self.rows.add_options([Option(self._row(one)) for one in found])
+        self.rows.highlighted = 0 if found else None
+        searched = bool(self.search.value.strip())
         count = f"{len(found):,} of {total:,}" if searched or len(found) < total else f"{total:,}"
         where = "" if self._keeps else " · saving is off: these are gone when you leave"
         words = trouble or f"{count} conversation{'' if total == 1 else 's'}{where}"
-        self.query_one("#list-head", Static).update(
-            Content.assemble((" conversations ", "bold $primary"), (f" {words}", "$token-muted"))
-        )
+        self.head.update(Content.assemble((" conversations ", "bold $primary"), (f" {words}", "$token-muted")))
 
     def _row(self, one: Summary) -> Content:
         """A conversation in one row, and in a second one what was found in it."""
@@ -118,14 +118,14 @@ class ConversationsScreen(RowScreen):
 
     @property
     def _marked(self) -> Summary | None:
-        at = self.query_one(List).highlighted
+        at = self.rows.highlighted
         return self.found[at] if at is not None and at < len(self.found) else None
 
     def _mark(self, wanted: Summary | None) -> None:
         """Mark the same conversation again where it is still there."""
         places = [at for at, one in enumerate(self.found) if wanted is not None and one.id == wanted.id]
         if places:
-            self.query_one(List).highlighted = places[0]
+            self.rows.highlighted = places[0]
 
     @on(Input.Changed)
     def _search_changed(self) -> None:
@@ -164,11 +164,11 @@ class ConversationsScreen(RowScreen):
 
     def action_to_list(self) -> None:
         """From the search to the list."""
-        self.query_one(List).focus()
+        self.rows.focus()
 
     def action_search(self) -> None:
         """From the list to the search."""
-        self.query_one(Input).focus()
+        self.search.focus()
 
     def action_rename(self) -> None:
         """Give the marked conversation another name."""
