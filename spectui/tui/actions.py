@@ -129,7 +129,7 @@ ACTIONS: tuple[Action, ...] = (
     ),
     Action("chat.mode", "Switch mode", "Switch to another mode.", MODE, "mode", "", "mode", "NAME", _among(*MODES)),
     Action("chat.next_mode", "Mode", "Switch to the next mode that can run.", MODE, "next_mode", "ctrl+t",
-           shown=True, priority=True),
+           priority=True),
     Action("chat.longer", "Longer drafts", "Draft one token more.", MODE, "longer(1)", "plus"),
     Action("chat.shorter", "Shorter drafts", "Draft one token less; below 1 the length is automatic again.", MODE,
            "longer(-1)", "minus"),
