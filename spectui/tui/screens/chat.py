@@ -75,6 +75,7 @@ class ChatScreen(RowScreen):
         Binding("minus", "longer(-1)", "Shorter drafts", id="chat.shorter", show=False),
         Binding("v", "view", "View", id="chat.view_letter", show=False),
         Binding("f8", "app.screenshot", "Screenshot", id="chat.screenshot", show=False),
+        Binding("ctrl+l", "copy_code", "Copy code", id="chat.copy_code", show=False),
     ]
 
     def __init__(self, settings: Settings, session: Session, bridge: Bridge) -> None:
@@ -451,6 +452,10 @@ class ChatScreen(RowScreen):
         speculation = replace(options.speculation, draft_tokens=length)
         self.session.change(replace(options, speculation=speculation))
         self._show_header()
+
+    def action_copy_code(self) -> None:
+        """Copy the last block of code on show."""
+        self.transcript.action_copy_code()
 
     def action_export(self) -> None:
         """Write the conversation as Markdown."""
