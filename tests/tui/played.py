@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 from itertools import cycle
 
+from spectui.config.choice import ModelChoice
 from spectui.engine.drafters.registry import MODES
 from spectui.engine.values.events import End, Prefill, Reason, Turn
 from spectui.engine.values.options import Options
@@ -76,6 +77,10 @@ class PlayedSession:
     def change(self, options: Options) -> None:
         """Other options from now on."""
         self.options = options
+
+    def exchange(self, choice: ModelChoice) -> None:
+        """Other models from now on."""
+        self.choice = choice
 
     def stop(self) -> None:
         """Nothing runs."""

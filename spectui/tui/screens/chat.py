@@ -8,7 +8,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 
-from ...config.choice import AUTO
+from ...config.choice import AUTO, ModelChoice
 from ...config.settings import Settings
 from ...engine.drafters.registry import MODES
 from ...engine.values.events import End
@@ -46,6 +46,7 @@ from ..widgets.tape import Tape
 from ..widgets.timeline import Timeline
 from ..widgets.title import TitleBar
 from ..widgets.transcript import Transcript
+from .picker import picker
 
 READ_OUT_TICKS = 6
 """Half ticks between changes of tape, step pane and numbers while an answer streams: nobody reads faster.
@@ -75,7 +76,8 @@ class ChatScreen(RowScreen):
         Binding("minus", "longer(-1)", "Shorter drafts", id="chat.shorter", show=False),
         Binding("v", "view", "View", id="chat.view_letter", show=False),
         Binding("f8", "app.screenshot", "Screenshot", id="chat.screenshot", show=False),
-        Binding("ctrl+l", "copy_code", "Copy code", id="chat.copy_code", show=False),
+        Binding("alt+c", "copy_code", "Copy code", id="chat.copy_code", show=False),
+        Binding("ctrl+l", "models", "Model", id="chat.models"),
     ]
 
     def __init__(self, settings: Settings, session: Session, bridge: Bridge) -> None:
@@ -92,10 +94,14 @@ class ChatScreen(RowScreen):
         self.metric_bar = MetricBar(id="metrics")
         self.prompt = Prompt(id="prompt")
         self.ledger = Ledger()
+        self.choice = settings.model
+        """What was asked for."""
         self.model = meant(settings.model.model)
         """What the chat is with, or will be."""
         self.ready: Ready | None = None
         self.failed = False
+        self._answers_as: tuple[str, str | None] | None = None
+        """The model and the draft model of the answers so far."""
         self.empty = True
         """Whether nothing was asked yet, so that examples are shown."""
         self._stage = "starting"
@@ -252,6 +258,10 @@ class ChatScreen(RowScreen):
         self.examples.show(self.model)
         for note in ready.notes:
             self.notify(note, markup=False)
+        if not self.empty and self._answers_as not in (None, (ready.model, ready.draft)):
+            draft = f" ← {ready.draft}" if ready.draft else ""
+            self.transcript.document.note(f"from here on: {ready.model}{draft}")
+        self._answers_as = ready.model, ready.draft
         self._show_header()
 
     def _fail(self, message: str) -> None:
@@ -416,13 +426,30 @@ class ChatScreen(RowScreen):
         """Begin a new conversation, with the model that was fetched if there is one; the old one stays saved."""
         if self.offer.state == "here":
             self.offer.withdraw()
-            self.session.open(replace(self.settings.model, model=REAL))
+            self.choice = replace(self.settings.model, model=REAL)
+            self.session.open(self.choice)
             self.ready, self.model, self._stage = None, REAL, "starting"
             self.examples.show(REAL)
             self._show_header()
         else:
             self.session.clear()
         self._begin_empty()
+
+    def action_models(self) -> None:
+        """Choose another model and draft model; the conversation goes on with them."""
+        if self.busy or (self.ready is None and not self.failed):
+            self.notify("still answering; esc stops" if self.ready else "still loading", timeout=3)
+        else:
+            self.app.push_screen(picker(self.choice, self.ready), self._exchange)
+
+    def _exchange(self, choice: ModelChoice | None) -> None:
+        if choice is None:
+            return
+        self.choice, self.ready, self.model = choice, None, choice.model
+        self.failed, self._stage = False, "starting"
+        self.ledger.can_measure = False
+        self.session.exchange(choice)
+        self._show_header()
 
     def action_fetch(self) -> None:
         """Fetch a real model for those who have only the demo pair, or stop that."""

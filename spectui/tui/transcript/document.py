@@ -106,11 +106,15 @@ class Document:
         if record.end.message:
             self.error(record.end.message)
         if summary:
-            self._open("note", self.answers - 1)
-            self._put(summary, "note")
+            self.note(summary)
         if legend and self._drafted and not self._explained:
             self._explained = True
             self._legend()
+
+    def note(self, text: str) -> None:
+        """A line below the last answer."""
+        self._open("note", self.answers - 1)
+        self._put(text, "note")
 
     def error(self, text: str) -> None:
         """A failure, in place."""
