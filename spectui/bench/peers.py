@@ -89,7 +89,7 @@ class Modules:
 def why_not_untouched(loaded: Runtime) -> str | None:
     """Why transformers cannot run the models itself, as a clause with the remedy; None if it can."""
     bare = any(one.is_meta for model in loaded.pair.models for one in model.parameters())
-    return "its own weights are not loaded beside int8 (--dtype float32)" if bare else None
+    return "its own weights are not loaded beside quantised ones (--dtype float32)" if bare else None
 
 
 def untouched(loaded: Runtime) -> Modules:

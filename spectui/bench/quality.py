@@ -1,4 +1,4 @@
-"""What int8 costs in quality: likelihood of a text, and how often the likeliest token is the same."""
+"""What quantisation costs in quality: likelihood of a text, and how often the likeliest token is the same."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -9,8 +9,8 @@ from torch.nn import functional
 from ..config.choice import ModelChoice
 from ..engine.model.causal_lm import CausalLM
 from ..engine.model.forward import ForwardInput
-from ..models.int8_files import keep_quality
 from ..models.loading import load_pair
+from ..models.quantised_files import keep_quality
 from ..models.template import prompt_ids
 from ..system.errors import UserError
 from ..system.progress import Progress
@@ -22,11 +22,11 @@ TOKENS = 5000
 
 @dataclass(frozen=True, slots=True)
 class Quality:
-    """A model in int8 beside the same model in float32, on one text."""
+    """A quantised model beside the same model in float32, on one text."""
 
     tokens: int
     nll: float
-    """Negative log-likelihood of a token, in nats, in int8."""
+    """Negative log-likelihood of a token, in nats, by the quantised model."""
     exact_nll: float
     """The same in float32."""
     agreement: float
@@ -38,20 +38,20 @@ class Quality:
         return f"NLL {self.nll / self.exact_nll - 1:+.2%}, {self.agreement:.1%} same top token"
 
 
-def int8_quality(choice: ModelChoice, questions: str, progress: Progress) -> Quality:
+def quantised_quality(choice: ModelChoice, questions: str, progress: Progress) -> Quality:
     """Read the same ``questions`` in both, and note the result for later starts.
 
-    Raises UserError for a model that does not run in int8.
+    Raises UserError for a model that does not run quantised.
     """
     pair = load_pair(replace(choice, draft="none"), progress)
-    if pair.target_int8 is None:
-        raise UserError(f"{pair.name} runs in {pair.dtype} here, not in int8; add --dtype int8")
-    ours = CausalLM(pair.target, int8=pair.target_int8)
+    if pair.target_quantised is None:
+        raise UserError(f"{pair.name} runs in {pair.dtype} here; add --dtype int8 or --dtype int4")
+    ours = CausalLM(pair.target, quantised=pair.target_quantised)
     texts = _texts(pair.tokenizer, questions, pair.context)
     exact = CausalLM(load_pair(replace(choice, draft="none", dtype="float32"), progress).target)
-    made = compared(ours, exact, texts, lambda share: progress("reading a text in int8 and in float32", share))
-    if pair.int8_file is not None:
-        keep_quality(pair.int8_file, made.words)
+    made = compared(ours, exact, texts, lambda share: progress(f"reading a text in {pair.dtype} and in float32", share))
+    if pair.quantised_file is not None:
+        keep_quality(pair.quantised_file, made.words)
     return made
 
 

@@ -13,6 +13,7 @@ from rich.table import Table
 from ..config.paths import config_file, conversations, datastores, heads, log_file, user_themes
 from ..config.settings import Settings
 from ..engine.drafters.registry import MODES
+from ..engine.values.dtypes import QUANTISED
 from ..engine.values.option import values_of
 from ..engine.values.options import Sampling
 from ..system.sanitise import sanitise_line
@@ -29,7 +30,7 @@ EXAMPLES = "Examples: spectui doctor · spectui doctor --model qwen3-8b"
 def doctor(
     settings: Settings,
     quality: Annotated[
-        bool, typer.Option("--quality", help="Measure what int8 costs in quality, on a text of 5,000 tokens.")
+        bool, typer.Option("--quality", help="Measure what int8 or int4 costs in quality, on a text of 5,000 tokens.")
     ] = False,
     questions: Annotated[str, typer.Option(help="The text: a question set, as for bench.")] = "practice",
 ) -> None:
@@ -40,7 +41,7 @@ def doctor(
 def run_doctor(settings: Settings, questions: str | None = None) -> int:
     """Load, measure, print; raises UserError with the remedy if the model cannot be loaded.
 
-    With ``questions`` int8 is compared with float32 on their text first, and the result kept for later starts.
+    With ``questions`` a quantised model is first compared with float32 on their text; later starts show the result.
     """
     from ..models.loading import load_pair
     from ..session.environment import environment
@@ -48,7 +49,7 @@ def run_doctor(settings: Settings, questions: str | None = None) -> int:
 
     console = Console(highlight=False)
     if questions is not None:
-        _print(console, "int8 beside float32", _quality(settings, questions))
+        _print(console, "quantised beside float32", _quality(settings, questions))
     begun = perf_counter()
     loaded = prepare(load_pair(settings.model, lambda *_: None), lambda *_: None, begun, settings.store())
     block = environment(loaded, settings.options, settings.model.model)
@@ -84,20 +85,22 @@ def run_doctor(settings: Settings, questions: str | None = None) -> int:
 
 
 def _quality(settings: Settings, questions: str) -> dict[str, str]:
-    from ..bench.quality import int8_quality
+    from ..bench.quality import quantised_quality
 
-    found = int8_quality(settings.model, questions, lambda *_: None)
+    found = quantised_quality(settings.model, questions, lambda *_: None)
     return {
         "text": f"{found.tokens:,} tokens of {questions}",
-        "NLL": f"{found.nll:.4f} in int8, {found.exact_nll:.4f} in float32 ({found.nll / found.exact_nll - 1:+.2%})",
+        "NLL": f"{found.nll:.4f} quantised, {found.exact_nll:.4f} in float32 ({found.nll / found.exact_nll - 1:+.2%})",
         "top token": f"the same at {found.agreement:.1%} of the tokens",
     }
 
 
 def _dtype(loaded: "Runtime") -> str:
-    if loaded.ready.dtype != "int8":
+    if loaded.ready.dtype not in QUANTISED:
         return loaded.ready.dtype
-    return f"int8: {loaded.ready.quality or 'spectui doctor --quality measures what it costs in quality'}"
+    return (
+        f"{loaded.ready.dtype}: {loaded.ready.quality or 'spectui doctor --quality measures what it costs in quality'}"
+    )
 
 
 def curve(latency: "LatencyModel") -> Table:

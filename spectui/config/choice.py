@@ -23,8 +23,8 @@ class ModelChoice(Checked):
     device: str = option("auto", "auto, cpu, cuda or cuda:N.")
     dtype: str = option(
         "auto",
-        "auto, float32, bfloat16, float16, float64 or int8; auto is bfloat16 on a GPU, and int8 on a CPU where that "
-        "is faster, else float32.",
+        "auto, float32, bfloat16, float16, float64, int8 or int4; auto is bfloat16 on a GPU; on a CPU int4 for weights "
+        "that come in 4 bits and int8 for others, where that is faster, else float32.",
     )
     trust_remote_code: bool = option(False, "Let a model bring code of its own and run it.")
 

@@ -71,9 +71,9 @@ def gguf_folders() -> Path:
     return cache_folder() / "gguf"
 
 
-def int8_weights() -> Path:
-    """Models in int8, made from their own weights, a file for each."""
-    return cache_folder() / "int8"
+def quantised_weights() -> Path:
+    """Models in int8 or int4, made from their own weights, a file for each."""
+    return cache_folder() / "quantised"
 
 
 def gguf_files() -> Path:

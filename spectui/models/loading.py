@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..config.choice import ModelChoice
+from ..engine.values.dtypes import DTYPES, QUANTISED
 from ..system.errors import UserError
 from ..system.progress import Progress
 from .failures import explain
@@ -22,10 +23,8 @@ from .tokenizer_file import begin, finish
 from .unpack import unpacked
 
 if TYPE_CHECKING:
-    from ..engine.model.int8 import Int8Weights
+    from ..engine.model.quantised import QuantisedWeights
     from .precision import Numbers
-
-DTYPES = ("auto", "float32", "bfloat16", "float16", "float64", "int8")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +46,10 @@ class Pair:
     context: int
     """Tokens that prompt and answer may hold together."""
     notes: tuple[str, ...] = ()
-    target_int8: "Int8Weights | None" = None
-    draft_int8: "Int8Weights | None" = None
-    int8_file: Path | None = None
-    """Where the target's int8 weights are kept."""
+    target_quantised: "QuantisedWeights | None" = None
+    draft_quantised: "QuantisedWeights | None" = None
+    quantised_file: Path | None = None
+    """Where the target's quantised weights are kept."""
 
     @property
     def models(self) -> list[Any]:
@@ -60,8 +59,8 @@ class Pair:
     @property
     def numbers(self) -> list[str]:
         """What each of these models computes with."""
-        int8 = [self.target_int8, self.draft_int8]
-        return ["int8" if one is not None else str(model.dtype) for one, model in zip(int8, self.models, strict=False)]
+        made = [self.target_quantised, self.draft_quantised]
+        return [one.dtype if one else str(model.dtype) for one, model in zip(made, self.models, strict=False)]
 
 
 def load_pair(choice: ModelChoice, progress: Progress) -> Pair:
@@ -117,15 +116,15 @@ def _load_pair(choice: ModelChoice, progress: Progress) -> Pair:
         draft=draft_numbers.model if draft_numbers else None,
         tokenizer=tokenizer,
         device=device,
-        dtype="int8" if numbers.int8 is not None else str(dtype).removeprefix("torch."),
+        dtype=numbers.quantised.dtype if numbers.quantised else str(dtype).removeprefix("torch."),
         eos=end_tokens(tokenizer, target),
         vocabulary=vocabulary,
         reserved=reserved,
         context=_context(target, draft_numbers.model if draft_numbers else None),
         notes=tuple(notes),
-        target_int8=numbers.int8,
-        draft_int8=draft_numbers.int8 if draft_numbers else None,
-        int8_file=numbers.file,
+        target_quantised=numbers.quantised,
+        draft_quantised=draft_numbers.quantised if draft_numbers else None,
+        quantised_file=numbers.file,
     )
 
 
@@ -185,9 +184,9 @@ def draft_device(device: Any, wanted: str, devices: int) -> Any:
 def _dtype(wanted: str, device: Any) -> Any:
     import torch
 
-    if wanted == "int8" and device.type != "cpu":
-        raise UserError(f"int8 is for CPUs; use --dtype bfloat16 on {device.type}, or --device cpu")
-    if wanted in ("auto", "int8"):
+    if wanted in QUANTISED and device.type != "cpu":
+        raise UserError(f"{wanted} is for CPUs; use --dtype bfloat16 on {device.type}, or --device cpu")
+    if wanted in ("auto", *QUANTISED):
         return torch.bfloat16 if device.type == "cuda" else torch.float32
     return getattr(torch, wanted)
 
@@ -213,7 +212,7 @@ def _tokenizer(place: Place, choice: ModelChoice, progress: Progress, begun: "Fu
 def _numbers(
     place: Place, tokenizer: Any, choice: ModelChoice, device: Any, progress: Progress, role: str
 ) -> "Numbers":
-    from .precision import Numbers, in_int8
+    from .precision import Numbers, quantised
 
     progress(f"loading the {role} {place.title}", None)
     dtype = _dtype(choice.dtype, device)
@@ -225,9 +224,10 @@ def _numbers(
         return _model(place, config, choice, device, dtype, progress)
 
     unasked = choice.dtype == "auto" and place.shape is None  # random weights are not worth keeping
-    if device.type != "cpu" or not (unasked or choice.dtype == "int8"):
+    asked = choice.dtype if choice.dtype in QUANTISED else None
+    if device.type != "cpu" or not (unasked or asked):
         return Numbers(load())
-    return in_int8(place, config, tokenizer, choice.dtype == "int8", load, progress)
+    return quantised(place, config, tokenizer, asked, load, progress)
 
 
 def _config(place: Place, choice: ModelChoice, device: str) -> Any:

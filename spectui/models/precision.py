@@ -1,4 +1,4 @@
-"""Which numbers a model computes with: its own, or int8 made from them."""
+"""Which numbers a model computes with: its own, or int8 or int4 made from them."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -10,26 +10,28 @@ from statistics import median
 from typing import Any
 
 from ..engine.model.causal_lm import CausalLM
-from ..engine.model.int8 import Int8Weights, bare_model, dress, quantise, why_not_int8
+from ..engine.model.int4 import comes_in_int4
 from ..engine.model.llama import FAMILY
 from ..engine.model.load_check import Check
+from ..engine.model.quantised import QuantisedWeights, bare_model, dress, quantise, why_not_quantised
 from ..engine.tuning.dry_run import DryRun, repeated, timed
 from ..engine.tuning.machine import cpu_name
 from ..engine.tuning.threads import ALL, use_all
+from ..engine.values.dtypes import INT4, INT8, QUANTISED
 from ..system.errors import UnsupportedModel, UserError
 from ..system.progress import Progress
 from .failures import explain
-from .int8_files import int8_file, keep_int8, read_int8
+from .quantised_files import keep_quantised, quantised_file, read_quantised
 from .resolve import Place
 from .size import check_memory, shape_elements
 from .template import prompt_ids
 
 LARGE = 50_000_000
-"""Weights from which on int8 is tried unasked: a pass over fewer is mostly the work around the products."""
+"""Weights from which on fewer bits are tried unasked: a pass over fewer is mostly the work around the products."""
 WORTH = 1.1
-"""How many times as fast int8 has to be to be taken unasked, over passes of 1 and of 8 tokens."""
+"""How many times as fast a quantised model has to be to be taken unasked, over passes of 1 and of 8 tokens."""
 BESIDE = 2
-"""Bytes of a weight in memory beside the model's own while int8 is made and tried: as it is kept, and packed."""
+"""Bytes of a weight in memory beside the model's own while others are made and tried: as it is kept, and packed."""
 SEQUENCES, LENGTH = 8, 64
 """Tokens of the model's own text by which its inputs are measured: some hundreds are enough (2211.10438, 5.1)."""
 
@@ -39,18 +41,19 @@ class Numbers:
     """A model, and what it computes with."""
 
     model: Any
-    """Without its linear layers where there are int8 weights."""
-    int8: Int8Weights | None = None
+    """Without its linear layers where there are quantised weights."""
+    quantised: QuantisedWeights | None = None
     file: Path | None = None
-    """Where the int8 weights are kept."""
+    """Where the quantised weights are kept."""
 
 
-def in_int8(
-    place: Place, config: Any, tokenizer: Any, asked: bool, load: Callable[[], Any], progress: Progress
+def quantised(
+    place: Place, config: Any, tokenizer: Any, asked: str | None, load: Callable[[], Any], progress: Progress
 ) -> Numbers:
-    """The model in int8; as ``load`` gives it where int8 cannot be, or where nobody ``asked`` and it is not faster.
+    """The model in int8 or int4; as ``load`` gives it where neither can be, or is faster and was not ``asked`` for.
 
-    Raises UserError where it was asked for and cannot be.
+    Unasked it is int4 where the weights come in 4 bits, so that they stay what they are, else int8. Raises UserError
+    where it was asked for and cannot be.
     """
     why = None if config.model_type in FAMILY else f"a model of type {config.model_type} is not of the Llama family"
     bare = None
@@ -59,14 +62,17 @@ def in_int8(
             return Numbers(load())
         with explain(place):
             bare = bare_model(config)
-        why = why_not_int8(bare)
+        why = why_not_quantised(bare, asked or INT8)
     if why is not None:
         if asked:
-            raise UserError(f"{place.title} cannot run in int8: {why}; use --dtype float32")
+            raise UserError(f"{place.title} cannot run in {asked}: {why}; use --dtype float32")
         return Numbers(load())
-    file, here = int8_file(place, config), _here()
-    kept = read_int8(file)
-    if kept is not None and (asked or kept[1].get("where") == here):
+    here = _here()
+    for dtype in (asked,) if asked else QUANTISED:
+        file = quantised_file(place, config, dtype)
+        kept = read_quantised(file)
+        if kept is None or not (asked or kept[1].get("where") == here):
+            continue
         if not asked and float(kept[1].get("gain", 0.0)) < WORTH:
             return Numbers(load())
         check_memory(place.title, file.stat().st_size, 1)
@@ -78,24 +84,26 @@ def in_int8(
         if asked:
             raise
         return Numbers(model)
-    progress(f"making int8 weights of {place.title}, once", None)
+    dtype = asked or (INT4 if comes_in_int4(model) and why_not_quantised(bare, INT4) is None else INT8)
+    progress(f"making {dtype} weights of {place.title}, once", None)
     with explain(place):
         use_all()
-        weights, gain = _made(model, bare, tokenizer, asked)
-    keep_int8(file, weights, {"gain": f"{gain:.2f}", "where": here})
+        weights, gain = _made(model, bare, tokenizer, dtype, asked is not None)
+    file = quantised_file(place, config, dtype)
+    keep_quantised(file, weights, {"gain": f"{gain:.2f}", "where": here})
     return _dressed(bare, weights, place, file) if asked or gain >= WORTH else Numbers(model)
 
 
-def _made(model: Any, bare: Any, tokenizer: Any, asked: bool) -> tuple[Int8Weights, float]:
-    """Int8 weights, and how many times as fast a model is with them: 0 where its logits are too far off.
+def _made(model: Any, bare: Any, tokenizer: Any, dtype: str, asked: bool) -> tuple[QuantisedWeights, float]:
+    """Quantised weights, and how many times as fast a model is with them: 0 where its logits are too far off.
 
     Raises UnsupportedModel for the latter if they were ``asked`` for.
     """
     target = CausalLM(model)
-    weights = quantise(model, _own_text(model, tokenizer), Check(model).expected)
+    weights = quantise(model, dtype, _own_text(model, tokenizer), Check(model).expected)
     dress(bare, weights)
     try:
-        ours = CausalLM(bare, int8=weights)
+        ours = CausalLM(bare, quantised=weights)
     except UnsupportedModel:
         if asked:
             raise
@@ -108,7 +116,7 @@ def _here() -> str:
     return f"{cpu_name()}, {ALL} threads, torch {version('torch')}"
 
 
-def _dressed(bare: Any, weights: Int8Weights, place: Place, file: Path) -> Numbers:
+def _dressed(bare: Any, weights: QuantisedWeights, place: Place, file: Path) -> Numbers:
     from transformers import GenerationConfig
 
     dress(bare, weights)

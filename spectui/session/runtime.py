@@ -25,10 +25,11 @@ from ..engine.timings_file import keep_timings, key_of, read_timings
 from ..engine.tuning.threads import settle_threads, use_all
 from ..engine.values.answer import Limits
 from ..engine.values.clock import Clock
+from ..engine.values.dtypes import QUANTISED
 from ..engine.values.options import Options
 from ..models.heads import find_head
-from ..models.int8_files import read_quality
 from ..models.loading import Pair
+from ..models.quantised_files import read_quality
 from ..models.stops import stop_cut
 from ..models.template import prompt_ids
 from ..record.events import Ready
@@ -137,11 +138,11 @@ def prepare(pair: Pair, progress: Progress, begun: float, choice: StoreChoice | 
         unavailable=unavailable,
         notes=tuple(map(sanitise_line, (*pair.notes, *store_note, *parts.head_note))),
         versions={name: version(name) for name in ("spectui", "torch", "transformers")},
-        quality=read_quality(pair.int8_file) if pair.int8_file is not None else None,
+        quality=read_quality(pair.quantised_file) if pair.quantised_file is not None else None,
     )
     _leave_out_of_collections()
     resources, latency = timings.given_to(resources), LatencyModel(timings.verify_ms)
-    pair = replace(pair, target_int8=None, draft_int8=None)  # both have what they need
+    pair = replace(pair, target_quantised=None, draft_quantised=None)  # both have what they need
     return Runtime(pair, target, resources, limits, latency, ready, store, choice is not None and choice.compares)
 
 
@@ -160,11 +161,13 @@ def _parts(pair: Pair, kept: Timings | None, progress: Progress) -> Parts:
     if kept is not None:
         progress("checking the times of an earlier start", None)
         torch.set_num_threads(kept.threads)
-        target = CausalLM(pair.target, pack=kept.packed, int8=pair.target_int8)
+        target = CausalLM(pair.target, pack=kept.packed, quantised=pair.target_quantised)
     else:
         progress("trying threads and layouts", None)
         target = settle_threads(_layouts(pair), pair.vocabulary)
-    draft = CausalLM(pair.draft, pack=target.is_packed, int8=pair.draft_int8) if pair.draft is not None else None
+    draft = None
+    if pair.draft is not None:
+        draft = CausalLM(pair.draft, pack=target.is_packed, quantised=pair.draft_quantised)
     why_no_draft = draft.capability.why_no_tree if draft is not None else None
     usable = draft if why_no_draft is None else None
     head, head_note = find_head(pair.target, pair.draft, target.layers, heads()) if usable else (None, ())
@@ -197,8 +200,8 @@ def _layouts(pair: Pair) -> list[CausalLM]:
     The plain one comes last, so that transformers' model shares its memory.
     """
     worth_a_try = can_pack(pair.target) and room_to_pack(pair)
-    packed = [CausalLM(pair.target, pack=True, int8=pair.target_int8)] if worth_a_try else []
-    return [*(target for target in packed if target.is_packed), CausalLM(pair.target, int8=pair.target_int8)]
+    packed = [CausalLM(pair.target, pack=True, quantised=pair.target_quantised)] if worth_a_try else []
+    return [*(target for target in packed if target.is_packed), CausalLM(pair.target, quantised=pair.target_quantised)]
 
 
 def _leave_out_of_collections() -> None:
@@ -226,7 +229,7 @@ def room_to_pack(pair: Pair) -> bool:
     """Whether the memory that is free now holds the pair's weights once more, and twice as much besides."""
     needed = 0
     for model, number in zip(pair.models, pair.numbers, strict=True):
-        needed += sum(one.numel() * (1 if number == "int8" else one.itemsize) for one in model.parameters())
+        needed += sum(one.numel() * (1 if number in QUANTISED else one.itemsize) for one in model.parameters())
     free = free_memory(torch.device("cpu"))
     return free is None or 3 * needed < free
 

@@ -5,7 +5,7 @@ from time import perf_counter
 import pytest
 
 from spectui.bench import quality
-from spectui.bench.quality import Quality, int8_quality
+from spectui.bench.quality import Quality, quantised_quality
 from spectui.bench.request import Request, make_lanes
 from spectui.config.choice import ModelChoice
 from spectui.config.settings import Settings
@@ -25,7 +25,7 @@ def test_the_result_is_kept_for_later_starts(tmp_path, monkeypatch):
     monkeypatch.setattr(quality, "TOKENS", 100)
     choice = ModelChoice("demo", "none", dtype="int8")
     assert prepare(load_pair(choice, quiet), quiet, perf_counter()).ready.quality is None
-    found = int8_quality(choice, "practice", quiet)
+    found = quantised_quality(choice, "practice", quiet)
     assert found.tokens >= 90
     assert found.nll == pytest.approx(found.exact_nll, rel=0.02)
     assert 0.5 < found.agreement <= 1.0
@@ -33,8 +33,8 @@ def test_the_result_is_kept_for_later_starts(tmp_path, monkeypatch):
 
 
 def test_a_model_that_is_not_in_int8_is_told():
-    with pytest.raises(UserError, match="demo runs in float32 here, not in int8; add --dtype int8"):
-        int8_quality(ModelChoice("demo"), "practice", quiet)
+    with pytest.raises(UserError, match="demo runs in float32 here; add --dtype int8"):
+        quantised_quality(ModelChoice("demo"), "practice", quiet)
 
 
 def test_words_do_not_round_a_difference_away():
@@ -47,5 +47,5 @@ def test_transformers_is_no_peer_of_a_model_without_its_own_weights():
     lanes, left_out = make_lanes(loaded, Request((), ("pld",), ("hf", "hf-assisted")), Settings())
     assert [lane.name for lane in lanes] == ["ar", "pld"]
     assert left_out == dict.fromkeys(
-        ("hf", "hf-assisted"), "its own weights are not loaded beside int8 (--dtype float32)"
+        ("hf", "hf-assisted"), "its own weights are not loaded beside quantised ones (--dtype float32)"
     )

@@ -43,6 +43,24 @@ def model_of(config, seed=0, dtype=torch.float64):
     return opinionated(AutoModelForCausalLM.from_config(config), dtype)
 
 
+def four_bits(weight, seed=0):
+    """Random weights of the shape of ``weight`` as a Q4_1 file holds them: float16 scales and minima."""
+    generator = torch.Generator().manual_seed(seed)
+    out, width = weight.shape
+    steps = torch.randint(0, 16, (out, width // 32, 32), generator=generator)
+    steps[..., 0], steps[..., 1] = 0, 15  # as they come out of quantisation: the extremes are taken
+    scale = (torch.rand(out, width // 32, 1, generator=generator) * weight.std() / 4).half().float()
+    return (steps * scale - (8 * scale).half().float()).flatten(1)
+
+
+def with_four_bits(model):
+    """Give the decoder layers weights that come in 4 bits."""
+    for number, module in enumerate(model.model.layers.modules()):
+        if isinstance(module, torch.nn.Linear):
+            module.weight.data = four_bits(module.weight.data, number).to(module.weight.dtype)
+    return model
+
+
 def related(model, amount=0.15, seed=9):
     """A copy of a model with noise on its weights: a draft that is often right."""
     torch.manual_seed(seed)

@@ -7,13 +7,15 @@ import torch
 from transformers import GemmaConfig, GemmaForCausalLM, LlamaConfig, LlamaForCausalLM
 
 from spectui.config.choice import ModelChoice
-from spectui.config.paths import int8_weights
-from spectui.engine.model import int8, load_check
+from spectui.config.paths import quantised_weights
+from spectui.engine.model import int4, int8, load_check, quantised
 from spectui.engine.model.causal_lm import CausalLM
 from spectui.engine.model.forward import ForwardInput
 from spectui.models import precision, size
 from spectui.models.loading import load_pair
 from spectui.system.errors import UserError
+
+from ..engine.toys import with_four_bits
 
 pytestmark = pytest.mark.skipif(not int8.exact_here(for_few_rows=False), reason="no exact int8 products here")
 SHAPE = {
@@ -47,7 +49,7 @@ def load(model, dtype, said=lambda *_: None):
 
 
 def logits(pair):
-    target = CausalLM(pair.target, int8=pair.target_int8)
+    target = CausalLM(pair.target, quantised=pair.target_quantised)
     return target.forward(target.new_cache(), ForwardInput.chain(list(range(5, 60)), 0)).logits
 
 
@@ -64,7 +66,7 @@ def test_int8_is_made_once_and_kept(folder):
     exact = logits(load(folder, "float32"))
     assert (logits(again) - exact).std() < 0.1 * exact.std()
     assert again.eos == first.eos
-    assert [file.stat().st_mode & 0o777 for file in int8_weights().iterdir()] == [0o600]
+    assert [file.stat().st_mode & 0o777 for file in quantised_weights().iterdir()] == [0o600]
 
 
 def test_other_weights_in_the_same_folder_are_quantised_anew(folder, tokenizer):
@@ -76,7 +78,7 @@ def test_other_weights_in_the_same_folder_are_quantised_anew(folder, tokenizer):
 @pytest.mark.parametrize("damage", [b"", b"junk" * 100, None])
 def test_a_damaged_file_is_made_anew(folder, damage):
     before = logits(load(folder, "int8"))
-    (file,) = int8_weights().iterdir()
+    (file,) = quantised_weights().iterdir()
     file.write_bytes(file.read_bytes()[:-1000] if damage is None else damage)
     assert torch.equal(logits(load(folder, "int8")), before)
 
@@ -87,12 +89,12 @@ def test_what_cannot_be_kept_is_used_all_the_same(folder, monkeypatch):
 
     monkeypatch.setattr("safetensors.torch.save_file", full)
     assert load(folder, "int8").dtype == "int8"
-    assert not any(int8_weights().glob("*.safetensors"))
+    assert not any(quantised_weights().glob("*.safetensors"))
 
 
 def test_small_models_stay_as_they_are_unless_it_is_asked_for(folder):
     assert load(folder, "auto").dtype == "float32"
-    assert not int8_weights().exists()
+    assert not quantised_weights().exists()
 
 
 @pytest.mark.parametrize(("gain", "dtype"), [(1.5, "int8"), (1.0, "float32")])
@@ -116,12 +118,14 @@ def test_what_is_faster_elsewhere_is_timed_again_here(folder, monkeypatch):
 
 def test_weights_that_are_too_far_off_are_not_taken_unasked(folder, monkeypatch):
     monkeypatch.setattr(precision, "LARGE", 0)
-    monkeypatch.setattr(load_check, "INT8", 0.0)
+    monkeypatch.setattr(load_check, "QUANTISED", 0.0)
     for _ in range(2):  # made, and by what was noted
         assert load(folder, "auto").dtype == "float32"
-    (file,) = int8_weights().iterdir()
+    (file,) = quantised_weights().iterdir()
     file.unlink()
-    refused = "a model of type llama cannot run in int8 here: its int8 weights give other logits.*; use --dtype float32"
+    refused = (
+        "a model of type llama cannot run in int8 here: its quantised weights give other logits.*; use --dtype float32"
+    )
     with pytest.raises(UserError, match=refused):
         load(folder, "int8")
 
@@ -141,7 +145,7 @@ def test_memory_that_holds_the_model_but_not_int8_beside_it(folder, monkeypatch)
     assert load(folder, "auto").dtype == "float32"
     with pytest.raises(UserError, match=r"tiny needs 1 MB of memory and .* are free; close other programs"):
         load(folder, "int8")
-    assert not int8_weights().exists()
+    assert not quantised_weights().exists()
 
 
 def test_too_little_memory_for_weights_that_were_kept(folder, monkeypatch):
@@ -154,10 +158,10 @@ def test_too_little_memory_for_weights_that_were_kept(folder, monkeypatch):
 def test_the_file_does_not_stay_in_memory(folder):
     load(folder, "int8")
     pair = load(folder, "int8")
-    target = CausalLM(pair.target, int8=pair.target_int8)
+    target = CausalLM(pair.target, quantised=pair.target_quantised)
     del pair
     assert target.is_packed is False
-    assert str(int8_weights()) not in Path("/proc/self/maps").read_text()
+    assert str(quantised_weights()) not in Path("/proc/self/maps").read_text()
 
 
 def test_models_of_other_families_are_not_built_to_find_out(tmp_path, tokenizer, monkeypatch):
@@ -176,7 +180,7 @@ def test_other_families_are_refused_in_one_line(tmp_path, tokenizer):
 
 
 def test_without_exact_products_it_says_so(folder, monkeypatch):
-    monkeypatch.setattr(int8, "exact_here", lambda for_few_rows: False)
+    monkeypatch.setattr(quantised, "exact_here", lambda for_few_rows: False)
     with pytest.raises(UserError, match="this processor or this build of torch has no exact int8 products"):
         load(folder, "int8")
 
@@ -184,4 +188,29 @@ def test_without_exact_products_it_says_so(folder, monkeypatch):
 def test_random_weights_are_not_quantised_unasked(monkeypatch):
     monkeypatch.setattr(precision, "LARGE", 0)
     assert load("random:demo", "auto").dtype == "float32"
-    assert not int8_weights().exists()
+    assert not quantised_weights().exists()
+
+
+@pytest.mark.skipif(not int4.int4_here(), reason="no products with weights of 4 bits here")
+def test_unasked_weights_that_come_in_four_bits_stay_so(tmp_path, tokenizer, monkeypatch):
+    monkeypatch.setattr(precision, "LARGE", 0)
+    times = iter([1.5, 1.0, 1.0, 1.0])
+    monkeypatch.setattr(precision, "_seconds", lambda *_: next(times))
+    model = with_four_bits(LlamaForCausalLM(LlamaConfig(**SHAPE)))
+    folder = saved(tmp_path / "four", model, tokenizer)
+    said = []
+    first = load(folder, "auto", lambda text, _: said.append(text))
+    assert any("making int4 weights of four, once" in text for text in said)
+    assert (first.dtype, first.numbers) == ("int4", ["int4"])
+    again = load(folder, "auto")
+    assert again.dtype == "int4"
+    assert torch.equal(logits(first), logits(again))
+    exact = logits(load(folder, "float32"))
+    assert (logits(again) - exact).std() < 0.02 * exact.std()
+    assert load(folder, "int8").dtype == "int8"
+
+
+def test_widths_that_do_not_fit_int4_are_told(tmp_path, tokenizer):
+    model = LlamaForCausalLM(LlamaConfig(**SHAPE | {"intermediate_size": 80}))
+    with pytest.raises(UserError, match="narrow cannot run in int4: the widths of its layers are not multiples of 32"):
+        load(saved(tmp_path / "narrow", model, tokenizer), "int4")

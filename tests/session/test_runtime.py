@@ -5,7 +5,7 @@ from dataclasses import replace
 import torch
 
 from spectui.config.choice import ModelChoice
-from spectui.engine.model.int8 import Int8Weights
+from spectui.engine.model.quantised import QuantisedWeights
 from spectui.models.loading import load_pair
 from spectui.session import runtime as loaded
 
@@ -24,7 +24,10 @@ def test_two_layouts_are_tried_where_there_are_two_and_room_for_both(monkeypatch
 def test_room_for_a_second_layout_is_counted_in_the_bytes_that_weights_have(monkeypatch):
     pair = load_pair(ModelChoice("demo", "none"), lambda *_: None)
     weights = sum(parameter.numel() for parameter in pair.target.parameters())
-    for room, one in ((12 * weights, pair), (3 * weights, replace(pair, target_int8=Int8Weights({}, torch.zeros(0))))):
+    for room, one in (
+        (12 * weights, pair),
+        (3 * weights, replace(pair, target_quantised=QuantisedWeights("int8", {}, torch.zeros(0)))),
+    ):
         monkeypatch.setattr(loaded, "free_memory", lambda device, room=room: room + 1)
         assert loaded.room_to_pack(one)
         monkeypatch.setattr(loaded, "free_memory", lambda device, room=room: room)

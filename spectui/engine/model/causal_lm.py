@@ -9,14 +9,16 @@ import torch
 
 from ...system.errors import UnsupportedModel
 from ..values.draft_tree import DraftTree, visibility
+from ..values.dtypes import INT8
 from . import attention
 from .capability import Capability, capability, layer_types, rope_switch, text_config
 from .cuda_graphs import Capturer, CudaCapturer, GraphCache
 from .forward import PREFILL_CHUNK, Backend, ForwardInput, Output
-from .int8 import Int8Weights, exact_here, int8_body
+from .int8 import exact_here
 from .kv_cache import CHUNK, AnyCache
 from .llama import LlamaForward, why_not_llama
 from .load_check import Check, cache_name, unsupported
+from .quantised import QuantisedWeights, quantised_body
 from .transformers_forward import StatefulForward, TransformersForward
 
 log = logging.getLogger(__name__)
@@ -29,8 +31,8 @@ class CausalLM:
 
     Any number of sequences can share one CausalLM, each with its own cache from ``new_cache``; a draft model is one
     too. Only one thread may call it at a time. ``pack`` spends as much memory again as the weights take, for speed on
-    a CPU. ``capturer`` captures the passes of the Llama forward; without one, a CUDA device captures graphs. ``int8``
-    stands in for the linear layers of a model that has none of its own.
+    a CPU. ``capturer`` captures the passes of the Llama forward; without one, a CUDA device captures graphs.
+    ``quantised`` stands in for the linear layers of a model that has none of its own.
     """
 
     def __init__(
@@ -39,7 +41,7 @@ class CausalLM:
         llama_forward: bool = True,
         pack: bool = False,
         capturer: Capturer | None = None,
-        int8: Int8Weights | None = None,
+        quantised: QuantisedWeights | None = None,
     ) -> None:
         self.model = model
         self.config = text_config(model)
@@ -51,11 +53,11 @@ class CausalLM:
         self._why_not_captured = "its cache cannot be cut back"
         cache_name(model)  # raises for a model that takes no cache
         self.backend: Backend
-        if int8 is not None:
-            why = self._settle(Check(model, int8.expected), self._in_int8(int8, pack))
+        if quantised is not None:
+            why = self._settle(Check(model, quantised.expected), self._quantised(quantised, pack))
             if why is not None:
-                kind = self.config.model_type
-                raise UnsupportedModel(f"a model of type {kind} cannot run in int8 here: {why}; use --dtype float32")
+                kind, dtype = self.config.model_type, quantised.dtype
+                raise UnsupportedModel(f"a model of type {kind} cannot run in {dtype} here: {why}; use --dtype float32")
         else:
             if self.capability.trees:
                 attention.use(self.model, "eager")
@@ -77,11 +79,11 @@ class CausalLM:
             log.info("one way less to run the model: %s", why)
         return why
 
-    def _in_int8(self, weights: Int8Weights, pack: bool) -> Iterator[Backend]:
-        """The one way of running a model by int8 weights."""
-        self._why_not_captured = "its weights are int8"
-        twice = pack and exact_here(for_few_rows=True)
-        yield LlamaForward(self.model, twice, int8_body(weights.tensors, self.layers, for_few_rows=twice))
+    def _quantised(self, weights: QuantisedWeights, pack: bool) -> Iterator[Backend]:
+        """The one way of running a model by quantised weights."""
+        self._why_not_captured = f"its weights are {weights.dtype}"
+        twice = pack and weights.dtype == INT8 and exact_here(for_few_rows=True)
+        yield LlamaForward(self.model, twice, quantised_body(weights.tensors, self.layers, for_few_rows=twice))
 
     def _backends(self, llama_forward: bool, pack: bool, capturer: Capturer | None) -> Iterator[Backend]:
         """One way of running the model after the other, the fastest first."""

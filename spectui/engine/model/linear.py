@@ -1,4 +1,4 @@
-"""Linear layers as a CPU's kernels read them: in floating point, or in int8 with sums that are exact."""
+"""Linear layers as a CPU's kernels read them: in floating point, in int8 with sums that are exact, or in int4."""
 
 from typing import TYPE_CHECKING, Any, NamedTuple, Optional
 
@@ -16,6 +16,8 @@ STEPS = 127
 """The largest whole number that a weight or an input becomes: the range is the same either way."""
 FEW = 2
 """Rows for which FBGEMM's kernel was the faster one on an Intel processor; from four rows on oneDNN's was."""
+GROUP = 32
+"""Inputs that share a scale where weights have 4 bits, as in GGUF's Q4_0 and Q4_1."""
 FINE = 2.0 * STEPS
 """What half a step, the most that rounding leaves over, is multiplied by to become ``STEPS``."""
 
@@ -37,10 +39,15 @@ class Linear(NamedTuple):
     """The int8 weights once more, as FBGEMM has them: its kernel is the faster one for ``FEW`` rows at most."""
     fine: bool = False
     """Whether inputs are rounded to some 15 bits instead of 8, as two rows of int8."""
+    groups: Tensor | None = None
+    """Scale and middle of each group of weights of 4 bits, bfloat16 [in / GROUP, out, 2]; None for other weights."""
 
 
 def project(x: Tensor, linear: Linear) -> Tensor:
     """Linear layer on [rows, in]."""
+    if linear.groups is not None:
+        made, bias = int4_product(x, linear), linear.bias
+        return made if bias is None else made + bias
     if linear.scale is not None:
         made, magnitude = int8_product(x, linear)
         bias = linear.bias
@@ -54,6 +61,8 @@ def project(x: Tensor, linear: Linear) -> Tensor:
 
 def project_onto(onto: Tensor, x: Tensor, linear: Linear) -> Tensor:
     """Linear layer on [rows, in], added to ``onto`` [rows, out]."""
+    if linear.groups is not None:
+        return onto + project(x, linear)
     if linear.scale is not None:
         made, magnitude = int8_product(x, linear)
         bias = linear.bias
@@ -62,6 +71,22 @@ def project_onto(onto: Tensor, x: Tensor, linear: Linear) -> Tensor:
         packed: Tensor = torch.ops.mkldnn._linear_pointwise(x, onto, linear.weight, linear.bias, "add")
         return packed
     return onto + functional.linear(x, linear.weight, linear.bias)
+
+
+def is_quantised(linear: Linear) -> bool:
+    """Whether its weights are whole numbers."""
+    return linear.scale is not None or linear.groups is not None
+
+
+def int4_product(x: Tensor, linear: Linear, group: int = GROUP) -> Tensor:
+    """Products of rows, rounded to bfloat16, with weights of 4 bits, float32 [rows, out].
+
+    The kernel sums a row in one order, whatever rows are beside it.
+    """
+    groups = linear.groups
+    assert groups is not None
+    made: Tensor = torch.ops.aten._weight_int4pack_mm_for_cpu(x.to(torch.bfloat16), linear.weight, group, groups)
+    return made.to(torch.float32)
 
 
 def int8_product(x: Tensor, linear: Linear, most: float = float(STEPS)) -> tuple[Tensor, Tensor]:

@@ -12,7 +12,7 @@ from .attention import AttentionMasks
 from .capability import layer_types, rope_switch, text_config
 from .forward import ForwardInput
 from .kv_cache import AnyCache, KVCache
-from .linear import Linear, project, project_onto
+from .linear import Linear, is_quantised, project, project_onto
 from .torchscript import scripted
 
 SHARED = 32768
@@ -151,7 +151,7 @@ def forward(weights: Weights, inputs: LlamaInput) -> tuple[Tensor, list[Tensor]]
         x = project_onto(x, attended, layer.o_proj)
         h = norm(x, layer.post_attention_layernorm, config.rms_norm_eps)
         gate, up = project(h, layer.gate_up_proj).chunk(2, -1)
-        activated = functional.silu(gate) if layer.down_proj.scale is None else exact_silu(gate)
+        activated = exact_silu(gate) if is_quantised(layer.down_proj) else functional.silu(gate)
         x = project_onto(x, activated * up, layer.down_proj)
         if index + 1 in inputs.hidden_layers and index + 1 < len(weights.layers):
             states.append(x)

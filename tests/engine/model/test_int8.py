@@ -11,18 +11,11 @@ from transformers import GemmaConfig, LlamaConfig, MistralConfig, Qwen2Config, Q
 from spectui.engine.drafters.registry import MODES
 from spectui.engine.model.causal_lm import CausalLM
 from spectui.engine.model.forward import ForwardInput
-from spectui.engine.model.int8 import (
-    bare_model,
-    dress,
-    exact_here,
-    int8_linear,
-    quantise,
-    quantised,
-    why_not_int8,
-)
+from spectui.engine.model.int8 import exact_here, int8_linear, quantised
 from spectui.engine.model.linear import project, project_onto
 from spectui.engine.model.llama import exact_silu
 from spectui.engine.model.load_check import Check
+from spectui.engine.model.quantised import bare_model, dress, quantise, why_not_quantised
 from spectui.engine.values.draft_tree import ROOT
 from spectui.engine.values.options import Options, Sampling
 from spectui.system.errors import UnsupportedModel
@@ -46,10 +39,10 @@ FAMILY = {
 def in_int8(model, pack=False):
     calibration = torch.randint(0, VOCABULARY, (4, 32), generator=torch.Generator().manual_seed(0))
     expected = Check(model).expected
-    weights = quantise(model, calibration, expected)
+    weights = quantise(model, "int8", calibration, expected)
     bare = bare_model(model.config)
     dress(bare, weights)
-    return CausalLM(bare, int8=weights, pack=pack)
+    return CausalLM(bare, quantised=weights, pack=pack)
 
 
 @given(st.integers(1, 5), st.integers(1, 40), st.integers(1, 300), st.integers(0, 2**32))
@@ -152,13 +145,15 @@ def test_the_models_own_weights_stay_as_they_were():
 
 def test_weights_of_another_model_are_refused():
     model = tiny_model(dtype=torch.float32)
-    weights = quantise(tiny_model(seed=1, dtype=torch.float32), torch.tensor([[1, 2, 3, 4]]), Check(model).expected)
+    weights = quantise(
+        tiny_model(seed=1, dtype=torch.float32), "int8", torch.tensor([[1, 2, 3, 4]]), Check(model).expected
+    )
     bare = bare_model(model.config)
     dress(bare, weights)
     with pytest.raises(UnsupportedModel, match="other logits"):
-        CausalLM(bare, int8=weights)
+        CausalLM(bare, quantised=weights)
 
 
 def test_why_a_model_cannot_be_in_int8():
-    assert why_not_int8(tiny_model()) is None
-    assert "not of the Llama family" in why_not_int8(model_of(GemmaConfig(**TINY, head_dim=8)))
+    assert why_not_quantised(tiny_model(), "int8") is None
+    assert "not of the Llama family" in why_not_quantised(model_of(GemmaConfig(**TINY, head_dim=8)), "int8")

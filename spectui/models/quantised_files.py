@@ -1,4 +1,4 @@
-"""Int8 weights of models, each made once from the weights it came with and kept in the user's cache."""
+"""Quantised weights of models, each made once from the weights it came with and kept in the user's cache."""
 
 import logging
 import os
@@ -8,28 +8,28 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
-from ..config.paths import int8_weights
-from ..engine.model.int8 import Int8Weights
+from ..config.paths import quantised_weights
+from ..engine.model.quantised import QuantisedWeights
 from ..system.files import close_to_others, file_stem, private_folder, write_whole
 from ..system.sanitise import sanitise_line
 from .resolve import Place
 
-FORMAT = "spectui.int8/1"
+FORMAT = "spectui.quantised/1"
 EXPECTED = "expected"
 log = logging.getLogger(__name__)
 
 
-def int8_file(place: Place, config: Any) -> Path:
-    """Where the int8 weights of a model are, or will be: named by what its own weights are."""
-    identity = [FORMAT, place.source, str(getattr(config, "_commit_hash", None)), config.to_json_string()]
+def quantised_file(place: Place, config: Any, dtype: str) -> Path:
+    """Where the quantised weights of a model are, or will be: named by what its own weights are."""
+    identity = [FORMAT, dtype, place.source, str(getattr(config, "_commit_hash", None)), config.to_json_string()]
     if place.local:
         told = [(file.name, file.stat()) for file in sorted(Path(place.source).glob("*.safetensors"))]
         identity += [f"{name} {stat.st_size} {stat.st_mtime_ns}" for name, stat in told]
     digest = blake2b("\n".join(identity).encode(), digest_size=8).hexdigest()
-    return int8_weights() / f"{file_stem(place.title)}-{digest}.safetensors"
+    return quantised_weights() / f"{file_stem(place.title)}-{dtype}-{digest}.safetensors"
 
 
-def read_int8(file: Path) -> tuple[Int8Weights, Mapping[str, str]] | None:
+def read_quantised(file: Path) -> tuple[QuantisedWeights, Mapping[str, str]] | None:
     """What was kept, and what was noted beside it; None if there is nothing, or nothing that can be used."""
     from safetensors import SafetensorError, safe_open
 
@@ -39,12 +39,13 @@ def read_int8(file: Path) -> tuple[Int8Weights, Mapping[str, str]] | None:
             if notes.get("format") != FORMAT:
                 return None
             tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
-        return Int8Weights(tensors, tensors.pop(EXPECTED)), notes
+        expected = tensors.pop(EXPECTED)
+        return QuantisedWeights(notes["dtype"], tensors, expected), notes
     except (OSError, SafetensorError, KeyError):
         return None
 
 
-def keep_int8(file: Path, weights: Int8Weights, notes: Mapping[str, str]) -> None:
+def keep_quantised(file: Path, weights: QuantisedWeights, notes: Mapping[str, str]) -> None:
     """Write weights, whole or not at all; where that is impossible they are made anew at each start."""
     from safetensors import SafetensorError
     from safetensors.torch import save_file
@@ -53,17 +54,21 @@ def keep_int8(file: Path, weights: Int8Weights, notes: Mapping[str, str]) -> Non
     tensors = {name: tensor.contiguous() for name, tensor in weights.tensors.items()}
     try:
         private_folder(file.parent)
-        save_file(tensors | {EXPECTED: weights.expected.contiguous()}, temporary, {"format": FORMAT, **notes})
+        save_file(
+            tensors | {EXPECTED: weights.expected.contiguous()},
+            temporary,
+            {"format": FORMAT, "dtype": weights.dtype, **notes},
+        )
         close_to_others(temporary)
         temporary.replace(file)
     except (OSError, SafetensorError) as error:
-        log.warning("int8 weights are not kept: %s", error)
+        log.warning("quantised weights are not kept: %s", error)
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
 
 
 def read_quality(file: Path) -> str | None:
-    """What int8 costs this model in quality, in words; None if nobody has measured it."""
+    """What quantisation costs this model in quality, in words; None if nobody has measured it."""
     try:
         return sanitise_line(file.with_suffix(".quality").read_text("utf-8")) or None
     except (OSError, UnicodeDecodeError):
