@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from time import perf_counter
 
 import torch
@@ -70,10 +71,15 @@ def recommend(
     """
     begun, options = now(), replace(options, max_new_tokens=min(TOKENS, options.max_new_tokens))
     modes, prompts = loaded.ready.modes, prompts_for(loaded.pair.name)
-    sums = {mode: [0, 0, 0.0] for mode in modes}
+    sums = {mode: [0.0, 0.0, 0.0] for mode in modes}
     for number, prompt in enumerate(prompts, 1):
-        _race(loaded, options, prompt, sums, lambda end=begun + seconds * number / len(prompts): now() > end)
+        end = begun + seconds * number / len(prompts)
+        _race(loaded, options, prompt, sums, partial(_is_over, now, end))
     return _judged(sums, len(prompts), now() - begun)
+
+
+def _is_over(now: Callable[[], float], end: float) -> bool:
+    return now() > end
 
 
 def _race(
@@ -91,7 +97,7 @@ def _race(
     for mode, decoder in lanes.items():
         decoder.close()
         numbers = meters[mode].numbers
-        sums[mode][0] += max(0, numbers.emitted - 1)
+        sums[mode][0] += max(0, numbers.after_first)
         sums[mode][1] += numbers.steps
         sums[mode][2] += numbers.decode_ms
 
@@ -100,8 +106,9 @@ def _judged(sums: dict[str, list[float]], prompts: int, seconds: float) -> Recom
     rates = {mode: tokens / ms * 1e3 for mode, (tokens, _, ms) in sums.items() if ms > 0}
     plain = rates.get(REFERENCE, 0.0)
     made = [
-        Impression(mode, int(sums[mode][0]), rate, rate / plain if plain else 1.0, sums[mode][0] / max(1, sums[mode][1]))
-        for mode, rate in rates.items()
+        Impression(mode, int(tokens), rates[mode], rates[mode] / plain if plain else 1.0, tokens / max(1.0, steps))
+        for mode, (tokens, steps, _) in sums.items()
+        if mode in rates
     ]
     made.sort(key=lambda one: -one.tokens_per_second)
     best = _best(made)
