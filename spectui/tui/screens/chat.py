@@ -435,12 +435,12 @@ class ChatScreen(RowScreen):
             self.session.clear()
         self._begin_empty()
 
-    def action_models(self) -> None:
-        """Choose another model and draft model; the conversation goes on with them."""
+    def action_models(self, name: str = "") -> None:
+        """Choose another model and draft model, among those with ``name``; the conversation goes on with them."""
         if self.busy or (self.ready is None and not self.failed):
             self.notify("still answering; esc stops" if self.ready else "still loading", timeout=3)
         else:
-            self.app.push_screen(picker(self.choice, self.ready), self._exchange)
+            self.app.push_screen(picker(self.choice, self.ready, name), self._exchange)
 
     def _exchange(self, choice: ModelChoice | None) -> None:
         if choice is None:

@@ -44,16 +44,14 @@ class ModelPicker(Steady, ModalScreen[ModelChoice | None]):
         Binding("enter", "choose", "Choose", id="picker.choose", show=False),
     ]
 
-    def __init__(self, current: ModelChoice, loaded: str, free: int | None, item: int = 4) -> None:
+    def __init__(self, current: ModelChoice, loaded: str, free: int | None, item: int = 4, beginning: str = "") -> None:
         """``free`` are the bytes of memory for a model, that of the ``loaded`` one included."""
         super().__init__()
         self._current, self._loaded, self._free = current, loaded, free
         self._entries = {entry.name: entry for entry in catalogue(item)}
         self._fetching: Fetching | None = None
         self._wanted: ModelChoice | None = None
-        self.filter = Input(
-            placeholder="type to filter, or give a folder, a .gguf file or a hub id", id="picker-filter"
-        )
+        self.filter = Input(beginning, placeholder=HINT, id="picker-filter")
         self.models, self.drafts = OptionList(id="picker-models"), OptionList(id="picker-drafts")
         self.models.can_focus = False  # the keys of the filter move it
         self.details, self.status = Static(id="picker-details", markup=False), Static(id="picker-status", markup=False)
@@ -76,7 +74,7 @@ class ModelPicker(Steady, ModalScreen[ModelChoice | None]):
 
     def on_mount(self) -> None:
         """List everything, with the cursor on what is loaded."""
-        self._list("")
+        self._list(self.filter.value)
         names = [option.id for option in self.models.options]
         self.models.highlighted = names.index(self._loaded) if self._loaded in names else 0
         self.filter.focus()
@@ -221,13 +219,13 @@ def _millions(elements: int) -> str:
     return f"{elements / 1e9:.1f} B" if elements >= 9.5e8 else f"{elements / 1e6:.0f} M"
 
 
-def picker(current: ModelChoice, ready: Ready | None) -> ModelPicker:
-    """The picker over a chat with a model, which would give its memory back."""
+def picker(current: ModelChoice, ready: Ready | None, beginning: str = "") -> ModelPicker:
+    """The picker over a chat with a model, which would give its memory back; it begins with a text to filter by."""
     on_gpu = ready is not None and ready.device.startswith("cuda")
     free, item = _free_on_gpu() if on_gpu else available_memory(), 2 if on_gpu else 4
     name = ready.model if ready is not None else ""
     held = needed(replace(current, model=name), item) if name else None
-    return ModelPicker(current, name, free + (held or 0) if free is not None else None, item)
+    return ModelPicker(current, name, free + (held or 0) if free is not None else None, item, beginning)
 
 
 def _free_on_gpu() -> int | None:
