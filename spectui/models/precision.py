@@ -17,7 +17,7 @@ from ..engine.model.quantised import QuantisedWeights, bare_model, dress, quanti
 from ..engine.tuning.dry_run import DryRun, repeated, timed
 from ..engine.tuning.machine import cpu_name
 from ..engine.tuning.threads import ALL, use_all
-from ..engine.values.dtypes import INT4, INT8, QUANTISED
+from ..engine.values.dtypes import INT4, INT8
 from ..system.errors import UnsupportedModel, UserError
 from ..system.progress import Progress
 from .failures import explain
@@ -68,10 +68,10 @@ def quantised(
             raise UserError(f"{place.title} cannot run in {asked}: {why}; use --dtype float32")
         return Numbers(load())
     here = _here()
-    for dtype in (asked,) if asked else QUANTISED:
+    for dtype in (asked,) if asked else (INT4, INT8):
         file = quantised_file(place, config, dtype)
         kept = read_quantised(file)
-        if kept is None or not (asked or kept[1].get("where") == here):
+        if kept is None or not (asked or (kept[1].get("where") == here and kept[1].get("unasked") == dtype)):
             continue
         if not asked and float(kept[1].get("gain", 0.0)) < WORTH:
             return Numbers(load())
@@ -84,13 +84,14 @@ def quantised(
         if asked:
             raise
         return Numbers(model)
-    dtype = asked or (INT4 if comes_in_int4(model) and why_not_quantised(bare, INT4) is None else INT8)
+    unasked = INT4 if comes_in_int4(model) and why_not_quantised(bare, INT4) is None else INT8
+    dtype = asked or unasked
     progress(f"making {dtype} weights of {place.title}, once", None)
     with explain(place):
         use_all()
         weights, gain = _made(model, bare, tokenizer, dtype, asked is not None)
     file = quantised_file(place, config, dtype)
-    keep_quantised(file, weights, {"gain": f"{gain:.2f}", "where": here})
+    keep_quantised(file, weights, {"gain": f"{gain:.2f}", "where": here, "unasked": unasked})
     return _dressed(bare, weights, place, file) if asked or gain >= WORTH else Numbers(model)
 
 

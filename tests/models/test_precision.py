@@ -208,6 +208,14 @@ def test_unasked_weights_that_come_in_four_bits_stay_so(tmp_path, tokenizer, mon
     exact = logits(load(folder, "float32"))
     assert (logits(again) - exact).std() < 0.02 * exact.std()
     assert load(folder, "int8").dtype == "int8"
+    assert load(folder, "auto").dtype == "int4"
+
+
+def test_unasked_nothing_is_brought_down_to_four_bits(folder, monkeypatch):
+    monkeypatch.setattr(precision, "LARGE", 0)
+    monkeypatch.setattr(precision, "_seconds", lambda *_: 1.0)
+    assert load(folder, "int4").dtype == "int4"
+    assert load(folder, "auto").dtype != "int4"
 
 
 def test_widths_that_do_not_fit_int4_are_told(tmp_path, tokenizer):

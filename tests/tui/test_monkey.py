@@ -119,6 +119,11 @@ def of_ours(log):
     return [failure for failure in failures if "textual" not in re.findall(r'File "([^"]+)"', failure)[-1]]
 
 
+def first_example(terminal):
+    """The row on which the first example stands; None while there is none."""
+    return next((row for row, line in enumerate(terminal.screen, 1) if " 1  " in line), None)
+
+
 def play(seed, home):
     """A monkey's session from the start to ctrl+q: the log, the exit code, and what does not belong on a terminal."""
     chance = random.Random(seed)
@@ -130,8 +135,8 @@ def play(seed, home):
         rage(terminal, chance, KEYS - KEYS // 10)
         back_to_chat(terminal)
         terminal.type(NEW)
-        terminal.until("1  ")
-        row = next(index for index, line in enumerate(terminal.screen, 1) if " 1  " in line)
+        terminal.until(lambda it: first_example(it) is not None)
+        row = first_example(terminal)
         terminal.type(f"\x1b[<0;12;{row}M\x1b[<0;12;{row}m".encode())
         terminal.until("first after")  # it still answers
         back_to_chat(terminal)

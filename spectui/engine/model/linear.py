@@ -46,8 +46,8 @@ class Linear(NamedTuple):
 def project(x: Tensor, linear: Linear) -> Tensor:
     """Linear layer on [rows, in]."""
     if linear.groups is not None:
-        made, bias = int4_product(x, linear), linear.bias
-        return made if bias is None else made + bias
+        bias = linear.bias
+        return int4_product(x, linear).float() if bias is None else bias + int4_product(x, linear)
     if linear.scale is not None:
         made, magnitude = int8_product(x, linear)
         bias = linear.bias
@@ -62,7 +62,8 @@ def project(x: Tensor, linear: Linear) -> Tensor:
 def project_onto(onto: Tensor, x: Tensor, linear: Linear) -> Tensor:
     """Linear layer on [rows, in], added to ``onto`` [rows, out]."""
     if linear.groups is not None:
-        return onto + project(x, linear)
+        bias = linear.bias
+        return (onto if bias is None else onto + bias) + int4_product(x, linear)
     if linear.scale is not None:
         made, magnitude = int8_product(x, linear)
         bias = linear.bias
@@ -79,14 +80,14 @@ def is_quantised(linear: Linear) -> bool:
 
 
 def int4_product(x: Tensor, linear: Linear, group: int = GROUP) -> Tensor:
-    """Products of rows, rounded to bfloat16, with weights of 4 bits, float32 [rows, out].
+    """Products of rows, rounded to bfloat16, with weights of 4 bits, bfloat16 [rows, out].
 
     The kernel sums a row in one order, whatever rows are beside it.
     """
     groups = linear.groups
     assert groups is not None
     made: Tensor = torch.ops.aten._weight_int4pack_mm_for_cpu(x.to(torch.bfloat16), linear.weight, group, groups)
-    return made.to(torch.float32)
+    return made
 
 
 def int8_product(x: Tensor, linear: Linear, most: float = float(STEPS)) -> tuple[Tensor, Tensor]:
