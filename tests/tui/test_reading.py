@@ -310,7 +310,7 @@ async def test_a_key_folds_and_unfolds_thoughts():
         await pilot.press("t")
         assert "  hm" in rows(transcript)
         await pilot.press("t")
-        assert rows(transcript)[1:3] == ["  ▸ thought for 1 words (t unfolds)", "  Yes"]
+        assert rows(transcript)[1:3] == ["  ▸ thought for 1 word (t unfolds)", "  Yes"]
 
 
 async def test_what_is_on_the_screen_is_what_would_be_painted_anew():

@@ -11,7 +11,7 @@ from ...record.events import EndText, PrefillText, StepText
 from .blocks import PLAIN, THOUGHT, Context, Fence, Thought, following, words_of_thought
 from .flow import Piece
 from .paragraph import CLEAN, COLOUR, TRACE, Paragraph
-from .reading import widened
+from .reading import widen
 
 TAB = 4
 """Columns between tab stops."""
@@ -179,7 +179,7 @@ class Document:
         if THOUGHT in text and last.context == PLAIN and last.opens is None:
             self._was_thought(index)
         if context.grid is not None:
-            widened(context.grid, text)
+            widen(context.grid, text)
         return context
 
     def _was_thought(self, end: int) -> None:

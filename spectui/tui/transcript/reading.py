@@ -6,6 +6,7 @@ The one exception are the columns of a table, which become wider with what comes
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import zip_longest
 from typing import NamedTuple
 
 from rich.cells import cell_len
@@ -97,14 +98,10 @@ def cells(text: str) -> list[str]:
     return [cell.strip().replace("\\|", "|") for cell in _CELLS.split(inner)]
 
 
-def widened(grid: Grid, text: str) -> bool:
-    """Let the columns of a table hold one more whole row; whether one has become wider."""
+def widen(grid: Grid, text: str) -> None:
+    """Let the columns of a table hold one more whole row."""
     sizes = [] if _HEAD_RULE.match(text) else [_size(inline(cell, "prose")) for cell in cells(text)]
-    before = grid.widths
-    most = max(len(before), len(sizes))
-    padded = [*before, *[0] * (most - len(before))], [*sizes, *[0] * (most - len(sizes))]
-    grid.widths = tuple(map(max, *padded)) if most else ()
-    return grid.widths != before
+    grid.widths = tuple(map(max, zip_longest(grid.widths, sizes, fillvalue=0)))
 
 
 def _prose(text: str, growing: bool, width: int, look: str = "prose") -> Reading:
@@ -167,7 +164,8 @@ def _thinking(text: str, begun: Thought | None, growing: bool, folded: bool) -> 
         parts += inline(before, "prose") if before.strip() else []
         if begun.words or not begun.ended:
             sign, state = "▸" if folded else "▾", "thought for" if begun.ended else "thinking,"
-            parts.append((f"{sign} {state} {begun.words} words (t {'unfolds' if folded else 'folds'})", "thought"))
+            words = f"{begun.words} word{'s' if begun.words != 1 else ''}"
+            parts.append((f"{sign} {state} {words} (t {'unfolds' if folded else 'folds'})", "thought"))
     if inside.strip() and not folded:
         parts += [(" ", "thought")] if parts else []
         parts += inline(sanitise_line(inside), "thought", growing and not ends)
