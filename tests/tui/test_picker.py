@@ -190,3 +190,12 @@ def test_the_memory_of_the_loaded_model_counts_as_free(monkeypatch):
     made = picker(DEMO, replace(READY, model="demo"))
     assert made._free == 1000 + needed(DEMO)
     assert picker(DEMO, None)._free == 1000
+
+
+async def test_a_name_given_beforehand_filters():
+    async with running() as (app, pilot):
+        app.chat.action_models("smollm2-1.7b")
+        await wait_until(pilot, lambda: isinstance(app.screen, ModelPicker))
+        await pilot.pause()
+        assert listed(app.screen) == ["smollm2-1.7b"]
+        assert drafts(app.screen) == ["", "none", "smollm2-360m"]
