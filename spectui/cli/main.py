@@ -23,7 +23,6 @@ app = typer.Typer(
     "echo Hello | spectui run - --mode ar",
     no_args_is_help=False,
     pretty_exceptions_enable=False,
-    add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 

@@ -100,17 +100,37 @@ class Conversation:
         self._asked: Asked | None = None
         self._reader: Reader | None = None
         self._rounds = Rounds()
+        self._choice = beginning.choice
+        """What is loaded."""
 
     def load(self, choice: ModelChoice | None = None) -> None:
         """Load the models, others than those of the beginning if told so; ends in Ready or Failed."""
         choice = choice or self._beginning.choice
         try:
             self._begin(self._beginning.loader(choice, self._beginning.store, self._progress), choice)
-        except UserError as error:
-            self._not_loaded(str(error))
         except Exception as error:
-            self._crashed(error)
-            self._not_loaded("out of memory; use a smaller model" if is_out_of_memory(error) else describe(error))
+            self._not_loaded(self._why(error))
+
+    def exchange(self, choice: ModelChoice, mode: str | None) -> None:
+        """Go on with other models, which get the same messages, and in the mode that was wished for if they can.
+
+        Those of before stay, or are loaded again if both did not fit into memory, where the others cannot be loaded.
+        Ends in Ready of the models that are here then, or in Failed if there are none.
+        """
+        if self.loaded is None:
+            return self.load(choice)
+        before, name = self._choice, self.loaded.ready.model
+        if not self._has_room(choice):
+            self._let_go()
+        try:
+            self._begin(self._beginning.loader(choice, self._beginning.store, self._progress), choice, mode)
+            self._asked = None
+        except Exception as error:
+            self._note(f"{self._why(error)}; {name} {'stays' if self.loaded is not None else 'is loaded again'}")
+            if self.loaded is not None:
+                self._sink(replace(self.loaded.ready, notes=()))
+            else:
+                self.load(before)
 
     def run(self, command: int, kind: Kind, function: Callable[[], None]) -> None:
         """Carry out a command between its Started and its Finished, whatever happens."""
@@ -236,12 +256,44 @@ class Conversation:
             self.worker.lanes[CHAT] = self.loaded.decoder(mode, self.options, reader=self._reader)
             self._sink(replace(self.loaded.ready, notes=()))
 
-    def _begin(self, loaded: "Runtime", choice: ModelChoice) -> None:
+    def _why(self, error: Exception) -> str:
+        """Why models could not be loaded, in one line; what nobody expected is reported as well."""
+        if isinstance(error, UserError):
+            return str(error)
+        self._crashed(error)
+        return "out of memory; use a smaller model" if is_out_of_memory(error) else describe(error)
+
+    def _has_room(self, choice: ModelChoice) -> bool:
+        """Whether other models fit beside those that are here, as far as their size is known."""
+        from ..models.catalogue import needed
+        from .runtime import free_memory
+
+        device = self._loaded.target.device
+        free, need = free_memory(device), needed(choice, 2 if device.type == "cuda" else 4)
+        return free is None or need is None or need <= free
+
+    def _let_go(self) -> None:
+        """Give the memory of the models back, and whatever else is theirs."""
+        import gc
+
+        if self.loaded is not None and self.loaded.store is not None:
+            self.loaded.store.close(1.0)
+        for decoder in self.worker.lanes.values():
+            decoder.close()
+        self.worker.lanes.clear()
+        self._transcribers, self._reader, self.loaded = {}, None, None
+        gc.unfreeze()
+        gc.collect()
+
+    def _begin(self, loaded: "Runtime", choice: ModelChoice, wished: str | None = None) -> None:
+        """Take models that were loaded, in the mode that was ``wished`` for if they can run it."""
         from ..models.sampling import with_advice
         from ..record.transcribe import Transcriber
         from .environment import environment
 
-        mode = self._first_mode(loaded)
+        mode = wished if wished in loaded.ready.modes else self._first_mode(loaded)
+        if mode not in loaded.ready.modes and wished is not None:
+            mode = default_mode(has_draft="draft" in loaded.ready.modes)
         if mode not in loaded.ready.modes:
             raise UserError(f"mode {mode!r} cannot run: {loaded.ready.unavailable.get(mode, 'there is no such mode')}")
         if self.loaded is not None and self.loaded.store is not None:
@@ -253,7 +305,11 @@ class Conversation:
         options, given = self._beginning.options, self._beginning.given
         if given is not None:
             options = with_advice(options, given, loaded.pair.name, loaded.pair.target)
+        for decoder in self.worker.lanes.values():
+            decoder.close()
+        self.worker.lanes.clear()
         self.worker.lanes[CHAT] = loaded.decoder(mode, options, reader=self._reader)
+        self._choice = choice
         self.environment = environment(loaded, self._beginning.options, choice.model)
         self.options, self.loaded = options, loaded
         self._sink(loaded.ready)

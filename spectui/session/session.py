@@ -55,7 +55,9 @@ class Session:
         """The mode of the next step."""
         loaded = self._half.loaded
         has_draft = "draft" in loaded.ready.modes if loaded is not None else brings_draft(self._choice)
-        return self._mode or default_mode(has_draft=has_draft)
+        if self._mode and (loaded is None or self._mode in loaded.ready.modes):
+            return self._mode
+        return default_mode(has_draft=has_draft)
 
     @property
     def options(self) -> Options:
@@ -84,6 +86,16 @@ class Session:
         self.clear()
         self._choice, self._mode, self._changed = choice, self._wished, None
         self._worker.submit(Call(lambda: self._half.load(choice)))
+
+    def exchange(self, choice: ModelChoice) -> None:
+        """Go on with other models in the same conversation and, where they can run it, in the same mode.
+
+        Ends in Ready, of the models before if these cannot be loaded. Call it while nothing runs.
+        """
+        self._choice, mode = choice, self._mode
+        self._worker.submit(Call(lambda: self._half.exchange(choice, mode)))
+        if self._changed is not None:
+            self._worker.submit(Call(self._keep_changed))
 
     def ask(self, text: str, before: int | None = None) -> int | None:
         """Answer ``text`` as the next message; the command's id, or None if another one runs.
@@ -159,6 +171,11 @@ class Session:
         self.stop()
         self._left_behind = self._newest
         self._worker.submit(Call(begin))
+
+    def _keep_changed(self) -> None:
+        """Models that have come decode with the options that somebody has changed, too."""
+        if self._changed is not None:
+            self._worker.submit(Change(CHAT, self._changed))
 
     def _command(self, kind: Kind, function: Callable[[], None]) -> int | None:
         if self.busy:

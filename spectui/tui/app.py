@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 
 from rich.console import Console
 from textual import on
-from textual.app import App, SystemCommand
+from textual.app import SystemCommand
 from textual.await_complete import AwaitComplete
 from textual.binding import Binding, BindingType
 from textual.driver import Driver
@@ -39,7 +39,7 @@ from .screens.help import HelpScreen
 from .screens.race import RaceScreen
 from .slash import slash_action
 from .steady import Steady
-from .theme import ThemeWatch, load_themes, token_variable_defaults
+from .theming import Themed
 
 log = logging.getLogger(__name__)
 
@@ -70,7 +70,7 @@ class Kept(Message):
         self.words = words
 
 
-class SpectuiApp(Steady, App[int]):
+class SpectuiApp(Steady, Themed):
     """The program as a person sees it."""
 
     TITLE = "spectui"
@@ -90,7 +90,7 @@ class SpectuiApp(Steady, App[int]):
     ) -> None:
         """``resume`` is the conversation to go on with."""
         self.no_colour = bool(os.environ.get("NO_COLOR"))
-        super().__init__(ansi_color=self.no_colour)
+        super().__init__(shipped_themes(), user_themes(), ansi_color=self.no_colour)
         self.error_console = Console(file=messages(), markup=False, highlight=False)
         self.settings = settings
         self.savers: list[Saver] = [Saver(record)] if record else []
@@ -106,7 +106,6 @@ class SpectuiApp(Steady, App[int]):
         """The command whose records come from the decode thread."""
         self._failures: deque[float] = deque(maxlen=MOST_FAILURES)
         """When the last unexpected failures happened."""
-        self._watch_themes = ThemeWatch(user_themes())
         self.bridge = Bridge(self._apply)
         self.session = make_session(self._sink)
         self.chat = ChatScreen(settings, self.session, self.bridge, self.archive)
@@ -121,19 +120,9 @@ class SpectuiApp(Steady, App[int]):
 
         return PasteDriver
 
-    def get_theme_variable_defaults(self) -> dict[str, str]:
-        """Colours of tokens, for themes that have none."""
-        return token_variable_defaults(self.current_theme.dark)
-
     def on_mount(self) -> None:
         """Themes, keys, the chat."""
-        self._load_themes()
-        wanted = PLAIN_THEME if self.no_colour else self.settings.ui.theme
-        if wanted in self.available_themes:
-            self.theme = wanted
-        else:
-            self.theme = "spectui-dark"
-            self.notify(f"there is no theme {wanted!r}; using {self.theme}", severity="warning", markup=False)
+        self.begin_themes(PLAIN_THEME if self.no_colour else self.settings.ui.theme, "spectui-dark")
         self.set_keymap(dict(self.settings.keys))
         self.archive.start()
         self.push_screen(self.chat)
@@ -142,7 +131,6 @@ class SpectuiApp(Steady, App[int]):
         if self.race is not None:
             self._push_race(self.race)
         self.call_after_refresh(self._warn_of_clashes)
-        self.set_interval(1.0, self._reload_themes)
 
     def _warn_of_clashes(self) -> None:
         """A key from the settings that another action has already: say whose it takes."""
@@ -232,22 +220,6 @@ class SpectuiApp(Steady, App[int]):
     @on(Kept)
     def _tell_kept(self, event: Kept) -> None:
         self.notify(event.words, severity="warning", markup=False, timeout=10)
-
-    # -- themes
-
-    def _load_themes(self) -> None:
-        for folder in (shipped_themes(), user_themes()):
-            themes, problems = load_themes(folder)
-            for theme in themes:
-                self.register_theme(theme)
-            for problem in problems:
-                self.notify(problem, severity="warning", markup=False)
-
-    def _reload_themes(self) -> None:
-        """Load a person's themes again when a file has changed."""
-        if self._watch_themes.changed():
-            self._load_themes()
-            self.refresh_css(animate=False)
 
     # -- actions
 

@@ -36,8 +36,21 @@ from spectui.tui.app import SpectuiApp
 from spectui.tui.screens.chat import READ_OUT_TICKS
 from spectui.tui.screens.conversations import ConversationsScreen
 from spectui.tui.screens.dialogs import ChoiceScreen, LineScreen
+from spectui.tui.screens.picker import ModelPicker
 
-from .played import READY, STORY, STORY_TOLD, WIDE, WIDE_TOLD, answer, steps, words_of
+from ..demo import SETTINGS
+from .played import (
+    READING,
+    READING_TOLD,
+    READY,
+    STORY,
+    STORY_TOLD,
+    WIDE,
+    WIDE_TOLD,
+    answer,
+    steps,
+    words_of,
+)
 
 Story = Callable[["Play"], Awaitable[None]]
 STORIES: dict[str, Story] = {}
@@ -292,6 +305,41 @@ async def kept(play: Play) -> None:
     play.chat.keeping.learns = None
     play.chat.keeping.ask_to_learn()
     await play.shoot("learn-asked")
+
+
+@story
+async def reading(play: Play) -> None:
+    """Markdown and code in the clean view, the same in colours with another mode in the middle, thoughts unfolded."""
+    await play.feed(READY)
+    told = answer("draft", READING_TOLD, READING)
+    await play.press("f7", "f7")
+    play.app.clear_notifications()
+    await play.ask(READING, told[: len(told) // 2])
+    await play.shoot("reading-streaming")
+    await play.feed(SwitchText("chat", Switch("logitspec", 6)))
+    await play.go_on(told[len(told) // 2 :])
+    play.chat.transcript.focus()
+    await play.press("home")
+    await play.shoot("reading")
+    await play.press("t", "end")
+    await play.shoot("reading-unfolded")
+    await play.press("f7")
+    play.app.clear_notifications()
+    await play.shoot("reading-colour")
+
+
+@story
+async def choosing(play: Play) -> None:
+    """Another model and another theme."""
+    await play.feed(READY)
+    free = 10_000_000_000
+    play.app.push_screen(ModelPicker(SETTINGS.model, "demo", free))
+    await play.until(lambda: isinstance(play.app.screen, ModelPicker))
+    await play.shoot("models")
+    await play.press(*"smol", "down", "down")
+    await play.until(lambda: play.app.screen.models.highlighted == 2)  # type: ignore[attr-defined]
+    play.app.screen._tell("smollm2-360m  ██████████░░░░░░░░░░░░░░  41% 297 of 724 MB  esc stops")  # type: ignore[attr-defined]
+    await play.shoot("models-filtered")
 
 
 async def race(play: Play) -> None:

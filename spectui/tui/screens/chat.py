@@ -9,7 +9,7 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
 
-from ...config.choice import AUTO
+from ...config.choice import AUTO, ModelChoice
 from ...config.settings import VIEWS, Settings
 from ...engine.drafters.registry import MODES
 from ...engine.values.events import End
@@ -58,6 +58,7 @@ from ..widgets.timeline import Timeline
 from ..widgets.title import TitleBar
 from ..widgets.transcript import Transcript
 from ..widgets.why_bar import WhyBar
+from .picker import picker
 from .settings import SettingsScreen
 
 USUAL_LENGTH, MOST_LENGTH = 5, 16
@@ -97,10 +98,14 @@ class ChatScreen(RowScreen):
         self.ledger = Ledger()
         self.changes = Changes(settings, session, self.transcript, lambda: self.app)
         self.keeping = Keeping(self, archive)
+        self.choice = settings.model
+        """What was asked for."""
         self.model = meant(settings.model.model)
         """What the chat is with, or will be."""
         self.ready: Ready | None = None
         self.failed = False
+        self._answers_as: tuple[str, str | None] | None = None
+        """The model and the draft model of the answers so far."""
         self.empty = True
         """Whether nothing was asked yet, so that examples are shown."""
         self._stage = "starting"
@@ -287,6 +292,10 @@ class ChatScreen(RowScreen):
         self.examples.show(self.model)
         for note in ready.notes:
             self.notify(note, markup=False)
+        if not self.empty and self._answers_as not in (None, (ready.model, ready.draft)):
+            draft = f" ← {ready.draft}" if ready.draft else ""
+            self.transcript.document.note(f"from here on: {ready.model}{draft}")
+        self._answers_as = ready.model, ready.draft
         self._show_header()
 
     def _fail(self, message: str) -> None:
@@ -484,13 +493,30 @@ class ChatScreen(RowScreen):
         """Begin a new conversation, with the model that was fetched if there is one; the old one stays saved."""
         if self.offer.state == "here":
             self.offer.withdraw()
-            self.session.open(replace(self.settings.model, model=REAL))
+            self.choice = replace(self.settings.model, model=REAL)
+            self.session.open(self.choice)
             self.ready, self.model, self._stage = None, REAL, "starting"
             self.examples.show(REAL)
             self._show_header()
         else:
             self.session.clear()
         self._begin_empty()
+
+    def action_models(self, name: str = "") -> None:
+        """Choose another model and draft model, among those with ``name``; the conversation goes on with them."""
+        if self.busy or (self.ready is None and not self.failed):
+            self.notify("still answering; esc stops" if self.ready else "still loading", timeout=3)
+        else:
+            self.app.push_screen(picker(self.choice, self.ready, name), self._exchange)
+
+    def _exchange(self, choice: ModelChoice | None) -> None:
+        if choice is None:
+            return
+        self.choice, self.ready, self.model = choice, None, choice.model
+        self.failed, self._stage = False, "starting"
+        self.ledger.can_measure = False
+        self.session.exchange(choice)
+        self._show_header()
 
     def action_fetch(self) -> None:
         """Fetch a real model for those who have only the demo pair, or stop that."""
@@ -559,6 +585,10 @@ class ChatScreen(RowScreen):
             self.notify("still loading", timeout=2)
         else:
             self.app.push_screen(SettingsScreen(self.changes))
+
+    def action_copy_code(self) -> None:
+        """Copy the last block of code on show."""
+        self.transcript.action_copy_code()
 
     def action_export(self) -> None:
         """Write the conversation as Markdown."""
