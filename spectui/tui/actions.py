@@ -114,8 +114,6 @@ ACTIONS: tuple[Action, ...] = (
     Action("chat.attach", "Attach", "Attach a text file to the next question; so does @PATH in it.", ASK, "attach", "",
            "attach", "PATH", paths),
     Action("chat.detach", "Detach", "Take back what was attached.", ASK, "detach", "", "detach"),
-    Action("chat.models", "Model", "Choose another model or draft model; the conversation goes on.", MODE, "models",
-           "ctrl+l", "model"),
     Action("chat.edit", "Edit", "Ask the question of the chosen answer, or the last, anew; the old one is kept.", ASK,
            "edit", "e", "edit"),
     Action("chat.reseed", "Rerun, next seed", "Answer the last question again with the next seed.", ASK, "reseed",
@@ -130,6 +128,8 @@ ACTIONS: tuple[Action, ...] = (
         for name, mode in MODES.items()
     ),
     Action("chat.mode", "Switch mode", "Switch to another mode.", MODE, "mode", "", "mode", "NAME", _among(*MODES)),
+    Action("chat.models", "Model", "Choose another model or draft model; the conversation goes on.", MODE, "models",
+           "ctrl+l", "model"),
     Action("chat.next_mode", "Mode", "Switch to the next mode that can run.", MODE, "next_mode", "ctrl+t",
            priority=True),
     Action("chat.longer", "Longer drafts", "Draft one token more.", MODE, "longer(1)", "plus"),
