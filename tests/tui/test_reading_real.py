@@ -9,7 +9,7 @@ CODE = "Write a Python function that returns the largest number in a list."
 
 
 async def test_code_of_a_real_answer_is_highlighted_while_it_streams_and_copied_with_one_key(monkeypatch):
-    monkeypatch.setattr(Paced, "pause", 0.02)
+    monkeypatch.setattr(Paced, "pause", 0.5)
     async with running() as (app, pilot):
         copied = []
         app.copy_to_clipboard = copied.append
@@ -18,10 +18,11 @@ async def test_code_of_a_real_answer_is_highlighted_while_it_streams_and_copied_
             await pilot.press("f7")
         await say(pilot, CODE)
         await wait_until(pilot, lambda: transcript.document.fences)
-        await wait_until(pilot, lambda: any("return" in s.text for s in segments(transcript)))
-        looks = {s.text.strip(): s.style for s in segments(transcript) if s.style}
-        assert looks["def"].bold
-        assert looks["def"].color != looks["return"].color or looks["return"].bold
+        await wait_until(pilot, lambda: any(s.text.strip() == "def" for s in segments(transcript)))
+        assert app.chat.busy
+        keyword = next(s.style for s in segments(transcript) if s.text.strip() == "def")
+        assert keyword.bold
+        assert keyword.bgcolor.name == app.theme_variables["surface"].lower()
         monkeypatch.setattr(Paced, "pause", 0.0)
         await wait_until(pilot, lambda: not app.chat.busy and app.chat.ledger.answered)
         await pilot.press("alt+c")
@@ -34,7 +35,7 @@ async def test_code_of_a_real_answer_is_highlighted_while_it_streams_and_copied_
 
 
 async def test_a_switch_in_mid_answer_stands_in_the_margin_and_in_no_word(monkeypatch):
-    monkeypatch.setattr(Paced, "pause", 0.02)
+    monkeypatch.setattr(Paced, "pause", 0.5)
     async with running() as (app, pilot):
         transcript = app.chat.transcript
         await say(pilot, "Tell me a story about a shy dragon who wants to find a friend.")
