@@ -13,7 +13,7 @@ from spectui.tui.app import SpectuiApp
 from ..demo import SETTINGS, shared
 
 
-async def wait_until(pilot, predicate, timeout=25.0):
+async def wait_until(pilot, predicate, timeout=180.0):
     """Wait, without a fixed pause, until something holds."""
     end = perf_counter() + timeout
     while not predicate():
