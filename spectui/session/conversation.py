@@ -7,7 +7,6 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from ..config.choice import ModelChoice, StoreChoice
-from ..engine.drafters.registry import default_mode
 from ..engine.values.events import End, Event, Turn
 from ..engine.values.options import Options
 from ..engine.worker import Call, Worker, describe, is_out_of_memory
@@ -254,7 +253,7 @@ class Conversation:
 
         mode = wished if wished in loaded.ready.modes else self._first_mode(loaded)
         if mode not in loaded.ready.modes and wished is not None:
-            mode = default_mode(has_draft="draft" in loaded.ready.modes)
+            mode = loaded.first_mode
         if mode not in loaded.ready.modes:
             raise UserError(f"mode {mode!r} cannot run: {loaded.ready.unavailable.get(mode, 'there is no such mode')}")
         if self.loaded is not None and self.loaded.store is not None:
@@ -276,7 +275,7 @@ class Conversation:
         self._sink(loaded.ready)
 
     def _first_mode(self, loaded: "Runtime") -> str:
-        return self._beginning.mode or default_mode(has_draft="draft" in loaded.ready.modes)
+        return self._beginning.mode or loaded.first_mode
 
     def _prompt(self, text: str) -> tuple[int, ...]:
         """Ids of the conversation with ``text`` as its next message."""

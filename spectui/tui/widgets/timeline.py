@@ -51,8 +51,8 @@ class Timeline(TokenRows):
         self.show()
 
     def follow(self, mode: str) -> None:
-        """Be there in a mode with a draft model, also before there is anything to draw; elsewhere it never has any."""
-        self.display = MODES[mode].needs_draft
+        """Be there in a mode with a model that drafts, also before there is anything to draw; others never have any."""
+        self.display = MODES[mode].needs_draft or MODES[mode].needs_head
 
     def show(self) -> None:
         """Draw the steps so far."""
