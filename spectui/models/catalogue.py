@@ -7,6 +7,7 @@ from typing import Literal
 
 from ..config.choice import ModelChoice
 from ..system.errors import UserError
+from .head_places import head_place
 from .registry import RANDOM, Known, known_models
 from .resolve import brings_draft, meant, place
 from .size import ROOM, folder_elements, shape_elements
@@ -77,7 +78,7 @@ def _entry(known: Known, item: int) -> Entry:
         elements=elements,
         draft="demo-draft" if known.name == "demo" else known.draft,
         drafts=tuple(dict.fromkeys(_drafts(known))),
-        heads=tuple(getattr(known, "heads", ())),
+        heads=_heads(known),
         here="no" if not found.local else "package" if found.gguf else "yes",
         download=0 if known.name == "demo" else HUB_BYTES * both,
         need=int(item * ROOM * both),
@@ -93,6 +94,12 @@ def _drafts(known: Known) -> Iterator[str]:
         same = other.shape["vocab_size"] == known.shape["vocab_size"] and _family(other) == _family(known)
         if other is not known and same and shape_elements(other.shape) <= most:
             yield other.name
+
+
+def _heads(known: Known) -> tuple[str, ...]:
+    """The trained head that ``eagle`` takes, and whether it is here."""
+    found = head_place(ModelChoice(known.name))
+    return () if found is None else (f"{found.title}{' (here)' if found.local else ''}",)
 
 
 def _family(known: Known) -> str:

@@ -292,7 +292,7 @@ class Conversation:
 
         mode = wished if wished in loaded.ready.modes else self._first_mode(loaded)
         if mode not in loaded.ready.modes and wished is not None:
-            mode = default_mode(has_draft="draft" in loaded.ready.modes)
+            mode = loaded.first_mode
         if mode not in loaded.ready.modes:
             raise UserError(f"mode {mode!r} cannot run: {loaded.ready.unavailable.get(mode, 'there is no such mode')}")
         if self.loaded is not None and self.loaded.store is not None:
