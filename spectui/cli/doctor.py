@@ -77,6 +77,7 @@ def run_doctor(settings: Settings, questions: str | None = None) -> int:
         console.print(f"\nT(m): one verification pass behind {block['verification_context']} tokens", style="bold")
         console.print(curve(loaded.latency))
         console.print(verdict(loaded.latency))
+        console.print(_head(loaded), markup=False)
     else:
         console.print("\nT(m) is not measured: this model verifies one token at a time")
     files = {"settings": config_file(), "conversations": conversations(), "datastores": datastores(), "heads": heads(),
@@ -122,6 +123,31 @@ def verdict(latency: "LatencyModel") -> str:
     words = f"up to {cheap} tokens are verified in nearly the time of one (at most 15 % more); " if cheap > 1 else ""
     needed = latency.verify_ms(8) / plain - 1.0
     return f"{words}seven drafted tokens pay once more than {needed:.2f} of them are accepted"
+
+
+CHAIN = 4
+"""Tokens of the chain by which heads are compared, as their papers do."""
+
+
+def _head(loaded: "Runtime") -> str:
+    """What the trained head costs here, or would cost, and what it must bring."""
+    from ..session.heads import pass_of_a_head
+
+    head = loaded.resources.eagle
+    name = f"the head {head.name}" if head else "a trained head (none is loaded; --head NAME)"
+    ms = loaded.resources.eagle_ms if head else pass_of_a_head(loaded)
+    return f"eagle: a pass of {name} takes {ms:.2f} ms; {head_verdict(loaded.latency, ms)}"
+
+
+def head_verdict(latency: "LatencyModel", head_ms: float) -> str:
+    """What a chain of a head's drafts costs, and from which acceptance on it pays."""
+    plain, spent = latency.verify_ms(1), latency.verify_ms(CHAIN + 1) + CHAIN * head_ms
+    needed = spent / plain
+    words = f"{head_ms / plain:.2f} of the target's. A chain of {CHAIN} pays once a step brings {needed:.2f} tokens"
+    if needed >= CHAIN + 1:
+        return f"{words}, more than it can: no head pays here"
+    share = next(share for share in range(101) if sum((share / 100) ** depth for depth in range(CHAIN + 1)) >= needed)
+    return f"{words}: where {share} % of the drafts are accepted"
 
 
 def _sampling(settings: Settings, loaded: "Runtime") -> str:

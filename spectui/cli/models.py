@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 EXAMPLES = "Example: spectui models"
 models_app = typer.Typer(
-    help="List the models that have a name: what is here, what fits, which draft; `get` fetches one.",
+    help="List the models that have a name: what is here, what fits, which draft and head; `get` fetches one.",
     epilog=EXAMPLES,
     invoke_without_command=True,
 )
@@ -25,18 +25,20 @@ models_app = typer.Typer(
 
 @models_app.callback()
 def models(context: typer.Context) -> None:
-    """List the models that have a name: where they come from, what they need, and the draft that fits each."""
+    """List the models that have a name: where they come from, what they need, which draft and head fit each."""
     if context.invoked_subcommand is None:
         Console().print(*_tables(), sep="\n\n")
 
 
 @models_app.command("get", epilog="Examples: spectui models get smollm2-360m · spectui models get owner/name:file.gguf")
 def get(name: Annotated[str, typer.Argument(help="A name from the list, a hub id, or owner/name:file.gguf.")]) -> None:
-    """Fetch a model and its draft from the hub; a download that was interrupted goes on where it ended."""
+    """Fetch a model, its draft and its head from the hub; a download that was interrupted goes on where it ended."""
     from ..config.choice import ModelChoice
+    from ..models.head_places import head_place
     from ..models.resolve import resolve
 
-    for place in resolve(ModelChoice(name)):
+    choice = ModelChoice(name)
+    for place in (*resolve(choice), head_place(choice)):
         if place is not None:
             _get(place)
 
@@ -65,12 +67,12 @@ def _tables() -> list[Table]:
     numbers, words = Table(box=None, header_style="bold"), Table(box=None, header_style="bold")
     for title in ("name", "here", "download", "memory", "fits", "draft"):
         numbers.add_column(title, overflow="fold", no_wrap=title == "name")
-    for title in ("name", "source", "note"):
+    for title in ("name", "source", "head", "note"):
         words.add_column(title, overflow="fold", no_wrap=title == "name")
     free = available_memory()
     for known in known_models().values():
         numbers.add_row(known.name, *_numbers(known, free))
-        words.add_row(known.name, _source(known), known.note)
+        words.add_row(known.name, _source(known), _head(known), known.note)
     return [numbers, words]
 
 
@@ -87,6 +89,15 @@ def _numbers(known: "Known", free: int | None) -> list[str]:
     here = "no" if not found.local else "package" if found.gguf else "yes"
     draft = "demo-draft" if known.name == "demo" else known.draft
     return [here, download, gigabytes(need), fits, draft or "–"]
+
+
+def _head(known: "Known") -> str:
+    """The trained head that ``eagle`` takes, and whether it is here."""
+    from ..config.choice import ModelChoice
+    from ..models.head_places import head_place
+
+    place = head_place(ModelChoice(known.name))
+    return "–" if place is None else f"{place.title}{' (here)' if place.local else ''}"
 
 
 def _source(known: "Known") -> str:

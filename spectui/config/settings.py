@@ -27,7 +27,9 @@ _METHODS = ", ".join(f"{mode.name} ({mode.summary})" for mode in MODES.values())
 class Decoding(Checked):
     """How answers are decoded."""
 
-    mode: str = option("", f"{_METHODS}; empty takes draft if there is a draft model, else sssd.")
+    mode: str = option(
+        "", f"{_METHODS}; empty takes eagle if there is a head, else draft if there is a draft model, else sssd."
+    )
     options: Options = field(default_factory=Options)
     system: str = option("", "A system message for every conversation.", label="system prompt", changes_text=True)
 

@@ -41,6 +41,8 @@ class Ready:
     notes: tuple[str, ...] = ()
     """Things that a user should know about this model on this device."""
     versions: dict[str, str] = field(default_factory=dict)
+    head: str | None = None
+    """The trained head that drafts in ``eagle``."""
     quality: str | None = None
     """What a dtype of few bits costs in quality, in words; None if that is not known."""
     plain_ms: float | None = None

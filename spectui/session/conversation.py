@@ -7,7 +7,6 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from ..config.choice import ModelChoice, StoreChoice
-from ..engine.drafters.registry import default_mode
 from ..engine.values.events import End, Event, Turn
 from ..engine.values.options import Options
 from ..engine.worker import Call, Worker, describe, is_out_of_memory
@@ -224,7 +223,7 @@ class Conversation:
         self._sink(loaded.ready)
 
     def _first_mode(self, loaded: "Runtime") -> str:
-        return self._beginning.mode or default_mode(has_draft="draft" in loaded.ready.modes)
+        return self._beginning.mode or loaded.first_mode
 
     def _prompt(self, text: str) -> tuple[int, ...]:
         """Ids of the conversation with ``text`` as its next message."""

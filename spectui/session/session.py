@@ -11,6 +11,7 @@ from ..config.choice import ModelChoice, StoreChoice
 from ..engine.drafters.registry import MODES, Mode, default_mode
 from ..engine.values.options import Options
 from ..engine.worker import Call, Change, Stop, SwitchMode
+from ..models.head_places import brings_head
 from ..models.resolve import brings_draft
 from ..record.events import Kind
 from .conversation import AGAIN, BASELINE, CHAT, Beginning, Conversation, Loader, Sink, load_models
@@ -52,9 +53,12 @@ class Session:
     @property
     def mode(self) -> str:
         """The mode of the next step."""
+        if self._mode:
+            return self._mode
         loaded = self._half.loaded
-        has_draft = "draft" in loaded.ready.modes if loaded is not None else brings_draft(self._choice)
-        return self._mode or default_mode(has_draft=has_draft)
+        if loaded is not None:
+            return loaded.first_mode
+        return default_mode(brings_draft(self._choice), brings_head(self._choice))
 
     @property
     def options(self) -> Options:
