@@ -8,6 +8,7 @@ from textual.events import Key
 
 from spectui.config.settings import Settings
 from spectui.session.conversation import load_models
+from spectui.tui.mode_keys import MODE_KEYS
 from spectui.tui.widgets.mode_bar import NOT_DRAFTING, Pill
 
 from ..demo import DEMO, SETTINGS
@@ -353,7 +354,7 @@ async def test_a_key_that_two_actions_want_is_told(monkeypatch):
 
 async def test_sssd_shows_its_sources_and_says_when_it_drafts_nothing():
     async with running() as (app, pilot):
-        await pilot.press("f4")
+        await pilot.press(MODE_KEYS["sssd"])
         app.chat.prompt.text = (
             "Repeat this text word for word. Clara is a pilot from Lyon. Clara has a cat called Belmina."
         )

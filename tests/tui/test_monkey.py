@@ -78,7 +78,7 @@ def rage(terminal, chance, keys):
 
 def rows(terminal):
     """The screen without the cursor, which blinks, and the keys, which follow where it is."""
-    return [row.replace("█", " ").rstrip() for row in terminal.screen[:-1]]
+    return [row.replace("▌", " ").rstrip() for row in terminal.screen[:-1]]
 
 
 def quiet(terminal):
@@ -157,7 +157,7 @@ def play(seed, home):
         terminal.until(lambda it: first_example(it) is not None)
         row = first_example(terminal)
         terminal.type(f"\x1b[<0;12;{row}M\x1b[<0;12;{row}m".encode())
-        terminal.until("first token")  # it still answers
+        terminal.until("tok/s · ")  # it still answers
         back_to_chat(terminal)
         log = home / "state" / "spectui.log"
         return log.read_text("utf-8") if log.exists() else "", terminal.close(60), strangers(terminal.raw)
