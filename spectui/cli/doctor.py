@@ -16,6 +16,7 @@ from ..engine.drafters.registry import MODES
 from ..engine.values.dtypes import QUANTISED
 from ..engine.values.option import values_of
 from ..engine.values.options import Sampling
+from ..present.pair_words import pair_words
 from ..system.sanitise import sanitise_line
 from .flags import with_settings
 
@@ -54,7 +55,7 @@ def run_doctor(settings: Settings, questions: str | None = None) -> int:
     loaded = prepare(load_pair(settings.model, lambda *_: None), lambda *_: None, begun, settings.store())
     block = environment(loaded, settings.options, settings.model.model)
     rows = {
-        "model": f"{block['model']}{' (auto)' if block['auto'] else ''} ← {block['draft'] or 'no draft'}",
+        "model": pair_words(f"{block['model']}{' (auto)' if block['auto'] else ''}", block["draft"]),
         "sampling": _sampling(settings, loaded),
         "device": f"{block['device']}, {block['processor']}, {block['threads']} of {block['cores']} cores",
         "dtype": _dtype(loaded),
@@ -176,7 +177,7 @@ def _state(loaded: "Runtime", mode: str) -> str:
 
 
 def _place(path: str, there: bool) -> str:
-    return path if there else f"{path} (not there yet)"
+    return path if there else f"{path} (not created yet)"
 
 
 def _terminal(console: Console) -> str:

@@ -17,6 +17,8 @@ from .choice import ModelChoice, StoreChoice
 from .paths import datastores
 
 PREFIX = "SPECTUI_"
+DEFAULT, SETTINGS_FILE, ENVIRONMENT, FLAG = "default", "settings file", "environment", "flag"
+"""Where a value comes from."""
 VIEWS = ("clean", "colour", "trace")
 _METHODS = ", ".join(f"{mode.name} ({mode.summary})" for mode in MODES.values())
 
@@ -27,7 +29,7 @@ class Decoding(Checked):
 
     mode: str = option("", f"{_METHODS}; empty takes draft if there is a draft model, else sssd.")
     options: Options = field(default_factory=Options)
-    system: str = option("", "A system message for every conversation.")
+    system: str = option("", "A system message for every conversation.", label="system prompt", changes_text=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +65,13 @@ class Settings:
     datastore: Datastore = field(default_factory=Datastore)
     ui: Ui = field(default_factory=Ui)
     keys: Mapping[str, str] = field(default_factory=dict)
-    given: frozenset[str] = field(default=frozenset(), compare=False)
-    """The options that somebody has set, be it to their defaults."""
+    origins: Mapping[str, str] = field(default_factory=dict, compare=False)
+    """Where the options come from that somebody has set, be it to their defaults: name -> place."""
+
+    @property
+    def given(self) -> frozenset[str]:
+        """The options that somebody has set."""
+        return frozenset(self.origins)
 
     @property
     def options(self) -> Options:
@@ -83,7 +90,7 @@ class Settings:
             for name, flag in flags.items()
             if flag is not None
         }
-        return _replaced(self, section, given)
+        return _replaced(self, section, given, FLAG)
 
 
 SECTIONS = {entry.name: options_of(entry.type) for entry in fields(Settings) if is_dataclass(entry.type)}
@@ -138,12 +145,12 @@ def _section(settings: Settings, section: str, values: Mapping[str, Any], where:
         meant = one.read(value) if isinstance(value, str) and (text or one.has_words) else value
         one.check(meant, f"{where}: {section}.{key}")
         made[key] = float(meant) if one.kind is float else meant
-    return _replaced(settings, section, made)
+    return _replaced(settings, section, made, ENVIRONMENT if text else SETTINGS_FILE)
 
 
-def _replaced(settings: Settings, section: str, given: Mapping[str, Any]) -> Settings:
+def _replaced(settings: Settings, section: str, given: Mapping[str, Any], origin: str) -> Settings:
     changed: dict[str, Any] = {section: with_values(getattr(settings, section), given)}
-    return replace(settings, given=settings.given | given.keys(), **changed)
+    return replace(settings, origins={**settings.origins, **dict.fromkeys(given, origin)}, **changed)
 
 
 def _near(name: str, known: list[str]) -> str:

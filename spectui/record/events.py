@@ -43,6 +43,8 @@ class Ready:
     versions: dict[str, str] = field(default_factory=dict)
     quality: str | None = None
     """What a dtype of few bits costs in quality, in words; None if that is not known."""
+    plain_ms: float | None = None
+    """What a pass over one token took at load, behind some context; None if that was not measured."""
 
 
 @dataclass(frozen=True, slots=True)

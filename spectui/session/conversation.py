@@ -80,8 +80,8 @@ class Conversation:
         self.worker = Worker(self._emit, self._crashed)
         self._beginning, self._sink = beginning, sink
         self._transcribers: dict[str, Transcriber] = {}
-        system = beginning.system
-        self._system = [{"role": "system", "content": system}] if system else []
+        self._system: list[dict[str, str]] = []
+        self.instruct(beginning.system)
         self._messages: list[dict[str, str]] = []
         self._asked: Asked | None = None
         self._reader: Reader | None = None
@@ -173,6 +173,10 @@ class Conversation:
             raise UserError("there is no question yet; ask something first")
         options = replace(self.worker.lanes[CHAT].options, sampling=self._beginning.options.sampling)
         self._side_by_side({mode: mode for mode in modes}, options, prompt, question, repeat)
+
+    def instruct(self, system: str | None) -> None:
+        """Use another system message from the next question on."""
+        self._system = [{"role": "system", "content": system}] if system else []
 
     def forget(self) -> None:
         """Begin a new conversation."""

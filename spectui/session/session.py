@@ -124,6 +124,10 @@ class Session:
         self._changed = options
         self._worker.submit(Change(CHAT, options))
 
+    def instruct(self, system: str) -> None:
+        """Use another system message from the next question on, also in later conversations; empty for none."""
+        self._worker.submit(Call(lambda: self._half.instruct(system)))
+
     def clear(self) -> None:
         """Begin a new conversation, which takes commands at once; what runs is stopped."""
         self.stop()

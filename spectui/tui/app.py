@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from time import monotonic
 from typing import Any, ClassVar
@@ -21,7 +22,6 @@ from textual.screen import Screen
 
 from ..config.paths import conversations, exports, log_file, shipped_themes, user_themes
 from ..config.settings import Settings
-from ..engine.drafters.registry import MODES
 from ..record.events import ChangedText, Finished, Note, Ready, Record, Started, SwitchText
 from ..session.session import CHAT, Session
 from ..system.errors import UserError
@@ -29,17 +29,21 @@ from ..system.files import private_folder, write_text
 from ..system.sanitise import sanitise_line
 from ..system.signals import allow, exit_code, full_screen, interrupt, on_interrupt
 from ..system.streams import messages
+from .actions import ACTIONS, bindings
 from .bridge import Bridge, Saver
 from .priority import yield_to_decoding
 from .screens.chat import ChatScreen
 from .screens.help import HelpScreen
 from .screens.race import RaceScreen
+from .slash import slash_action
 from .steady import Steady
 from .theme import ThemeWatch, load_themes, token_variable_defaults
 
 log = logging.getLogger(__name__)
 
 MakeSession = Callable[[Callable[[Record], None]], Session]
+OURS = ("Keys", "Screenshot")
+"""Commands of Textual's palette in whose place the program has its own: the help and the picture."""
 PLAIN_THEME = "spectui-ansi"
 MOST_FAILURES, FAILURES_SECONDS = 20, 10.0
 """So many unexpected failures in so many seconds are a loop, which nobody can work with."""
@@ -62,8 +66,7 @@ class SpectuiApp(Steady, App[int]):
     TITLE = "spectui"
     CSS_PATH = "spectui.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("f1", "help", "Help", id="app.help"),
-        Binding("ctrl+q", "quit", "Quit", id="app.quit", priority=True),
+        *bindings("app"),
         Binding("ctrl+c", "help_quit", show=False, id="app.interrupt"),
     ]
 
@@ -118,7 +121,7 @@ class SpectuiApp(Steady, App[int]):
 
     def _warn_of_clashes(self) -> None:
         """A key from the settings that another action has already: say whose it takes."""
-        known = {name: keys.split(", ") for keys, _, name in self._key_list()}
+        known = {one.name: one.key.split(",") for one in ACTIONS if one.key}
         for name, keys in self.settings.keys.items():
             if name not in known:
                 self.notify(f"[keys] {name}: there is no such binding", severity="warning", markup=False)
@@ -216,36 +219,48 @@ class SpectuiApp(Steady, App[int]):
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """The palette: Textual's own commands and ours."""
-        yield from super().get_system_commands(screen)
-        for mode in MODES.values():
-            yield SystemCommand(f"Mode: {mode.title}", mode.summary, lambda name=mode.name: self.chat.action_mode(name))
-        kept = "; this one stays saved" if self.settings.ui.save_conversations else "; this one is not saved"
-        yield SystemCommand("New conversation", f"Begin another one{kept}", self.chat.action_new)
-        yield SystemCommand("Rerun", "Answer the last question again", self.chat.action_rerun)
-        against = "Time the current mode and autoregressive decoding on the same prompt, in turns"
-        yield SystemCommand("Measure AR", against, self.chat.action_baseline)
-        yield SystemCommand("View", "Clean, colour, trace", self.chat.action_view)
-        yield SystemCommand("Export", "Write the conversation as Markdown", self.chat.action_export)
+        yield from (one for one in super().get_system_commands(screen) if one.title not in OURS)
+        own = {binding.action for _, binding in self._bindings}
+        places = ("mode", "race") if isinstance(screen, RaceScreen) else ("mode", "chat")
+        for one in ACTIONS:
+            if one.place in places and one.call not in own and not (one.takes and not one.takes.startswith("[")):
+                kept = self._kept if one.name == "chat.new" else ""
+                yield SystemCommand(one.title, f"{one.help}{kept}", partial(self.run_action, one.call, screen))
+
+    @property
+    def _kept(self) -> str:
+        """What becomes of a conversation that ends."""
+        return f" This one {'stays' if self.settings.ui.save_conversations else 'is not'} saved."
 
     def action_help(self) -> None:
-        """Show what colours and keys mean."""
-        self.push_screen(HelpScreen(self._key_list()))
+        """Show what colours, keys and commands mean."""
+        self.push_screen(HelpScreen(dict(self.settings.keys)))
 
-    def _key_list(self) -> list[tuple[str, str, str]]:
-        seen: dict[str, tuple[str, str, str]] = {}
-        for owner in (self.chat.prompt, self.chat.transcript, self.chat, self):
-            for key, binding in owner._bindings:
-                if binding.id and binding.id.split(".")[0] in ("app", "chat", "mode", "prompt", "transcript"):
-                    keys = f"{seen[binding.id][0]}, {key}" if binding.id in seen else key
-                    seen[binding.id] = (keys, binding.description, binding.id)
-        return sorted(seen.values(), key=lambda row: row[2].split(".")[0])
+    async def run_slash(self, line: str) -> bool:
+        """Do what a slash command says on the screen on show; whether it could be understood."""
+        try:
+            action, argument = slash_action(line)
+            called = action.called(argument)
+            method = action.call.removeprefix("app.").partition("(")[0]
+            owner = self if action.call.startswith("app.") else self.screen
+            if not hasattr(owner, f"action_{method}") or (argument and owner is self.race):
+                raise UserError(f"/{action.words[0]} works in the chat alone; esc leads there")
+        except UserError as error:
+            self.notify(str(error), severity="warning", markup=False)
+            return False
+        await self.run_action(called, self.screen)
+        return True
 
-    def export(self, stem: str, suffix: str, text: str) -> None:
+    def action_picture(self) -> None:
+        """Write a picture of the screen, and say where it is or why it could not be written."""
+        self.export("picture_", "svg", self.export_screenshot(), "the picture is ")
+
+    def export(self, stem: str, suffix: str, text: str, what: str = "written to ") -> None:
         """Write a file for a person, named by the time, and say where."""
         file = exports() / f"{stem}{datetime.now():%Y-%m-%d_%H%M%S}.{suffix}"
         try:
             write_text(file, text, private=True)
-            self.notify(f"written to {file}", markup=False)
+            self.notify(f"{what}{file}", markup=False)
         except UserError as error:
             self.notify(str(error), severity="error", markup=False)
 

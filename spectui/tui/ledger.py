@@ -1,8 +1,12 @@
 """What the screen remembers of a conversation: steps, numbers, the measured speed-up."""
 
+from collections import deque
+from statistics import median
+
 from ..engine.values.events import Turn
 from ..present.answer_line import answer_line
-from ..record.events import ChangedText, EndText, PrefillText, Record, StepText, SwitchText, TurnText
+from ..present.why_line import Why, why
+from ..record.events import ChangedText, EndText, PrefillText, Ready, Record, StepText, SwitchText, TurnText
 from ..record.metrics import Meter, Numbers, Speedup
 from .measurement import Measurement
 
@@ -13,6 +17,8 @@ REASONS = {
     "error": "failed",
 }
 MOST_STEPS = 50_000
+PLAIN_STEPS = 64
+"""Steps without a draft whose time is an estimate of plain decoding."""
 
 
 class Ledger:
@@ -30,6 +36,8 @@ class Ledger:
         """The ids of the latest answer; None if its sampling was changed, so that another answer would differ."""
         self._mode = ""
         self._answer = -1
+        self._plain_ms: deque[float] = deque(maxlen=PLAIN_STEPS)
+        """What the latest steps without a draft took."""
         self.steps: dict[tuple[int, int], StepText] = {}
         """(answer, number) -> step, the latest ones."""
 
@@ -48,6 +56,13 @@ class Ledger:
         """Of the current mode against autoregressive decoding, on the latest prompt; None if it was not measured."""
         return self.measurement.speedup(self._turn, self._mode) if self._turn is not None else None
 
+    def why(self, ready: Ready | None) -> Why | None:
+        """Why the latest answer is fast or slow."""
+        speedup = self.speedup
+        measured = self.measurement.plain_ms if speedup else None
+        usual = median(self._plain_ms) if self._plain_ms else ready.plain_ms if ready else None
+        return why(self.numbers, measured or usual, speedup)
+
     def feed(self, record: Record) -> None:
         """Take in a record."""
         self._meter.feed(record)
@@ -63,6 +78,8 @@ class Ledger:
             case StepText(step=step):
                 self._extend([token.token for token in step.emitted])
                 self.steps[self._answer, step.index] = record
+                if not step.nodes:
+                    self._plain_ms.append(step.ms.wall)
                 if len(self.steps) > MOST_STEPS:
                     del self.steps[next(iter(self.steps))]
             case SwitchText(switch=switch):
@@ -86,7 +103,6 @@ class Ledger:
         """The last answer is gone."""
         self._answer -= 1
 
-    def summary(self, reason: str) -> str:
-        """The line under a finished answer."""
-        words = REASONS.get(reason)
-        return f"{answer_line(self._meter)}{f' · {words}' if words else ''}"
+    def summary(self, reason: str, room: int) -> str:
+        """The line of at most ``room`` cells under a finished answer."""
+        return answer_line(self._meter, REASONS.get(reason, ""), room)

@@ -10,7 +10,7 @@ from spectui.engine.values.options import Options
 from spectui.engine.values.step import Branches, Emitted, Kind, Node, Source, Span, Step, Times
 from spectui.record.events import EndText, PrefillText, Ready, Record, StepText, TurnText
 
-READY = Ready("demo target", "demo draft", "cpu", "float32", 1.2, 2048, tuple(MODES))
+READY = Ready("demo target", "demo draft", "cpu", "float32", 1.2, 2048, tuple(MODES), plain_ms=7.4)
 STORY = "Tell me a story about a shy dragon."
 STORY_TOLD = (
     "Once upon a time there was a shy dragon named Ember, who lived in a quiet cave above the sea. Every morning "
@@ -76,6 +76,9 @@ class PlayedSession:
     def change(self, options: Options) -> None:
         """Other options from now on."""
         self.options = options
+
+    def instruct(self, system: str) -> None:
+        """Nothing is asked."""
 
     def stop(self) -> None:
         """Nothing runs."""

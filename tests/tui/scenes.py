@@ -151,7 +151,7 @@ async def answering(play: Play) -> None:
     await play.until(lambda: play.app.screen is not play.chat)
     play.app.screen.query_one(Input).value = "mode"
     commands = play.app.screen.query_one(CommandList)
-    await play.until(lambda: commands.option_count == len(MODES))
+    await play.until(lambda: commands.option_count >= len(MODES))
     await play.shoot("palette")
     await play.press("escape")
     await play.until(lambda: play.app.screen is play.chat)
@@ -220,7 +220,7 @@ async def race(play: Play) -> None:
     await play.feed(*rounds, Finished(race.command, "race"))
     await play.shoot("race-over")
     race.replay_to(0.2 * replay.length)
-    await play.press("f6")
+    await play.press("ctrl+b")
     await play.shoot("race-by-steps")
     await play.press("escape")
     await play.until(lambda: play.app.screen is play.chat)

@@ -82,7 +82,7 @@ def back_to_chat(terminal):
     end = monotonic() + 120
     while monotonic() < end:
         terminal.type(ESCAPE)
-        if quiet(terminal) and any("Measure AR" in row for row in terminal.screen):
+        if quiet(terminal) and any("Speed-up" in row for row in terminal.screen):
             return
     raise AssertionError(f"it never came to rest\n{terminal}")
 
@@ -138,7 +138,7 @@ def play(seed, home):
         terminal.until(lambda it: first_example(it) is not None)
         row = first_example(terminal)
         terminal.type(f"\x1b[<0;12;{row}M\x1b[<0;12;{row}m".encode())
-        terminal.until("first after")  # it still answers
+        terminal.until("first token")  # it still answers
         back_to_chat(terminal)
         log = home / "state" / "spectui.log"
         return log.read_text("utf-8") if log.exists() else "", terminal.close(60), strangers(terminal.raw)

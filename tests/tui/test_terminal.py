@@ -119,7 +119,7 @@ def test_a_paste_is_sent_once(tmp_path):
     with Terminal(home=tmp_path) as terminal:
         terminal.until(loaded)
         terminal.type(START + b"Hello!\rWho are you?" + END + b"\r")
-        terminal.until("first after")
+        terminal.until("first token")
         assert terminal.close() == 0
     said = [json.loads(line) for line in (tmp_path / "state" / "prompts.jsonl").read_text("utf-8").splitlines()]
     assert said == ["Hello!\nWho are you?"]

@@ -123,7 +123,7 @@ def test_each_view_shows_what_it_should():
     last = {level: shown(viewport(document, 80, level=level))[-1] for level in (CLEAN, COLOUR, TRACE)}
     assert last == {
         CLEAN: "so the log",
-        COLOUR: "so ⇢ Draft model  the log",
+        COLOUR: "so ⇢ Draft model  the sum↵ log",
         TRACE: "so ⇢ Draft model  the sum↵ (of all) log",
     }
 

@@ -99,7 +99,7 @@ class Document:
             self._steps[-1] = step + 1
         self._drafted = self._drafted or bool(record.nodes)
         for slot in read_step(record):
-            self._refuse(slot.refused, record)
+            self._refuse(slot.refused, record, COLOUR if slot.kind == "correction" else TRACE)
             if slot.kind == "cut":
                 self._ghost(shown(slot.text), "cut", step, TRACE)
             elif slot.kind:
@@ -191,13 +191,14 @@ class Document:
                 paragraph.size += len(piece.display)
             self._grown()
 
-    def _refuse(self, refused: tuple[Refused, ...], record: StepText) -> None:
+    def _refuse(self, refused: tuple[Refused, ...], record: StepText, first: int) -> None:
+        """What was refused; from the view ``first`` on the one that a correction replaces, the rest in the trace."""
         step = record.step.index
-        for one in refused[:MOST_REFUSED]:
+        for level, one in zip((first, *[TRACE] * MOST_REFUSED), refused[:MOST_REFUSED], strict=False):
             text = shown(record.nodes[one.node])
             word = text.lstrip(" ") or text
-            self._ghost(text[: len(text) - len(word)], "target", step, TRACE)
-            self._ghost(word, "rejected", step, TRACE)
+            self._ghost(text[: len(text) - len(word)], "target", step, level)
+            self._ghost(word, "rejected", step, level)
             if one.below:
                 below = "".join(shown(record.nodes[node]) for node in one.below)
                 self._ghost(f" ({below.strip(' ')})", "unreached", step, TRACE)

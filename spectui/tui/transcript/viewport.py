@@ -72,11 +72,15 @@ class Viewport:
         self.lines: list[Line] = []
         self._shape = (0, 0, -1)
 
+    @property
+    def room(self) -> int:
+        """Cells of a row of text."""
+        return max(1, self.width - self.indent)
+
     def flow(self, index: int) -> Flow:
         """The layout of a paragraph, up to date."""
         paragraph = self.document.paragraphs[index]
-        width = max(1, self.width - self.indent)
-        flow = paragraph.flow
+        width, flow = self.room, paragraph.flow
         if flow is None or flow.width != width or flow.level != self.level:
             flow = paragraph.flow = Flow(self.level, width)
         flow.take(paragraph.pieces)

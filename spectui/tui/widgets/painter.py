@@ -16,7 +16,7 @@ from .token_rows import TOKEN_CLASSES, token_css, token_styles
 
 MOST_KEPT = 1000
 """Painted rows that are kept."""
-_NO_LINE = Style(underline=False, underline2=False)
+_NO_LINE = Style(underline=False, underline2=False, strike=False)
 """Laid over the spaces before a word, or words of one token each would stand on one long stripe."""
 _PARTS = (*ROLE_LOOKS, "question-sign", "heading-sign", "error-sign", "chosen", "mark")
 
@@ -121,12 +121,15 @@ class Painter:
         index = line.start
         for piece, first, last in line.flow.pieces(line.start, line.end):
             style = self._palette.looks[piece.look]
-            if chosen is not None and piece.step == chosen:
+            mine = chosen is not None and piece.step == chosen
+            if mine:
                 style += self._palette.chosen
             for text, bright in _split(piece.display[first:last], lit, index):
                 full = style + self._palette.selection if bright else style
-                words = text.lstrip(" ") if full.underline or full.underline2 else text
-                _add(runs, text[: len(text) - len(words)], full + _NO_LINE)
+                grounded = not (mine or bright) and style.bgcolor != self._palette.base.bgcolor
+                words = text.lstrip(" ") if full.underline or full.underline2 or grounded else text
+                spaces = full + Style(bgcolor=self._palette.base.bgcolor) if grounded else full
+                _add(runs, text[: len(text) - len(words)], spaces + _NO_LINE)
                 _add(runs, words, full)
             index += last - first
         return [Segment(text, style) for text, style in runs]

@@ -3,7 +3,7 @@
 from typing import Any, ClassVar
 
 from textual import events
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.geometry import Region
 from textual.message import Message
 from textual.reactive import reactive
@@ -12,6 +12,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from ...config.settings import VIEWS
+from ..actions import bindings
 from ..steady import Steady
 from ..transcript.document import Document
 from ..transcript.viewport import Line, Viewport
@@ -29,18 +30,7 @@ class Transcript(Steady, Widget, can_focus=True):
 
     DEFAULT_CSS = TRANSCRIPT_CSS
     COMPONENT_CLASSES: ClassVar[set[str]] = TRANSCRIPT_CLASSES
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up,k", "scroll_by(-1)", "Up", id="transcript.up", show=False),
-        Binding("down,j", "scroll_by(1)", "Down", id="transcript.down", show=False),
-        Binding("pageup", "page(-1)", "Page up", id="transcript.page_up", show=False),
-        Binding("pagedown", "page(1)", "Page down", id="transcript.page_down", show=False),
-        Binding("home,g", "home", "Top", id="transcript.top", show=False),
-        Binding("end,G", "end", "End, follow", id="transcript.end", show=False),
-        Binding("space", "pause", "Hold still", id="transcript.pause", show=False),
-        Binding("full_stop", "step(1)", "Next step", id="transcript.next_step"),
-        Binding("comma", "step(-1)", "Step back", id="transcript.previous_step"),
-        Binding("y", "copy", "Copy", id="transcript.copy"),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = bindings("transcript")
 
     view: reactive[str] = reactive("colour", init=False, repaint=False)
     """One of ``VIEWS``."""
