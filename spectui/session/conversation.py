@@ -11,7 +11,7 @@ from ..engine.drafters.registry import default_mode
 from ..engine.values.events import End, Event, Turn
 from ..engine.values.options import Options
 from ..engine.worker import Call, Worker, describe, is_out_of_memory
-from ..record.events import Cleared, EndText, Failed, Finished, Kind, Loading, Note, Record, Started
+from ..record.events import CHAT, Cleared, EndText, Failed, Finished, Kind, Loading, Note, Record, Started
 from ..record.metrics import Rounds
 from ..system.errors import UserError
 from ..system.progress import Progress
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-CHAT, AGAIN, BASELINE = "chat", "again", "baseline"
-"""Lanes: the conversation, and the two of a measurement, the current mode once more and autoregressive decoding."""
+AGAIN, BASELINE = "again", "baseline"
+"""The lanes of a measurement: the current mode once more and autoregressive decoding."""
 Sink = Callable[[Record], None]
 Loader = Callable[[ModelChoice, StoreChoice | None, Progress], "Runtime"]
 
