@@ -7,6 +7,8 @@ import sys
 
 import pytest
 
+from spectui.record.recording import TraceFile
+from spectui.record.replay import Replay
 from spectui.record.trace import read_trace
 
 from ..program import as_process, one_line, spectui
@@ -160,11 +162,20 @@ def test_bench_writes_a_report_and_a_plot(tmp_path):
     bad = spectui(*words)
     assert bad.returncode == 1
     assert "q.jsonl, line 2: not a question" in one_line(bad)
-    done = spectui(*words, "--skip-bad-lines", "--max-new-tokens", "20")
+    trace = tmp_path / "t.jsonl"
+    done = spectui(*words, "--skip-bad-lines", "--max-new-tokens", "20", "--record", str(trace))
     assert done.returncode == 0, done.stderr
     assert json.loads(report.read_text())["summary"][1]["identical_to_ar"] == 1
     assert plot.read_text().startswith("<svg")
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["p.svg", "q.jsonl", "r.json"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["p.svg", "q.jsonl", "r.json", "t.jsonl"]
+    replay = Replay(TraceFile(trace))
+    assert len(replay.takes) == 1, "no warm-up"
+    replay.until(replay.length)
+    runs = {run["lane"]: run for run in json.loads(report.read_text())["runs"]}
+    assert set(replay.take.lanes) == set(runs)
+    for lane, state in replay.lanes.items():
+        assert state.meter.tokens == runs[lane]["tokens"]
+        assert state.meter.numbers.decode_ms == runs[lane]["decode_ms"]
 
 
 @pytest.mark.parametrize(
