@@ -43,7 +43,15 @@ def replay(
     if form is None:
         if frames is not None or output is not None:
             raise typer.BadParameter("--frames and --output need --format text, markdown or svg")
-        raise NotImplementedError
+        from ..config.paths import config_file
+        from ..config.settings import load_settings
+        from ..tui.replay_app import run_replay
+
+        made = Replay(TraceFile(file))
+        made.go_to_take(chosen(made, take) or 0)
+        if at is not None:
+            made.seek(made.take.start_ms + min(at, made.take.length_ms))
+        raise typer.Exit(run_replay(load_settings(config_file()), made, speed))
     names_of(form, FORMATS, "format")
     made = Replay(TraceFile(file))
     if frames is not None and at is not None:

@@ -30,6 +30,11 @@ class LaneState:
     end: EndText | None = None
     compared: Compared | None = None
 
+    @property
+    def clock(self) -> float:
+        """Milliseconds on the lane's own clock."""
+        return self.step.step.time_ms if self.step else self.meter.numbers.ttft_ms or 0.0
+
     def feed(self, record: Record) -> None:
         """Take in one of the lane's records."""
         self.meter.feed(record)
@@ -178,18 +183,27 @@ class Replay:
     def seek(self, clock: float) -> None:
         """To a moment; ``shown`` gives what stands there."""
         clock = max(0.0, min(clock, self.length))
-        self.go_to(bisect_right(self.timeline.times, clock) if clock > 0.0 else 0)
+        self.go_to(self.place_at(clock))
         self.clock = clock
 
     def go_to(self, place: int) -> None:
         """To a place on the timeline."""
+        self.approach(place, len(self.timeline.order))
+
+    def approach(self, place: int, most: int) -> bool:
+        """Towards a place, reading so many records at most; whether it was reached."""
         place = max(0, min(place, len(self.timeline.order)))
         number = self.timeline.take_at(place)
         if place < self.place or number != self.number or self._nearer(number, place) > self.place:
             self._restore(number, place)
-        for _ in self._fold(place):
+        for _ in self._fold(min(place, self.place + most)):
             pass
         self.clock = self._time()
+        return self.place == place
+
+    def place_at(self, clock: float) -> int:
+        """How many records are due by a moment."""
+        return bisect_right(self.timeline.times, clock) if clock > 0.0 else 0
 
     def go_to_take(self, number: int) -> None:
         """To the beginning of a take."""
@@ -247,3 +261,25 @@ class Replay:
 
     def _record(self, place: int) -> Record:
         return self._recording.record(self.timeline.order[place])
+
+
+class Player:
+    """A replay that goes on by itself: how fast, and whether it does."""
+
+    def __init__(self, replay: Replay, speed: float = 1.0) -> None:
+        self.replay, self.speed = replay, speed
+        self.playing = False
+
+    def pass_time(self, seconds: float) -> list[Record]:
+        """What happens meanwhile; at the end it stops."""
+        if not self.playing:
+            return []
+        records = self.replay.until(self.replay.clock + seconds * 1e3 * self.speed)
+        self.playing = not self.replay.done
+        return records
+
+    def change_speed(self, by: int) -> None:
+        """The next faster speed, or the next slower one if negative."""
+        others = [speed for speed in SPEEDS if (speed > self.speed if by > 0 else speed < self.speed)]
+        if others:
+            self.speed = min(others) if by > 0 else max(others)

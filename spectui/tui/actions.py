@@ -18,16 +18,17 @@ from .mode_keys import MODE_KEYS
 Complete = Callable[[str], Iterable[str]]
 """What has been typed of an argument -> what it may become."""
 
-ASK, MODE, SET, READ, KEEP, RACE, PROGRAM = (
+ASK, MODE, SET, READ, KEEP, RACE, PLAY, PROGRAM = (
     "Ask",
     "Change how it decodes",
     "Change one setting",
     "Read the answer, step by step",
     "Keep and share",
     "In a race",
+    "In a replay",
     "The program",
 )
-GROUPS = (ASK, MODE, SET, READ, KEEP, RACE, PROGRAM)
+GROUPS = (ASK, MODE, SET, READ, KEEP, RACE, PLAY, PROGRAM)
 """Tasks, in the order of the help."""
 
 
@@ -138,6 +139,8 @@ ACTIONS: tuple[Action, ...] = (
     Action("chat.settings", "Settings", "Change anything from the next step on.", MODE, "settings", "ctrl+e",
            "settings", priority=True),
     *_options(),
+    Action("chat.slow", "Slow motion", "Play the last answer again in slow motion; once more for slower.", READ, "slow",
+           "ctrl+l", "slow", shown=True),
     Action("chat.side", "Steps", "Show or hide the step pane.", READ, "side", "ctrl+b", "steps", priority=True),
     Action("transcript.next_step", "Next step", "Choose the next step.", READ, "step(1)", "full_stop", shown=True),
     Action("transcript.previous_step", "Step back", "Choose the step before.", READ, "step(-1)", "comma", shown=True),
@@ -162,6 +165,27 @@ ACTIONS: tuple[Action, ...] = (
            shown=True, priority=True),
     Action("race.export", "Export", "Write the race as a report.", RACE, "export", "ctrl+s"),
     Action("race.picture", "Picture", "Write a picture of the screen.", RACE, "app.picture", "f8"),
+    Action("replay.leave", "Back", "Leave the replay.", PLAY, "leave", "escape", shown=True, priority=True),
+    Action("replay.play", "Play, pause", "Go on by itself, or stand still.", PLAY, "play", "space", shown=True,
+           priority=True),
+    Action("replay.step", "Step", "One step on.", PLAY, "step(1)", "full_stop,right", shown=True, priority=True),
+    Action("replay.back", "Step back", "One step back.", PLAY, "step(-1)", "comma,left", shown=True, priority=True),
+    Action("replay.slow", "Slow motion", "A quarter of the speed, a twentieth, step by step, and as fast as it was.",
+           PLAY, "slow", "ctrl+l", shown=True, priority=True),
+    Action("replay.faster", "Faster", "The next faster speed.", PLAY, "speed(1)", "plus", priority=True),
+    Action("replay.slower", "Slower", "The next slower speed.", PLAY, "speed(-1)", "minus", priority=True),
+    Action("replay.on", "On", "A tenth of the answer on.", PLAY, "jump(1)", "greater_than_sign", priority=True),
+    Action("replay.rewind", "Back a tenth", "A tenth of the answer back.", PLAY, "jump(-1)", "less_than_sign",
+           priority=True),
+    Action("replay.begin", "Beginning", "To the beginning of the answer.", PLAY, "edge(-1)", "home", priority=True),
+    Action("replay.end", "End", "To the end of the answer.", PLAY, "edge(1)", "end", priority=True),
+    Action("replay.next", "Next answer", "To the next answer.", PLAY, "take(1)", "n", priority=True),
+    Action("replay.previous", "Answer before", "To the answer before.", PLAY, "take(-1)", "p", priority=True),
+    Action("replay.view", "View", "Clean text, colours, or all that was rejected.", PLAY, "view", "f7", shown=True,
+           priority=True),
+    Action("replay.export", "Page", "Write the answer or the race as a page to hand out.", PLAY, "export", "ctrl+s",
+           shown=True),
+    Action("replay.picture", "Picture", "Write a picture of the screen.", PLAY, "app.picture", "f8"),
     Action("app.help", "Help", "Show what colours, keys and commands mean.", PROGRAM, "app.help", "f1", "help",
            shown=True),
     Action("app.quit", "Quit", "Leave the program.", PROGRAM, "app.quit", "ctrl+q", "quit exit", shown=True,

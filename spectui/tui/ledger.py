@@ -38,6 +38,8 @@ class Ledger:
         self._answer = -1
         self._plain_ms: deque[float] = deque(maxlen=PLAIN_STEPS)
         """What the latest steps without a draft took."""
+        self.told: list[Record] = []
+        """The records of the latest answer, to be played again."""
         self.steps: dict[tuple[int, int], StepText] = {}
         """(answer, number) -> step, the latest ones."""
 
@@ -66,6 +68,10 @@ class Ledger:
     def feed(self, record: Record) -> None:
         """Take in a record."""
         self._meter.feed(record)
+        if isinstance(record, TurnText):
+            self.told = []
+        if hasattr(record, "lane") and not (self.told and isinstance(self.told[-1], EndText)):
+            self.told.append(record)
         match record:
             case TurnText(turn=turn):
                 self._turn, self._mode = turn, turn.mode

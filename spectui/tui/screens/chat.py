@@ -29,6 +29,7 @@ from ...record.events import (
     SwitchText,
     TurnText,
 )
+from ...record.replay import Replay
 from ...session.session import CHAT, Session
 from ...system.errors import UserError
 from ...system.sanitise import sanitise
@@ -54,6 +55,7 @@ from ..widgets.timeline import Timeline
 from ..widgets.title import TitleBar
 from ..widgets.transcript import Transcript
 from ..widgets.why_bar import WhyBar
+from .replay import PACES, ReplayScreen
 from .settings import SettingsScreen
 
 USUAL_LENGTH, MOST_LENGTH = 5, 16
@@ -425,6 +427,16 @@ class ChatScreen(RowScreen):
             self.notify("still answering; esc stops" if self.ready else "still loading", timeout=3)
         else:
             self.app.open_race(self.ready, self.ledger.answered)  # type: ignore[attr-defined]
+
+    def action_slow(self) -> None:
+        """Play the last answer again in slow motion."""
+        if self.busy:
+            self.notify("still answering; esc stops", timeout=3)
+        elif not any(isinstance(record, PrefillText) for record in self.ledger.told):
+            self.notify("ask something first; then its answer can be played again", timeout=3)
+        else:
+            told = [self.ready, *self.ledger.told] if self.ready else self.ledger.told
+            self.app.push_screen(ReplayScreen(Replay(told), PACES[0], view=self.transcript.view))
 
     def action_attach(self, path: str) -> None:
         """Attach a text file to the next question."""
