@@ -55,8 +55,8 @@ class Replay:
     """A place on the timeline of a recording, and the state of each lane there; the same moves give the same state."""
 
     def __init__(self, recording: Recording | Sequence[Record]) -> None:
-        self._recording = Remembered(recording) if isinstance(recording, Sequence) else recording
-        self.timeline = Timeline(self._recording.marks())
+        self.ating = Remembered(recording) if isinstance(recording, Sequence) else recording
+        self.timeline = Timeline(self.ating.marks())
         self.place = 0
         """How many records have been handed out."""
         self.clock = 0.0
@@ -95,7 +95,7 @@ class Replay:
     @property
     def models(self) -> Ready | None:
         """The models of the take, if the recording names them."""
-        made = None if self.take.header is None else self._record(self.take.header)
+        made = None if self.take.header is None else self.at(self.take.header)
         return made if isinstance(made, Ready) else None
 
     def question(self, number: int) -> str:
@@ -104,8 +104,12 @@ class Replay:
             (place for place in range(self.takes[number].begin, self.takes[number].end)
              if self.timeline.kinds[place] == TURN), None
         )  # fmt: skip
-        record = self._record(turn) if turn is not None else None
+        record = self.at(turn) if turn is not None else None
         return record.question if isinstance(record, TurnText) else ""
+
+    def records(self, number: int) -> Iterator[Record]:
+        """The records of a take in order; the replay stays where it is."""
+        return map(self.at, range(self.takes[number].begin, self.takes[number].end))
 
     @property
     def steps(self) -> int:
@@ -119,7 +123,7 @@ class Replay:
         """
         first = self._window()
         turns = [state.turn for state in self.lanes.values() if state.turn] if first > self.take.begin else []
-        return [*turns, *map(self._record, range(first, self.place))]
+        return [*turns, *map(self.at, range(first, self.place))]
 
     @property
     def left_out(self) -> int:
@@ -131,7 +135,7 @@ class Replay:
         least = max(self.take.begin, self.place - WINDOW)
         while first > least and room > 0:
             first -= 1
-            room -= self._recording.size(self.timeline.order[first])
+            room -= self.ating.size(self.timeline.order[first])
         return first
 
     # -- forwards
@@ -223,7 +227,7 @@ class Replay:
             number = self.timeline.take_at(self.place + 1)
             if number != self.number or self.place == self.take.begin:
                 self.number, self.lanes = number, {}
-            record = self._record(self.place)
+            record = self.at(self.place)
             self.place += 1
             self._feed(record)
             if self.place % KEYFRAME == 0:
@@ -259,8 +263,9 @@ class Replay:
         """A kept meter with its tokens."""
         return meter.copy(self._tokens[self.number, lane][: meter.numbers.emitted])
 
-    def _record(self, place: int) -> Record:
-        return self._recording.record(self.timeline.order[place])
+    def at(self, place: int) -> Record:
+        """The record at a place; the replay stays where it is."""
+        return self.ating.record(self.timeline.order[place])
 
 
 class Player:

@@ -1,0 +1,190 @@
+"""The replay on the screen, and the chat's slow motion: driven by keys, without model and clock."""
+
+from contextlib import asynccontextmanager
+
+import pytest
+
+from spectui.config.settings import Settings
+from spectui.engine.values.events import Switch
+from spectui.record.events import Finished, Started, SwitchText
+from spectui.record.recording import TraceFile
+from spectui.record.replay import Replay
+from spectui.record.trace import TraceWriter
+from spectui.tui.app import SpectuiApp
+from spectui.tui.replay_app import ReplayApp
+from spectui.tui.screens.replay import ReplayScreen
+from spectui.tui.widgets.tape import tape_cells
+
+from .played import READY, STORY, STORY_TOLD, WIDE, WIDE_TOLD, PlayedSession, answer
+from .scenes import lap
+
+CONVERSATION = [READY, *answer("draft", STORY_TOLD, STORY), *answer("specbranch", WIDE_TOLD, WIDE)]
+
+
+@asynccontextmanager
+async def showing(records, size=(120, 36), speed=1.0):
+    app = ReplayApp(Settings(), records if isinstance(records, Replay) else Replay(records), speed)
+    async with app.run_test(size=size) as pilot:
+        await pilot.pause()
+        screen = app.replay_screen
+        screen.player.playing = False
+        await pilot.press("home")
+        yield screen, pilot
+
+
+def standing(screen):
+    """What a person sees, but for the progress: text with its looks and steps, tape, pane, numbers."""
+    pieces = [
+        (paragraph.kind, piece.display, piece.look, piece.step)
+        for transcript in screen._transcripts
+        for paragraph in transcript.document.paragraphs
+        for piece in paragraph.pieces
+    ]
+    tape = [tape_cells(record) for record in screen.tape._steps]
+    read_outs = [str(one.content) for one in (screen.step_pane, screen.metric_bar, screen.why_bar)]
+    return pieces, tape, list(screen.timeline.steps), read_outs
+
+
+async def test_steps_forwards_and_backwards_show_the_same():
+    async with showing(CONVERSATION) as (screen, pilot):
+        seen = [standing(screen)]
+        for _ in range(12):
+            await pilot.press("full_stop")
+            seen.append(standing(screen))
+        assert "step 12 of 25" in str(screen.head.content)
+        assert str(screen.step_pane.content).startswith("step 11 ")
+        for before in seen[-2:1:-1]:
+            await pilot.press("comma")
+            assert standing(screen) == before
+
+
+async def test_it_plays_by_itself_and_stands_still():
+    async with showing(CONVERSATION) as (screen, pilot):
+        await pilot.press("space")
+        screen._tick_at -= 0.05
+        await screen._tick()
+        assert screen.replay.clock >= 50.0
+        assert screen.player.playing
+        await pilot.press("space")
+        place = screen.replay.place
+        screen._tick_at -= 1.0
+        await screen._tick()
+        assert screen.replay.place == place
+        await pilot.press("minus", "minus")
+        assert screen.player.speed == 0.25
+        await pilot.press(*["minus"] * 4)
+        assert screen.player.speed == 0.05
+        await pilot.press(*["plus"] * 9)
+        assert screen.player.speed == 10.0
+
+
+async def test_slow_motion_goes_from_pace_to_pace():
+    async with showing(CONVERSATION) as (screen, pilot):
+        paces = []
+        for _ in range(5):
+            await pilot.press("ctrl+l")
+            paces.append("steps" if screen.by_steps else screen.player.speed)
+        assert paces == [0.25, 0.05, "steps", 1.0, 0.25]
+
+
+async def test_it_goes_to_a_tenth_to_both_ends_and_to_other_answers():
+    async with showing(CONVERSATION) as (screen, pilot):
+        take = screen.replay.take
+        await pilot.press("greater_than_sign", "greater_than_sign", "greater_than_sign")
+        assert screen.replay.clock == pytest.approx(0.3 * take.length_ms)
+        await pilot.press("less_than_sign")
+        assert screen.replay.clock == pytest.approx(0.2 * take.length_ms)
+        await pilot.press("end")
+        assert STORY_TOLD.split("\n")[0] in screen.transcript.document.answer_text()
+        assert screen.replay.steps == take.steps
+        await pilot.press("n")
+        assert "answer 2 of 2" in str(screen.head.content)
+        await pilot.press("end")
+        assert screen.transcript.document.answer_text() == WIDE_TOLD
+        await pilot.press("p", "end")
+        assert screen.transcript.document.answer_text() == STORY_TOLD
+
+
+async def test_lanes_stand_side_by_side_with_their_places():
+    async with showing([READY, *lap()], size=(140, 40)) as (screen, pilot):
+        assert list(screen.panes) == ["ar", "draft", "sssd", "logitspec", "specbranch", "pld"]
+        await pilot.press("greater_than_sign")
+        clocks = [state.clock for state in screen.replay.lanes.values()]
+        assert max(clocks) - min(clocks) < 25.0
+        await pilot.press("end")
+        texts = {pane.transcript.document.answer_text() for pane in screen.panes.values()}
+        assert texts == {STORY_TOLD}
+        assert not screen.metric_bar.display
+
+
+async def test_a_far_place_is_reached_while_keys_work(monkeypatch):
+    monkeypatch.setattr("spectui.tui.screens.replay.READ_AT_ONCE", 5)
+    async with showing(CONVERSATION) as (screen, pilot):
+        await pilot.press("end")
+        assert "reading … " in str(screen.head.content)
+        await pilot.press("comma")
+        assert screen._goal is None
+        await pilot.press("end")
+        for _ in range(20):
+            await screen._tick()
+        assert screen.replay.steps == screen.replay.take.steps
+
+
+async def test_a_damaged_step_is_told_and_the_rest_stays(tmp_path):
+    writer = TraceWriter(tmp_path / "t.jsonl")
+    for record in CONVERSATION:
+        writer.write(record)
+    writer.close()
+    text = (tmp_path / "t.jsonl").read_text().split("\n")
+    text[9] = text[9].replace('"fate":', '"fat":', 1)
+    (tmp_path / "t.jsonl").write_text("\n".join(text))
+    async with showing(Replay(TraceFile(tmp_path / "t.jsonl"))) as (screen, pilot):
+        await pilot.press(*["full_stop"] * 8)
+        assert any("t.jsonl, line 10" in str(one.message) for one in pilot.app._notifications)
+        assert screen.replay.steps == 6
+        await pilot.press("comma")
+        assert screen.replay.steps == 5
+
+
+async def test_a_mode_that_is_not_known_is_shown_by_its_name():
+    records = [READY, *answer("draft", STORY_TOLD, STORY)]
+    records.insert(4, SwitchText("chat", Switch("medusa", 2)))
+    async with showing(records) as (screen, pilot):
+        await pilot.press("end")
+        assert any("medusa" in p.display for q in screen.transcript.document.paragraphs for p in q.pieces)
+
+
+@pytest.mark.parametrize("size", [(40, 10), (80, 24), (200, 60)])
+async def test_it_fits_everywhere(size):
+    async with showing(CONVERSATION, size) as (_, pilot):
+        await pilot.press("full_stop", "f1", "escape", "f7", "end", "n", "space", "full_stop")
+
+
+async def test_slow_motion_of_the_chat_plays_the_last_answer_with_everything_in_step():
+    app = SpectuiApp(Settings(), lambda sink: PlayedSession())
+    async with app.run_test(size=(120, 36)) as pilot:
+        await pilot.press("ctrl+l")
+        assert app.screen is app.chat, "nothing was asked"
+        told = answer("draft", STORY_TOLD, STORY)
+        app.chat.command = 1
+        app.chat._set_empty(False)
+        for record in [READY, Started(1, "answer"), *told, Finished(1, "answer")]:
+            app.bridge.put(record)
+        app.chat._tick()
+        app.chat._tick()
+        await pilot.press("ctrl+l")
+        screen = app.screen
+        assert isinstance(screen, ReplayScreen)
+        assert (screen.player.speed, screen.player.playing) == (0.25, True)
+        assert screen.replay.models == READY
+        await pilot.press("ctrl+l")
+        assert screen.player.speed == 0.05
+        await pilot.press("ctrl+l", "home", "full_stop", "full_stop", "comma")
+        assert screen.by_steps
+        assert [record.step.index for record in screen.tape._steps][-1] == 0
+        assert str(screen.step_pane.content).startswith("step 0 ")
+        assert screen.timeline.steps[-1].index == 0
+        assert screen.transcript.document.steps(0) == 1
+        await pilot.press("escape")
+        assert app.screen is app.chat
+    app.close()
