@@ -13,7 +13,7 @@ from textual.widgets import Static
 from spectui.present.race_book import RaceBook, first_round
 from spectui.present.runs import race_runs
 from spectui.record.events import EndText, PrefillText, Ready, StepText
-from spectui.record.replay import Replay, times
+from spectui.record.replay import Replay
 from spectui.record.trace import read_trace
 from spectui.tui.app import RacePlan, SpectuiApp
 from spectui.tui.screens.race import RaceScreen
@@ -204,7 +204,7 @@ def test_a_replay_hands_out_everything_once_and_in_order(walls, stops):
     assert replay.done
     assert sorted(map(id, made)) == sorted(map(id, records))
     assert [type(r) for r in made if not isinstance(r, StepText)] == [PrefillText, EndText]
-    assert len(times(records)) == len(records)
+    assert len(replay.timeline.times) == len(records)
 
 
 def test_a_book_of_nothing_is_empty():
