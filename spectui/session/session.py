@@ -12,8 +12,8 @@ from ..engine.drafters.registry import MODES, Mode, default_mode
 from ..engine.values.options import Options
 from ..engine.worker import Call, Change, Stop, SwitchMode
 from ..models.resolve import brings_draft
-from ..record.events import Kind
-from .conversation import AGAIN, BASELINE, CHAT, Beginning, Conversation, Loader, Sink, load_models
+from ..record.events import CHAT, Kind
+from .conversation import AGAIN, BASELINE, Beginning, Conversation, Loader, Sink, load_models
 
 __all__ = ["AGAIN", "BASELINE", "CHAT", "Session", "Sink"]
 
