@@ -140,7 +140,7 @@ ACTIONS: tuple[Action, ...] = (
            "settings", priority=True),
     *_options(),
     Action("chat.slow", "Slow motion", "Play the last answer again in slow motion; once more for slower.", READ, "slow",
-           "ctrl+l", "slow", shown=True),
+           "ctrl+l", "slow"),
     Action("chat.side", "Steps", "Show or hide the step pane.", READ, "side", "ctrl+b", "steps", priority=True),
     Action("transcript.next_step", "Next step", "Choose the next step.", READ, "step(1)", "full_stop", shown=True),
     Action("transcript.previous_step", "Step back", "Choose the step before.", READ, "step(-1)", "comma", shown=True),

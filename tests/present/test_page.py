@@ -294,7 +294,7 @@ def test_in_a_browser_a_screen_reader_finds_every_control(opened, scheme):
     tab = opened(RACE)
     tab.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
     nodes = [n for n in tab.call("Accessibility.getFullAXTree")["nodes"] if not n.get("ignored")]
-    named = [(n["role"]["value"], n.get("name", {}).get("value", "")) for n in nodes]
+    named = [(n["role"]["value"], n.get("name", {}).get("value", "").strip()) for n in nodes]
     controls = {name for role, name in named if role in ("button", "slider", "checkbox", "combobox")}
     assert controls == {"Beginning", "One step back", "Play", "One step on", "End", "Speed", "Time", "marks",
                         "what was refused"}  # fmt: skip
