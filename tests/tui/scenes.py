@@ -30,6 +30,7 @@ from spectui.record.replay import Replay
 from spectui.session.session import AGAIN, BASELINE
 from spectui.tui.app import SpectuiApp
 from spectui.tui.screens.chat import READ_OUT_TICKS
+from spectui.tui.screens.replay import ReplayScreen
 
 from .played import READY, STORY, STORY_TOLD, WIDE, WIDE_TOLD, answer, steps, words_of
 
@@ -186,6 +187,22 @@ async def answering(play: Play) -> None:
     await play.ask(STORY, [*told[:7], EndText("chat", End("error", "no memory left; choose a smaller model"))])
     await play.feed(Note("the conversation is no longer saved: no space left on the disk"))
     await play.shoot("answer-failed")
+
+
+@story
+async def slow_motion(play: Play) -> None:
+    """The last answer once more, step by step and backwards; lanes of a race together."""
+    await play.feed(READY)
+    await play.ask(STORY, answer("specbranch", STORY_TOLD, STORY))
+    await play.press("ctrl+l", "home", *["full_stop"] * 9)
+    await play.shoot("slow-motion")
+    await play.press("comma", "comma", "f7")
+    await play.shoot("slow-motion-back")
+    await play.press("escape")
+    play.app.push_screen(ReplayScreen(Replay([READY, *lap()]), playing=False))
+    await play.until(lambda: len(play.app.screen.query("LanePane Transcript")) == len(LANES))
+    await play.press(*["greater_than_sign"] * 4)
+    await play.shoot("replay-race")
 
 
 @story

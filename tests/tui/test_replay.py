@@ -1,20 +1,25 @@
 """The replay on the screen, and the chat's slow motion: driven by keys, without model and clock."""
 
+import json
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import pytest
 
 from spectui.config.settings import Settings
 from spectui.engine.values.events import Switch
-from spectui.record.events import Finished, Started, SwitchText
+from spectui.engine.values.step import Node, Source
+from spectui.record.events import Finished, Started, StepText, SwitchText
 from spectui.record.recording import TraceFile
 from spectui.record.replay import Replay
-from spectui.record.trace import TraceWriter
+from spectui.record.trace import TraceWriter, to_json
+from spectui.record.trace_lines import MOST_NODES
 from spectui.tui.app import SpectuiApp
 from spectui.tui.replay_app import ReplayApp
 from spectui.tui.screens.replay import ReplayScreen
 from spectui.tui.widgets.tape import tape_cells
 
+from ..hostile import FORBIDDEN, HOSTILE
 from .played import READY, STORY, STORY_TOLD, WIDE, WIDE_TOLD, PlayedSession, answer
 from .scenes import lap
 
@@ -150,6 +155,36 @@ async def test_a_mode_that_is_not_known_is_shown_by_its_name():
     async with showing(records) as (screen, pilot):
         await pilot.press("end")
         assert any("medusa" in p.display for q in screen.transcript.document.paragraphs for p in q.pieces)
+
+
+@pytest.mark.parametrize("text", [t for t in HOSTILE if "\ud800" not in t])
+async def test_nothing_hostile_in_a_trace_reaches_the_terminal(tmp_path, text):
+    told = answer("draft", STORY_TOLD, STORY)
+    lines = [json.dumps(line) for line in map(to_json, [READY, *told]) if line]
+    for word in (" upon", STORY, "demo target", " so"):
+        lines = [line.replace(json.dumps(word), json.dumps(text)) for line in lines]
+    (tmp_path / "t.jsonl").write_text("\n".join(lines) + "\n")
+    async with showing(Replay(TraceFile(tmp_path / "t.jsonl"))) as (screen, pilot):
+        await pilot.press(*["full_stop"] * 3)
+        shown = "".join(strip.text for strip in screen._compositor.render_strips())
+        assert not FORBIDDEN & set(shown)
+
+
+async def test_the_deepest_tree_and_the_most_branches_are_drawn():
+    told = answer("specbranch", STORY_TOLD, STORY)
+    record = next(r for r in told if isinstance(r, StepText) and r.step.branches)
+    nodes = [Node(7, i - 1, Source("draft"), 0.5, "accepted" if i < 3 else "rejected" if i == 3 else "unreached")
+             for i in range(MOST_NODES)]  # fmt: skip
+    wide = [Node(7, -1, Source("prompt", n=3, count=10**15), None, "rejected") for _ in range(MOST_NODES)]
+    deep = replace(record, step=record.step._replace(nodes=tuple(nodes), accepted=3), nodes=("x",) * MOST_NODES)
+    flat = replace(deep, step=record.step._replace(nodes=tuple(wide), accepted=0, index=1))
+    async with showing([READY, *told[:2], deep, flat]) as (screen, pilot):
+        await pilot.press("full_stop", "f7", "full_stop", "comma")
+        screen.step_pane.folds = False
+        screen.step_pane.show(deep)
+        screen.step_pane.show(flat)
+        await pilot.pause()
+        assert screen.replay.steps == 1
 
 
 @pytest.mark.parametrize("size", [(40, 10), (80, 24), (200, 60)])
