@@ -120,6 +120,16 @@ async def test_lanes_stand_side_by_side_with_their_places():
         assert not screen.metric_bar.display
 
 
+async def test_a_replay_can_be_written_as_a_page(tmp_path, monkeypatch):
+    monkeypatch.setattr("spectui.tui.exporting.exports", lambda: tmp_path)
+    async with showing([READY, *lap()]) as (screen, pilot):
+        await pilot.press("greater_than_sign", "ctrl+s")
+        place = screen.replay.place
+        (page,) = tmp_path.glob("page_*.html")
+        assert page.read_text().count('<section class="lane">') == 6
+        assert screen.replay.place == place
+
+
 async def test_a_far_place_is_reached_while_keys_work(monkeypatch):
     monkeypatch.setattr("spectui.tui.screens.replay.READ_AT_ONCE", 5)
     async with showing(CONVERSATION) as (screen, pilot):
@@ -193,7 +203,8 @@ async def test_it_fits_everywhere(size):
         await pilot.press("full_stop", "f1", "escape", "f7", "end", "n", "space", "full_stop")
 
 
-async def test_slow_motion_of_the_chat_plays_the_last_answer_with_everything_in_step():
+async def test_slow_motion_of_the_chat_plays_the_last_answer_with_everything_in_step(tmp_path, monkeypatch):
+    monkeypatch.setattr("spectui.tui.exporting.exports", lambda: tmp_path / "exports")
     app = SpectuiApp(Settings(), lambda sink: PlayedSession())
     async with app.run_test(size=(120, 36)) as pilot:
         await pilot.press("ctrl+l")
@@ -220,4 +231,8 @@ async def test_slow_motion_of_the_chat_plays_the_last_answer_with_everything_in_
         assert screen.transcript.document.steps(0) == 1
         await pilot.press("escape")
         assert app.screen is app.chat
+        await pilot.press("ctrl+s")
+        (page,) = tmp_path.rglob("page_*.html")
+        assert STORY in page.read_text()
+        assert list(tmp_path.rglob("*.md"))
     app.close()

@@ -24,6 +24,7 @@ from ...system.sanitise import sanitise, sanitise_line
 from ..actions import bindings
 from ..bridge import TICK
 from ..compositor import RowScreen
+from ..exporting import export_page
 from ..slash import is_command
 from ..widgets.keys import Keys
 from ..widgets.lane import LanePane
@@ -305,7 +306,7 @@ class RaceScreen(RowScreen):
             pane.transcript.next_view()
 
     def action_export(self) -> None:
-        """Write the races as a report, in the JSON of ``spectui bench``."""
+        """Write the races as a report, in the JSON of ``spectui bench``, and the last one as a page."""
         from ...present.report import Report, json_text
         from ...present.runs import race_runs
 
@@ -315,6 +316,7 @@ class RaceScreen(RowScreen):
         where = self.session.environment | {"datastore_tokens": self.book.remembers}
         report = Report.of(where, race_runs(self.book), self._left_out)
         self.app.export("race_", "json", json_text(report))  # type: ignore[attr-defined]
+        export_page(self.app, Replay([self._ready, *self.records] if self._ready else self.records), 0)
 
 
 def only(grid: Grid, columns: Sequence[str]) -> Grid:

@@ -23,7 +23,7 @@ from ...system.sanitise import sanitise_line
 from ..actions import bindings
 from ..bridge import TICK
 from ..compositor import RowScreen
-from ..exporting import export
+from ..exporting import export_page
 from ..widgets.keys import Keys
 from ..widgets.lane import LanePane
 from ..widgets.metric_bar import MetricBar
@@ -97,10 +97,15 @@ class ReplayScreen(RowScreen):
         yield self.metric_bar
         yield Keys(compact=True, show_command_palette=False)
 
-    async def on_mount(self) -> None:
-        """Begin where the replay stands."""
+    def on_mount(self) -> None:
+        """Read nothing before the first frame stands."""
         self.transcript.view = self._view
         self.transcript.focus()
+        self.query_one("#lanes").display = False
+        self.call_after_refresh(self._begin)
+
+    async def _begin(self) -> None:
+        """Show where the replay stands, and play."""
         await self._show_anew()
         self._tick_at = perf_counter()
         self.player.playing = self._begins_playing
@@ -149,6 +154,13 @@ class ReplayScreen(RowScreen):
         self._read_out(records)
 
     async def _show_anew(self) -> None:
+        """Show all of the take up to here; what cannot be read is told."""
+        try:
+            await self._draw_anew()
+        except UserError as error:
+            self._tell(error)
+
+    async def _draw_anew(self) -> None:
         take = self.replay.take
         if self._take != self.replay.number:
             self._take = self.replay.number
@@ -360,11 +372,4 @@ class ReplayScreen(RowScreen):
 
     def action_export(self) -> None:
         """Write the take as a page."""
-        from ...present.page import page_of
-
-        try:
-            text = page_of(self.replay, self.replay.number)
-        except UserError as error:
-            self._tell(error)
-        else:
-            export(self.app, "replay_", "html", text)
+        export_page(self.app, self.replay, self.replay.number)
