@@ -20,7 +20,7 @@ from .timeline import COMPARED, END, HEADER, OTHER, PREFILL, STEP, TURN, Mark, m
 
 LONGEST_LINE = 1 << 25
 """Bytes; the prompt of the longest context that models have takes a tenth of them."""
-MOST_LINES = 2_000_000
+MOST_LINES = 1_000_000
 MOST_LANES = 64
 """Lanes with different names."""
 KEPT_BYTES = 1 << 24

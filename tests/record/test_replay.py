@@ -1,4 +1,5 @@
 import json
+import re
 import subprocess
 import sys
 from copy import deepcopy
@@ -15,7 +16,7 @@ from spectui.record import replay as replay_module
 from spectui.record.events import Compared, EndText, PrefillText, StepText, SwitchText
 from spectui.record.metrics import Meter
 from spectui.record.recording import TraceFile
-from spectui.record.replay import Replay
+from spectui.record.replay import Player, Replay
 from spectui.record.timeline import STEP
 from spectui.record.trace import TraceWriter
 from spectui.system.errors import UserError
@@ -199,6 +200,28 @@ def test_a_huge_trace_opens_without_reading_its_steps(tmp_path, monkeypatch):
     replay.until(50.0)
     replay.back()
     assert len(read) < 50
+
+
+def test_a_player_takes_in_no_more_than_a_screen_can_show(tmp_path):
+    path = lines(tmp_path / "t.jsonl", 3000)
+    path.write_text(re.sub(r'"time_ms":[0-9.]+', '"time_ms":1.0', path.read_text()))
+    player = Player(Replay(TraceFile(path)), 10.0)
+    player.playing = True
+    counts = []
+    while player.playing:
+        counts.append(len(player.pass_time(1.0)))
+    assert max(counts) == 400
+    assert player.replay.done
+
+
+def test_a_trace_from_standard_output_is_read_as_fast(tmp_path, monkeypatch):
+    path = written(tmp_path / "t.jsonl", [READY, *answer("draft", " word" * 12, "why?")])
+    spaced = tmp_path / "spaced.jsonl"
+    spaced.write_text("".join(json.dumps(json.loads(line)) + "\n" for line in path.read_text().splitlines()))
+    read = []
+    monkeypatch.setattr("spectui.record.recording._json", lambda line: read.append(line) or json.loads(line))
+    assert list(TraceFile(spaced).marks()) == list(TraceFile(path).marks())
+    assert len(read) == 2, "the headers alone"
 
 
 def test_replaying_loads_no_model(tmp_path):
