@@ -165,9 +165,11 @@ class TraceFile:
 def _mark(line: bytes, names: dict[bytes, str]) -> Mark | None:
     """What a line is, found without reading all of it where it is written as we write."""
     head = _HEAD.match(line)
-    kind = _BYTES.get(head[1]) if head else None
-    if head is None or kind is None:
+    if head is None or head[1] == b"header":
         return _slow_mark(line, names)
+    kind = _BYTES.get(head[1])
+    if kind is None:
+        return None
     name = names.get(head[2])
     if name is None:
         name = names[head[2]] = sanitise(head[2].decode())
