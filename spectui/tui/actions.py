@@ -170,7 +170,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("replay.leave", "Back", "Leave the replay.", PLAY, "leave", "escape", shown=True, priority=True),
     Action("replay.play", "Play, pause", "Go on by itself, or stand still.", PLAY, "play", "space", shown=True,
            priority=True),
-    Action("replay.step", "Step", "One step on.", PLAY, "step(1)", "full_stop,right", shown=True, priority=True),
+    Action("replay.step", "Step", "One step on.", PLAY, "step(1)", "full_stop,right,ctrl+b", shown=True, priority=True),
     Action("replay.back", "Step back", "One step back.", PLAY, "step(-1)", "comma,left", shown=True, priority=True),
     Action("replay.slow", "Slow motion", "A quarter of the speed, a twentieth, step by step, and as fast as it was.",
            PLAY, "slow", "ctrl+l", shown=True, priority=True),

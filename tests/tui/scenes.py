@@ -30,7 +30,6 @@ from spectui.record.replay import Replay
 from spectui.session.session import AGAIN, BASELINE
 from spectui.tui.app import SpectuiApp
 from spectui.tui.screens.chat import READ_OUT_TICKS
-from spectui.tui.screens.replay import ReplayScreen
 
 from .played import READY, STORY, STORY_TOLD, WIDE, WIDE_TOLD, answer, steps, words_of
 
@@ -191,18 +190,13 @@ async def answering(play: Play) -> None:
 
 @story
 async def slow_motion(play: Play) -> None:
-    """The last answer once more, step by step and backwards; lanes of a race together."""
+    """The last answer once more, step by step and backwards."""
     await play.feed(READY)
     await play.ask(STORY, answer("specbranch", STORY_TOLD, STORY))
     await play.press("ctrl+l", "home", *["full_stop"] * 9)
     await play.shoot("slow-motion")
     await play.press("comma", "comma", "f7")
     await play.shoot("slow-motion-back")
-    await play.press("escape")
-    play.app.push_screen(ReplayScreen(Replay([READY, *lap()]), playing=False))
-    await play.until(lambda: len(play.app.screen.query("LanePane Transcript")) == len(LANES))
-    await play.press(*["greater_than_sign"] * 4)
-    await play.shoot("replay-race")
 
 
 @story
@@ -247,9 +241,10 @@ async def race(play: Play) -> None:
     rounds = [*replay.until(replay.length), *same, *lap(1.03), *same, *lap(0.99), *same]
     await play.feed(*rounds, Finished(race.command, "race"))
     await play.shoot("race-over")
-    race.replay_to(0.2 * replay.length)
-    await play.press("ctrl+b")
+    await play.press("ctrl+b", "greater_than_sign", "greater_than_sign", "ctrl+b")
     await play.shoot("race-by-steps")
+    await play.press("escape")
+    await play.until(lambda: play.app.screen is race)
     await play.press("escape")
     await play.until(lambda: play.app.screen is play.chat)
 
