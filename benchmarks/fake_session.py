@@ -80,6 +80,9 @@ class FakeSession:
         """Take other options."""
         self.options = options
 
+    def instruct(self, system: str) -> None:
+        """Nothing is asked."""
+
     def clear(self) -> None:
         """Stop."""
         self.stop()
