@@ -65,6 +65,11 @@ def heads() -> Path:
     return data_folder() / "heads"
 
 
+def drafters() -> Path:
+    """EAGLE-3 heads that were trained here, a folder for each model."""
+    return data_folder() / "drafters"
+
+
 def cache_folder() -> Path:
     """What can be made again."""
     return _below_home("cache") or _dirs().user_cache_path
