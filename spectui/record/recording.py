@@ -30,6 +30,8 @@ KINDS = {"turn": TURN, "prefill": PREFILL, "step": STEP, "end": END, "compared":
 """Types of lines that stand for a record."""
 _BYTES = {name.encode(): kind for name, kind in KINDS.items()}
 _HEAD = re.compile(rb'\s*\{\s*"type"\s*:\s*"(\w+)"\s*,\s*"lane"\s*:\s*"([^"\\]*)"')
+_ESCAPED = re.compile(r"\\[ubfr]")
+"""How JSON writes what a line of harmless text may still hold."""
 _TIME = re.compile(rb'"time_ms"\s*:\s*([0-9.eE+-]+)\s*[,}]')
 
 
@@ -203,7 +205,9 @@ def _clock(value: float) -> float:
 def _record(line: bytes) -> Record | None:
     from .trace_lines import from_json
 
-    return from_json(_json(line))
+    text = line.decode().rstrip("\n")
+    harmless = _ESCAPED.search(text) is None and sanitise(text) == text
+    return from_json(_json(line), harmless)
 
 
 def _json(line: bytes) -> dict[str, Any]:

@@ -20,7 +20,9 @@ from spectui.record.replay import Player, Replay
 from spectui.record.timeline import STEP
 from spectui.record.trace import TraceWriter
 from spectui.system.errors import UserError
+from spectui.system.sanitise import sanitise
 
+from ..hostile import FORBIDDEN, HOSTILE
 from ..tui.played import DRAFTS, READY, answer
 
 WORDS = st.lists(
@@ -264,6 +266,20 @@ def test_what_is_no_trace_is_refused_in_one_line(tmp_path, text, reason):
     assert reason in str(caught.value)
     assert "\n" not in str(caught.value)
     assert "\x1b" not in str(caught.value)
+
+
+@pytest.mark.parametrize("raw", [True, False], ids=["raw", "escaped"])
+@pytest.mark.parametrize("text", [text for text in HOSTILE if "\ud800" not in text])
+def test_text_of_a_file_is_harmless_however_it_is_written(tmp_path, text, raw):
+    path = written(tmp_path / "t.jsonl", [READY, *answer("draft", " word" * 12, "why?")])
+    word = json.dumps(text, ensure_ascii=not raw)
+    path.write_text(path.read_text().replace('" word"', word).replace('"why?"', word).replace('"demo target"', word))
+    replay = Replay(TraceFile(path))
+    replay.until(replay.length)
+    steps = [record for record in replay.shown() if isinstance(record, StepText)]
+    texts = [replay.question(0), replay.models.model, *(one for step in steps for one in (*step.nodes, *step.emitted))]
+    assert not FORBIDDEN & set("".join(texts))
+    assert replay.question(0) == sanitise(text)
 
 
 def test_a_damaged_line_is_told_when_it_is_to_be_shown(tmp_path):
