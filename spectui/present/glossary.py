@@ -40,7 +40,7 @@ TERMS: tuple[Term, ...] = (
          ("drafts", "not drafting", "drafted", "drafting", "nothing is drafted")),
     Term("prefill", "Words", "the pass over the prompt, which gives the first token of the answer"),
     Term("step", "Words", "one pass of the target after the prefill: it checks a draft and gives at least one token",
-         ("steps",)),
+         ("steps", "without the first")),
     Term("pending token", "Words", "the last token of the text; the next step begins with it", ("the root",)),
     Term("node", "Words", "one drafted token in a draft tree", ("nodes",)),
     Term("check", "Words", "the target's pass over the draft, which verifies all of it at once; in times, what it took",

@@ -150,6 +150,17 @@
     event.preventDefault();
     keys[event.key]();
   });
+  /* On paper stands all of it. */
+  let before = null;
+  window.addEventListener("beforeprint", () => {
+    before = [place, clock];
+    [place, clock] = [order.length, data.length];
+    show();
+  });
+  window.addEventListener("afterprint", () => {
+    if (before) [place, clock] = before;
+    show();
+  });
   $("time").max = data.length;
   document.querySelector(".controls").hidden = false;
   $("step").hidden = false;

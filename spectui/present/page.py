@@ -167,11 +167,15 @@ def _section(lane: _Lane) -> str:
 
 
 def _token(kind: TokenKind, text: str, begins: bool) -> str:
-    """A token; the mark stands before the first of those that are alike."""
+    """A token; the mark stands before the first word of those that are alike."""
     name = ELEMENTS.get(kind, "span")
-    mark = "" if kind in ("target", "seam") or not begins else f' data-m="{escape(LOOKS[kind].mark)}"'
     words = text if kind in STANDS else shown(text)
-    return f'<{name} class="t {kind}"{mark}>{escape(words)}</{name}>'
+    inner = escape(words)
+    if begins and kind not in ("target", "seam"):
+        word = words.lstrip(" ")
+        blanks = " " * (len(words) - len(word))
+        inner = f'{blanks}<span data-m="{escape(LOOKS[kind].mark)}">{escape(word)}</span>'
+    return f'<{name} class="t {kind}">{inner}</{name}>'
 
 
 def _legend() -> str:

@@ -280,6 +280,19 @@ def test_in_a_browser_a_race_shows_its_lanes_and_a_token_its_tree(opened):
 
 
 @in_browser
+def test_in_a_browser_all_of_it_is_printed(opened):
+    tab = opened(ANSWER)
+    tab.press("Home")
+    tab.call("Emulation.setEmulatedMedia", media="print")
+    tab.run("window.dispatchEvent(new Event('beforeprint'))")
+    assert "friend" in tab.run(TEXT)[0]
+    assert "89 tokens" in tab.run("document.querySelector('.numbers').textContent")
+    assert tab.run("getComputedStyle(document.querySelector('.controls')).display") == "none"
+    tab.run("window.dispatchEvent(new Event('afterprint'))")
+    assert tab.run(WHERE).startswith("0 of")
+
+
+@in_browser
 def test_in_a_browser_nothing_that_a_model_says_is_run(opened):
     tab = opened([READY, *answer("draft", " ".join(NASTY), "".join(NASTY))])
     assert tab.run("document.scripts.length") == 2

@@ -9,6 +9,7 @@ import pytest
 from spectui.config.settings import Settings
 from spectui.engine.values.events import Switch
 from spectui.engine.values.step import Node, Source
+from spectui.present.glossary import unknown_words
 from spectui.record.events import Finished, Started, StepText, SwitchText
 from spectui.record.recording import TraceFile
 from spectui.record.replay import Replay
@@ -141,6 +142,15 @@ async def test_a_far_place_is_reached_while_keys_work(monkeypatch):
         for _ in range(20):
             await screen._tick()
         assert screen.replay.steps == screen.replay.take.steps
+
+
+async def test_of_a_very_long_answer_the_last_steps_are_shown_and_all_are_counted(monkeypatch):
+    monkeypatch.setattr("spectui.record.replay.WINDOW", 10)
+    async with showing(CONVERSATION) as (screen, pilot):
+        await pilot.press("end")
+        assert "step 25 of 25 · without the first 16 ·" in str(screen.head.content)
+        assert "89 tokens" in screen.transcript.document.blocks[-1][1].replace("\xa0", " ")
+        assert unknown_words(str(screen.head.content).replace(STORY, "")) == []
 
 
 async def test_a_damaged_step_is_told_and_the_rest_stays(tmp_path):

@@ -77,6 +77,8 @@ class ReplayScreen(RowScreen):
         self.panes: dict[str, LanePane] = {}
         """Lane -> what shows it, where there are several."""
         self._take = -1
+        self._left_out = 0
+        """Steps of a very long answer that are not shown."""
         self._walls: dict[str, list[float]] = {}
         self._goal: int | None = None
         """A far place that it is on the way to."""
@@ -166,14 +168,12 @@ class ReplayScreen(RowScreen):
             self._take = self.replay.number
             await self._arrange(take.lanes)
         records = self.replay.shown()
-        self._walls = {}
+        self._walls, self._left_out = {}, self.replay.left_out
         self.metric_bar.rates.clear()
         self.timeline.clear()
         self.tape.show(None)
         for transcript in self._transcripts:
             transcript.clear()
-            if self.replay.left_out:
-                transcript.document.begin_answer(f"… {self.replay.left_out:,} earlier steps are not shown")
         self._feed(records)
         self.step_pane.show(None)
         self._read_out(records)
@@ -267,7 +267,8 @@ class ReplayScreen(RowScreen):
         if self._goal is not None:
             state = f"reading … {max(0, replay.place - take.begin) / max(1, self._goal - take.begin):.0%}"
         of = f" · answer {replay.number + 1} of {len(replay.takes)}" if len(replay.takes) > 1 else ""
-        where = f"step {replay.steps} of {take.steps} · {clock:.0f} of {take.length_ms:.0f} ms{of}"
+        left = f" · without the first {self._left_out:,}" if self._left_out else ""
+        where = f"step {replay.steps} of {take.steps}{left} · {clock:.0f} of {take.length_ms:.0f} ms{of}"
         question = replay.question(replay.number) if replay.takes else ""
         parts: list[Any] = [
             (" replay ", "bold $primary"),
