@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 
 from spectui.engine.values.events import End, Switch
 from spectui.present.answer_line import answer_line
+from spectui.present.frames import frame_of, markdown_frame, svg_frame, text_frame
+from spectui.present.page import page_of
 from spectui.present.reading import told
 from spectui.record import replay as replay_module
 from spectui.record.events import Compared, EndText, PrefillText, StepText, SwitchText
@@ -18,7 +20,7 @@ from spectui.record.metrics import Meter
 from spectui.record.recording import TraceFile
 from spectui.record.replay import Player, Replay
 from spectui.record.timeline import STEP
-from spectui.record.trace import TraceWriter
+from spectui.record.trace import TraceWriter, to_json
 from spectui.system.errors import UserError
 from spectui.system.sanitise import sanitise
 
@@ -29,6 +31,11 @@ WORDS = st.lists(
     st.sampled_from([" a", " dragon", "\n", " 龍", ",", " e\u0301", " </script>"]), min_size=2, max_size=24
 )
 PACE = st.floats(0.1, 3.0)
+
+
+def dumped(record):
+    """A record as a line."""
+    return json.dumps(to_json(record), ensure_ascii=False)
 
 
 @st.composite
@@ -297,6 +304,56 @@ def test_a_trace_that_was_cut_off_ends_before_its_last_line(tmp_path):
     cut = Replay(TraceFile(path))
     cut.until(cut.length)
     assert 0 < cut.steps < whole.takes[0].steps
+
+
+PUT = (b"null", b"-1", b"1e999", b"{", b"\n", b"\x1b[2J", b'"', b"\xff")
+GOOD_FILE = "".join(
+    line + "\n" for record in [READY, *answer("specbranch", " word" * 9 + "\n龍", "why?")] for line in [dumped(record)]
+).encode()
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.data())
+def test_a_file_that_was_changed_anywhere_is_refused_in_one_line_or_played(tmp_path_factory, data):
+    made = bytearray(GOOD_FILE)
+    for _ in range(data.draw(st.integers(1, 4))):
+        at = data.draw(st.integers(0, len(made) - 1))
+        match data.draw(st.sampled_from(["flip", "cut", "drop", "put", "digit", "line"])):
+            case "flip":
+                made[at] = data.draw(st.integers(0, 255))
+            case "cut":
+                del made[at:]
+            case "drop":
+                del made[at : at + data.draw(st.integers(1, 40))]
+            case "put":
+                made[at:at] = data.draw(
+                    st.sampled_from([b"null", b"-1", b"1e999", b"{", b"\n", b"\x1b[2J", b'"', b"\xff"])
+                )
+            case "digit":
+                made[at:at] = b"9" * data.draw(st.sampled_from([1, 30, 5000]))
+            case "line":
+                rows = made.split(b"\n")
+                rows.insert(data.draw(st.integers(0, len(rows))), rows[data.draw(st.integers(0, len(rows) - 1))])
+                made = bytearray(b"\n".join(rows))
+        if not made:
+            break
+    path = tmp_path_factory.mktemp("t") / "t.jsonl"
+    path.write_bytes(made)
+    try:
+        replay = Replay(TraceFile(path))
+        replay.until(replay.length)
+        for number in range(len(replay.takes)):
+            page_of(replay, number)
+            replay.go_to(replay.takes[number].end)
+            for write in (text_frame, markdown_frame, svg_frame):
+                write(frame_of(replay))
+        while replay.place:
+            replay.back()
+    except UserError as error:
+        said = str(error)
+    else:
+        said = ""
+    assert not (FORBIDDEN | {"\n"}) & set(said)
 
 
 def test_folders_devices_and_endless_lines_are_refused(tmp_path, monkeypatch):

@@ -3,6 +3,7 @@
 import json
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from random import Random
 
 import pytest
 
@@ -15,6 +16,7 @@ from spectui.record.recording import TraceFile
 from spectui.record.replay import Replay
 from spectui.record.trace import TraceWriter, to_json
 from spectui.record.trace_lines import MOST_NODES
+from spectui.tui.actions import ACTIONS
 from spectui.tui.app import SpectuiApp
 from spectui.tui.replay_app import ReplayApp
 from spectui.tui.screens.replay import ReplayScreen
@@ -167,6 +169,26 @@ async def test_a_damaged_step_is_told_and_the_rest_stays(tmp_path):
         assert screen.replay.steps == 6
         await pilot.press("comma")
         assert screen.replay.steps == 5
+
+
+async def test_any_keys_in_any_order_leave_a_true_picture():
+    keys = [key for one in ACTIONS if one.place == "replay" for key in one.key.split(",")]
+    keys = [key for key in keys if key not in ("escape", "ctrl+s", "f8")]
+    chance = Random(7)
+    async with showing([*CONVERSATION, *lap()]) as (screen, pilot):
+        for _ in range(8):
+            await pilot.press(*chance.choices(keys, k=12))
+            screen.player.playing = False
+            await pilot.pause()
+            fresh = Replay([*CONVERSATION, *lap()])
+            if screen.replay.place > screen.replay.take.begin:
+                fresh.go_to(screen.replay.place)
+            else:
+                fresh.go_to_take(screen.replay.number)
+            assert fresh.lanes.keys() == screen.replay.lanes.keys()
+            for lane, state in fresh.lanes.items():
+                assert state.meter.numbers == screen.replay.lanes[lane].meter.numbers
+                assert state.step == screen.replay.lanes[lane].step
 
 
 async def test_a_mode_that_is_not_known_is_shown_by_its_name():
