@@ -172,7 +172,7 @@ def settings_page() -> str:
              "environment variable wins over the file, and a flag of a command wins over both. `spectui doctor` says where",
              "your settings file is. Write it yourself, or let the drawer of the chat (`ctrl+e`) keep what you set there.", "",
              *_block(["[model]", 'model = "demo"', "", "[decoding]", 'mode = "sssd"', "temperature = 0.8", "",
-                      "[keys]", '"chat.race" = "ctrl+o"'], "toml"),
+                      "[keys]", '"chat.race" = "alt+g"'], "toml"),
              "An unknown section or key is an error that names the file and the key. `SPECTUI_HOME` puts settings,",
              "data and log below one folder.", ""]  # fmt: skip
     for section in SECTIONS:

@@ -18,17 +18,18 @@ from .mode_keys import MODE_KEYS
 Complete = Callable[[str], Iterable[str]]
 """What has been typed of an argument -> what it may become."""
 
-ASK, MODE, SET, READ, KEEP, RACE, PLAY, PROGRAM = (
+ASK, MODE, SET, READ, KEEP, LIST, RACE, PLAY, PROGRAM = (
     "Ask",
     "Change how it decodes",
     "Change one setting",
     "Read the answer, step by step",
     "Keep and share",
+    "In the list of conversations",
     "In a race",
     "In a replay",
     "The program",
 )
-GROUPS = (ASK, MODE, SET, READ, KEEP, RACE, PLAY, PROGRAM)
+GROUPS = (ASK, MODE, SET, READ, KEEP, LIST, RACE, PLAY, PROGRAM)
 """Tasks, in the order of the help."""
 
 
@@ -114,7 +115,11 @@ ACTIONS: tuple[Action, ...] = (
     Action("chat.attach", "Attach", "Attach a text file to the next question; so does @PATH in it.", ASK, "attach", "",
            "attach", "PATH", paths),
     Action("chat.detach", "Detach", "Take back what was attached.", ASK, "detach", "", "detach"),
-    Action("chat.fetch", "Get a real model", "Fetch a model, where only the demo pair is here.", ASK, "fetch", "ctrl+o",
+    Action("chat.edit", "Edit", "Ask the question of the chosen answer, or the last, anew; the old one is kept.", ASK,
+           "edit", "e", "edit"),
+    Action("chat.reseed", "Rerun, next seed", "Answer the last question again with the next seed.", ASK, "reseed",
+           "alt+r", "reseed"),
+    Action("chat.fetch", "Get a real model", "Fetch a model, where only the demo pair is here.", ASK, "fetch", "alt+m",
            "fetch"),
     *(
         Action(
@@ -124,8 +129,10 @@ ACTIONS: tuple[Action, ...] = (
         for name, mode in MODES.items()
     ),
     Action("chat.mode", "Switch mode", "Switch to another mode.", MODE, "mode", "", "mode", "NAME", _among(*MODES)),
+    Action("chat.models", "Model", "Choose another model or draft model; the conversation goes on.", MODE, "models",
+           "ctrl+l", "model"),
     Action("chat.next_mode", "Mode", "Switch to the next mode that can run.", MODE, "next_mode", "ctrl+t",
-           shown=True, priority=True),
+           priority=True),
     Action("chat.longer", "Longer drafts", "Draft one token more.", MODE, "longer(1)", "plus"),
     Action("chat.shorter", "Shorter drafts", "Draft one token less; below 1 the length is automatic again.", MODE,
            "longer(-1)", "minus"),
@@ -142,6 +149,10 @@ ACTIONS: tuple[Action, ...] = (
     Action("chat.slow", "Slow motion", "Play the last answer again in slow motion; once more for slower.", READ, "slow",
            "ctrl+l", "slow"),
     Action("chat.side", "Steps", "Show or hide the step pane.", READ, "side", "ctrl+b", "steps", priority=True),
+    Action("chat.answer_before", "Answer before", "The other answer before the chosen one.", READ, "other_answer(-1)",
+           "left"),
+    Action("chat.answer_after", "Answer after", "The other answer behind the chosen one.", READ, "other_answer(1)",
+           "right"),
     Action("transcript.next_step", "Next step", "Choose the next step.", READ, "step(1)", "full_stop", shown=True),
     Action("transcript.previous_step", "Step back", "Choose the step before.", READ, "step(-1)", "comma", shown=True),
     Action("transcript.pause", "Pause", "Hold the text still while the answer goes on.", READ, "pause", "space"),
@@ -152,6 +163,23 @@ ACTIONS: tuple[Action, ...] = (
     Action("transcript.top", "Top", "Go to the beginning.", READ, "home", "home,g"),
     Action("transcript.end", "End", "Go to the end and follow it.", READ, "end", "end,G"),
     Action("transcript.copy", "Copy", "Copy what is selected, or the last answer.", KEEP, "copy", "y", shown=True),
+    Action("chat.conversations", "Open", "List what was said: search, go on, rename, export, delete.", KEEP,
+           "conversations", "ctrl+o", "open", shown=True),
+    Action("chat.learn", "Learn", "Let answers be learnt, where the chat asks that.", KEEP, "learn(True)", "alt+y",
+           priority=True),
+    Action("chat.learn_not", "Do not learn", "Let no answer be learnt, where the chat asks that.", KEEP, "learn(False)",
+           "alt+n", priority=True),
+    Action("list.open", "Go on", "Go on with the marked conversation.", LIST, "select", "enter", shown=True),
+    Action("list.rename", "Rename", "Give it another name.", LIST, "screen.rename", "r", shown=True),
+    Action("list.export", "Export", "Write it as Markdown, HTML or a trace.", LIST, "screen.export", "e", shown=True),
+    Action("list.delete", "Delete", "Delete it; it asks first.", LIST, "screen.delete", "d,delete", shown=True),
+    Action("list.search", "Search", "Go from the list to the search.", LIST, "screen.search", "slash", shown=True),
+    Action("lists.list", "List", "Go from the search to the list.", LIST, "to_list", "down"),
+    Action("lists.new", "New", "Begin a new conversation.", LIST, "new", "ctrl+n", shown=True, priority=True),
+    Action("lists.leave", "Back", "Go back to the chat.", LIST, "leave", "escape", shown=True),
+    Action("chat.copy_code", "Copy code", "Copy the last block of code on show.", KEEP, "copy_code", "alt+c"),
+    Action("transcript.copy_code", "Copy code", "Copy the block of code on show.", KEEP, "copy_code", "c"),
+    Action("transcript.fold", "Fold thoughts", "Fold or unfold what the model thought first.", READ, "fold", "t"),
     Action("chat.export", "Export", "Write the conversation as Markdown, and its last answer as a page to hand out.",
            KEEP, "export", "ctrl+s", "export"),
     Action("chat.page", "Page", "Write the last answer as a page that plays in a browser.", KEEP, "page", "", "page"),

@@ -222,7 +222,8 @@ def test_what_cannot_be_loaded_fails_with_one_line(choice, mode, words):
 def test_without_a_draft_the_mode_is_sssd_and_the_reason_is_told():
     made = Talk(replace(DEMO, draft="none"))
     ready = made.until(Ready)
-    assert ready.modes == tuple(mode.name for mode in MODES.values() if not mode.needs_draft)
+    assert ready.modes == tuple(mode.name for mode in MODES.values() if not mode.needs_draft and not mode.needs_head)
+    assert "--head" in ready.unavailable["eagle"]
     assert "--draft" in ready.unavailable["draft"]
     assert made.session.mode == "sssd"
     made.session.ask("Hello!")

@@ -12,7 +12,6 @@ from textual.widgets import Static
 
 from ...bench.compare import field_of
 from ...engine.drafters.registry import MODES
-from ...engine.race import MOST_LANES
 from ...present.grid import Grid, rich_table
 from ...present.race_book import RaceBook
 from ...present.race_table import RATIO, race_grid
@@ -98,7 +97,7 @@ class RaceScreen(RowScreen):
     async def begin(self, ready: Ready) -> None:
         """The models are there: line up the lanes and, if there is a question, race."""
         try:
-            field = field_of(self._modes[:MOST_LANES], ready)
+            field = field_of(self._modes, ready)
         except UserError as error:
             self.notify(str(error), severity="error", markup=False, timeout=10)
             return
