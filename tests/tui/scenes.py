@@ -212,7 +212,7 @@ async def slow_motion(play: Play) -> None:
     """The last answer once more, step by step and backwards."""
     await play.feed(READY)
     await play.ask(STORY, answer("specbranch", STORY_TOLD, STORY))
-    await play.press("ctrl+l", "home", *["full_stop"] * 9)
+    await play.press("alt+s", "home", *["full_stop"] * 9)
     await play.shoot("slow-motion")
     await play.press("comma", "comma", "f7")
     await play.shoot("slow-motion-back")

@@ -239,7 +239,7 @@ async def test_slow_motion_of_the_chat_plays_the_last_answer_with_everything_in_
     monkeypatch.setattr("spectui.tui.exporting.exports", lambda: tmp_path / "exports")
     app = SpectuiApp(Settings(), lambda sink: PlayedSession())
     async with app.run_test(size=(120, 36)) as pilot:
-        await pilot.press("ctrl+l")
+        await pilot.press("alt+s")
         assert app.screen is app.chat, "nothing was asked"
         told = answer("draft", STORY_TOLD, STORY)
         app.chat.command = 1
@@ -248,14 +248,14 @@ async def test_slow_motion_of_the_chat_plays_the_last_answer_with_everything_in_
             app.bridge.put(record)
         app.chat._tick()
         app.chat._tick()
-        await pilot.press("ctrl+l")
+        await pilot.press("alt+s")
         screen = app.screen
         assert isinstance(screen, ReplayScreen)
         assert (screen.player.speed, screen.player.playing) == (0.25, True)
         assert screen.replay.models == READY
-        await pilot.press("ctrl+l")
+        await pilot.press("alt+s")
         assert screen.player.speed == 0.05
-        await pilot.press("ctrl+l", "home", "full_stop", "full_stop", "comma")
+        await pilot.press("s", "home", "full_stop", "full_stop", "comma")
         assert screen.by_steps
         assert [record.step.index for record in screen.tape._steps][-1] == 0
         assert str(screen.step_pane.content).startswith("step 0 ")
