@@ -10,8 +10,9 @@ from ..session.equivalence import difference, gap_at
 from ..session.runtime import Runtime
 from ..system.errors import UserError
 from .agreement import Text
-from .lane import Lane, Turn
+from .lane import Lane, ModeLane, Turn
 from .questions import Question
+from .taking import BenchTrace
 
 
 class Bench:
@@ -24,7 +25,12 @@ class Bench:
         questions: Sequence[Question],
         options: Options,
         system: str | None,
+        trace: BenchTrace | None = None,
     ) -> None:
+        self._trace = trace
+        for lane in lanes:
+            if isinstance(lane, ModeLane):
+                lane.trace = trace
         self.lanes, self.questions = list(lanes), list(questions)
         self.failed: dict[str, str] = {}
         """Lane -> why it left the bench."""
@@ -78,9 +84,14 @@ class Bench:
         return prompt if len(prompt) + 1 < context else f"{len(prompt)} tokens; the model's context holds {context}"
 
     def _warm_up(self, prompt: Sequence[int]) -> None:
+        self._record(None)
         for lane in list(self.lanes):
             self._ask(lane, prompt)
             lane.begin()
+
+    def _record(self, question: str | None) -> None:
+        if self._trace is not None:
+            self._trace.begin(question)
 
     def _ask(self, lane: Lane, prompt: Sequence[int]) -> Answered | None:
         """A lane's answer; a lane that fails takes no further part."""
@@ -93,6 +104,7 @@ class Bench:
 
     def _turn(self, question: Question, turn: int, prompt: Sequence[int], asked: int) -> list[Run]:
         """Every lane answers, another one first each time; runs in the order of the lanes."""
+        self._record(question.turns[turn])
         answered: dict[str, Answered] = {}
         first = asked % len(self.lanes)
         for lane in [*self.lanes[first:], *self.lanes[:first]]:

@@ -1,5 +1,6 @@
 """``spectui bench``: from questions to a finished report."""
 
+from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,7 +11,7 @@ from ..config.settings import Settings
 from ..engine.drafters.registry import MODES
 from ..system.signals import allow, interrupt, on_interrupt
 from ..system.streams import messages
-from .flags import FormatFlag, ModesFlag, OutputFlag, PlotFlag, names_of, with_settings
+from .flags import FormatFlag, ModesFlag, OutputFlag, PlotFlag, RecordFlag, names_of, with_settings
 
 if TYPE_CHECKING:
     from ..bench.bench import Bench
@@ -47,6 +48,7 @@ def bench(
     output: OutputFlag = None,
     form: FormatFlag = "table",
     plot: PlotFlag = None,
+    record: RecordFlag = None,
     skip_bad_lines: Annotated[
         bool, typer.Option("--skip-bad-lines", help="Go on after a line that is not a question.")
     ] = False,
@@ -62,17 +64,19 @@ def bench(
     others = names_of(peers, PEER_NAMES, "peer")
     names_of(form, FORMATS, "format")
     request = Request(questions or ["demo"], chosen, others, limit, skip_bad_lines, learning)
-    raise typer.Exit(run_bench(settings, request, Output(form, output, plot)))
+    raise typer.Exit(run_bench(settings, request, Output(form, output, plot), record))
 
 
-def run_bench(settings: Settings, request: "Request", output: "Output") -> int:
+def run_bench(settings: Settings, request: "Request", output: "Output", record: Path | None = None) -> int:
     """Measure and report; 0, or 130 if it was interrupted and reports what was done."""
     from ..bench.agreement import measure_next_next_rank, measure_pair_agreement
     from ..bench.bench import Bench
     from ..bench.llama_peer import check_package, package_version, wanted_of
     from ..bench.partial import Partial
     from ..bench.request import gather, identity, make_lanes
+    from ..bench.taking import BenchTrace
     from ..present.report import Report
+    from ..record.trace import TraceWriter
     from ..session.environment import environment
 
     console = Console(file=messages(), highlight=False)
@@ -82,12 +86,18 @@ def run_bench(settings: Settings, request: "Request", output: "Output") -> int:
     loaded = _load(settings, console)
     options = settings.options
     lanes, left_out = make_lanes(loaded, request, settings)
-    bench = Bench(loaded, lanes, questions, options, settings.decoding.system or None)
+    writer = TraceWriter(record) if record else None
+    trace = BenchTrace(writer, loaded) if writer else None
+    bench = Bench(loaded, lanes, questions, options, settings.decoding.system or None, trace)
     where = environment(loaded, options, settings.model.model) | {"learning": request.learning}
     if wanted_of(request.peers):
         where["versions"] = where["versions"] | package_version()
     partial = Partial(output.path, identity(settings, where, lanes, questions)) if output.path else None
-    runs, skipped, finished = _ask(bench, partial, console)
+    try:
+        runs, skipped, finished = _ask(bench, partial, console)
+    finally:
+        if writer:
+            writer.close()
     vocabulary, draft = loaded.resources.vocabulary, loaded.resources.draft
     next_next = measure_next_next_rank(loaded.target, vocabulary, bench.texts) if finished else []
     pair = None

@@ -102,6 +102,13 @@ class Meter:
         """Whether the answer goes in circles."""
         return is_looping(distinct(self.tokens))
 
+    def copy(self, tokens: Sequence[int]) -> "Meter":
+        """The same so far, but for the ids of the answer, which are these."""
+        made = Meter()
+        made.numbers, made._first_ms, made.tokens = self.numbers, self._first_ms, list(tokens)
+        made.spread.add(self.spread)
+        return made
+
     def feed(self, record: Record) -> None:
         """Take in one record; a new turn starts from zero."""
         match record:
