@@ -169,7 +169,7 @@ def settings_page() -> str:
     lines = ["# Settings", "", MADE, "",
              "A setting comes from the settings file, else from an environment variable, else from its default. An",
              "environment variable wins over the file, and a flag of a command wins over both. `spectui doctor` says where",
-             "your settings file is. The program does not make it: write it yourself.", "",
+             "your settings file is. Write it yourself, or let the drawer of the chat (`ctrl+e`) keep what you set there.", "",
              *_block(["[model]", 'model = "demo"', "", "[decoding]", 'mode = "sssd"', "temperature = 0.8", "",
                       "[keys]", '"chat.race" = "ctrl+o"'], "toml"),
              "An unknown section or key is an error that names the file and the key. `SPECTUI_HOME` puts settings,",

@@ -20,7 +20,7 @@ def race_grid(book: RaceBook) -> Grid:
     places = book.places()
     names = sorted(book.lanes, key=lambda name: places.get(name, 99))
     columns = ("lane", "place", "first token ms", "tok/s", "tokens per step", "accepted", "rejected",
-               "unreached", "draft ms", "verify ms", RATIO, "text")  # fmt: skip
+               "unreached", "draft ms", "check ms", RATIO, "text")  # fmt: skip
     rows = [_row(book, name, places.get(name)) for name in names]
     notes = [words for mark, words in MARKS.items() if any(mark in cell for row in rows for cell in row)]
     if book.remembers:

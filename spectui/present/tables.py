@@ -72,7 +72,7 @@ _COLUMNS: dict[str, Callable[[Summary], str]] = {
     "branch waste": lambda one: number(one.branch_waste_per_token),
     "first token ms": lambda one: number(one.ttft_ms, 1),
     "draft ms": lambda one: number(one.draft_ms_per_step),
-    "verify ms": lambda one: number(one.verify_ms_per_step),
+    "check ms": lambda one: number(one.verify_ms_per_step),
     "same text": lambda one: same_text(one),
     "distinct-3": lambda one: number(one.distinct_3),
     "loops": lambda one: f"{one.looping}/{one.runs}",

@@ -21,6 +21,8 @@ class Suggestion(NamedTuple):
 
     text: str
     """All that would stand in the prompt."""
+    takes: str
+    """What is still to be typed behind it."""
     help: str
     whole: bool
     """Whether nothing is missing, so that it may be sent."""
@@ -45,20 +47,20 @@ def _commands(word: str, argument: str | None) -> Iterator[Suggestion]:
     if argument is not None:
         one = SLASHES.get(word)
         for value in one.complete(argument[1:]) if one and one.complete else ():
-            yield Suggestion(f"/{word} {value}", "", not value.endswith("/"), True)
+            yield Suggestion(f"/{word} {value}", "", "", not value.endswith("/"), True)
         return
     for one in ACTIONS:
         name = next((name for name in one.words if name.startswith(word)), None)
         if name is not None:
             needs = bool(one.takes) and not one.takes.startswith("[")
-            yield Suggestion(f"/{name}{' ' if needs else ''}", one.help, not needs, True)
+            yield Suggestion(f"/{name}{' ' if needs else ''}", one.takes, one.help, not needs, True)
 
 
 def _files(text: str) -> Iterator[Suggestion]:
     before, sign, begun = text.rpartition("@")
     if sign and " " not in begun and (not before or before.endswith(" ")):
         for path in paths(begun):
-            yield Suggestion(f"{before}@{path}", "", True, False)
+            yield Suggestion(f"{before}@{path}", "", "", True, False)
 
 
 def slash_action(line: str) -> tuple[Action, str]:

@@ -172,7 +172,16 @@ async def answering(play: Play) -> None:
     play.chat.prompt.text = "Compare\n\n1. a shy dragon\n2. a brave knight\n\nin a table of three rows, " + "wide " * 20
     play.chat.prompt.move_cursor(play.chat.prompt.document.end)
     await play.shoot("typing")
+    play.chat.prompt.text = "/s"
+    await play.until(lambda: play.chat.completion.display)
+    await play.shoot("slash")
     play.chat.prompt.text = ""
+    await play.press("ctrl+e")
+    await play.until(lambda: play.app.screen is not play.chat)
+    await play.press("down", "down")
+    await play.shoot("settings")
+    await play.press("escape")
+    await play.until(lambda: play.app.screen is play.chat)
     await race(play)
     await play.ask(STORY, [*told[:7], EndText("chat", End("error", "no memory left; choose a smaller model"))])
     await play.feed(Note("the conversation is no longer saved: no space left on the disk"))
@@ -206,6 +215,8 @@ async def switching(play: Play) -> None:
     play.chat.transcript.focus()
     await play.press("home")
     await play.shoot("scrolled")
+    await play.press("ctrl+b")
+    await play.shoot("side")
 
 
 async def race(play: Play) -> None:

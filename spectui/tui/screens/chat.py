@@ -135,6 +135,7 @@ class ChatScreen(RowScreen):
     def on_mount(self) -> None:
         """Show what is known before anything is loaded; begin loading after the first frame."""
         self.transcript.view = self.settings.ui.view
+        self.watch(self.transcript, "view", self._view_changed, init=False)
         self.prompt.completion = self.completion
         self.prompt.example = lambda number: self.examples.prompt(number) if self.empty else None
         self.set_class(not self.settings.ui.side_pane, "-no-side")
@@ -311,6 +312,11 @@ class ChatScreen(RowScreen):
         self._chosen = record is not None
         if record is not None:
             self._show_step(record, True, (event.answer, event.step + 1) in self.ledger.steps)
+
+    def _view_changed(self, view: str) -> None:
+        """The trace shows in the step pane, too, what was lost."""
+        self.step_pane.folds = view != VIEWS[-1]
+        self.step_pane.show(*self._shown)
 
     def _show_step(self, record: StepText | None, pinned: bool = False, goes_on: bool = False) -> None:
         self.tape.show(record)

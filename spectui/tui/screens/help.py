@@ -1,6 +1,7 @@
 """F1: what the colours mean, and what a person can do, task by task."""
 
 from collections.abc import Iterator, Mapping
+from textwrap import wrap
 from typing import Any, ClassVar
 
 from textual.app import ComposeResult
@@ -27,7 +28,8 @@ AGAINST = (
     "the median of the rounds, [least, most] and n = rounds. The datastore is empty meanwhile, unless "
     "--with-datastore was given."
 )
-KEYS_WIDTH, SLASH_WIDTH = 20, 11
+COLUMN = 22
+"""Cells of the keys and commands."""
 
 
 class HelpScreen(Steady, ModalScreen[None]):
@@ -40,25 +42,33 @@ class HelpScreen(Steady, ModalScreen[None]):
         self._keys = keys
 
     def compose(self) -> ComposeResult:
-        """Tokens, tasks, modes, numbers."""
+        """Tokens, tasks, numbers."""
         with VerticalScroll(id="help"):
-            yield Static(Content.assemble(*self._tokens(), *self._tasks(), *_numbers()), markup=False)
+            yield Static(markup=False)
 
-    def _tokens(self) -> Iterator[Any]:
-        yield from (("What you see\n", "bold"), f"{WHAT}\n\n")
-        for kind, own in LOOKS.items():
-            words = f"{own.mark} {own.word}"
-            yield from (" ", (words, look(kind)), f"{'':<{16 - len(words)}}{own.meaning}\n")
+    def on_resize(self) -> None:
+        """Write it in columns that fit."""
+        page = self.query_one(VerticalScroll)
+        room = max(20, page.scrollable_content_region.width - COLUMN)
+        self.query_one(Static).update(Content.assemble(*_tokens(), *self._tasks(room), *_numbers()))
 
-    def _tasks(self) -> Iterator[Any]:
+    def _tasks(self, room: int) -> Iterator[Any]:
+        """Keys and commands of each task; what they do stands in lines of ``room`` cells beside them."""
         for group in GROUPS:
             yield (f"\n{group}\n", "bold")
             for one in ACTIONS:
-                keys = written(self._keys.get(one.name, one.key))
-                slash = f"/{one.words[0]}" if one.words else ""
-                if one.group == group and (keys or slash or one.place == "mode"):
-                    yield (f" {keys:<{KEYS_WIDTH}} {slash:<{SLASH_WIDTH}} ", "$text-primary")
-                    yield f"{one.help}\n"
+                keys = written(self._keys.get(one.name, one.key)).replace("escape", "esc")
+                ways = "  ".join(filter(None, [keys, f"/{one.words[0]}" if one.words else ""]))
+                if one.group == group and (ways or one.place == "mode"):
+                    yield (f" {ways:<{COLUMN - 1}}", "$text-primary")
+                    yield f"\n{'':{COLUMN}}".join(wrap(one.help, room)) + "\n"
+
+
+def _tokens() -> Iterator[Any]:
+    yield from (("What you see\n", "bold"), f"{WHAT}\n\n")
+    for kind, own in LOOKS.items():
+        words = f"{own.mark} {own.word}"
+        yield from (" ", (words, look(kind)), f"{'':<{16 - len(words)}}{own.meaning}\n")
 
 
 def _numbers() -> Iterator[Any]:

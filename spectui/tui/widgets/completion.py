@@ -28,8 +28,10 @@ class Completion(Steady, OptionList, can_focus=False):
             self._found = []
         self.clear_options()
         for one in self._found:
-            told = Content.styled(f"  {one.help}", "$text-muted")
-            self.add_option(Option(Content(f"{sanitise_line(one.text):<{WORDS_WIDTH}}") + told))
+            words = sanitise_line(one.text).rstrip()
+            takes = f" {one.takes}" if one.takes else ""
+            gap = " " * max(2, WORDS_WIDTH - len(words + takes))
+            self.add_option(Option(Content.assemble(words, (f"{takes}{gap}{one.help}", "$text-muted"))))
         self.display = bool(self._found)
         self.highlighted = 0 if self._found else None
 

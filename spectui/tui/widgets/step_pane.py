@@ -48,7 +48,7 @@ class StepPane(Static):
             (f"step {step.index}  {step.ms.wall:.2f} ms", "bold"),
             (f"  {'pinned' if pinned else ''}\n", "$text-primary"),
             *_times(record),
-            f"\naccepted {step.accepted}/{len(step.nodes)}, tokens {len(step.emitted)}\n",
+            f"\naccepted {step.accepted}/{len(step.nodes)}, tokens {len(step.emitted)}\n" if step.nodes else "\n",
             *self._tree(record),
             *_branches(record),
             (f"\n{sentence(record, goes_on)}", "italic"),
