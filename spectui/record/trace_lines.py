@@ -10,7 +10,7 @@ from pydantic import Field, NonNegativeInt
 
 from ..engine.values.events import Changed, End, Prefill, Switch, Turn
 from ..engine.values.options import Options
-from ..engine.values.step import Branches, Emitted, Node, Span, Step, Times
+from ..engine.values.step import Branches, Candidate, Emitted, Node, Span, Step, Times, walked
 from ..system.sanitise import sanitise_json
 from ..system.typed_json import read_as, schema_of
 from .events import FORMAT, ChangedText, Compared, EndText, PrefillText, Ready, Record, StepText, SwitchText, TurnText
@@ -53,13 +53,14 @@ _emitted: Any = _object("emitted", Emitted, text=str)
 _branches: Any = _object("branches", Branches, at=Parent, tokens=list[list[Written]])
 _times: Any = _object("times", Times)
 _span: Any = _object("span", Span)
+_candidate: Any = _object("candidate", Candidate, text=str)
 _rate = float | None
 LINES: dict[str, Any] = {
     "header": _line("header", Ready, ("lane",), format=Literal[FORMAT]),
     "turn": _line("turn", Turn, ("options",), seed=int, settings=Options, question=str, texts=tuple[str, ...]),
     "prefill": _line("prefill", Prefill, text=str),
     "step": _line("step", Step, nodes=list[_node], emitted=list[_emitted], ms=_times, spans=list[_span],
-                  branches=_branches | None),
+                  branches=_branches | None, target_top=list[list[_candidate]] | None),
     "switch": _line("switch", Switch),
     "settings": _line("settings", Changed, ("options",), settings=Options),
     "end": _line("end", End, tail=str),
@@ -98,6 +99,7 @@ def _step(line: Any) -> StepText:
     ahead, chains = line.branches, line.branches.tokens if line.branches else []
     if ahead and (ahead.at >= len(nodes) or (ahead.won is not None and not 0 <= ahead.won < len(chains))):
         raise ValueError("no such branch")
+    top = None if line.target_top is None else tuple(tuple(_part(Candidate, c) for c in row) for row in line.target_top)
     step = _part(
         Step,
         line,
@@ -105,10 +107,16 @@ def _step(line: Any) -> StepText:
         emitted=tuple(_part(Emitted, token) for token in line.emitted),
         ms=_part(Times, line.ms),
         spans=tuple(_part(Span, span) for span in line.spans),
+        target_top=top,
         branches=ahead and _part(Branches, ahead, tokens=tuple(tuple(t.token for t in chain) for chain in chains)),
     )
     texts, emitted = (tuple(token.text for token in tokens) for tokens in (line.nodes, line.emitted))
-    return StepText(line.lane, step, texts, emitted, tuple(tuple(t.text for t in chain) for chain in chains))
+    if top is not None and len(top) != 1 + len(walked(step)):
+        raise ValueError("target_top has not a row for each walked node")
+    previews = tuple(tuple(t.text for t in chain) for chain in chains)
+    return StepText(
+        line.lane, step, texts, emitted, previews, tuple(tuple(c.text for c in row) for row in line.target_top or ())
+    )
 
 
 RECORDS: dict[str, Callable[[Any], Record]] = {

@@ -10,10 +10,10 @@ from typing import Any
 from ..config.choice import ModelChoice, StoreChoice
 from ..engine.drafters.registry import MODES, Mode, default_mode
 from ..engine.values.options import Options
-from ..engine.worker import Call, Change, Stop, SwitchMode
+from ..engine.worker import Call, Change, Hold, Stop, SwitchMode
 from ..models.resolve import brings_draft
-from ..record.events import Kind
-from .conversation import AGAIN, BASELINE, CHAT, Beginning, Conversation, Loader, Sink, load_models
+from ..record.events import CHAT, Kind
+from .conversation import AGAIN, BASELINE, Beginning, Conversation, Loader, Sink, load_models
 
 __all__ = ["AGAIN", "BASELINE", "CHAT", "Session", "Sink"]
 
@@ -111,6 +111,10 @@ class Session:
     def stop(self) -> None:
         """End the last command at its next step, or before its first one if it waits; its text is kept."""
         self._worker.submit(Stop(self._newest))
+
+    def hold(self, steps: int | None = 0) -> None:
+        """Let an answer stand still after so many more steps; None lets it go on."""
+        self._worker.submit(Hold(steps))
 
     def switch(self, mode: str) -> None:
         """Use another mode from the next step on; ignored if this pair cannot run it."""
