@@ -36,6 +36,7 @@ from .leaving import LEAVE_SCREEN, PLAIN_THEME
 from .priority import yield_to_decoding
 from .screens.chat import ChatScreen
 from .screens.help import HelpScreen
+from .screens.inspect import InspectScreen
 from .screens.race import RaceScreen
 from .screens.replay import ReplayScreen
 from .slash import slash_action
@@ -45,7 +46,7 @@ from .theme import ThemeWatch, load_themes, token_variable_defaults
 log = logging.getLogger(__name__)
 
 MakeSession = Callable[[Callable[[Record], None]], Session]
-PLACES = {RaceScreen: ("mode", "race"), ReplayScreen: ("replay",)}
+PLACES = {RaceScreen: ("mode", "race"), ReplayScreen: ("replay",), InspectScreen: ("inspect",)}
 """Whose actions the palette offers, where it is not the chat's."""
 OURS = ("Keys", "Screenshot")
 """Commands of Textual's palette in whose place the program has its own: the help and the picture."""

@@ -40,6 +40,8 @@ class Ledger:
         """What the latest steps without a draft took."""
         self.told: list[Record] = []
         """The records of the latest answer, to be played again."""
+        self._begun: dict[int, list[Record]] = {}
+        """Answer -> its turn and its first token."""
         self.steps: dict[tuple[int, int], StepText] = {}
         """(answer, number) -> step, the latest ones."""
 
@@ -78,7 +80,9 @@ class Ledger:
                 self._answer += 1
                 self._shown = []
                 self.answered = self.can_measure = False
+                self._begun[self._answer] = [record]
             case PrefillText(prefill=prefill):
+                self._begun.setdefault(self._answer, []).append(record)
                 self.can_measure = True
                 self._extend([prefill.token])
             case StepText(step=step):
@@ -96,6 +100,15 @@ class Ledger:
             case EndText(end=end):
                 self.answered = end.reason != "error"
                 self.can_measure = self.can_measure and self.answered
+
+    def records(self, answer: int) -> list[Record]:
+        """What is remembered of an answer."""
+        return [*self._begun.get(answer, ()), *(step for (number, _), step in self.steps.items() if number == answer)]
+
+    @property
+    def answer(self) -> int:
+        """Number of the latest answer; -1 before the first."""
+        return self._answer
 
     def _extend(self, tokens: list[int]) -> None:
         if self._shown is not None:

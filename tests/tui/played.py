@@ -77,6 +77,10 @@ class PlayedSession:
         """Other options from now on."""
         self.options = options
 
+    def hold(self, steps: int | None = 0) -> None:
+        """Nothing runs that could stand still."""
+        self.held = steps
+
     def instruct(self, system: str) -> None:
         """Nothing is asked."""
 

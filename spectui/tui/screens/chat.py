@@ -55,6 +55,7 @@ from ..widgets.timeline import Timeline
 from ..widgets.title import TitleBar
 from ..widgets.transcript import Transcript
 from ..widgets.why_bar import WhyBar
+from .inspect import InspectScreen
 from .replay import PACES, ReplayScreen
 from .settings import SettingsScreen
 
@@ -107,6 +108,8 @@ class ChatScreen(RowScreen):
         self._shown: tuple[StepText | None, bool, bool] = (None, False, False)
         """What the step pane shows, or would."""
         self._chosen = False
+        self._pinned: tuple[int, int] | None = None
+        """The (answer, step) that a person has chosen."""
         self._unasked: str | None = None
         """A question that is being painted; asked when it stands, so that decoding does not share its moment."""
         self.command: int | None = None
@@ -208,7 +211,7 @@ class ChatScreen(RowScreen):
             case PrefillText():
                 self.transcript.document.add_first(record)
             case TurnText(turn=turn):
-                self.answering, self._chosen = True, False
+                self.answering, self._chosen, self._pinned = True, False, None
                 self.metric_bar.rates.clear()
                 self.transcript.document.begin_answer(MODES[turn.mode].title)
             case SwitchText(switch=switch):
@@ -310,6 +313,7 @@ class ChatScreen(RowScreen):
     def _step_selected(self, event: Transcript.StepSelected) -> None:
         record = self.ledger.steps.get((event.answer, event.step))
         self._chosen = record is not None
+        self._pinned = (event.answer, event.step) if self._chosen else None
         if record is not None:
             self._show_step(record, True, (event.answer, event.step + 1) in self.ledger.steps)
 
@@ -443,6 +447,28 @@ class ChatScreen(RowScreen):
         else:
             told = [self.ready, *self.ledger.told] if self.ready else self.ledger.told
             self.app.push_screen(ReplayScreen(Replay(told), PACES[0], view=self.transcript.view))
+
+    def action_inspect(self) -> None:
+        """The chosen step in full, or the last one."""
+        ledger = self.ledger
+        answer, step = self._pinned or (ledger.answer, None)
+        if not ledger.records(answer):
+            self.notify("ask something first; then its steps can be inspected", timeout=3)
+            return
+        plain = self.ready.plain_ms if self.ready else None
+        if answer == ledger.answer:
+            inspector = InspectScreen(lambda: ledger.told, step, plain, self.session, self._inspect_again)
+        else:
+            inspector = InspectScreen(lambda: ledger.records(answer), step, plain)
+        self.app.push_screen(inspector)
+
+    def _inspect_again(self) -> None:
+        """Answer once more, and record what the target wants."""
+        if self.busy:
+            self.notify("still answering; hold or let it end", timeout=3)
+            return
+        self.session.change(replace(self.session.options, inspect=True))
+        self.action_rerun()
 
     def action_attach(self, path: str) -> None:
         """Attach a text file to the next question."""

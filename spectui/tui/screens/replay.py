@@ -33,6 +33,7 @@ from ..widgets.tape import Tape
 from ..widgets.timeline import Timeline
 from ..widgets.transcript import Transcript
 from ..widgets.why_bar import WhyBar
+from .inspect import InspectScreen
 
 PACES = (0.25, 0.05, None, 1.0)
 """Of slow motion, in turn; None is step by step."""
@@ -81,6 +82,8 @@ class ReplayScreen(RowScreen):
         self._goal: int | None = None
         """A far place that it is on the way to."""
         self._tick_at = 0.0
+        self._pinned: StepText | None = None
+        """The step that a person has pointed to."""
 
     def compose(self) -> ComposeResult:
         """Head, progress, text and steps or lanes, read-outs, keys."""
@@ -214,6 +217,7 @@ class ReplayScreen(RowScreen):
                 document.end_answer(record, words, legend=not self.has_class("-short"))
 
     def _read_out(self, records: Sequence[Record]) -> None:
+        self._pinned = None
         self._show_head()
         if self.panes:
             self._read_out_lanes()
@@ -272,6 +276,7 @@ class ReplayScreen(RowScreen):
         for record in reversed(self.replay.shown()):
             if isinstance(record, StepText) and record.step.index == event.step:
                 self.player.playing = False
+                self._pinned = record
                 self.step_pane.show(record, pinned=True)
                 self.tape.show(record)
                 self._show_head()
@@ -344,6 +349,19 @@ class ReplayScreen(RowScreen):
         self._goal = None
         self.replay.go_to_take(self.replay.number + by)
         await self._show_anew()
+
+    def action_inspect(self) -> None:
+        """The step on show, in full; of lanes side by side that of the one which was last."""
+        steps = [state.step for state in self.replay.lanes.values() if state.step]
+        record = self._pinned or max(steps, key=lambda one: one.step.time_ms, default=None)
+        if record is None:
+            self.notify("no step yet; . makes one", timeout=3)
+            return
+        self.player.playing = False
+        shown = [one for one in self.replay.shown() if getattr(one, "lane", record.lane) == record.lane]
+        models = self.replay.models
+        plain = models.plain_ms if models else None
+        self.app.push_screen(InspectScreen(lambda: shown, record.step.index, plain))
 
     def action_view(self) -> None:
         """Clean, colour, trace, in all lanes."""
