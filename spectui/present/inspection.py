@@ -29,8 +29,8 @@ class Item(NamedTuple):
 def items(record: StepText) -> list[Item]:
     """The tree depth first, and below the last accepted token the one that the target added."""
     step, children = record.step, defaultdict[int, list[int]](list)
-    for index, node in enumerate(step.nodes):
-        children[node.parent].append(index)
+    for index, one in enumerate(step.nodes):
+        children[one.parent].append(index)
     if step.emitted and step.emitted[-1].kind != "accepted":
         children[max(walked(step), default=-1)].append(OWN)
     made: list[Item] = []

@@ -35,8 +35,8 @@ def step(nodes, emitted, top=None, position=5, **more):
 RECORD = StepText(
     "chat",
     step(
-        [Node(11, -1, COPIED, None, "accepted"), Node(13, 0, COPIED, 0.5, "rejected"), Node(15, 1, COPIED, None, "unreached"),
-         Node(12, -1, Source("guess", rank=2), 0.2, "rejected")],
+        [Node(11, -1, COPIED, None, "accepted"), Node(13, 0, COPIED, 0.5, "rejected"),
+         Node(15, 1, COPIED, None, "unreached"), Node(12, -1, Source("guess", rank=2), 0.2, "rejected")],
         [Emitted(11, "accepted"), Emitted(14, "correction")],
         TOP,
     ),
@@ -53,7 +53,7 @@ def test_words_stand_at_their_places_in_the_sequence():
 
 def test_the_tree_ends_in_the_targets_own_token():
     assert [(item.boxes, item.node, item.parent) for item in items(RECORD)] == [
-        ("├─ ", 0, -1), ("│  ├─ ", 1, 0), ("│  ", 2, 1), ("│  └─ ", OWN, 0), ("└─ ", 3, -1),
+        ("├─ ", 0, -1), ("│  ├─ ", 1, 0), ("│  │  ", 2, 1), ("│  └─ ", OWN, 0), ("└─ ", 3, -1),
     ]  # fmt: skip
     assert place_of(RECORD.step, OWN) == 0
 

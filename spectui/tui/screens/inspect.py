@@ -115,7 +115,8 @@ class InspectScreen(RowScreen):
 
     def _look(self) -> None:
         """Take in what has come; the last step is followed."""
-        if len(self._records()) != self._seen:
+        records = self._records()
+        if len(records) != self._seen or (records and records[0] is not self._begun):
             self._read()
 
     def _read(self) -> None:
