@@ -207,6 +207,8 @@ ACTIONS: tuple[Action, ...] = (
     Action("inspect.again", "Record", "Answer again, and record what the target wants at each place.", INSPECT,
            "again", "t", shown=True),
     Action("inspect.picture", "Picture", "Write a picture of the screen.", INSPECT, "app.picture", "f8"),
+    Action("app.lecture", "Lecture mode", "Large digits and high contrast for a room; once more goes back.", PROGRAM,
+           "app.lecture", "f12", "lecture", priority=True),
     Action("app.help", "Help", "Show what colours, keys and commands mean.", PROGRAM, "app.help", "f1", "help",
            shown=True),
     Action("app.quit", "Quit", "Leave the program.", PROGRAM, "app.quit", "ctrl+q", "quit exit", shown=True,

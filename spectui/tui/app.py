@@ -33,6 +33,7 @@ from .actions import ACTIONS, bindings
 from .bridge import Bridge, Saver
 from .exporting import export
 from .leaving import LEAVE_SCREEN, PLAIN_THEME
+from .lecture import Lectures
 from .priority import yield_to_decoding
 from .screens.chat import ChatScreen
 from .screens.help import HelpScreen
@@ -62,7 +63,7 @@ class RacePlan:
     text: str | None = None
 
 
-class SpectuiApp(Steady, App[int]):
+class SpectuiApp(Lectures, Steady, App[int]):
     """The program as a person sees it."""
 
     TITLE = "spectui"

@@ -17,6 +17,7 @@ from ..system.signals import full_screen, interrupt, on_interrupt
 from .actions import bindings
 from .exporting import export
 from .leaving import LEAVE_SCREEN, PLAIN_THEME
+from .lecture import Lectures
 from .screens.help import HelpScreen
 from .screens.replay import ReplayScreen
 from .steady import Steady
@@ -25,7 +26,7 @@ from .theme import load_themes, token_variable_defaults
 log = logging.getLogger(__name__)
 
 
-class ReplayApp(Steady, App[int]):
+class ReplayApp(Lectures, Steady, App[int]):
     """One replay on the screen."""
 
     TITLE = "spectui"

@@ -38,9 +38,11 @@ from ..attaching import with_attachments
 from ..bridge import TICK, Bridge
 from ..changing import Changes, declared
 from ..compositor import RowScreen
+from ..lecture import LECTURE
 from ..ledger import Ledger
 from ..slash import is_command
 from ..widgets.attached import Attached
+from ..widgets.big_numbers import Big, BigNumbers, rate_of, ratio_of
 from ..widgets.completion import Completion
 from ..widgets.examples import Examples
 from ..widgets.keys import Keys
@@ -89,6 +91,7 @@ class ChatScreen(RowScreen):
         self.timeline = Timeline(id="timeline")
         self.why_bar = WhyBar(id="why")
         self.metric_bar = MetricBar(id="metrics")
+        self.big = BigNumbers()
         self.completion = Completion(id="completion")
         self.prompt = Prompt(id="prompt")
         self.attached = Attached(id="attached")
@@ -130,6 +133,7 @@ class ChatScreen(RowScreen):
         yield self.timeline
         yield self.why_bar
         yield self.metric_bar
+        yield self.big
         yield self.completion
         yield self.attached
         yield self.prompt
@@ -251,7 +255,7 @@ class ChatScreen(RowScreen):
 
     def _end(self, record: EndText) -> None:
         if self.answering:
-            roomy = not self.has_class("-short")
+            roomy = not self.has_class("-short") and not self.app.has_class(LECTURE)
             words = self.ledger.summary(record.end.reason, self.transcript.viewport.room) if roomy else ""
             self.transcript.document.end_answer(record, words, legend=roomy)
         else:
@@ -304,6 +308,10 @@ class ChatScreen(RowScreen):
         measuring = ledger.measurement.running
         self.why_bar.show(ledger.why(self.ready))
         self.metric_bar.show(ledger.numbers, ledger.speedup, measuring, follow, key="f9", looping=ledger.looping)
+
+        rate, speedup = ledger.numbers.tokens_per_second, ledger.speedup
+        label = "times plain decoding" if speedup else "speed-up: measuring" if measuring else "speed-up: F9 measures"
+        self.big.show([Big(rate_of(rate), "tokens per second"), Big(ratio_of(speedup and speedup.value), label)])
 
     @on(Transcript.FollowChanged)
     def _follow_changed(self) -> None:

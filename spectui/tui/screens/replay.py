@@ -24,6 +24,8 @@ from ..actions import bindings
 from ..bridge import TICK
 from ..compositor import RowScreen
 from ..exporting import export
+from ..lecture import LECTURE, two_lanes
+from ..widgets.big_numbers import Big, BigNumbers, lane_numbers, rate_of
 from ..widgets.keys import Keys
 from ..widgets.lane import LanePane
 from ..widgets.metric_bar import MetricBar
@@ -83,6 +85,7 @@ class ReplayScreen(RowScreen):
         """A far place that it is on the way to."""
         self._tick_at = 0.0
         self._pinned: StepText | None = None
+        self.big = BigNumbers()
         """The step that a person has pointed to."""
 
     def compose(self) -> ComposeResult:
@@ -98,6 +101,7 @@ class ReplayScreen(RowScreen):
         yield self.timeline
         yield self.why_bar
         yield self.metric_bar
+        yield self.big
         yield Keys(compact=True, show_command_palette=False)
 
     async def on_mount(self) -> None:
@@ -231,6 +235,9 @@ class ReplayScreen(RowScreen):
         models, numbers = self.replay.models, state.meter.numbers
         self.why_bar.show(why(numbers, models.plain_ms if models else None))
         follow = self.transcript.viewport.follow
+        per = numbers.tokens_per_step
+        self.big.show([Big(rate_of(numbers.tokens_per_second), "tokens per second"),
+                       Big(f"{per:.2f}" if per else "-", "tokens per step")])  # fmt: skip
         self.metric_bar.show(numbers, None, False, follow, key="", looping=state.meter.looping)
 
     def _read_out_lanes(self) -> None:
@@ -243,6 +250,22 @@ class ReplayScreen(RowScreen):
             state = states.get(name)
             book = self._book(name, state) if state else None
             pane.read_out(book, places.get(name), longest)
+        self._show_two()
+
+    def lecture_changed(self) -> None:
+        """Two lanes in lecture mode, all of them else."""
+        self._show_two()
+
+    def _show_two(self) -> None:
+        """The numbers of lecture mode, and the lanes that they are of."""
+        lecture = self.app.has_class(LECTURE)
+        shown = two_lanes(list(self.panes), "") if lecture else list(self.panes)
+        for name, pane in self.panes.items():
+            pane.display = name in shown
+        if lecture:
+            states = self.replay.lanes
+            rates = {lane: states[lane].meter.numbers.tokens_per_second if lane in states else None for lane in shown}
+            self.big.show(lane_numbers(rates))
 
     def _book(self, name: str, state: LaneState) -> LaneBook:
         turn = state.turn.turn if state.turn else None
