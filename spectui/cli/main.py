@@ -13,7 +13,7 @@ from ..config.settings import load_settings
 from ..system.errors import UserError
 from ..system.sanitise import sanitise_line
 from ..system.streams import ClosedPipe, messages
-from . import bench, calibrate, chat, compare, datastore, doctor, export, models, replay, run
+from . import bench, calibrate, chat, compare, datastore, doctor, export, models, replay, run, serve, tour
 
 app = typer.Typer(
     help="Watch a language model decode speculatively. Without a command it opens the chat.",
@@ -32,6 +32,8 @@ app.command(epilog=compare.EXAMPLES)(compare.compare)
 app.command(epilog=bench.EXAMPLES)(bench.bench)
 app.command(epilog=replay.EXAMPLES)(replay.replay)
 app.command(epilog=export.EXAMPLES)(export.export)
+app.command(epilog=tour.EXAMPLES)(tour.tour)
+app.command(epilog=serve.EXAMPLES)(serve.serve)
 app.command(epilog=calibrate.EXAMPLES)(calibrate.calibrate)
 app.command(epilog=doctor.EXAMPLES)(doctor.doctor)
 app.add_typer(models.models_app, name="models", epilog=models.EXAMPLES)

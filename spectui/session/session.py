@@ -71,6 +71,12 @@ class Session:
         """Where this session runs, for reports; empty until the models are loaded."""
         return self._half.environment
 
+    @property
+    def verify_ms(self) -> Mapping[int, float]:
+        """T(m) as it was measured at load: tokens of a pass -> milliseconds; empty until the models are loaded."""
+        loaded = self._half.loaded
+        return loaded.latency.points if loaded is not None else {}
+
     # -- commands
 
     def load(self) -> None:

@@ -18,7 +18,7 @@ from .mode_keys import MODE_KEYS
 Complete = Callable[[str], Iterable[str]]
 """What has been typed of an argument -> what it may become."""
 
-ASK, MODE, SET, READ, KEEP, RACE, PLAY, INSPECT, PROGRAM = (
+ASK, MODE, SET, READ, KEEP, RACE, PLAY, INSPECT, TOUR, PROGRAM = (
     "Ask",
     "Change how it decodes",
     "Change one setting",
@@ -27,9 +27,10 @@ ASK, MODE, SET, READ, KEEP, RACE, PLAY, INSPECT, PROGRAM = (
     "In a race",
     "In a replay",
     "In the inspector",
+    "In the tour",
     "The program",
 )
-GROUPS = (ASK, MODE, SET, READ, KEEP, RACE, PLAY, INSPECT, PROGRAM)
+GROUPS = (ASK, MODE, SET, READ, KEEP, RACE, PLAY, INSPECT, TOUR, PROGRAM)
 """Tasks, in the order of the help."""
 
 
@@ -207,6 +208,14 @@ ACTIONS: tuple[Action, ...] = (
     Action("inspect.again", "Record", "Answer again, and record what the target wants at each place.", INSPECT,
            "again", "t", shown=True),
     Action("inspect.picture", "Picture", "Write a picture of the screen.", INSPECT, "app.picture", "f8"),
+    Action("tour.watch", "Watch", "Let it be answered, and play the answer in slow motion.", TOUR, "watch", "enter",
+           shown=True, priority=True),
+    *(Action(f"tour.choose_{number}", f"Choice {number}", f"Answer the question with {number}.", TOUR,
+             f"choose({number})", str(number)) for number in range(1, 7)),
+    Action("tour.next", "Next lesson", "The next lesson.", TOUR, "lesson(1)", "n,right", shown=True),
+    Action("tour.previous", "Lesson before", "The lesson before.", TOUR, "lesson(-1)", "p,left", shown=True),
+    Action("tour.leave", "Leave", "Leave the tour.", TOUR, "leave", "escape", shown=True),
+    Action("tour.picture", "Picture", "Write a picture of the screen.", TOUR, "app.picture", "f8"),
     Action("app.lecture", "Lecture mode", "Large digits and high contrast for a room; once more goes back.", PROGRAM,
            "app.lecture", "f12", "lecture", priority=True),
     Action("app.help", "Help", "Show what colours, keys and commands mean.", PROGRAM, "app.help", "f1", "help",

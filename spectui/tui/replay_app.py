@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 from textual.app import App
 from textual.binding import Binding, BindingType
+from textual.screen import Screen
 
 from ..config.paths import log_file, shipped_themes, user_themes
 from ..config.settings import Settings
@@ -26,8 +27,8 @@ from .theme import load_themes, token_variable_defaults
 log = logging.getLogger(__name__)
 
 
-class ReplayApp(Lectures, Steady, App[int]):
-    """One replay on the screen."""
+class ScreenApp(Lectures, Steady, App[int]):
+    """One screen of ours, without a session of the app's own."""
 
     TITLE = "spectui"
     CSS_PATH = "spectui.tcss"
@@ -37,11 +38,12 @@ class ReplayApp(Lectures, Steady, App[int]):
     ]
     goes_on = False
 
-    def __init__(self, settings: Settings, replay: Replay, speed: float) -> None:
+    def __init__(self, settings: Settings, first: Screen[Any]) -> None:
         self.no_colour = bool(os.environ.get("NO_COLOR"))
         super().__init__(ansi_color=self.no_colour)
         self.settings = settings
-        self.replay_screen = ReplayScreen(replay, speed, view=settings.ui.view)
+        self.first = first
+        """The screen that stands below all others."""
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """Colours of tokens, for themes that have none."""
@@ -55,7 +57,7 @@ class ReplayApp(Lectures, Steady, App[int]):
         wanted = PLAIN_THEME if self.no_colour else self.settings.ui.theme
         self.theme = wanted if wanted in self.available_themes else "spectui-dark"
         self.set_keymap(dict(self.settings.keys))
-        self.push_screen(self.replay_screen)
+        self.push_screen(self.first)
 
     def action_help(self) -> None:
         """Show what colours, keys and numbers mean."""
@@ -81,11 +83,26 @@ class ReplayApp(Lectures, Steady, App[int]):
         self.exit(1, return_code=1, message=f"spectui: {line} (details in {log_file()})")
 
 
+class ReplayApp(ScreenApp):
+    """One replay on the screen."""
+
+    def __init__(self, settings: Settings, replay: Replay, speed: float) -> None:
+        self.replay_screen = ReplayScreen(replay, speed, view=settings.ui.view)
+        super().__init__(settings, self.replay_screen)
+
+
 def run_replay(settings: Settings, replay: Replay, speed: float) -> int:
     """Show a replay until somebody leaves; the exit code."""
+    return run_screen(
+        ReplayApp(settings, replay, speed),
+        "this needs a terminal; add --format text, markdown or svg in a pipe",
+    )
+
+
+def run_screen(app: Any, instead: str) -> int:
+    """Run an app until somebody leaves; the exit code. Raises UserError that says what to do ``instead`` in a pipe."""
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
-        raise UserError("this needs a terminal; add --format text, markdown or svg in a pipe")
-    app: Any = ReplayApp(settings, replay, speed)
+        raise UserError(instead)
     with full_screen(LEAVE_SCREEN), on_interrupt(app.interrupted):
         code = app.run()
     return code if code is not None else int(app.return_code or 0)

@@ -311,7 +311,9 @@ class ChatScreen(RowScreen):
 
         rate, speedup = ledger.numbers.tokens_per_second, ledger.speedup
         label = "times plain decoding" if speedup else "speed-up: measuring" if measuring else "speed-up: F9 measures"
-        self.big.show([Big(rate_of(rate), "tokens per second"), Big(ratio_of(speedup and speedup.value), label)])
+        self.big.show(
+            [Big(rate_of(rate), "tokens per second"), Big(ratio_of(speedup.value if speedup else None), label)]
+        )
 
     @on(Transcript.FollowChanged)
     def _follow_changed(self) -> None:

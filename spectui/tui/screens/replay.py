@@ -52,6 +52,7 @@ class ReplayScreen(RowScreen):
     CSS = """
     ReplayScreen { layout: vertical; }
     #replay-head { height: 1; background: $surface; text-wrap: nowrap; text-overflow: ellipsis; }
+    #replay-note { height: auto; max-height: 2; color: $text-primary; text-style: bold; }
     Progress { height: 1; padding: 0 1; }
     ReplayScreen #metrics { height: 1; }
     ReplayScreen.-wide #side { display: block; }
@@ -64,8 +65,12 @@ class ReplayScreen(RowScreen):
 
     head = getters.query_one("#replay-head", Static)
 
-    def __init__(self, replay: Replay, speed: float | None = 1.0, playing: bool = True, view: str = "colour") -> None:
+    def __init__(
+        self, replay: Replay, speed: float | None = 1.0, playing: bool = True, view: str = "colour", note: str = ""
+    ) -> None:
+        """``note`` is a line that says what to look at."""
         super().__init__()
+        self._note = note
         self.player = Player(replay, speed or 1.0)
         self.replay = replay
         self.by_steps = speed is None
@@ -92,6 +97,8 @@ class ReplayScreen(RowScreen):
         """Head, progress, text and steps or lanes, read-outs, keys."""
         yield Static(id="replay-head", markup=False)
         yield self.progress
+        if self._note:
+            yield Static(f" {self._note}", id="replay-note", markup=False)
         with Horizontal(id="body"):
             with Vertical(id="main"):
                 yield self.transcript

@@ -62,7 +62,7 @@ class BigNumbers(Vertical, can_focus=False):
         for place, (digits, label) in enumerate(self._numbers):
             one = numbers[place] if place < len(numbers) else None
             if digits.parent is not None:
-                digits.parent.display = one is not None  # type: ignore[attr-defined]
+                digits.parent.display = one is not None
             digits.update(one.value if one else "")
             label.update(one.label if one else "")
 
