@@ -31,6 +31,4 @@ def tour(
     mine = load_settings(config_file())
     settings = replace(Settings(), model=ModelChoice(model="demo"), ui=mine.ui, keys=mine.keys)
     settings = settings.with_flags("datastore", use=False, learn=False)
-    raise typer.Exit(
-        run_tour(settings, [*lessons[lesson - 1 :], *lessons[: lesson - 1]], session_maker(settings, False))
-    )
+    raise typer.Exit(run_tour(settings, lessons, session_maker(settings, False), lesson - 1))

@@ -1,7 +1,6 @@
 """The program of the tour: lessons, their answers, the inspector."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 from ..config.settings import Settings
 from ..present.lesson import Lesson
@@ -9,16 +8,21 @@ from ..record.events import Record
 from .replay_app import ScreenApp, run_screen
 from .screens.tour import Teaches, TourScreen
 
-
-def tour_app(settings: Settings, lessons: Sequence[Lesson], make: Callable[[Callable[[Record], None]], Teaches]) -> Any:
-    """The app that shows these lessons."""
-    return ScreenApp(settings, TourScreen(lessons, make))
+MakeSession = Callable[[Callable[[Record], None]], Teaches]
 
 
-def run_tour(settings: Settings, lessons: Sequence[Lesson], make: Callable[[Callable[[Record], None]], Teaches]) -> int:
+class TourApp(ScreenApp):
+    """Lessons, from one of them on."""
+
+    def __init__(self, settings: Settings, lessons: Sequence[Lesson], make: MakeSession, number: int = 0) -> None:
+        self.tour = TourScreen(lessons, make, number)
+        super().__init__(settings, self.tour)
+
+
+def run_tour(settings: Settings, lessons: Sequence[Lesson], make: MakeSession, number: int = 0) -> int:
     """Show lessons until somebody leaves; the exit code."""
-    app = tour_app(settings, lessons, make)
+    app = TourApp(settings, lessons, make, number)
     try:
         return run_screen(app, "this needs a terminal; the lessons are also in the docs")
     finally:
-        app.first.close()
+        app.tour.close()

@@ -66,10 +66,12 @@ class TourScreen(RowScreen):
     #tour-state { height: 1; padding: 0 2; background: $surface; text-wrap: nowrap; text-overflow: ellipsis; }
     """
 
-    def __init__(self, lessons: Sequence[Lesson], make: Callable[[Callable[[Record], None]], Teaches]) -> None:
+    def __init__(
+        self, lessons: Sequence[Lesson], make: Callable[[Callable[[Record], None]], Teaches], number: int = 0
+    ) -> None:
         super().__init__()
         self.lessons, self._make = lessons, make
-        self.number = 0
+        self.number = number
         """Which lesson it is."""
         self.session: Teaches | None = None
         """Made when the first lesson needs it."""
