@@ -181,9 +181,8 @@ def noise_picture(lanes: Mapping[str, Sequence[Record]]) -> str:
         rows.append(f"{lane}:")
         for one in choices(record, node)[:4]:
             sign, noise = "▸" if one.is_chosen else " ", one.noise or 0.0
-            rows.append(
-                f"{sign} {quoted(one.text):<14.14} log p {one.score - noise:+6.2f}  noise {noise:+6.2f}  sum {one.score:+6.2f}"
-            )
+            numbers = f"log p {one.score - noise:+6.2f}  noise {noise:+6.2f}  sum {one.score:+6.2f}"
+            rows.append(f"{sign} {quoted(one.text):<14.14} {numbers}")
     return "\n".join(rows)
 
 
