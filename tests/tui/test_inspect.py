@@ -1,6 +1,8 @@
 """The inspector: driven by keys, on a live answer and on a replay."""
 
+import re
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -120,3 +122,34 @@ async def test_a_replayed_step_is_inspected_too():
 async def test_it_fits_everywhere(size):
     async with showing(inspected(CONVERSATION), size) as (_, pilot):
         await pilot.press("end", "enter", "up", "down", "comma", "f1", "escape", "escape")
+
+
+async def test_five_questions_are_answered_in_three_keys_as_the_docs_say():
+    """docs/guide/teaching.md: the keys stand there as they are pressed here."""
+    page = (Path(__file__).parents[2] / "docs/guide/teaching.md").read_text("utf-8")
+    rows = {question: keys.replace("`", "").replace("↑", "up").replace("esc", "escape").split()
+            for question, keys in re.findall(r"^\| ([A-Z][^|]*\?) \| ([^|]*) \|", page, re.M)}  # fmt: skip
+    assert len(rows) == 5
+    assert all(len(keys) <= 3 for keys in rows.values())
+    answers = {
+        "Which token was refused, and why?": r"Why it ended: .*the target chose .* over ",
+        "What did the target want?": r"The target's choices here.*\n▸ 70\.0 %",
+        "Where does this draft come from?": r"The draft model wrote it",
+        "What did this step cost?": r"draft .* ms for \d+ tokens?; plain ≈ .* (won|lost)",
+        "Why is the text the same?": r"The target's choices here",
+    }
+    for question, wanted in answers.items():
+        async with answered(told=refused(answer("draft", STORY_TOLD, STORY))) as (app, pilot):
+            await pilot.press(*rows[question])
+            if "t" in rows[question]:
+                told = inspected(refused(answer("draft", STORY_TOLD, STORY)))
+                app.chat.apply([Started(app.chat.command, "answer"), *told, Finished(app.chat.command, "answer")])
+                await wait_until(pilot, lambda: app.screen.record is not None and "70.0 %" in said(app.screen), 20)
+            assert re.search(wanted, said(app.screen), re.S), question
+
+
+def refused(records):
+    """The same answer up to a step in which a drafted token was refused behind an accepted one."""
+    ends = [at for at, one in enumerate(records) if isinstance(one, StepText) and one.step.accepted
+            and one.step.emitted[-1].kind == "correction"]  # fmt: skip
+    return [*records[: ends[-1] + 1], records[-1]]

@@ -6,6 +6,7 @@ from spectui.present.lesson import read_lesson, shipped
 from spectui.record.events import StepText
 from spectui.record.trace import TraceWriter
 from spectui.session.session import Session
+from spectui.system.errors import UserError
 from spectui.tui.screens.inspect import InspectScreen
 from spectui.tui.screens.replay import ReplayScreen
 from spectui.tui.tour_app import TourApp
@@ -85,13 +86,12 @@ async def test_a_teachers_own_lesson_plays_a_trace_without_a_model(tmp_path):
 
 async def test_a_model_that_does_not_load_is_told():
     def refuse(*_):
-        from spectui.system.errors import UserError
-
         raise UserError("no weights here; fetch them")
 
-    app = TourApp(
-        SETTINGS, shipped()[:1], lambda sink: Session(SETTINGS.model, SETTINGS.options, None, sink, loader=refuse)
-    )
+    def session(sink):
+        return Session(SETTINGS.model, SETTINGS.options, None, sink, loader=refuse)
+
+    app = TourApp(SETTINGS, shipped()[:1], session)
     try:
         async with app.run_test(size=(80, 24)) as pilot:
             await wait_until(pilot, lambda: "no weights here" in page(app), 30)
