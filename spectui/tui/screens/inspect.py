@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, Protocol
 
+from rich.cells import set_cell_size
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal, VerticalScroll
@@ -202,16 +203,13 @@ class InspectScreen(RowScreen):
         return parts
 
     def _choice(self, one: Choice) -> list[Any]:
+        """A row of 38 cells: the token, its share and, where it was drawn, log p, noise and their sum."""
         numbers = f"{one.probability * 100:5.1f} %"
         if one.noise is not None:
-            numbers += f" {one.score - one.noise:+6.2f} {one.noise:+6.2f} = {one.score:+6.2f}"
-        drafted = " drafted" if one.is_drafted else ""
-        sign, style = ("▸", "bold") if one.is_chosen else (" ", "")
-        return [
-            (f"{sign}{numbers}  ", style or "$token-muted"),
-            (quoted(one.text), style),
-            (f"{drafted}\n", "$token-muted"),
-        ]
+            numbers = f"{numbers} {one.score - one.noise:+6.2f}{one.noise:+6.2f} {one.score:+6.2f}"
+        sign, style = ("▸" if one.is_chosen else " "), "bold" if one.is_chosen else "$token-muted"
+        drafted = LOOKS["accepted" if one.is_chosen else "rejected"].mark if one.is_drafted else " "
+        return [(f"{sign}{drafted}{set_cell_size(quoted(one.text), 11)}{numbers}\n", style)]
 
     def _show_passage(self, record: StepText, node: int) -> None:
         found = passage(record, node, self._words)

@@ -225,7 +225,7 @@ class ReplayScreen(RowScreen):
                 document.seam(mode_title(switch.mode))
             case EndText(lane=lane):
                 words = answer_line(self.replay.lanes[lane].meter, "", self.transcript.viewport.room)
-                document.end_answer(record, words, legend=not self.has_class("-short"))
+                document.end_answer(record, words, legend=self._explains)
 
     def _read_out(self, records: Sequence[Record]) -> None:
         self._pinned = None
@@ -260,8 +260,13 @@ class ReplayScreen(RowScreen):
         self._show_two()
 
     def lecture_changed(self) -> None:
-        """Two lanes in lecture mode, all of them else."""
-        self._show_two()
+        """Two lanes in lecture mode, all of them else; the legend stands elsewhere then."""
+        self.call_later(self._show_anew)
+
+    @property
+    def _explains(self) -> bool:
+        """Whether there is a legend under the answer."""
+        return not self.has_class("-short") and not self.app.has_class(LECTURE)
 
     def _show_two(self) -> None:
         """The numbers of lecture mode, and the lanes that they are of."""

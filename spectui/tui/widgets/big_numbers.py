@@ -29,7 +29,6 @@ class BigNumbers(Vertical, can_focus=False):
 
     DEFAULT_CSS = """
     BigNumbers { display: none; height: 5; background: $surface; }
-    .-lecture BigNumbers { display: block; }
     BigNumbers Horizontal { height: 4; }
     BigNumbers .big { width: 1fr; height: 4; padding: 0 1; }
     BigNumbers Digits { width: 1fr; height: 3; text-style: bold; text-align: center; }
