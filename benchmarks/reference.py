@@ -1,4 +1,4 @@
-"""What follows from declarations: the reference's pages of commands, settings and keys, and the formats' schemas.
+"""What follows from declarations: the reference's pages of commands, settings, keys and words, and the formats' schemas.
 
 python -m benchmarks.reference            writes them
 python -m benchmarks.reference --check    fails if one of them is stale
@@ -18,6 +18,7 @@ import typer.main
 from spectui.cli.main import app
 from spectui.config.settings import SECTIONS, Settings, variable
 from spectui.engine.values.option import values_of
+from spectui.present.glossary import by_group
 from spectui.present.report import report_schema
 from spectui.record.trace_lines import trace_schema
 from spectui.tui.actions import ACTIONS, GROUPS, Action
@@ -171,7 +172,7 @@ def settings_page() -> str:
              "environment variable wins over the file, and a flag of a command wins over both. `spectui doctor` says where",
              "your settings file is. Write it yourself, or let the drawer of the chat (`ctrl+e`) keep what you set there.", "",
              *_block(["[model]", 'model = "demo"', "", "[decoding]", 'mode = "sssd"', "temperature = 0.8", "",
-                      "[keys]", '"chat.race" = "ctrl+o"'], "toml"),
+                      "[keys]", '"chat.race" = "alt+g"'], "toml"),
              "An unknown section or key is an error that names the file and the key. `SPECTUI_HOME` puts settings,",
              "data and log below one folder.", ""]  # fmt: skip
     for section in SECTIONS:
@@ -200,6 +201,17 @@ def keys_page() -> str:
             if one.group == group and (one.key or one.slash or one.place == "mode")
         )
         lines += [f"## {group}", "", *_table(["key", "command", "what it does", "binding"], rows)]
+    return _page(lines)
+
+
+def glossary_page() -> str:
+    """``glossary.md``."""
+    lines = ["# Glossary", "", MADE, "",
+             "Every word and number that a screen, a table or a page shows. In the program `f1` shows the same. Why a",
+             "speed-up must be measured, and what misleads: [what the numbers mean](../concepts/numbers.md).", ""]  # fmt: skip
+    for group, terms in by_group():
+        rows = ([f"`{term.name}`" if group == "Signs" else term.name, term.meaning] for term in terms)
+        lines += [f"## {group}", "", *_table(["term", "meaning"], rows)]
     return _page(lines)
 
 
@@ -239,7 +251,7 @@ def _page(lines: Sequence[str]) -> str:
     return "\n".join(lines).rstrip() + "\n"
 
 
-PAGES = {"commands.md": commands_page, "settings.md": settings_page, "keys.md": keys_page}
+PAGES = {"commands.md": commands_page, "settings.md": settings_page, "keys.md": keys_page, "glossary.md": glossary_page}
 SCHEMAS = {
     ROOT / "spectui" / room / "schema.json": lambda schema=schema: json.dumps(schema(), indent=1) + "\n"
     for room, schema in {"bench": report_schema, "record": trace_schema}.items()

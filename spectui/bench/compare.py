@@ -23,14 +23,18 @@ class Field:
 
 
 def field_of(wanted: Sequence[str], ready: Ready) -> Field:
-    """The reference first, then the wanted modes that this pair can run; raises UserError for too few or too many."""
+    """The reference first, then the wanted modes that this pair can run, as many as a race has lanes.
+
+    Raises UserError for too few.
+    """
     names = dict.fromkeys([REFERENCE, *wanted])
     left_out = {name: ready.unavailable.get(name, "there is no such mode") for name in names if name not in ready.modes}
-    lanes = tuple(name for name in names if name not in left_out)
-    if not 2 <= len(lanes) <= MOST_LANES:
+    lanes = [name for name in names if name not in left_out]
+    if len(lanes) < 2:
         why = "".join(f"; {name}: {reason}" for name, reason in left_out.items())
         raise UserError(f"a race takes 2 to {MOST_LANES} lanes, not {len(lanes)}; choose with --modes{why}")
-    return Field(lanes, left_out)
+    left_out |= dict.fromkeys(lanes[MOST_LANES:], f"a race has {MOST_LANES} lanes at most; choose with --modes")
+    return Field(tuple(lanes[:MOST_LANES]), left_out)
 
 
 def race_in_rounds(

@@ -27,7 +27,9 @@ _METHODS = ", ".join(f"{mode.name} ({mode.summary})" for mode in MODES.values())
 class Decoding(Checked):
     """How answers are decoded."""
 
-    mode: str = option("", f"{_METHODS}; empty takes draft if there is a draft model, else sssd.")
+    mode: str = option(
+        "", f"{_METHODS}; empty takes eagle if there is a head, else draft if there is a draft model, else sssd."
+    )
     options: Options = field(default_factory=Options)
     system: str = option("", "A system message for every conversation.", label="system prompt", changes_text=True)
 
@@ -39,7 +41,9 @@ class Datastore(Checked):
     use: bool = option(
         True, "Look up in the datastore of the model's tokenizer (sssd).", flags=("--datastore/--no-datastore",)
     )
-    learn: bool = option(True, "Add finished answers of chat and run to it; off keeps nothing of what is said.")
+    learn: bool = option(
+        True, "Add finished answers of run to it, and of chat, which asks once and learns nothing before."
+    )
     compare: bool = option(
         False, "Look up in the datastore in races, benches and measurements too; else theirs is empty.",
         flags=("--with-datastore",),
@@ -53,7 +57,7 @@ class Ui(Checked):
     theme: str = option("spectui-dark", "The name of a theme.")
     view: str = option("colour", "clean, colour, or trace (rejected tokens stay inline).", also=VIEWS)
     side_pane: bool = option(True, "Show the step pane where there is room.")
-    save_conversations: bool = option(True, "Keep conversations as trace files.")
+    save_conversations: bool = option(True, "Keep conversations, to list, search and resume them.")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,8 @@
 """The one loop: propose, verify, choose, walk, commit, observe."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from functools import partial
 from itertools import starmap
 
 import torch
@@ -18,6 +19,7 @@ from .values.answer import Answer, Limits, cut
 from .values.clock import Clock, RealClock, Stopwatch
 from .values.draft_tree import ROOT, DraftTree
 from .values.events import Prefill
+from .values.needs import Needs
 from .values.options import Options
 from .values.step import Branches, Candidate, Emitted, Fate, Kind, Node, Span, Step, Times
 from .verification.sampler import Sampler
@@ -25,14 +27,6 @@ from .verification.verifiers import VERIFIERS, Pass, Verdict
 
 MOST_CANDIDATES = 5
 """Tokens that are recorded of what the target could have chosen at a place."""
-
-
-@dataclass(slots=True)
-class Known:
-    """What the last pass said about the pending token, for drafters that ask for it."""
-
-    top_ids: Sequence[int] = ()
-    hidden: Tensor | None = None
 
 
 class Decoder:
@@ -60,7 +54,8 @@ class Decoder:
         self._sampler = self._new_sampler()
         self._drafters: dict[str, Drafter] = {}
         self._policies: dict[str, DraftPolicy] = {}
-        self._known = Known()
+        self._top_ids: Sequence[int] = ()
+        """Ids of the highest logits at the pending token, for drafters that ask for them."""
         self._index = 0
 
     # -- what may change between steps
@@ -79,11 +74,18 @@ class Decoder:
         self._drafters[mode].begin(self.answer.tokens)
         self._policies[mode].begin()
         self.mode = mode
+        if self.answer.tokens:
+            self._prepare(self._most(self.answer.prompt_length))
 
     def close(self) -> None:
         """Give back what the drafters hold besides memory; the decoder stays usable."""
         for drafter in self._drafters.values():
             drafter.close()
+
+    def retire(self) -> None:
+        """Give everything back; the decoder is not used any more."""
+        self.close()
+        self.target.take_back(self._cache)
 
     def set_options(self, options: Options) -> None:
         """Decode with other options from the next step on."""
@@ -93,6 +95,7 @@ class Decoder:
 
     def forget(self) -> None:
         """Drop the sequence and free its cache, after a failure that may have left them in between."""
+        self.target.free()
         self._cache = self.target.new_cache()
         self.answer = Answer()
 
@@ -100,6 +103,11 @@ class Decoder:
         """Go back to an empty sequence; the cache keeps its memory, drafters what they have learnt."""
         self._cache.truncate(0)
         self.answer = Answer()
+
+    @property
+    def needs(self) -> Needs:
+        """What the mode wants from the target's passes."""
+        return self._drafters[self.mode].needs
 
     @property
     def vocabulary(self) -> int:
@@ -128,16 +136,20 @@ class Decoder:
         same = _common_prefix(self.answer.tokens, prompt, min(self._cache.length, len(prompt) - 1))
         reused = self._cache.truncate(same)
         self.answer = Answer(list(prompt[:reused]), len(prompt))
-        self._make_room(len(prompt))
-        out = self.target.prefill(self._cache, prompt[reused:], cancelled)
+        if self._make_room(len(prompt)):  # a graph is captured once; no answer is charged with it
+            self.clock.start()
+            watch = Stopwatch()
+        layers, drafter = self._layers, self._drafters[self.mode]
+        take = partial(self._hand_out, layers, prompt)
+        out = self.target.prefill(self._cache, prompt[reused:], cancelled, layers, take)
         if out is None:
             self.answer = Answer(list(prompt[: self._cache.length]), len(prompt))
             return None
         self.answer.tokens = list(prompt)
-        verdict = self._judge(DraftTree(), out, len(prompt) - 1, -1, self._drafters[self.mode].needs.top_ids)
+        verdict = self._judge(DraftTree(), out, len(prompt) - 1, -1, drafter.needs.top_ids)
         _, self.answer.end = cut(self.answer, [verdict.token], self.limits, self.options.max_new_tokens)
         self.answer.tokens.append(verdict.token)
-        self._begin(Known(verdict.top_ids))
+        self._begin(verdict.top_ids)
         ms = watch.now()
         return Prefill(ms, reused, verdict.token, self.clock.stamp(ms))
 
@@ -149,18 +161,33 @@ class Decoder:
         self._make_room(other.answer.prompt_length)
         self._cache.copy(other._cache)
         self.answer = Answer(list(other.answer.tokens), other.answer.prompt_length, other.answer.end)
-        self._begin(Known(other._known.top_ids))
+        self._begin(other._top_ids)
         self.clock.start()
         return replace(made, time_ms=self.clock.stamp(made.ms))
 
-    def _make_room(self, prompt: int) -> None:
-        """Memory for the whole answer, so that no step has to stop and copy the cache into a larger one."""
-        most = min(prompt + self.options.max_new_tokens, self.limits.context)
-        self._cache.reserve(most + MOST_NODES)
+    def _make_room(self, prompt: int) -> bool:
+        """Memory for the whole answer, so that no step has to stop and copy the cache into a larger one.
 
-    def _begin(self, known: Known) -> None:
+        Whether passes were captured for it as well.
+        """
+        most = self._most(prompt)
+        self._cache.reserve(most + MOST_NODES)
+        return self._prepare(most)
+
+    def _most(self, prompt: int) -> int:
+        """How long the sequence may become."""
+        return min(prompt + self.options.max_new_tokens, self.limits.context)
+
+    def _prepare(self, most: int) -> bool:
+        """Let the passes be captured that the mode takes until the sequence has ``most`` tokens; whether any was."""
+        drafter = self._drafters[self.mode]
+        rows = MOST_NODES if drafter.drafts else 1
+        captured = self.target.prepare(self._cache, rows, most, self._layers)
+        return drafter.prepare(most) or captured
+
+    def _begin(self, top_ids: Sequence[int]) -> None:
         """The first token is chosen; drafters meet the sequence anew."""
-        self._known = known
+        self._top_ids = top_ids
         self._index = 0
         for name, drafter in self._drafters.items():
             drafter.begin(self.answer.tokens)
@@ -182,11 +209,11 @@ class Decoder:
         drafter, policy = self._drafters[self.mode], self._policies[self.mode]
         tree, limit = self._draft(drafter, policy) if drafter.drafts else (self._nothing, 0)
         watch.lap()
-        needs = drafter.needs
+        layers = self._layers
         job = drafter.overlap(tree) if limit else None
         try:
-            out = self.target.step(self._cache, self.answer.tokens[-1], tree, needs.hidden)
-            verdict = self._judge(tree, out, len(self.answer.tokens) - 1, self._index, needs.top_ids)
+            out = self.target.step(self._cache, self.answer.tokens[-1], tree, layers)
+            verdict = self._judge(tree, out, len(self.answer.tokens) - 1, self._index, drafter.needs.top_ids)
             watch.lap()
         except BaseException:
             if job is not None:
@@ -197,18 +224,34 @@ class Decoder:
         tokens = [tree.tokens[node] for node in verdict.path]
         tokens.append(verdict.token)
         kept, end = cut(self.answer, tokens, self.limits, self.options.max_new_tokens)
-        self._cache.commit([0, *(node + 1 for node in verdict.path[: kept - 1])])
+        rows = [0, *(node + 1 for node in verdict.path[: kept - 1])]
+        self._cache.commit(rows)
         watch.lap()
         branches = job.outcome(tokens[:kept]) if job is not None else None
         step = self._record(tree, verdict, tokens[:kept], limit, out, watch, beside, branches)
         self.answer.tokens.extend(tokens[:kept])
         self.answer.end = end
-        self._known = Known(verdict.top_ids, None if out.hidden is None else out.hidden[:, verdict.row])
+        self._top_ids = verdict.top_ids
+        if out.hidden is not None:
+            self._hand_out(layers, self.answer.tokens, step.position, out.hidden[:, rows])
         self._index += 1
         policy.update(step, job.slowdown if job is not None else None)
         for name, other in self._drafters.items():
             other.observe(step, name == self.mode)
         return step
+
+    @property
+    def _layers(self) -> tuple[int, ...]:
+        """Of which layers states are wanted: also by drafters that pause, so that they lack nothing when they go on."""
+        return tuple(sorted({layer for drafter in self._drafters.values() for layer in drafter.needs.hidden}))
+
+    def _hand_out(self, layers: Sequence[int], tokens: Sequence[int], start: int, states: Tensor) -> None:
+        """Give each drafter the states that it wants, of verified tokens from ``start`` on."""
+        for drafter in self._drafters.values():
+            wanted = drafter.needs.hidden
+            if wanted:
+                own = [layers.index(layer) for layer in wanted]
+                drafter.take_states(tokens, start, states if len(own) == len(layers) else states[own])
 
     def _room(self) -> int:
         """How deep a tree may be: neither the limits nor a change of rotary frequencies may lie inside it."""
@@ -235,8 +278,7 @@ class Decoder:
             acceptance=policy.acceptance,
             prompt=self.answer.prompt_length,
             step=self._index,
-            top_ids=self._known.top_ids,
-            hidden=self._known.hidden,
+            top_ids=self._top_ids,
         )
         tree = drafter.propose(context, limit).shallow(room)
         return policy.prune(tree, self.options.speculation, self._rule.prunable), limit

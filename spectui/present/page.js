@@ -19,20 +19,21 @@
     return made;
   };
 
+  /* A node without an alternative stands straight below the one before it. */
   function tree(nodes) {
-    const roots = make("ul", ""), lists = new Map([[-1, roots]]), items = [];
+    const children = new Map(), roots = make("ul", ""), lists = new Map([[-1, roots]]);
+    nodes.forEach(([, parent]) => children.set(parent, (children.get(parent) ?? 0) + 1));
     nodes.forEach(([text, parent, fate, chance, source], index) => {
       const item = make("li", "");
       item.append(make("code", `${data.marks[fate]} ${JSON.stringify(text)}`, fate));
       const words = [fate, chance === null ? "" : `${Math.round(chance * 100)} %`, source].filter(Boolean).join(" · ");
-      item.append(make("span", `  ${words}`, "small"));
-      if (!lists.has(parent)) {
-        const below = make("ul", "");
-        items[parent].append(below);
-        lists.set(parent, below);
-      }
-      items[index] = item;
+      item.append(make("span", ` ${words}`, "small"));
       lists.get(parent).append(item);
+      lists.set(index, lists.get(parent));
+      if (children.get(index) > 1) {
+        lists.set(index, make("ul", ""));
+        item.append(lists.get(index));
+      }
     });
     return roots;
   }
@@ -148,6 +149,17 @@
     if (event.ctrlKey || event.altKey || event.metaKey || typing || !(event.key in keys)) return;
     event.preventDefault();
     keys[event.key]();
+  });
+  /* On paper stands all of it. */
+  let before = null;
+  window.addEventListener("beforeprint", () => {
+    before = [place, clock];
+    [place, clock] = [order.length, data.length];
+    show();
+  });
+  window.addEventListener("afterprint", () => {
+    if (before) [place, clock] = before;
+    show();
   });
   $("time").max = data.length;
   document.querySelector(".controls").hidden = false;

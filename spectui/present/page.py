@@ -29,8 +29,8 @@ ELEMENTS: dict[TokenKind, str] = {
 """What a kind of token is in HTML; the others are plain."""
 STANDS = ("target", "accepted", "correction", "bonus")
 _UNSAFE = {ord(sign): f"\\u{ord(sign):04x}" for sign in "<>&\u2028\u2029"}
-_CONTROLS = (("first", "Beginning", "⏮"), ("back", "One step back", "◀"), ("play", "Play", ""),
-             ("on", "One step on", "▶"), ("end", "End", "⏭"))  # fmt: skip
+_CONTROLS = (("first", "Beginning", "⇤"), ("back", "One step back", "←"), ("play", "Play", ""),
+             ("on", "One step on", "→"), ("end", "End", "⇥"))  # fmt: skip
 
 
 class _Lane:
@@ -156,7 +156,8 @@ def _controls() -> str:
 
 
 def _section(lane: _Lane) -> str:
-    tokens = "".join(_token(kind, text) for kind, text in lane.told)
+    kinds = [None, *(kind for kind, _ in lane.told)]
+    tokens = "".join(_token(*told, begins=told[0] != before) for told, before in zip(lane.told, kinds, strict=False))
     failed = f'<p class="about">{escape(lane.end)}</p>\n' if lane.end else ""
     line = lane.moments[-1]["line"] if lane.moments else "–"
     return (
@@ -165,11 +166,16 @@ def _section(lane: _Lane) -> str:
     )
 
 
-def _token(kind: TokenKind, text: str) -> str:
+def _token(kind: TokenKind, text: str, begins: bool) -> str:
+    """A token; the mark stands before the first word of those that are alike."""
     name = ELEMENTS.get(kind, "span")
-    mark = "" if kind in ("target", "seam") else f' data-m="{escape(LOOKS[kind].mark)}"'
     words = text if kind in STANDS else shown(text)
-    return f'<{name} class="t {kind}"{mark}>{escape(words)}</{name}>'
+    inner = escape(words)
+    if begins and kind not in ("target", "seam"):
+        word = words.lstrip(" ")
+        blanks = " " * (len(words) - len(word))
+        inner = f'{blanks}<span data-m="{escape(LOOKS[kind].mark)}">{escape(word)}</span>'
+    return f'<{name} class="t {kind}">{inner}</{name}>'
 
 
 def _legend() -> str:

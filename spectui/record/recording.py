@@ -20,7 +20,7 @@ from .timeline import COMPARED, END, HEADER, OTHER, PREFILL, STEP, TURN, Mark, m
 
 LONGEST_LINE = 1 << 25
 """Bytes; the prompt of the longest context that models have takes a tenth of them."""
-MOST_LINES = 2_000_000
+MOST_LINES = 1_000_000
 MOST_LANES = 64
 """Lanes with different names."""
 KEPT_BYTES = 1 << 24
@@ -30,6 +30,8 @@ KINDS = {"turn": TURN, "prefill": PREFILL, "step": STEP, "end": END, "compared":
 """Types of lines that stand for a record."""
 _BYTES = {name.encode(): kind for name, kind in KINDS.items()}
 _HEAD = re.compile(rb'\s*\{\s*"type"\s*:\s*"(\w+)"\s*,\s*"lane"\s*:\s*"([^"\\]*)"')
+_ESCAPED = re.compile(r"\\[ubfr]")
+"""How JSON writes what a line of harmless text may still hold."""
 _TIME = re.compile(rb'"time_ms"\s*:\s*([0-9.eE+-]+)\s*[,}]')
 
 
@@ -165,9 +167,11 @@ class TraceFile:
 def _mark(line: bytes, names: dict[bytes, str]) -> Mark | None:
     """What a line is, found without reading all of it where it is written as we write."""
     head = _HEAD.match(line)
-    kind = _BYTES.get(head[1]) if head else None
-    if head is None or kind is None:
+    if head is None or head[1] == b"header":
         return _slow_mark(line, names)
+    kind = _BYTES.get(head[1])
+    if kind is None:
+        return None
     name = names.get(head[2])
     if name is None:
         name = names[head[2]] = sanitise(head[2].decode())
@@ -201,7 +205,9 @@ def _clock(value: float) -> float:
 def _record(line: bytes) -> Record | None:
     from .trace_lines import from_json
 
-    return from_json(_json(line))
+    text = line.decode().rstrip("\n")
+    harmless = _ESCAPED.search(text) is None and sanitise(text) == text
+    return from_json(_json(line), harmless)
 
 
 def _json(line: bytes) -> dict[str, Any]:

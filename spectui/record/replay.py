@@ -13,6 +13,8 @@ SPEEDS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0)
 """Times as fast as it was."""
 KEYFRAME = 256
 """Records from one kept state to the next; going back reads no more than so many again."""
+MOST_AT_ONCE = 400
+"""Records that a player takes in between two looks at the keyboard, however many are due."""
 WINDOW, WINDOW_BYTES = 4096, 1 << 24
 """The most records, and bytes of them in a file, that ``shown`` gives of a take."""
 
@@ -140,11 +142,13 @@ class Replay:
 
     # -- forwards
 
-    def until(self, clock: float) -> list[Record]:
-        """Everything that is due by ``clock`` and was not handed out yet."""
-        end = max(self.place, bisect_right(self.timeline.times, clock))
+    def until(self, clock: float, most: int | None = None) -> list[Record]:
+        """Everything that is due by ``clock`` and was not handed out yet; ``most`` records of it, and no further."""
+        due = max(self.place, bisect_right(self.timeline.times, clock))
+        end = due if most is None else min(due, self.place + most)
         taken = self._go_on(end)
-        self.clock = max(self.clock, min(clock, self.length))
+        if end == due:
+            self.clock = max(self.clock, min(clock, self.length))
         return taken
 
     def step(self) -> list[Record]:
@@ -279,7 +283,7 @@ class Player:
         """What happens meanwhile; at the end it stops."""
         if not self.playing:
             return []
-        records = self.replay.until(self.replay.clock + seconds * 1e3 * self.speed)
+        records = self.replay.until(self.replay.clock + seconds * 1e3 * self.speed, MOST_AT_ONCE)
         self.playing = not self.replay.done
         return records
 

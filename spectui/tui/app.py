@@ -5,27 +5,27 @@ import os
 import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
 from functools import partial
 from pathlib import Path
 from time import monotonic
 from typing import Any, ClassVar
 
 from rich.console import Console
-from textual.app import App, SystemCommand
+from textual import on
+from textual.app import SystemCommand
 from textual.await_complete import AwaitComplete
 from textual.binding import Binding, BindingType
 from textual.driver import Driver
+from textual.message import Message
 from textual.screen import Screen
 
-from ..config.paths import conversations, log_file, shipped_themes, user_themes
+from ..config.paths import conversations_file, log_file, old_conversations, shipped_themes, user_themes
 from ..config.settings import Settings
 from ..record.events import ChangedText, Finished, Note, Ready, Record, Started, SwitchText
+from ..session.archive.archive import Archive
 from ..session.session import CHAT, Session
 from ..system.errors import UserError
-from ..system.files import private_folder
 from ..system.sanitise import sanitise_line
 from ..system.signals import allow, exit_code, full_screen, interrupt, on_interrupt
 from ..system.streams import messages
@@ -42,7 +42,7 @@ from .screens.race import RaceScreen
 from .screens.replay import ReplayScreen
 from .slash import slash_action
 from .steady import Steady
-from .theme import ThemeWatch, load_themes, token_variable_defaults
+from .theming import Themed
 
 log = logging.getLogger(__name__)
 
@@ -63,7 +63,15 @@ class RacePlan:
     text: str | None = None
 
 
-class SpectuiApp(Lectures, Steady, App[int]):
+class Kept(Message):
+    """Something that a person should know about the conversations that are kept."""
+
+    def __init__(self, words: str) -> None:
+        super().__init__()
+        self.words = words
+
+
+class SpectuiApp(Lectures, Steady, Themed):
     """The program as a person sees it."""
 
     TITLE = "spectui"
@@ -74,24 +82,35 @@ class SpectuiApp(Lectures, Steady, App[int]):
     ]
 
     def __init__(
-        self, settings: Settings, make_session: MakeSession, record: Path | None = None, race: RacePlan | None = None
+        self,
+        settings: Settings,
+        make_session: MakeSession,
+        record: Path | None = None,
+        race: RacePlan | None = None,
+        resume: int | None = None,
     ) -> None:
+        """``resume`` is the conversation to go on with."""
         self.no_colour = bool(os.environ.get("NO_COLOR"))
-        super().__init__(ansi_color=self.no_colour)
+        super().__init__(shipped_themes(), user_themes(), ansi_color=self.no_colour)
         self.error_console = Console(file=messages(), markup=False, highlight=False)
         self.settings = settings
-        self.savers: list[Saver] = [Saver(lambda: record)] if record else []
+        self.savers: list[Saver] = [Saver(record)] if record else []
+        saves = settings.ui.save_conversations
+        self.archive = Archive(
+            conversations_file() if saves else None,
+            self._tell_of_archive,
+            old_conversations() if saves else None,
+            settings.decoding.system,
+        )
+        self._resume = resume
         self._command: int | None = None
         """The command whose records come from the decode thread."""
         self._failures: deque[float] = deque(maxlen=MOST_FAILURES)
         """When the last unexpected failures happened."""
-        self._watch_themes = ThemeWatch(user_themes())
         self.bridge = Bridge(self._apply)
         self.session = make_session(self._sink)
-        self.chat = ChatScreen(settings, self.session, self.bridge)
+        self.chat = ChatScreen(settings, self.session, self.bridge, self.archive)
         self.race = RaceScreen(self.session, race.modes, race.text) if race else None
-        if settings.ui.save_conversations:
-            self.savers.append(Saver(_new_file, follows=True))
 
     def get_driver_class(self) -> type[Driver]:
         """Textual's own, but for the one that takes ESC in a paste for its end."""
@@ -102,25 +121,17 @@ class SpectuiApp(Lectures, Steady, App[int]):
 
         return PasteDriver
 
-    def get_theme_variable_defaults(self) -> dict[str, str]:
-        """Colours of tokens, for themes that have none."""
-        return token_variable_defaults(self.current_theme.dark)
-
     def on_mount(self) -> None:
         """Themes, keys, the chat."""
-        self._load_themes()
-        wanted = PLAIN_THEME if self.no_colour else self.settings.ui.theme
-        if wanted in self.available_themes:
-            self.theme = wanted
-        else:
-            self.theme = "spectui-dark"
-            self.notify(f"there is no theme {wanted!r}; using {self.theme}", severity="warning", markup=False)
+        self.begin_themes(PLAIN_THEME if self.no_colour else self.settings.ui.theme, "spectui-dark")
         self.set_keymap(dict(self.settings.keys))
+        self.archive.start()
         self.push_screen(self.chat)
+        if self._resume is not None:
+            self.call_after_refresh(self.chat.keeping.resume, self._resume)
         if self.race is not None:
             self._push_race(self.race)
         self.call_after_refresh(self._warn_of_clashes)
-        self.set_interval(1.0, self._reload_themes)
 
     def _warn_of_clashes(self) -> None:
         """A key from the settings that another action has already: say whose it takes."""
@@ -138,12 +149,13 @@ class SpectuiApp(Lectures, Steady, App[int]):
     def _sink(self, record: Record) -> None:
         """Take a record in the decode thread, which alone writes the list of savers from now on."""
         self.bridge.put(record)
+        self.archive.put(record)
         for saver in list(self.savers):
             try:
                 saver.put(record)
             except (OSError, UserError) as error:
                 self.savers.remove(saver)
-                self.bridge.put(Note(sanitise_line(f"the conversation is no longer saved: {error}")))
+                self.bridge.put(Note(sanitise_line(f"the trace is no longer written: {error}")))
 
     def _apply(self, records: list[Record]) -> None:
         """Hand each record to the screen whose command it belongs to; those of a screen that is gone are dropped."""
@@ -202,21 +214,13 @@ class SpectuiApp(Lectures, Steady, App[int]):
         """Take the top screen away, but never the chat, however fast keys are pressed."""
         return AwaitComplete() if self.screen is self.chat else super().pop_screen()
 
-    # -- themes
+    def _tell_of_archive(self, words: str) -> None:
+        """Called in the thread that writes."""
+        self.post_message(Kept(words))
 
-    def _load_themes(self) -> None:
-        for folder in (shipped_themes(), user_themes()):
-            themes, problems = load_themes(folder)
-            for theme in themes:
-                self.register_theme(theme)
-            for problem in problems:
-                self.notify(problem, severity="warning", markup=False)
-
-    def _reload_themes(self) -> None:
-        """Load a person's themes again when a file has changed."""
-        if self._watch_themes.changed():
-            self._load_themes()
-            self.refresh_css(animate=False)
+    @on(Kept)
+    def _tell_kept(self, event: Kept) -> None:
+        self.notify(event.words, severity="warning", markup=False, timeout=10)
 
     # -- actions
 
@@ -276,6 +280,7 @@ class SpectuiApp(Lectures, Steady, App[int]):
     def close(self, timeout: float = 1.0) -> None:
         """End the decode thread and the files."""
         self.session.close(timeout)
+        self.archive.close(timeout)
         for saver in self.savers:
             saver.close()
 
@@ -311,18 +316,18 @@ class SpectuiApp(Lectures, Steady, App[int]):
         return len(self._failures) < MOST_FAILURES or now - self._failures[0] > FAILURES_SECONDS
 
 
-def _new_file() -> Path:
-    with suppress(OSError):  # who writes will say so
-        private_folder(conversations())
-    return conversations() / f"{datetime.now():%Y-%m-%d_%H%M%S_%f}.jsonl"
-
-
-def run_app(settings: Settings, make: MakeSession, record: Path | None = None, race: RacePlan | None = None) -> int:
+def run_app(
+    settings: Settings,
+    make: MakeSession,
+    record: Path | None = None,
+    race: RacePlan | None = None,
+    resume: int | None = None,
+) -> int:
     """Open the chat, or the race over it; the exit code is 1 if the model could not be loaded."""
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         instead = "compare PROMPT --headless" if race else "run PROMPT"
         raise UserError(f"this needs a terminal; use `spectui {instead}` in a pipe")
-    app = SpectuiApp(settings, make, record, race)
+    app = SpectuiApp(settings, make, record, race, resume)
     try:
         with full_screen(LEAVE_SCREEN), on_interrupt(app.interrupted):
             code = app.run()

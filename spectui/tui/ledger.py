@@ -1,6 +1,7 @@
 """What the screen remembers of a conversation: steps, numbers, the measured speed-up."""
 
 from collections import deque
+from dataclasses import dataclass
 from statistics import median
 
 from ..engine.values.events import Turn
@@ -15,10 +16,20 @@ REASONS = {
     "length": "cut by the length limit",
     "context": "the context is full",
     "error": "failed",
+    "killed": "the program ended in the middle of this answer",
 }
 MOST_STEPS = 50_000
 PLAIN_STEPS = 64
 """Steps without a draft whose time is an estimate of plain decoding."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A question that was asked."""
+
+    text: str
+    before: int
+    """Earlier questions of the conversation that the models know, with their answers."""
 
 
 class Ledger:
@@ -35,7 +46,10 @@ class Ledger:
         self._shown: list[int] | None = None
         """The ids of the latest answer; None if its sampling was changed, so that another answer would differ."""
         self._mode = ""
-        self._answer = -1
+        self.asked: list[Asked] = []
+        """The question of each answer that is shown."""
+        self.beside: dict[int, int] = {}
+        """Questions before an answer -> how many answers stand at its place, all but it are kept and not shown."""
         self._plain_ms: deque[float] = deque(maxlen=PLAIN_STEPS)
         """What the latest steps without a draft took."""
         self.told: list[Record] = []
@@ -77,17 +91,17 @@ class Ledger:
         match record:
             case TurnText(turn=turn):
                 self._turn, self._mode = turn, turn.mode
-                self._answer += 1
+                self._place(record)
                 self._shown = []
                 self.answered = self.can_measure = False
-                self._begun[self._answer] = [record]
+                self._begun[self.answer] = [record]
             case PrefillText(prefill=prefill):
-                self._begun.setdefault(self._answer, []).append(record)
+                self._begun.setdefault(self.answer, []).append(record)
                 self.can_measure = True
                 self._extend([prefill.token])
             case StepText(step=step):
                 self._extend([token.token for token in step.emitted])
-                self.steps[self._answer, step.index] = record
+                self.steps[len(self.asked) - 1, step.index] = record
                 if not step.nodes:
                     self._plain_ms.append(step.ms.wall)
                 if len(self.steps) > MOST_STEPS:
@@ -99,6 +113,8 @@ class Ledger:
                     self._shown = None
             case EndText(end=end):
                 self.answered = end.reason != "error"
+                if not self.answered and self.asked:
+                    self.beside[self.asked[-1].before] -= 1
                 self.can_measure = self.can_measure and self.answered
 
     def records(self, answer: int) -> list[Record]:
@@ -108,7 +124,7 @@ class Ledger:
     @property
     def answer(self) -> int:
         """Number of the latest answer; -1 before the first."""
-        return self._answer
+        return len(self.asked) - 1
 
     def _extend(self, tokens: list[int]) -> None:
         if self._shown is not None:
@@ -120,7 +136,24 @@ class Ledger:
 
     def drop(self) -> None:
         """The last answer is gone."""
-        self._answer -= 1
+        self.rewind(len(self.asked) - 1)
+
+    def rewind(self, answers: int) -> None:
+        """Only the first answers are left."""
+        del self.asked[max(0, answers) :]
+        self.steps = {place: step for place, step in self.steps.items() if place[0] < answers}
+
+    @property
+    def place_note(self) -> str:
+        """Which one the latest answer is of all that stand at its place, as ``2/2``; empty where it is alone."""
+        of = self.beside.get(self.asked[-1].before, 1) if self.asked else 1
+        return f"{of}/{of}" if of > 1 else ""
+
+    def _place(self, record: TurnText) -> None:
+        before = record.turn.before or 0
+        self.asked.append(Asked(record.question, before))
+        self.beside = {place: of for place, of in self.beside.items() if place <= before}
+        self.beside[before] = self.beside.get(before, 0) + 1
 
     def summary(self, reason: str, room: int) -> str:
         """The line of at most ``room`` cells under a finished answer."""

@@ -5,7 +5,6 @@ import os
 import sys
 from typing import Any, ClassVar
 
-from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
@@ -22,12 +21,12 @@ from .lecture import Lectures
 from .screens.help import HelpScreen
 from .screens.replay import ReplayScreen
 from .steady import Steady
-from .theme import load_themes, token_variable_defaults
+from .theming import Themed
 
 log = logging.getLogger(__name__)
 
 
-class ScreenApp(Lectures, Steady, App[int]):
+class ScreenApp(Lectures, Steady, Themed):
     """One screen of ours, without a session of the app's own."""
 
     TITLE = "spectui"
@@ -40,22 +39,14 @@ class ScreenApp(Lectures, Steady, App[int]):
 
     def __init__(self, settings: Settings, first: Screen[Any]) -> None:
         self.no_colour = bool(os.environ.get("NO_COLOR"))
-        super().__init__(ansi_color=self.no_colour)
+        super().__init__(shipped_themes(), user_themes(), ansi_color=self.no_colour)
         self.settings = settings
         self.first = first
         """The screen that stands below all others."""
 
-    def get_theme_variable_defaults(self) -> dict[str, str]:
-        """Colours of tokens, for themes that have none."""
-        return token_variable_defaults(self.current_theme.dark)
-
     def on_mount(self) -> None:
         """Themes, keys, the replay."""
-        for folder in (shipped_themes(), user_themes()):
-            for theme in load_themes(folder)[0]:
-                self.register_theme(theme)
-        wanted = PLAIN_THEME if self.no_colour else self.settings.ui.theme
-        self.theme = wanted if wanted in self.available_themes else "spectui-dark"
+        self.begin_themes(PLAIN_THEME if self.no_colour else self.settings.ui.theme, "spectui-dark")
         self.set_keymap(dict(self.settings.keys))
         self.push_screen(self.first)
 

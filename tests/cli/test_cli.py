@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import asdict
 
 import pytest
 
@@ -34,6 +35,10 @@ def test_standard_input_json_and_a_record_are_the_same_trace(tmp_path):
     saved = [json.loads(line) for line in file.read_text().splitlines()]
     assert [line for line in saved if line["type"] != "summary"] == lines
     assert len(list(read_trace(file))) == len(lines)
+    replay = Replay(TraceFile(file))
+    replay.until(replay.length)
+    numbers = asdict(replay.lanes["chat"].meter.numbers)
+    assert {name: saved[-1][name] for name in numbers} == numbers, "the summary that was written live"
     step = next(line for line in lines if line["type"] == "step")
     assert {"nodes", "accepted", "emitted", "ms", "spans", "limit", "why_no_draft", "target_top"} <= set(step)
 
@@ -128,6 +133,7 @@ def test_compare_prints_a_table_with_the_promise(tmp_path):
     assert "T(m) in ms" in text
     lanes = [record.lane for record in read_trace(file) if hasattr(record, "turn")]
     assert lanes == ["ar", "draft"] * 2, "the warm-up is not recorded"
+    assert [take.lanes for take in Replay(TraceFile(file)).takes] == [("ar", "draft")] * 2
 
 
 def test_compare_repeats_what_is_short_and_marks_what_is_too_little(tmp_path):

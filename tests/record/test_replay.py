@@ -1,4 +1,5 @@
 import json
+import re
 import subprocess
 import sys
 from copy import deepcopy
@@ -10,22 +11,31 @@ from hypothesis import strategies as st
 
 from spectui.engine.values.events import End, Switch
 from spectui.present.answer_line import answer_line
+from spectui.present.frames import frame_of, markdown_frame, svg_frame, text_frame
+from spectui.present.page import page_of
 from spectui.present.reading import told
 from spectui.record import replay as replay_module
 from spectui.record.events import Compared, EndText, PrefillText, StepText, SwitchText
 from spectui.record.metrics import Meter
 from spectui.record.recording import TraceFile
-from spectui.record.replay import Replay
+from spectui.record.replay import Player, Replay
 from spectui.record.timeline import STEP
-from spectui.record.trace import TraceWriter
+from spectui.record.trace import TraceWriter, to_json
 from spectui.system.errors import UserError
+from spectui.system.sanitise import sanitise
 
+from ..hostile import FORBIDDEN, HOSTILE
 from ..tui.played import DRAFTS, READY, answer
 
 WORDS = st.lists(
     st.sampled_from([" a", " dragon", "\n", " 龍", ",", " e\u0301", " </script>"]), min_size=2, max_size=24
 )
 PACE = st.floats(0.1, 3.0)
+
+
+def dumped(record):
+    """A record as a line."""
+    return json.dumps(to_json(record), ensure_ascii=False)
 
 
 @st.composite
@@ -201,6 +211,28 @@ def test_a_huge_trace_opens_without_reading_its_steps(tmp_path, monkeypatch):
     assert len(read) < 50
 
 
+def test_a_player_takes_in_no_more_than_a_screen_can_show(tmp_path):
+    path = lines(tmp_path / "t.jsonl", 3000)
+    path.write_text(re.sub(r'"time_ms":[0-9.]+', '"time_ms":1.0', path.read_text()))
+    player = Player(Replay(TraceFile(path)), 10.0)
+    player.playing = True
+    counts = []
+    while player.playing:
+        counts.append(len(player.pass_time(1.0)))
+    assert max(counts) == 400
+    assert player.replay.done
+
+
+def test_a_trace_from_standard_output_is_read_as_fast(tmp_path, monkeypatch):
+    path = written(tmp_path / "t.jsonl", [READY, *answer("draft", " word" * 12, "why?")])
+    spaced = tmp_path / "spaced.jsonl"
+    spaced.write_text("".join(json.dumps(json.loads(line)) + "\n" for line in path.read_text().splitlines()))
+    read = []
+    monkeypatch.setattr("spectui.record.recording._json", lambda line: read.append(line) or json.loads(line))
+    assert list(TraceFile(spaced).marks()) == list(TraceFile(path).marks())
+    assert len(read) == 2, "the headers alone"
+
+
 def test_replaying_loads_no_model(tmp_path):
     path = written(tmp_path / "t.jsonl", [READY, *answer("draft", " word" * 12, "why?")])
     code = (
@@ -243,6 +275,20 @@ def test_what_is_no_trace_is_refused_in_one_line(tmp_path, text, reason):
     assert "\x1b" not in str(caught.value)
 
 
+@pytest.mark.parametrize("raw", [True, False], ids=["raw", "escaped"])
+@pytest.mark.parametrize("text", [text for text in HOSTILE if "\ud800" not in text])
+def test_text_of_a_file_is_harmless_however_it_is_written(tmp_path, text, raw):
+    path = written(tmp_path / "t.jsonl", [READY, *answer("draft", " word" * 12, "why?")])
+    word = json.dumps(text, ensure_ascii=not raw)
+    path.write_text(path.read_text().replace('" word"', word).replace('"why?"', word).replace('"demo target"', word))
+    replay = Replay(TraceFile(path))
+    replay.until(replay.length)
+    steps = [record for record in replay.shown() if isinstance(record, StepText)]
+    texts = [replay.question(0), replay.models.model, *(one for step in steps for one in (*step.nodes, *step.emitted))]
+    assert not FORBIDDEN & set("".join(texts))
+    assert replay.question(0) == sanitise(text)
+
+
 def test_a_damaged_line_is_told_when_it_is_to_be_shown(tmp_path):
     path = written(tmp_path / "t.jsonl", [READY, *answer("draft", " word" * 12, "why?")])
     path.write_text(path.read_text().replace('"fate":"rejected"', '"fate":"lost"', 1))
@@ -258,6 +304,56 @@ def test_a_trace_that_was_cut_off_ends_before_its_last_line(tmp_path):
     cut = Replay(TraceFile(path))
     cut.until(cut.length)
     assert 0 < cut.steps < whole.takes[0].steps
+
+
+PUT = (b"null", b"-1", b"1e999", b"{", b"\n", b"\x1b[2J", b'"', b"\xff")
+GOOD_FILE = "".join(
+    line + "\n" for record in [READY, *answer("specbranch", " word" * 9 + "\n龍", "why?")] for line in [dumped(record)]
+).encode()
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.data())
+def test_a_file_that_was_changed_anywhere_is_refused_in_one_line_or_played(tmp_path_factory, data):
+    made = bytearray(GOOD_FILE)
+    for _ in range(data.draw(st.integers(1, 4))):
+        at = data.draw(st.integers(0, len(made) - 1))
+        match data.draw(st.sampled_from(["flip", "cut", "drop", "put", "digit", "line"])):
+            case "flip":
+                made[at] = data.draw(st.integers(0, 255))
+            case "cut":
+                del made[at:]
+            case "drop":
+                del made[at : at + data.draw(st.integers(1, 40))]
+            case "put":
+                made[at:at] = data.draw(
+                    st.sampled_from([b"null", b"-1", b"1e999", b"{", b"\n", b"\x1b[2J", b'"', b"\xff"])
+                )
+            case "digit":
+                made[at:at] = b"9" * data.draw(st.sampled_from([1, 30, 5000]))
+            case "line":
+                rows = made.split(b"\n")
+                rows.insert(data.draw(st.integers(0, len(rows))), rows[data.draw(st.integers(0, len(rows) - 1))])
+                made = bytearray(b"\n".join(rows))
+        if not made:
+            break
+    path = tmp_path_factory.mktemp("t") / "t.jsonl"
+    path.write_bytes(made)
+    try:
+        replay = Replay(TraceFile(path))
+        replay.until(replay.length)
+        for number in range(len(replay.takes)):
+            page_of(replay, number)
+            replay.go_to(replay.takes[number].end)
+            for write in (text_frame, markdown_frame, svg_frame):
+                write(frame_of(replay))
+        while replay.place:
+            replay.back()
+    except UserError as error:
+        said = str(error)
+    else:
+        said = ""
+    assert not (FORBIDDEN | {"\n"}) & set(said)
 
 
 def test_folders_devices_and_endless_lines_are_refused(tmp_path, monkeypatch):

@@ -6,10 +6,9 @@ from time import perf_counter
 import pytest
 from textual.events import Key
 
-from spectui.config.paths import conversations
 from spectui.config.settings import Settings
-from spectui.record.trace import read_trace
 from spectui.session.conversation import load_models
+from spectui.tui.mode_keys import MODE_KEYS
 from spectui.tui.widgets.mode_bar import NOT_DRAFTING, Pill
 
 from ..demo import DEMO, SETTINGS
@@ -237,9 +236,9 @@ async def test_a_conversation_is_on_disk_when_its_answer_has_ended():
     async with running() as (app, pilot):
         await say(pilot, "Hello!")
         await ended(app, pilot)
-        files = list(conversations().glob("*.jsonl"))
-        assert len(files) == 1
-        kinds = [type(record).__name__ for record in read_trace(files[0])]
+        await wait_until(pilot, lambda: app.archive.newest()[0] and app.archive.archived().turns[0].reason)
+        [records] = app.archive.records(app.archive.archived().answers)
+        kinds = [type(record).__name__ for record in records]
         assert kinds[0] == "Ready"
         assert kinds[-1] == "EndText"
 
@@ -355,7 +354,7 @@ async def test_a_key_that_two_actions_want_is_told(monkeypatch):
 
 async def test_sssd_shows_its_sources_and_says_when_it_drafts_nothing():
     async with running() as (app, pilot):
-        await pilot.press("f4")
+        await pilot.press(MODE_KEYS["sssd"])
         app.chat.prompt.text = (
             "Repeat this text word for word. Clara is a pilot from Lyon. Clara has a cat called Belmina."
         )

@@ -10,6 +10,7 @@ from spectui.present.answer_line import answer_line
 from spectui.record.events import Finished, Started
 from spectui.record.metrics import Meter, Numbers
 from spectui.tui.app import SpectuiApp
+from spectui.tui.mode_keys import MODE_KEYS
 from spectui.tui.widgets.mode_bar import NEXT_STEP, NOT_DRAFTING, Pill
 from spectui.tui.widgets.step_pane import StepPane
 from spectui.tui.widgets.timeline import rows as rows_of_time
@@ -162,9 +163,9 @@ async def test_mode_keys_mean_the_same_in_the_race():
     async with answered() as (app, pilot):
         await pilot.press("ctrl+g")
         await wait_until(pilot, lambda: app.race is not None and app.race.is_mounted)
-        await pilot.press("f4")
+        await pilot.press(MODE_KEYS["sssd"])
         await wait_until(pilot, lambda: app.session.mode == "sssd")
-        assert app.race._replay is None
+        assert app.screen is app.race
         assert any("the chat goes on with SSSD" in words for words in app.told)
 
 

@@ -170,7 +170,7 @@ async def test_a_file_goes_with_the_question(tmp_path):
     asked = []
     async with played() as (app, pilot):
         app.chat.apply([READY])
-        app.session.ask = lambda text: asked.append(text) or 1
+        app.session.ask = lambda text, before=None: asked.append(text) or 1
         await say(pilot, f"/attach {file}")
         await wait_until(pilot, lambda: app.chat.attached.display)
         assert "notes.txt, 0.0 kB" in screen_text(app)

@@ -10,14 +10,14 @@ import torch
 from ...system.errors import UnsupportedModel
 from ..values.draft_tree import DraftTree, visibility
 from ..values.dtypes import INT8
-from . import attention
+from . import attention, cuda
 from .capability import Capability, capability, layer_types, rope_switch, text_config
 from .cuda_graphs import Capturer, CudaCapturer, GraphCache
 from .forward import PREFILL_CHUNK, Backend, ForwardInput, Output
 from .int8 import exact_here
-from .kv_cache import CHUNK, AnyCache
+from .kv_cache import CHUNK, AnyCache, KVCache
 from .llama import LlamaForward, why_not_llama
-from .load_check import Check, cache_name, unsupported
+from .load_check import FATAL, Check, cache_name, unsupported
 from .quantised import QuantisedWeights, quantised_body
 from .transformers_forward import StatefulForward, TransformersForward
 
@@ -47,6 +47,7 @@ class CausalLM:
         self.config = text_config(model)
         self.device: torch.device = next(model.parameters()).device
         self.dtype: torch.dtype = next(model.parameters()).dtype
+        cuda.settle(self.device)
         self.capability: Capability = capability(model)
         self.layers = len(layer_types(self.config))
         self.rope_switch = rope_switch(self.config)
@@ -134,21 +135,64 @@ class CausalLM:
         return self.backend.new_cache(capacity)
 
     @torch.inference_mode()
+    def prepare(self, cache: AnyCache, rows: int, length: int, hidden: Sequence[int] = ()) -> bool:
+        """Capture the passes over up to ``rows`` rows until the cache holds ``length``, so that no step has to.
+
+        Whether there was anything to do: never where passes are not captured.
+        """
+        if not isinstance(self.backend, GraphCache) or self.backend.failure is not None:
+            return False
+        assert isinstance(cache, KVCache)
+        return self.backend.prepare(cache, rows, length, hidden)
+
+    def take_back(self, cache: AnyCache) -> None:
+        """Nobody uses this cache any more; what was captured on it serves the next."""
+        if isinstance(self.backend, GraphCache) and isinstance(cache, KVCache):
+            self.backend.take_back(cache)
+
+    def free(self) -> None:
+        """Drop what is kept of caches that nobody uses any more."""
+        if isinstance(self.backend, GraphCache):
+            self.backend.free()
+
+    @torch.inference_mode()
     def prefill(
-        self, cache: AnyCache, ids: Sequence[int], cancelled: Callable[[], bool] = lambda: False
+        self,
+        cache: AnyCache,
+        ids: Sequence[int],
+        cancelled: Callable[[], bool] = lambda: False,
+        hidden: Sequence[int] = (),
+        take: Callable[[int, torch.Tensor], None] | None = None,
     ) -> Output | None:
         """Append ``ids`` to the cache and commit them; the logits after the last, [1, vocabulary].
 
-        Works in chunks and asks ``cancelled`` between them; None if it said yes.
+        Works in chunks and asks ``cancelled`` between them; None if it said yes. ``take`` gets the states of the layers
+        ``hidden`` chunk by chunk, [layers, rows, width] with the position of the first row, so that they need not be in
+        memory together.
         """
         out: Output | None = None
         for start in range(0, len(ids), PREFILL_CHUNK):
             if cancelled():
                 return None
             chunk = ids[start : start + PREFILL_CHUNK]
-            out = self.forward(cache, ForwardInput.chain(chunk, cache.length, last_only=True))
+            inputs = ForwardInput.chain(chunk, cache.length, last_only=True)
+            out = self.forward(cache, inputs._replace(hidden_layers=hidden))
+            if take is not None and out.hidden is not None:
+                take(cache.length, out.hidden)
             cache.commit(range(len(chunk)))
         return out
+
+    def why_no_states(self, layers: Sequence[int]) -> str | None:
+        """Why it cannot hand out the states of these layers, as a clause; None if it can."""
+        inputs = ForwardInput.chain([0, 0], 0)._replace(hidden_layers=layers)
+        try:
+            states = self.forward(self.new_cache(), inputs).hidden
+        except FATAL:
+            raise
+        except Exception as error:
+            return f"the layers of this model cannot be read ({type(error).__name__})"
+        wanted = (len(layers), 2, self.config.hidden_size)
+        return None if states is not None and states.shape == wanted else "the layers of this model cannot be read"
 
     def step(self, cache: AnyCache, token: int, tree: DraftTree, hidden: Sequence[int] = ()) -> Output:
         """One pass over the pending token and a tree; logits [nodes + 1, vocabulary], row 0 the pending token.

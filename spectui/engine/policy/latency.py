@@ -100,11 +100,17 @@ class LatencyModel:
 
         ``scores`` are estimated probabilities of acceptance.
         """
-        if not self.points:
-            return len(scores)
+        return self.best_step(scores)[0] if self.points else len(scores)
+
+    def best_step(self, scores: Sequence[float], draft_ms: float = 0.0) -> tuple[int, float]:
+        """The same where so much was spent on drafting, and the tokens that such a step brings a millisecond.
+
+        Only to be asked where T(m) is measured.
+        """
         tokens = accumulate(sorted(scores, reverse=True), initial=1.0)
-        rates = [expected / self.verify_ms(rows) for rows, expected in enumerate(tokens, 1)]
-        return max(range(len(rates)), key=rates.__getitem__)
+        rates = [expected / (self.verify_ms(rows) + draft_ms) for rows, expected in enumerate(tokens, 1)]
+        most = max(range(len(rates)), key=rates.__getitem__)
+        return most, rates[most]
 
 
 def _place(sizes: Sequence[int], rows: int) -> tuple[int, int, float]:
@@ -119,13 +125,17 @@ def _monotone(values: Iterable[float]) -> list[float]:
     return list(accumulate(values, max))
 
 
-def measure(run: Callable[[int], None], seconds: float = 1.5, rounds: int = 15) -> LatencyModel:
+def measure(run: Callable[[int], None], seconds: float = 1.5, rounds: int = 15, warm_up: bool = False) -> LatencyModel:
     """Time ``run(m)`` for the standard sizes in interleaved rounds, at most about ``seconds`` in all.
 
     Medians of passes behind one over a single token, as the first draft of an answer meets it; that one itself behind
     several, because a large pass slows down the next ones: what it leaves in the caches is of no use to them. A slow
-    device gets fewer rounds, but never less than one.
+    device gets fewer rounds, but never less than one. ``warm_up`` runs each size untimed first, for devices on which
+    the first pass of a size is recorded, and takes a hundred times as long.
     """
+    if warm_up:
+        for size in SIZES:
+            run(size)
     times: dict[int, list[float]] = {size: [] for size in SIZES}
     begin = perf_counter()
     for _ in range(rounds):

@@ -1,5 +1,6 @@
 """The chat: ask, watch, switch, stop, measure."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import ClassVar
 
@@ -8,7 +9,7 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
 
-from ...config.choice import AUTO
+from ...config.choice import AUTO, ModelChoice
 from ...config.settings import VIEWS, Settings
 from ...engine.drafters.registry import MODES
 from ...engine.values.events import End
@@ -30,6 +31,7 @@ from ...record.events import (
     TurnText,
 )
 from ...record.replay import Replay
+from ...session.archive.archive import Archive
 from ...session.session import CHAT, Session
 from ...system.errors import UserError
 from ...system.sanitise import sanitise
@@ -38,6 +40,8 @@ from ..attaching import with_attachments
 from ..bridge import TICK, Bridge
 from ..changing import Changes, declared
 from ..compositor import RowScreen
+from ..exporting import export_page
+from ..keeping import Keeping
 from ..lecture import LECTURE
 from ..ledger import Ledger
 from ..slash import is_command
@@ -46,6 +50,7 @@ from ..widgets.big_numbers import Big, BigNumbers, rate_of, ratio_of
 from ..widgets.completion import Completion
 from ..widgets.examples import Examples
 from ..widgets.keys import Keys
+from ..widgets.learn_question import LearnQuestion
 from ..widgets.legend import Legend
 from ..widgets.metric_bar import MetricBar
 from ..widgets.mode_bar import ModeBar
@@ -58,6 +63,7 @@ from ..widgets.title import TitleBar
 from ..widgets.transcript import Transcript
 from ..widgets.why_bar import WhyBar
 from .inspect import InspectScreen
+from .picker import picker
 from .replay import PACES, ReplayScreen
 from .settings import SettingsScreen
 
@@ -77,13 +83,14 @@ class ChatScreen(RowScreen):
     VERTICAL_BREAKPOINTS = [(0, "-short"), (14, "-tall")]  # noqa: RUF012
     BINDINGS: ClassVar[list[BindingType]] = bindings("chat", "mode")
 
-    def __init__(self, settings: Settings, session: Session, bridge: Bridge) -> None:
+    def __init__(self, settings: Settings, session: Session, bridge: Bridge, archive: Archive) -> None:
         super().__init__()
         self.settings, self.session, self.bridge = settings, session, bridge
         self.header = TitleBar(id="header")
         self.mode_bar = ModeBar(session.modes)
         self.examples = Examples(id="examples")
-        self.offer = Offer("ctrl+o", id="offer")
+        self.offer = Offer("alt+m", id="offer")
+        self.learn_question = LearnQuestion(id="learn")
         self.legend = Legend(id="legend")
         self.transcript = Transcript(id="transcript")
         self.step_pane = StepPane(id="side", markup=False)
@@ -97,10 +104,15 @@ class ChatScreen(RowScreen):
         self.attached = Attached(id="attached")
         self.ledger = Ledger()
         self.changes = Changes(settings, session, self.transcript, lambda: self.app)
+        self.keeping = Keeping(self, archive)
+        self.choice = settings.model
+        """What was asked for."""
         self.model = meant(settings.model.model)
         """What the chat is with, or will be."""
         self.ready: Ready | None = None
         self.failed = False
+        self._answers_as: tuple[str, str | None] | None = None
+        """The model and the draft model of the answers so far."""
         self.empty = True
         """Whether nothing was asked yet, so that examples are shown."""
         self._stage = "starting"
@@ -127,6 +139,7 @@ class ChatScreen(RowScreen):
                 yield self.examples
                 yield self.transcript
                 yield self.offer
+                yield self.learn_question
                 yield self.legend
             yield self.step_pane
         yield self.tape
@@ -153,6 +166,7 @@ class ChatScreen(RowScreen):
         self._show_header()
         self._begin_empty()
         self.set_interval(TICK / 2, self._tick)
+        self.keeping.begin_learning()
         self.call_after_refresh(self.session.load)
 
     def _begin_empty(self) -> None:
@@ -160,6 +174,7 @@ class ChatScreen(RowScreen):
         self.command = self._unasked = self._news = None
         self.answering = self._chosen = False
         self.ledger = Ledger()
+        self.keeping.reset()
         self.transcript.clear()
         self.metric_bar.rates.clear()
         self.timeline.clear()
@@ -169,6 +184,19 @@ class ChatScreen(RowScreen):
         self._show_numbers()
         self.prompt.cursor_blink = True
         self.prompt.focus()
+
+    def show_past(self) -> None:
+        """Show a conversation to which turns that were kept are added."""
+        self._begin_empty()
+        self._set_empty(False)
+
+    def show_steps(self, steps: Sequence[StepText]) -> None:
+        """Show the last steps of an answer that was kept, and its numbers."""
+        for record in steps:
+            self.timeline.add(record.step)
+        self.timeline.show()
+        self._show_step(steps[-1] if steps else None)
+        self._show_numbers()
 
     def _set_empty(self, empty: bool) -> None:
         """Show the examples or the conversation; a class on the screen would style every widget anew."""
@@ -217,7 +245,7 @@ class ChatScreen(RowScreen):
             case TurnText(turn=turn):
                 self.answering, self._chosen, self._pinned = True, False, None
                 self.metric_bar.rates.clear()
-                self.transcript.document.begin_answer(MODES[turn.mode].title)
+                self.transcript.document.begin_answer(MODES[turn.mode].title, self.ledger.place_note)
             case SwitchText(switch=switch):
                 self._show_mode(switch.mode)
                 if self.answering:
@@ -263,6 +291,8 @@ class ChatScreen(RowScreen):
         self.answering = False
         self.prompt.cursor_blink = True
         self._show_numbers()
+        if self.ledger.answered:
+            self.keeping.ask_to_learn()
 
     def _become_ready(self, ready: Ready) -> None:
         self.ready = ready
@@ -272,6 +302,10 @@ class ChatScreen(RowScreen):
         self.examples.show(self.model)
         for note in ready.notes:
             self.notify(note, markup=False)
+        if not self.empty and self._answers_as not in (None, (ready.model, ready.draft)):
+            draft = f" ← {ready.draft}" if ready.draft else ""
+            self.transcript.document.note(f"from here on: {ready.model}{draft}")
+        self._answers_as = ready.model, ready.draft
         self._show_header()
 
     def _fail(self, message: str) -> None:
@@ -287,6 +321,9 @@ class ChatScreen(RowScreen):
             self.notify(verdict, markup=False)
         if isinstance(record, Finished):
             self._show_numbers()
+            speedup = self.ledger.speedup
+            if speedup is not None and not speedup.doubt:
+                self.keeping.archive.measured(speedup.value)
 
     # -- read-outs
 
@@ -363,6 +400,7 @@ class ChatScreen(RowScreen):
             self.notify("still answering; esc stops", timeout=3)
         elif (attached := self.attached.with_mentioned(text)) is not None:
             self._set_empty(False)
+            self.keeping.begin_question()
             self.transcript.viewport.follow = True
             names = "".join(f"\n+ {one}" for one in attached)
             self.transcript.document.begin_question(sanitise(f"{text.strip()}{names}"))
@@ -376,7 +414,7 @@ class ChatScreen(RowScreen):
     def _ask(self) -> None:
         if self._unasked is not None:
             question, self._unasked = self._unasked, None
-            if not self._give(self.session.ask(question)):
+            if not self._give(self.session.ask(question, before=self.keeping.take_place())):
                 self.transcript.document.error("not asked: something else runs; stop it, then ask again")
 
     def _give(self, command: int | None) -> bool:
@@ -397,6 +435,8 @@ class ChatScreen(RowScreen):
         if self.busy:
             self._ask()
             self.session.stop()
+        elif self.keeping.leave_edit():
+            pass
         elif self.focused is self.prompt:
             (self.examples if self.empty else self.transcript).focus()
         else:
@@ -448,15 +488,25 @@ class ChatScreen(RowScreen):
         else:
             self.app.open_race(self.ready, self.ledger.answered)  # type: ignore[attr-defined]
 
-    def action_slow(self) -> None:
-        """Play the last answer again in slow motion."""
+    def _last_answer(self) -> Replay | None:
+        """The last answer, to be played again; says why there is none."""
         if self.busy:
             self.notify("still answering; esc stops", timeout=3)
         elif not any(isinstance(record, PrefillText) for record in self.ledger.told):
             self.notify("ask something first; then its answer can be played again", timeout=3)
         else:
-            told = [self.ready, *self.ledger.told] if self.ready else self.ledger.told
-            self.app.push_screen(ReplayScreen(Replay(told), PACES[0], view=self.transcript.view))
+            return Replay([self.ready, *self.ledger.told] if self.ready else self.ledger.told)
+        return None
+
+    def action_slow(self) -> None:
+        """Play the last answer again in slow motion."""
+        if (answer := self._last_answer()) is not None:
+            self.app.push_screen(ReplayScreen(answer, PACES[0], view=self.transcript.view))
+
+    def action_page(self) -> None:
+        """Write the last answer as a page that plays in a browser."""
+        if (answer := self._last_answer()) is not None:
+            export_page(self.app, answer, 0)
 
     def action_inspect(self) -> None:
         """The chosen step in full, or the last one."""
@@ -502,7 +552,8 @@ class ChatScreen(RowScreen):
         """Begin a new conversation, with the model that was fetched if there is one; the old one stays saved."""
         if self.offer.state == "here":
             self.offer.withdraw()
-            self.session.open(replace(self.settings.model, model=REAL))
+            self.choice = replace(self.settings.model, model=REAL)
+            self.session.open(self.choice)
             self.ready, self.model, self._stage = None, REAL, "starting"
             self.examples.show(REAL)
             self._show_header()
@@ -510,12 +561,53 @@ class ChatScreen(RowScreen):
             self.session.clear()
         self._begin_empty()
 
+    def action_models(self, name: str = "") -> None:
+        """Choose another model and draft model, among those with ``name``; the conversation goes on with them."""
+        if self.busy or (self.ready is None and not self.failed):
+            self.notify("still answering; esc stops" if self.ready else "still loading", timeout=3)
+        else:
+            self.app.push_screen(picker(self.choice, self.ready, name), self._exchange)
+
+    def _exchange(self, choice: ModelChoice | None) -> None:
+        if choice is None:
+            return
+        self.choice, self.ready, self.model = choice, None, choice.model
+        self.failed, self._stage = False, "starting"
+        self.ledger.can_measure = False
+        self.session.exchange(choice)
+        self._show_header()
+
     def action_fetch(self) -> None:
         """Fetch a real model for those who have only the demo pair, or stop that."""
         if self.offer.state in ("nothing", "here"):
             self.notify(f"the model is {self.model}; `spectui --help` says how to take another", markup=False)
         else:
             self.offer.toggle()
+
+    def action_conversations(self) -> None:
+        """List what was said, to go on with it."""
+        self.keeping.open_list()
+
+    def action_edit(self) -> None:
+        """Write the question of the chosen answer, or the last one, anew."""
+        self.keeping.edit()
+
+    def action_other_answer(self, by: int) -> None:
+        """Show another answer to the same question."""
+        if not self.empty:
+            self.keeping.other(by)
+
+    def action_reseed(self) -> None:
+        """Answer the last question again with the next seed."""
+        self.keeping.reseed()
+
+    def action_learn(self, learns: bool) -> None:
+        """Say whether answers may be learnt."""
+        self.keeping.decide_to_learn(learns)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Whether answers may be learnt is asked once."""
+        return action != "learn" or self.learn_question.open
 
     @on(Offer.Here)
     def _model_is_here(self) -> None:
@@ -553,6 +645,12 @@ class ChatScreen(RowScreen):
         else:
             self.app.push_screen(SettingsScreen(self.changes))
 
+    def action_copy_code(self) -> None:
+        """Copy the last block of code on show."""
+        self.transcript.action_copy_code()
+
     def action_export(self) -> None:
-        """Write the conversation as Markdown."""
+        """Write the conversation as Markdown, and its last answer as a page to hand out."""
         self.app.export("", "md", self.transcript.document.markdown)  # type: ignore[attr-defined]
+        if self.ledger.told and not self.busy:
+            self.action_page()

@@ -23,7 +23,7 @@ from ...system.sanitise import sanitise_line
 from ..actions import bindings
 from ..bridge import TICK
 from ..compositor import RowScreen
-from ..exporting import export
+from ..exporting import export_page
 from ..lecture import LECTURE, two_lanes
 from ..widgets.big_numbers import Big, BigNumbers, lane_numbers, rate_of
 from ..widgets.keys import Keys
@@ -85,6 +85,8 @@ class ReplayScreen(RowScreen):
         self.panes: dict[str, LanePane] = {}
         """Lane -> what shows it, where there are several."""
         self._take = -1
+        self._left_out = 0
+        """Steps of a very long answer that are not shown."""
         self._walls: dict[str, list[float]] = {}
         self._goal: int | None = None
         """A far place that it is on the way to."""
@@ -111,10 +113,15 @@ class ReplayScreen(RowScreen):
         yield self.big
         yield Keys(compact=True, show_command_palette=False)
 
-    async def on_mount(self) -> None:
-        """Begin where the replay stands."""
+    def on_mount(self) -> None:
+        """Read nothing before the first frame stands."""
         self.transcript.view = self._view
         self.transcript.focus()
+        self.query_one("#lanes").display = False
+        self.call_after_refresh(self._begin)
+
+    async def _begin(self) -> None:
+        """Show where the replay stands, and play."""
         await self._show_anew()
         self._tick_at = perf_counter()
         self.player.playing = self._begins_playing
@@ -163,19 +170,24 @@ class ReplayScreen(RowScreen):
         self._read_out(records)
 
     async def _show_anew(self) -> None:
+        """Show all of the take up to here; what cannot be read is told."""
+        try:
+            await self._draw_anew()
+        except UserError as error:
+            self._tell(error)
+
+    async def _draw_anew(self) -> None:
         take = self.replay.take
         if self._take != self.replay.number:
             self._take = self.replay.number
             await self._arrange(take.lanes)
         records = self.replay.shown()
-        self._walls = {}
+        self._walls, self._left_out = {}, self.replay.left_out
         self.metric_bar.rates.clear()
         self.timeline.clear()
         self.tape.show(None)
         for transcript in self._transcripts:
             transcript.clear()
-            if self.replay.left_out:
-                transcript.document.begin_answer(f"… {self.replay.left_out:,} earlier steps are not shown")
         self._feed(records)
         self.step_pane.show(None)
         self._read_out(records)
@@ -294,7 +306,8 @@ class ReplayScreen(RowScreen):
         if self._goal is not None:
             state = f"reading … {max(0, replay.place - take.begin) / max(1, self._goal - take.begin):.0%}"
         of = f" · answer {replay.number + 1} of {len(replay.takes)}" if len(replay.takes) > 1 else ""
-        where = f"step {replay.steps} of {take.steps} · {clock:.0f} of {take.length_ms:.0f} ms{of}"
+        left = f" · without the first {self._left_out:,}" if self._left_out else ""
+        where = f"step {replay.steps} of {take.steps}{left} · {clock:.0f} of {take.length_ms:.0f} ms{of}"
         question = replay.question(replay.number) if replay.takes else ""
         parts: list[Any] = [
             (" replay ", "bold $primary"),
@@ -413,11 +426,4 @@ class ReplayScreen(RowScreen):
 
     def action_export(self) -> None:
         """Write the take as a page."""
-        from ...present.page import page_of
-
-        try:
-            text = page_of(self.replay, self.replay.number)
-        except UserError as error:
-            self._tell(error)
-        else:
-            export(self.app, "replay_", "html", text)
+        export_page(self.app, self.replay, self.replay.number)

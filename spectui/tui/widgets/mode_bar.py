@@ -21,12 +21,13 @@ class Pill(Static):
     def __init__(self, mode: Mode, key: str) -> None:
         super().__init__(markup=False, classes="pill")
         self.mode, self.key = mode, key
-        self.short = False
-        """Whether there is only room for the mode's name, not its title."""
+        self.squeezed = 0
+        """How little room there is: 0 for the mode's title, 1 for its name, 2 for its name close to the key."""
 
     def words(self, sign: str) -> str:
         """What stands on it."""
-        return f"{self.key} {sign} {self.mode.name if self.short else self.mode.title}".lstrip()
+        gap = " " if self.squeezed < 2 else ""
+        return f"{self.key}{gap}{sign} {self.mode.name if self.squeezed else self.mode.title}".lstrip()
 
     def show(self, sign: str, current: bool, why_not: str | None, idle: str | None) -> None:
         """Draw the pill in its state: ``why_not`` says why it cannot run, ``idle`` why it drafted nothing."""
@@ -65,11 +66,12 @@ class ModeBar(Horizontal):
     def on_resize(self, event: Resize) -> None:
         """Titles where they fit, else names; the state where it fits beside them."""
         room = len(NOT_DRAFTING) + 2
-        for short in (False, True):
+        pills = 0
+        for squeezed in range(3):
             for pill in self._pills:
-                pill.short = short
+                pill.squeezed = squeezed
             pills = sum(len(pill.words(CURRENT)) + 2 for pill in self._pills)
-            if pills + room <= event.size.width:
+            if pills + (room if squeezed == 0 else 0) <= event.size.width:
                 break
         self._state.display = pills + room <= event.size.width
         self._draw()

@@ -3,7 +3,7 @@
 from textual.content import Content
 from textual.widgets import Static
 
-from ...present.picture import bar
+from ...present.bar import bar
 
 
 class Progress(Static):

@@ -20,6 +20,7 @@ from spectui.engine.values.draft_tree import ROOT
 from spectui.engine.values.options import Options, Sampling
 from spectui.system.errors import UnsupportedModel
 
+from ..heads import tiny_head
 from ..toys import TINY, VOCABULARY, RandomTrees, decoder_of, install, model_of, random_tree, related, run, tiny_model
 
 pytestmark = [
@@ -46,13 +47,14 @@ def in_int8(model, pack=False):
 
 
 @given(st.integers(1, 5), st.integers(1, 40), st.integers(1, 300), st.integers(0, 2**32))
+@example(5, 14, 241, 5)
 def test_products_are_those_of_whole_numbers(rows, out, width, seed):
     generator = torch.Generator().manual_seed(seed)
     weight = torch.randn(out, width, generator=generator) * torch.rand(out, 1, generator=generator)
     x = torch.randn(rows, width, generator=generator) * 10.0 ** torch.randint(-3, 4, (rows, 1), generator=generator)
     whole, scale = quantised(weight)
     magnitude = x.abs().amax(1, keepdim=True)
-    steps = (127 * x / magnitude).round()
+    steps = torch.addcdiv(torch.zeros(1), x, magnitude, value=127.0).add(128).round() - 128  # a half is near here
     expected = (steps.double() @ whole.double().t()) * scale.double() * magnitude.double() / 127
     for single in {False, SINGLE}:
         made = project(x, int8_linear(whole, scale, None, single))
@@ -123,11 +125,12 @@ def test_every_mode_and_any_switching_give_the_same_text(temperature):
     model = tiny_model(dtype=torch.float32)
     target, draft = in_int8(model, pack=True), in_int8(related(model))
     options = Options(sampling=Sampling(temperature=temperature, seed=3), max_new_tokens=80)
+    head = tiny_head(model, int8=True, pack=True)
     expected, _ = run(decoder_of(target, draft, options=options), [1, 2, 3])
     for mode in MODES:
-        assert run(decoder_of(target, draft, mode, options), [1, 2, 3])[0] == expected
+        assert run(decoder_of(target, draft, mode, options, head=head), [1, 2, 3])[0] == expected
     for seed in range(5):
-        decoder, rng = decoder_of(target, draft, options=options), random.Random(seed)
+        decoder, rng = decoder_of(target, draft, options=options, head=head), random.Random(seed)
         install(decoder, RandomTrees(decoder._resources, seed, [1, 2, 3, *expected]))
         text, steps = run(decoder, [1, 2, 3], lambda one, rng=rng: one.set_mode(rng.choice([*MODES, "toy"])))
         assert text == expected
