@@ -26,6 +26,8 @@ Count = Annotated[int, Field(ge=0, le=MOST)]
 Number = Annotated[float, Field(ge=-MOST, le=MOST, allow_inf_nan=False)]
 Parent = Annotated[int, Field(ge=-1, le=MOST)]
 """Index of a node; -1 is the root."""
+MOST_WANTED = 16
+"""Tokens that the target could have chosen at a place."""
 Text = Annotated[str, Field(max_length=1 << 16)]
 """Of one token."""
 BOUNDED: dict[Any, Any] = {
@@ -70,26 +72,18 @@ _branches: Any = _object("branches", Branches, at=Parent, tokens=_chains)
 _times: Any = _object("times", Times)
 _span: Any = _object("span", Span)
 _candidate: Any = _object("candidate", Candidate, text=Text)
-_row: Any = Annotated[list[_candidate], Field(max_length=MOST_CANDIDATES)]
+_row: Any = Annotated[list[_candidate], Field(max_length=MOST_WANTED)]
 _top: Any = Annotated[list[_row], Field(max_length=MOST_NODES + 1)]
 _nodes: Any = Annotated[list[_node], Field(max_length=MOST_NODES)]
 _tokens: Any = Annotated[list[_emitted], Field(max_length=MOST_NODES + 1)]
 _spans: Any = Annotated[list[_span], Field(max_length=MOST_NODES)]
+_seen: dict[str, Any] = {"branches": _branches | None, "target_top": _top | None}
 _rate = Number | None
 LINES: dict[str, Any] = {
     "header": _line("header", Ready, ("lane",), format=Literal[FORMAT]),
     "turn": _line("turn", Turn, ("options",), seed=int, settings=Options, question=str, texts=tuple[str, ...]),
     "prefill": _line("prefill", Prefill, text=Text),
-    "step": _line(
-        "step",
-        Step,
-        nodes=_nodes,
-        emitted=_tokens,
-        ms=_times,
-        spans=_spans,
-        branches=_branches | None,
-        target_top=_top | None,
-    ),  # fmt: skip
+    "step": _line("step", Step, nodes=_nodes, emitted=_tokens, ms=_times, spans=_spans, **_seen),
     "switch": _line("switch", Switch),
     "settings": _line("settings", Changed, ("options",), settings=Options),
     "end": _line("end", End, tail=Text),

@@ -194,10 +194,8 @@ class InspectScreen(RowScreen):
             remedy = "t answers again and records it" if self._again else "record with --inspect to see it"
             return [(f"What the target wanted is not in the record: {remedy}.", "$token-muted")]
         noisy = found[0].noise is not None
-        head = "The target's choices here"
-        parts: list[Any] = [
-            (f"{head}: log p + noise, the most wins\n" if noisy else f"{head}, the likeliest wins\n", "bold")
-        ]
+        heads = f"{'':15}share  log p noise =  sum; most wins\n" if noisy else f"{'':14}share; the likeliest wins\n"
+        parts: list[Any] = [("The target's choices here\n", "bold"), (heads, "$token-muted")]
         for one in found:
             parts += self._choice(one)
         return parts
