@@ -26,6 +26,11 @@ def page(app):
     return "\n".join(str(part.content) for part in (tour.head, tour.text, tour.picture, tour.asked, tour.state))
 
 
+def plays(app):
+    """Whether a replay is on the screen and has begun."""
+    return isinstance(app.screen, ReplayScreen) and app.screen._take >= 0
+
+
 async def test_every_lesson_is_read_watched_and_answered_on_the_demo_pair():
     app = TourApp(SETTINGS, shipped(), make)
     try:
@@ -34,7 +39,7 @@ async def test_every_lesson_is_read_watched_and_answered_on_the_demo_pair():
             for number, lesson in enumerate(shipped(), 1):
                 assert f"{number} of 8  {lesson.title}" in page(app)
                 await pilot.press("enter")
-                await wait_until(pilot, lambda: isinstance(app.screen, ReplayScreen))
+                await wait_until(pilot, lambda: plays(app))
                 screen = app.screen
                 assert lesson.look[:20] in str(screen.query_one("#replay-note").content)
                 lanes = screen.replay.take.lanes
@@ -73,7 +78,7 @@ async def test_a_teachers_own_lesson_plays_a_trace_without_a_model(tmp_path):
     app = TourApp(SETTINGS, [read_lesson(tmp_path / "mine.toml")], pytest.fail)
     async with app.run_test(size=(120, 36)) as pilot:
         await pilot.press("enter")
-        await wait_until(pilot, lambda: isinstance(app.screen, ReplayScreen))
+        await wait_until(pilot, lambda: plays(app))
         await pilot.press("end", "enter")
         assert isinstance(app.screen, InspectScreen)
         assert "step " in said(app.screen)
