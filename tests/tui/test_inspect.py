@@ -1,38 +1,19 @@
 """The inspector: driven by keys, on a live answer and on a replay."""
 
 import re
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from spectui.engine.values.step import Candidate
-from spectui.record.events import EndText, Finished, Started, StepText
+from spectui.record.events import EndText, Finished, Started
 from spectui.tui.app import SpectuiApp
 from spectui.tui.screens.inspect import InspectScreen
 
 from ..demo import SETTINGS
 from .helpers import remember_notices, wait_until
-from .played import READY, STORY, STORY_TOLD, PlayedSession, answer
+from .played import READY, STORY, STORY_TOLD, PlayedSession, answer, inspected, refused
 from .test_look import answered
 from .test_replay import CONVERSATION, showing
-
-
-def inspected(records):
-    """The same answer as if it had been recorded for inspection."""
-    made = []
-    for record in records:
-        if isinstance(record, StepText):
-            path = [node for node in record.step.nodes if node.fate == "accepted"]
-            chosen = [node.token for node in path] + [record.step.emitted[-1].token]
-            top = tuple((Candidate(token, 0.7), Candidate(5000, 0.2)) for token in chosen)
-            words = [
-                text for node, text in zip(record.step.nodes, record.nodes, strict=True) if node.fate == "accepted"
-            ]
-            texts = tuple((text, " instead") for text in [*words, record.emitted[-1]])
-            record = replace(record, step=record.step._replace(target_top=top), top=texts)
-        made.append(record)
-    return made
 
 
 def said(screen):
@@ -146,10 +127,3 @@ async def test_five_questions_are_answered_in_three_keys_as_the_docs_say():
                 app.chat.apply([Started(app.chat.command, "answer"), *told, Finished(app.chat.command, "answer")])
                 await wait_until(pilot, lambda: app.screen.record is not None and "70.0 %" in said(app.screen), 20)
             assert re.search(wanted, said(app.screen), re.S), question
-
-
-def refused(records):
-    """The same answer up to a step in which a drafted token was refused behind an accepted one."""
-    ends = [at for at, one in enumerate(records) if isinstance(one, StepText) and one.step.accepted
-            and one.step.emitted[-1].kind == "correction"]  # fmt: skip
-    return [*records[: ends[-1] + 1], records[-1]]
