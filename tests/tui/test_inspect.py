@@ -114,7 +114,7 @@ async def test_five_questions_are_answered_in_three_keys_as_the_docs_say():
     assert all(len(keys) <= 3 for keys in rows.values())
     answers = {
         "Which token was refused, and why?": r"Why it ended: .*the target chose .* over ",
-        "What did the target want?": r"The target's choices here.*\n▸ 70\.0 %",
+        "What did the target want?": r"The target's choices here.*\n▸[^\n]* 70\.0 %",
         "Where does this draft come from?": r"The draft model wrote it",
         "What did this step cost?": r"draft .* ms for \d+ tokens?; plain ≈ .* (won|lost)",
         "Why is the text the same?": r"The target's choices here",
