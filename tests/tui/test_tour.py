@@ -28,7 +28,7 @@ def page(app):
 
 def plays(app):
     """Whether a replay is on the screen and has begun."""
-    return isinstance(app.screen, ReplayScreen) and app.screen._take >= 0
+    return isinstance(app.screen, ReplayScreen) and app.screen.player.playing
 
 
 async def test_every_lesson_is_read_watched_and_answered_on_the_demo_pair():

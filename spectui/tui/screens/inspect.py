@@ -194,10 +194,11 @@ class InspectScreen(RowScreen):
             remedy = "t answers again and records it" if self._again else "record with --inspect to see it"
             return [(f"What the target wanted is not in the record: {remedy}.", "$token-muted")]
         noisy = found[0].noise is not None
-        heads = f"{'':15}share  log p noise =  sum; most wins\n" if noisy else f"{'':14}share; the likeliest wins\n"
-        parts: list[Any] = [("The target's choices here\n", "bold"), (heads, "$token-muted")]
+        more = f" {'log p':>6}{'noise':>6} {'sum':>6}" if noisy else ""
+        parts: list[Any] = [("The target's choices here\n", "bold"), (f"{'':13}{'share':>7}{more}\n", "$token-muted")]
         for one in found:
             parts += self._choice(one)
+        parts.append((f"The {'highest sum' if noisy else 'likeliest'} is taken.", "$token-muted"))
         return parts
 
     def _choice(self, one: Choice) -> list[Any]:
