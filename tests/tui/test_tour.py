@@ -79,7 +79,7 @@ async def test_a_teachers_own_lesson_plays_a_trace_without_a_model(tmp_path):
     async with app.run_test(size=(120, 36)) as pilot:
         await pilot.press("enter")
         await wait_until(pilot, lambda: plays(app))
-        await pilot.press("end", "enter")
+        await pilot.press("space", "end", "enter")
         assert isinstance(app.screen, InspectScreen)
         assert "step " in said(app.screen)
         await pilot.press("escape", "escape")
