@@ -83,6 +83,7 @@ def test_without_extras_nothing_of_tests_or_peers_is_installed(built):
         "test",
         "llama-cpp",
         "docs",
+        "web",
     }
     assert not any(word in " ".join(plain) for word in ("pytest", "llama", "zensical", "ruff"))
     assert any(line.startswith("textual") for line in plain)

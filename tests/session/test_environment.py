@@ -14,6 +14,7 @@ OTHER = {
     "temperature": 0.7, "top_k": 41, "top_p": 0.93, "min_p": 0.07, "repetition_penalty": 1.13, "seed": 77,
     "draft_tokens": 9, "draft_tree": 23, "rule": "classic", "max_ngram_size": 7, "num_pred_tokens": 33,
     "draft_tree_capacity": 51, "branches": 3, "epsilon": 0.61, "hrad": False, "full_tree": True, "max_new_tokens": 345,
+    "inspect": True,
 }  # fmt: skip
 GROUPS = {"sampling": Sampling, "speculation": Speculation}
 NAMES = [f.name for kind in (Sampling, Speculation, Options) for f in fields(kind) if f.name not in GROUPS]

@@ -9,12 +9,16 @@ import subprocess
 import sys
 import termios
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from spectui.record.events import PrefillText, StepText
 from spectui.record.trace import read_trace
+from spectui.session.archive.database import open_reader
+from spectui.session.archive.shelf import archived, newest
+from spectui.session.archive.shelf import records as records_of
 
 ROOM = 5.0
 """Seconds to the end of a process that should take one: the machine may be busy."""
@@ -158,6 +162,23 @@ def test_an_ignored_signal_stays_ignored():
     assert out
 
 
+def kept(home):
+    """The conversations that are kept, with the records of their answers."""
+    file = home / "data" / "conversations.db"
+    if not file.exists():
+        return []
+    with closing(open_reader(file)) as database:
+        answers = {one.id: archived(database, one.id) for one in newest(database)}
+        return [
+            (one, [record for said in answers[one.id].turns for record in records_of(database, said.answer)])
+            for one in newest(database)
+        ]
+
+
+def steps_kept(home):
+    return any(isinstance(record, StepText) for _, records in kept(home) for record in records)
+
+
 class Terminal:
     """The chat in a pseudo-terminal."""
 
@@ -198,8 +219,7 @@ def test_a_signal_ends_the_chat_with_the_terminal_restored_and_the_conversation_
     words = "Tell me a story about a shy dragon."
     terminal.read(lambda seen: b"Ask something" in seen)
     os.write(terminal.master, words.encode() + b"\r")
-    folder = home / "data" / "conversations"
-    terminal.read(lambda seen: any(b'"type":"step"' in file.read_bytes() for file in folder.glob("*")))
+    terminal.read(lambda seen: steps_kept(home))
     terminal.process.send_signal(number)
     sent = time.monotonic()
     terminal.read()
@@ -209,9 +229,8 @@ def test_a_signal_ends_the_chat_with_the_terminal_restored_and_the_conversation_
         assert 0 <= terminal.seen.rfind(on) < terminal.seen.rfind(off)
     assert b"Traceback" not in terminal.seen
     assert termios.tcgetattr(terminal.slave) == terminal.before
-    (kept,) = folder.iterdir()
-    records = list(read_trace(kept))
-    assert any(getattr(record, "question", "") == words for record in records)
+    ((summary, records),) = kept(home)
+    assert summary.question == words
     assert any(isinstance(record, StepText) for record in records)
 
 

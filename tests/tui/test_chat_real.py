@@ -310,7 +310,7 @@ async def test_views_help_and_a_chosen_step():
         await pilot.pause(0.1)
         assert "drafted and accepted" in screen_text(app)
         said = str(app.screen.query_one("#help Static").render())
-        assert "?: doubtful" in said
+        assert "doubtful, from less than" in said
         assert "unless --with-datastore was given" in said
         await pilot.press("escape")
 

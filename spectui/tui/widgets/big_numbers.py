@@ -3,9 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from textual import on
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
+from textual.events import Show
 from textual.widgets import Digits, Static
 
 from ...present.token_looks import LOOKS, TokenKind
@@ -55,11 +57,15 @@ class BigNumbers(Vertical, can_focus=False):
 
     def show(self, numbers: Sequence[Big]) -> None:
         """Show other numbers."""
-        if list(numbers) == list(self.shown):
-            return
+        changed = list(numbers) != list(self.shown)
         self.shown = numbers
+        if changed and self.display:  # where nobody sees them, digits that come and go would move everything else
+            self._draw()
+
+    @on(Show)
+    def _draw(self) -> None:
         for place, (digits, label) in enumerate(self._numbers):
-            one = numbers[place] if place < len(numbers) else None
+            one = self.shown[place] if place < len(self.shown) else None
             if digits.parent is not None:
                 digits.parent.display = one is not None
             digits.update(one.value if one else "")
