@@ -101,7 +101,7 @@ def back_to_chat(terminal):
     end = monotonic() + 120
     while monotonic() < end:
         terminal.type(ESCAPE)
-        if quiet(terminal) and any("Speed-up" in row for row in terminal.screen):
+        if quiet(terminal) and any("f9 Speed-up" in row for row in terminal.screen):
             return
     raise AssertionError(f"it never came to rest\n{terminal}")
 
