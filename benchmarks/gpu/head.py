@@ -5,12 +5,14 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import perf_counter
 
+from benchmarks.prompts import prompts
 from spectui.config.choice import ModelChoice
 from spectui.train.command import train_drafter
 from spectui.train.drafter_training import LEARNING, Status
 
 from .figure import Figure, Setting
 
+QUESTIONS = 400
 EARLY = "the time was over before it began to learn"
 
 
@@ -22,11 +24,12 @@ def figures(setting: Setting) -> Iterator[Figure]:
         if status.doing == LEARNING:
             learnt.append((perf_counter(), status.tokens))
 
+    questions = [text for _, text in prompts(QUESTIONS)]  # random weights never end one that they invent
     minutes = min(60.0, 0.8 * setting.seconds) / 60
     name = setting.model if setting.small else f"random:{setting.model}"
     choice = ModelChoice(name, "none", device=str(setting.device))
     with TemporaryDirectory() as folder:
-        train_drafter(choice, (), minutes, Path(folder) / "head", False, told)
+        train_drafter(choice, questions, minutes, Path(folder) / "head", False, told)
     seconds = learnt[-1][0] - learnt[0][0] if learnt else 0.0
     speed = (learnt[-1][1] - learnt[0][1]) / seconds if seconds > 0 else EARLY
     yield Figure("training a head", speed, "tokens/s" if seconds > 0 else "")

@@ -2,21 +2,18 @@
 
 from collections.abc import Sequence
 
+from ..record.metrics import distinct
+
 DISTINCT = 0.5
 """Below this share of distinct runs of three tokens a text loops."""
 TAIL, EVERY = 48, 16
 """So many last tokens are looked at, after every so many."""
 
 
-def distinct_3(tokens: Sequence[int]) -> float:
-    """Distinct runs of three tokens over all of them; 1 for a text that has none."""
-    runs = list(zip(tokens, tokens[1:], tokens[2:], strict=False))
-    return len(set(runs)) / len(runs) if runs else 1.0
-
-
 def loops(tokens: Sequence[int]) -> bool:
     """Whether a text repeats itself."""
-    return distinct_3(tokens) < DISTINCT
+    share = distinct(tokens)
+    return share is not None and share < DISTINCT
 
 
 def begins_to_loop(answer: Sequence[int]) -> bool:

@@ -7,7 +7,7 @@ from textual.geometry import Region
 from textual.screen import Screen
 from textual.strip import Strip
 
-from .steady import Steady
+from .steady import SteadyScreen
 
 
 class RowCompositor(Compositor):
@@ -47,7 +47,7 @@ def _hidden(part: Region, front: list[Region]) -> bool:
     return any(region.contains_region(part) for region in front)
 
 
-class RowScreen(Steady, Screen[None]):
+class RowScreen(SteadyScreen[None], Screen[None]):
     """A screen that is painted so."""
 
     def __init__(self) -> None:

@@ -1,16 +1,20 @@
 """Widgets that outlive a failure in one of their handlers."""
 
 from asyncio import CancelledError
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic
 
+from textual.await_complete import AwaitComplete
 from textual.events import Compose, Mount
 from textual.message import Message
 from textual.message_pump import MessagePump
+from textual.screen import Screen, ScreenResultType
 
 if TYPE_CHECKING:
     _Base = MessagePump
+    _Screen = Screen
 else:
     _Base = object
+    _Screen = Generic
 
 
 class Steady(_Base):
@@ -29,3 +33,15 @@ class Steady(_Base):
             app: Any = self.app
             if isinstance(message, Compose | Mount) or not app.goes_on or not app.tell(error):
                 raise
+
+
+class SteadyScreen(Steady, _Screen[ScreenResultType]):
+    """The same for a screen, which is left only while it is on top.
+
+    Textual takes off whatever is on top and notes that this one has given its result: a key that comes late, when
+    another screen has opened over it, would close that one, and this one could never be left again.
+    """
+
+    def dismiss(self, result: ScreenResultType | None = None) -> AwaitComplete:
+        """Leave with a result; nothing happens while another screen is on top."""
+        return super().dismiss(result) if self.app.screen is self else AwaitComplete()

@@ -8,6 +8,7 @@ from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM
 from spectui.engine.decoder import Decoder
 from spectui.engine.drafters.drafter import Context, Drafter, Resources
 from spectui.engine.model.causal_lm import CausalLM
+from spectui.engine.model.forward import ForwardInput
 from spectui.engine.values.answer import Limits
 from spectui.engine.values.draft_tree import ROOT, DraftTree
 from spectui.engine.values.options import Options
@@ -131,3 +132,22 @@ def run(decoder, prompt, before_step=None):
         assert cached.length == len(decoder.answer.tokens) - 1
         assert cached.scratch == 0
     return list(decoder.answer.emitted), steps
+
+
+def trees_beside_their_paths(target, trees=12, seed=1):
+    """Logits of each node of random trees, and of the same tokens one at a time behind the same prompt."""
+    rng = random.Random(seed)
+    cache, alone = target.new_cache(), target.new_cache()
+    prompt = [rng.randrange(VOCABULARY) for _ in range(30)]
+    target.prefill(cache, prompt)
+    for _ in range(trees):
+        tree, pending = random_tree(rng, VOCABULARY), rng.randrange(VOCABULARY)
+        cache.truncate(len(prompt))
+        logits = target.step(cache, pending, tree).logits
+        for leaf in range(ROOT, len(tree)):
+            alone.truncate(0)
+            path = [pending] if leaf == ROOT else [pending, *tree.path_tokens(leaf)]
+            for place, token in enumerate([*prompt, *path]):
+                one = target.forward(alone, ForwardInput.chain([token], place)).logits
+                alone.commit([0])
+            yield logits[leaf + 1], one[0]

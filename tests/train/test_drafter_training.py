@@ -8,13 +8,14 @@ import torch
 from safetensors.torch import load_file
 from transformers import GPT2Config, GPT2LMHeadModel
 
+from spectui.engine.model.int8 import quantised
 from spectui.system.errors import UserError
 from spectui.train import drafter_training, head_training
 from spectui.train import pool as pools
 from spectui.train import target as targets
 from spectui.train.checkpoint import read_checkpoint
 from spectui.train.drafter_training import CHECKPOINT, LOG, TRAINING, DrafterTraining
-from spectui.train.head_writer import narrowed, write_head
+from spectui.train.head_writer import write_head
 from spectui.train.stream import Stream
 from spectui.train.target import Target
 
@@ -172,8 +173,8 @@ def test_int8_weights_have_their_scales_beside_them(tmp_path):
     assert "norm.weight_scale" not in stored
 
 
-def test_narrowed_rows_of_nothing_stay_nothing():
-    whole, scale = narrowed(torch.zeros(2, 4))
+def test_quantised_rows_of_nothing_stay_nothing():
+    whole, scale = quantised(torch.zeros(2, 4))
     assert not whole.any()
     assert torch.isfinite(scale).all()
 

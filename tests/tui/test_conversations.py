@@ -264,6 +264,22 @@ async def test_other_answers_are_there_without_saving_too():
             assert "gone when you leave" in screen_text(app)
 
 
+async def test_a_late_key_neither_closes_what_is_on_top_nor_locks_the_list():
+    async with running() as (app, pilot):
+        await asked(app, pilot)
+        async with listed(app, pilot) as screen:
+            await pilot.press("down", "d")
+            await wait_until(pilot, lambda: isinstance(app.screen, ChoiceScreen))
+            question = app.screen
+            screen.action_leave()  # an escape that was on its way
+            await pilot.pause()
+            assert app.screen is question
+            await pilot.press("escape")
+            await wait_until(pilot, lambda: app.screen is screen)
+            await pilot.press("escape")
+        await wait_until(pilot, lambda: app.screen is app.chat)
+
+
 async def test_texts_in_the_list_do_nothing():
     fill(*([(text.strip(), text)] for text in HOSTILE if "\ud800" not in text))
     async with running(size=(80, 24)) as (app, pilot), listed(app, pilot) as screen:

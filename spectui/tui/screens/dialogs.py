@@ -11,10 +11,10 @@ from textual.screen import ModalScreen
 from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
-from ..steady import Steady
+from ..steady import SteadyScreen
 
 
-class ChoiceScreen(Steady, ModalScreen[str | None]):
+class ChoiceScreen(SteadyScreen[str | None], ModalScreen[str | None]):
     """Asks for one of some answers; None if a person leaves it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", "Back", id="dialog.leave")]
@@ -40,7 +40,7 @@ class ChoiceScreen(Steady, ModalScreen[str | None]):
         self.dismiss(None)
 
 
-class LineScreen(Steady, ModalScreen[str | None]):
+class LineScreen(SteadyScreen[str | None], ModalScreen[str | None]):
     """Asks for a line of text; None if a person leaves it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", "Back", id="dialog.leave")]

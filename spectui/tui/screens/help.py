@@ -14,7 +14,7 @@ from textual.widgets import Static
 from ...present.glossary import by_group
 from ...present.token_looks import LOOKS
 from ..actions import ACTIONS, GROUPS
-from ..steady import Steady
+from ..steady import SteadyScreen
 from ..widgets.keys import written
 from ..widgets.step_pane import look
 
@@ -32,7 +32,7 @@ COLUMN = 22
 """Cells of the keys and commands."""
 
 
-class HelpScreen(Steady, ModalScreen[None]):
+class HelpScreen(SteadyScreen[None], ModalScreen[None]):
     """A page over the chat; ``keys`` are those that a person has changed, by the action's name."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,f1,q", "dismiss", "Close", id="help.close")]

@@ -21,7 +21,7 @@ from ...system.errors import UserError
 from ...system.memory import available_memory, gigabytes
 from ...system.sanitise import sanitise_line
 from ..fetching import Fetching
-from ..steady import Steady
+from ..steady import SteadyScreen
 from ..widgets.offer import bar
 
 LOOK_SECONDS = 0.2
@@ -33,7 +33,7 @@ OWN, NONE = "", "none"
 """Drafts: the one that the model brings, and none."""
 
 
-class ModelPicker(Steady, ModalScreen[ModelChoice | None]):
+class ModelPicker(SteadyScreen[ModelChoice | None], ModalScreen[ModelChoice | None]):
     """A list to filter by typing; ends with what was chosen, or with None."""
 
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]  # noqa: RUF012 (Textual types it so)

@@ -16,7 +16,7 @@ from textual.widgets import Footer, Input, Static
 from ...system.errors import UserError
 from ...system.sanitise import sanitise_line
 from ..changing import GROUPS, Changes, declared
-from ..steady import Steady
+from ..steady import SteadyScreen
 
 
 class Choice(Static, can_focus=True):
@@ -98,7 +98,7 @@ class Row(Horizontal):
             self.editor.value = value
 
 
-class SettingsScreen(Steady, ModalScreen[None]):
+class SettingsScreen(SteadyScreen[None], ModalScreen[None]):
     """A drawer at the right of the chat."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -1,7 +1,5 @@
 """Int4: weights that come in 4 bits stay what they are, and rows do not depend on each other."""
 
-import random
-
 import pytest
 import torch
 from hypothesis import given
@@ -24,7 +22,6 @@ from spectui.engine.model.int8 import exact_here
 from spectui.engine.model.linear import project, project_onto
 from spectui.engine.model.load_check import Check
 from spectui.engine.model.quantised import bare_model, dress, quantise, why_not_quantised
-from spectui.engine.values.draft_tree import ROOT
 from spectui.engine.values.options import Options, Sampling
 
 from ..toys import (
@@ -33,10 +30,10 @@ from ..toys import (
     decoder_of,
     four_bits,
     model_of,
-    random_tree,
     related,
     run,
     tiny_model,
+    trees_beside_their_paths,
     with_four_bits,
 )
 
@@ -108,21 +105,9 @@ def test_logits_are_near_those_of_weights_that_came_in_four_bits(name):
 
 @pytest.mark.parametrize("name", FAMILY)
 def test_logits_of_a_tree_are_those_of_its_paths_to_the_bit(name):
-    target, rng = in_int4(with_four_bits(model_of(FAMILY[name], dtype=torch.float32))), random.Random(1)
-    cache, alone = target.new_cache(), target.new_cache()
-    prompt = [rng.randrange(VOCABULARY) for _ in range(30)]
-    target.prefill(cache, prompt)
-    for _ in range(12):
-        tree, pending = random_tree(rng, VOCABULARY), rng.randrange(VOCABULARY)
-        cache.truncate(len(prompt))
-        logits = target.step(cache, pending, tree).logits
-        for leaf in range(ROOT, len(tree)):
-            alone.truncate(0)
-            path = [pending] if leaf == ROOT else [pending, *tree.path_tokens(leaf)]
-            for place, token in enumerate([*prompt, *path]):
-                one = target.forward(alone, ForwardInput.chain([token], place)).logits
-                alone.commit([0])
-            assert torch.equal(one[0], logits[leaf + 1])
+    model = with_four_bits(model_of(FAMILY[name], dtype=torch.float32))
+    for in_tree, alone in trees_beside_their_paths(in_int4(model)):
+        assert torch.equal(in_tree, alone)
 
 
 @pytest.mark.parametrize("temperature", [0.0, 0.8])

@@ -16,12 +16,22 @@ from spectui.engine.model.linear import project, project_onto
 from spectui.engine.model.llama import exact_silu
 from spectui.engine.model.load_check import Check
 from spectui.engine.model.quantised import bare_model, dress, quantise, why_not_quantised
-from spectui.engine.values.draft_tree import ROOT
 from spectui.engine.values.options import Options, Sampling
 from spectui.system.errors import UnsupportedModel
 
 from ..heads import tiny_head
-from ..toys import TINY, VOCABULARY, RandomTrees, decoder_of, install, model_of, random_tree, related, run, tiny_model
+from ..toys import (
+    TINY,
+    VOCABULARY,
+    RandomTrees,
+    decoder_of,
+    install,
+    model_of,
+    related,
+    run,
+    tiny_model,
+    trees_beside_their_paths,
+)
 
 pytestmark = [
     pytest.mark.oldest,
@@ -103,21 +113,8 @@ def test_logits_are_near_those_of_the_weights_it_was_made_from(name):
 @pytest.mark.parametrize("pack", [False, True])
 @pytest.mark.parametrize("name", FAMILY)
 def test_logits_of_a_tree_are_those_of_its_paths_to_the_bit(name, pack):
-    target, rng = in_int8(model_of(FAMILY[name], dtype=torch.float32), pack), random.Random(1)
-    cache, alone = target.new_cache(), target.new_cache()
-    prompt = [rng.randrange(VOCABULARY) for _ in range(30)]
-    target.prefill(cache, prompt)
-    for _ in range(12):
-        tree, pending = random_tree(rng, VOCABULARY), rng.randrange(VOCABULARY)
-        cache.truncate(len(prompt))
-        logits = target.step(cache, pending, tree).logits
-        for leaf in range(-1, len(tree)):
-            alone.truncate(0)
-            path = [pending] if leaf == ROOT else [pending, *tree.path_tokens(leaf)]
-            for place, token in enumerate([*prompt, *path]):
-                one = target.forward(alone, ForwardInput.chain([token], place)).logits
-                alone.commit([0])
-            assert torch.equal(one[0], logits[leaf + 1])
+    for in_tree, alone in trees_beside_their_paths(in_int8(model_of(FAMILY[name], dtype=torch.float32), pack)):
+        assert torch.equal(in_tree, alone)
 
 
 @pytest.mark.parametrize("temperature", [0.0, 0.8])
