@@ -17,7 +17,7 @@ from ..engine.values.dtypes import QUANTISED
 from ..engine.values.option import values_of
 from ..engine.values.options import Sampling
 from ..system.sanitise import sanitise_line
-from .flags import with_settings
+from .flags import ServerFlag, servers_of, with_settings
 
 if TYPE_CHECKING:
     from ..engine.policy.latency import LatencyModel
@@ -33,8 +33,16 @@ def doctor(
         bool, typer.Option("--quality", help="Measure what int8 or int4 costs in quality, on a text of 5,000 tokens.")
     ] = False,
     questions: Annotated[str, typer.Option(help="The text: a question set, as for bench.")] = "practice",
+    server: ServerFlag = None,
 ) -> None:
-    """Load a model and say what it can do here: modes, speed of verification, datastore, terminal, files."""
+    """Load a model and say what it can do here: modes, speed of verification, datastore, terminal, files.
+
+    With --server say what a server is, whether it speculates, and what it does not tell.
+    """
+    if server:
+        from .doctor_server import examine
+
+        raise typer.Exit(examine(servers_of(settings, server)))
     raise typer.Exit(run_doctor(settings, questions if quality else None))
 
 

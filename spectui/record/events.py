@@ -43,6 +43,8 @@ class Ready:
     versions: dict[str, str] = field(default_factory=dict)
     quality: str | None = None
     """What a dtype of few bits costs in quality, in words; None if that is not known."""
+    servers: dict[str, str] = field(default_factory=dict)
+    """Lanes that are servers -> what each is, in one phrase."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +104,49 @@ class ChangedText:
 
     lane: str
     changed: Changed
+
+
+ServedKind = Literal["target", "accepted", "correction", "bonus"]
+
+
+@dataclass(frozen=True, slots=True)
+class ServedText:
+    """What a server sent at once, and what it has said so far of its tokens and drafts; unknown is None."""
+
+    lane: str
+    index: int
+    """0-based number of the piece in its answer."""
+    time_ms: float
+    """Since the request, on the clock of whoever asked, the network included."""
+    text: str
+    kind: ServedKind | None = None
+    """Of the whole piece: ``accepted`` if there are accepted tokens in it."""
+    tokens: int | None = None
+    """Tokens of the answer so far."""
+    ids: tuple[int, ...] = ()
+    """Of the piece's tokens, if the server sends them."""
+    drafted: int | None = None
+    accepted: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a server says of an answer when it is over; unknown is None."""
+
+    lane: str
+    time_ms: float
+    tokens: int | None = None
+    prompt_tokens: int | None = None
+    drafted: int | None = None
+    accepted: int | None = None
+    passes: int | None = None
+    """Target passes after the first token."""
+    source: str | None = None
+    """The field that told of the drafts."""
+    by_step: tuple[tuple[int, int], ...] = ()
+    """(drafted, accepted) of each pass that had a draft."""
+    kinds: tuple[ServedKind, ...] = ()
+    """Of each piece, where only now is known what was drafted; else empty."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +211,8 @@ Record = (
     | StepText
     | SwitchText
     | ChangedText
+    | ServedText
+    | Told
     | EndText
     | Compared
     | Started

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from .events import Compared, EndText, PrefillText, Record, StepText
+from .events import Compared, EndText, PrefillText, Record, ServedText, StepText, Told
 
 
 def times(records: Sequence[Record]) -> list[float]:
@@ -14,6 +14,8 @@ def times(records: Sequence[Record]) -> list[float]:
         match record:
             case PrefillText(prefill=event) | StepText(step=event):
                 clocks[lane] = max(event.time_ms, clocks.get(lane, 0.0))
+            case ServedText(time_ms=time) | Told(time_ms=time):
+                clocks[lane] = max(time, clocks.get(lane, 0.0))
             case Compared():
                 clocks[lane] = max(clocks.values(), default=0.0)
         made.append(clocks.get(lane, 0.0))
@@ -50,9 +52,13 @@ class Replay:
 
     def step(self) -> list[Record]:
         """Up to the next step of any lane."""
-        steps = (index for index, (_, one) in enumerate(self._due) if isinstance(one, StepText) and index >= self._next)
+        steps = (
+            index
+            for index, (_, one) in enumerate(self._due)
+            if isinstance(one, StepText | ServedText) and index >= self._next
+        )
         end = next(steps, len(self._due) - 1) + 1
-        while end < len(self._due) and isinstance(self._due[end][1], EndText):
+        while end < len(self._due) and isinstance(self._due[end][1], EndText | Told):
             end += 1
         return self._take(end)
 

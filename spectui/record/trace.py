@@ -11,8 +11,21 @@ from ..system.errors import UserError
 from ..system.files import open_private
 from ..system.json_lines import read_lines
 from ..system.sanitise import sanitise_line
-from .events import FORMAT, ChangedText, Compared, EndText, PrefillText, Ready, Record, StepText, SwitchText, TurnText
-from .metrics import Meter
+from .events import (
+    FORMAT,
+    ChangedText,
+    Compared,
+    EndText,
+    PrefillText,
+    Ready,
+    Record,
+    ServedText,
+    StepText,
+    SwitchText,
+    Told,
+    TurnText,
+)
+from .metrics import Meter, Numbers
 
 Json = dict[str, Any]
 
@@ -38,6 +51,10 @@ def to_json(record: Record) -> Json | None:
             return {"type": "end", "lane": lane, **asdict(end), "tail": tail}
         case Compared():
             return {"type": "compared", **asdict(record)}
+        case ServedText():
+            return {"type": "served", **asdict(record)}
+        case Told():
+            return {"type": "told", **asdict(record)}
     return None
 
 
@@ -63,6 +80,12 @@ def _chains(branches: Branches, texts: Sequence[Sequence[str]]) -> list[list[Jso
         [{"token": token, "text": text} for token, text in zip(tokens, words, strict=True)]
         for tokens, words in zip(branches.tokens, texts, strict=True)
     ]
+
+
+def _counts(numbers: Numbers) -> Json:
+    """The numbers as they are written: what nobody told is null."""
+    counts = asdict(numbers)
+    return counts | dict.fromkeys(counts.pop("unknown"))
 
 
 class TraceWriter:
@@ -96,7 +119,7 @@ class TraceWriter:
                 "mean_accepted_tokens": numbers.tokens_per_step,
                 "acceptance_rate": numbers.acceptance_rate,
             }
-            self._put({"type": "summary", "lane": lane, **asdict(numbers), **rates})
+            self._put({"type": "summary", "lane": lane, **_counts(numbers), **rates})
             self._file.flush()
 
     def _put(self, line: Json) -> None:

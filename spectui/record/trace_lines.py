@@ -13,7 +13,20 @@ from ..engine.values.options import Options
 from ..engine.values.step import Branches, Emitted, Node, Span, Step, Times
 from ..system.sanitise import sanitise_json
 from ..system.typed_json import read_as, schema_of
-from .events import FORMAT, ChangedText, Compared, EndText, PrefillText, Ready, Record, StepText, SwitchText, TurnText
+from .events import (
+    FORMAT,
+    ChangedText,
+    Compared,
+    EndText,
+    PrefillText,
+    Ready,
+    Record,
+    ServedText,
+    StepText,
+    SwitchText,
+    Told,
+    TurnText,
+)
 from .metrics import Numbers
 
 _T = TypeVar("_T")
@@ -54,6 +67,10 @@ _branches: Any = _object("branches", Branches, at=Parent, tokens=list[list[Writt
 _times: Any = _object("times", Times)
 _span: Any = _object("span", Span)
 _rate = float | None
+_told: Any = NonNegativeInt | None
+_counts = {name: (_told if hint is int else float | None) for name, hint in get_type_hints(Numbers).items()
+           if name not in ("unknown", "answers")}  # fmt: skip
+"""Of a server's answer some are null."""
 LINES: dict[str, Any] = {
     "header": _line("header", Ready, ("lane",), format=Literal[FORMAT]),
     "turn": _line("turn", Turn, ("options",), seed=int, settings=Options, question=str, texts=tuple[str, ...]),
@@ -64,7 +81,12 @@ LINES: dict[str, Any] = {
     "settings": _line("settings", Changed, ("options",), settings=Options),
     "end": _line("end", End, tail=str),
     "compared": _line("compared", Compared),
-    "summary": _line("summary", Numbers, tokens_per_second=_rate, mean_accepted_tokens=_rate, acceptance_rate=_rate),
+    "served": _line("served", ServedText, **dict.fromkeys(("tokens", "drafted", "accepted"), _told),
+                    ids=tuple[NonNegativeInt, ...]),
+    "told": _line("told", Told, **dict.fromkeys(("tokens", "prompt_tokens", "drafted", "accepted", "passes"), _told),
+                  by_step=tuple[tuple[NonNegativeInt, NonNegativeInt], ...]),
+    "summary": _line("summary", Numbers, ("unknown",), **_counts, tokens_per_second=_rate, mean_accepted_tokens=_rate,
+                     acceptance_rate=_rate),
 }  # fmt: skip
 """What each type of line holds."""
 
@@ -120,5 +142,7 @@ RECORDS: dict[str, Callable[[Any], Record]] = {
     "settings": lambda line: _part(ChangedText, line, changed=_part(Changed, line, options=line.settings)),
     "end": lambda line: _part(EndText, line, end=_part(End, line)),
     "compared": lambda line: _part(Compared, line),
+    "served": lambda line: _part(ServedText, line),
+    "told": lambda line: _part(Told, line),
 }
 """The record that a line stands for, by its type."""
