@@ -157,3 +157,15 @@ def test_counters_are_added_over_labels_and_garbage_is_left_out():
     found = read_counters(text)
     assert (found.drafted, found.accepted, found.accept_length) == (10, None, 2.5)
     assert not read_counters("").known
+
+
+def test_a_stream_that_a_real_server_sent():
+    with serving() as fake:
+        fake.models([("toy.gguf", "llamacpp")])
+        fake.recorded("llama-server.sse")
+        _, pieces, outcome = answer(fake)
+    kinds = [piece.kind for piece in pieces]
+    assert kinds[:12] == [*[None] * 5, "accepted", "correction", *["accepted"] * 4, "bonus"]
+    assert (outcome.drafts.drafted, outcome.drafts.accepted, outcome.tokens) == (46, 43, 60)
+    assert kinds.count("accepted") == 43
+    assert kinds.count("correction") == 1
