@@ -6,7 +6,7 @@ from queue import SimpleQueue
 from time import perf_counter
 
 from ..engine.race import MOST_LANES
-from ..present.race_book import RaceBook
+from ..present.race_book import SERVED, RaceBook
 from ..record.events import EndText, Finished, Note, Ready, Record, TurnText
 from ..record.metrics import REFERENCE, ROUNDS
 from ..record.trace import TraceWriter
@@ -23,13 +23,18 @@ class Field:
 
 
 def field_of(wanted: Sequence[str], ready: Ready) -> Field:
-    """The reference first, then the wanted modes that this pair can run; raises UserError for too few or too many."""
-    names = dict.fromkeys([REFERENCE, *wanted])
+    """The reference first, then the wanted modes that this pair can run, then all servers.
+
+    Raises UserError for too few or too many. Where a server answers the chat, no mode runs here.
+    """
+    local = [name for name in wanted if name not in (SERVED, *ready.servers)]
+    names = dict.fromkeys([REFERENCE, *local]) if local or not ready.servers else {}
     left_out = {name: ready.unavailable.get(name, "there is no such mode") for name in names if name not in ready.modes}
-    lanes = tuple(name for name in names if name not in left_out)
+    lanes = (*(name for name in names if name not in left_out), *ready.servers)
     if not 2 <= len(lanes) <= MOST_LANES:
         why = "".join(f"; {name}: {reason}" for name, reason in left_out.items())
-        raise UserError(f"a race takes 2 to {MOST_LANES} lanes, not {len(lanes)}; choose with --modes{why}")
+        how = "--modes or one more --server" if ready.servers else "--modes"
+        raise UserError(f"a race takes 2 to {MOST_LANES} lanes, not {len(lanes)}; choose with {how}{why}")
     return Field(lanes, left_out)
 
 

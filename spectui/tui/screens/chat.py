@@ -25,8 +25,10 @@ from ...record.events import (
     PrefillText,
     Ready,
     Record,
+    ServedText,
     StepText,
     SwitchText,
+    Told,
     TurnText,
 )
 from ...session.session import CHAT, Session
@@ -102,6 +104,8 @@ class ChatScreen(RowScreen):
         """Whether an answer streams."""
         self._ticks = 0
         self._news: StepText | None = None
+        self._served = False
+        """Whether a server has sent something that the numbers do not show yet."""
         self._chosen = False
         self._unasked: str | None = None
         """A question that is being painted; asked when it stands, so that decoding does not share its moment."""
@@ -174,6 +178,9 @@ class ChatScreen(RowScreen):
             self._news = None
             self.timeline.show()
             self._show_numbers()
+        elif self._served and self._ticks % READ_OUT_TICKS == 0:
+            self._served = False
+            self._show_numbers()
 
     def apply(self, records: list[Record]) -> None:
         """Take in a batch of records of this screen's own commands, or of none, in order."""
@@ -193,10 +200,15 @@ class ChatScreen(RowScreen):
                 self._news = record
             case PrefillText():
                 self.transcript.document.add_first(record)
+            case ServedText():
+                self.transcript.document.add_served(record)
+                self._served = True
+            case Told(kinds=kinds):
+                self.transcript.document.recolour(kinds)
             case TurnText(turn=turn):
                 self.answering, self._chosen = True, False
                 self.metric_bar.rates.clear()
-                self.transcript.document.begin_answer(MODES[turn.mode].title)
+                self.transcript.document.begin_answer(self.session.modes[turn.mode].title)
             case SwitchText(switch=switch):
                 self._show_mode(switch.mode)
                 if self.answering:

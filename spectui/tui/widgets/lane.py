@@ -8,7 +8,7 @@ from textual.widgets import Static
 
 from ...engine.drafters.registry import MODES
 from ...present.race_book import LaneBook
-from ...record.events import EndText, PrefillText, Record, StepText, TurnText
+from ...record.events import EndText, PrefillText, Record, ServedText, StepText, Told, TurnText
 from ...record.metrics import LOOPS
 from .metric_bar import BLOCKS
 from .parts import Part, PartsLine
@@ -46,6 +46,10 @@ class LanePane(Vertical):
                 self.transcript.document.add_first(record)
             case StepText():
                 self.transcript.document.add_step(record)
+            case ServedText():
+                self.transcript.document.add_served(record)
+            case Told(kinds=kinds):
+                self.transcript.document.recolour(kinds)
             case EndText():
                 size = self.transcript.size
                 roomy = size.width >= ROOM_FOR_LEGEND.width and size.height >= ROOM_FOR_LEGEND.height

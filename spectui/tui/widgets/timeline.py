@@ -52,7 +52,7 @@ class Timeline(TokenRows):
 
     def follow(self, mode: str) -> None:
         """Be there in a mode with a draft model, also before there is anything to draw; elsewhere it never has any."""
-        self.display = MODES[mode].needs_draft
+        self.display = mode in MODES and MODES[mode].needs_draft
 
     def show(self) -> None:
         """Draw the steps so far."""
