@@ -64,7 +64,7 @@ def reason_in(value: Any) -> str:
     for name in ("error", "message", "detail"):
         if isinstance(value, dict) and name in value:
             return reason_in(value[name])
-    return _short(value if isinstance(value, str) else json.dumps(value))
+    return _short(value if isinstance(value, str) else json.dumps(value)) if value else ""
 
 
 def _short(text: str) -> str:

@@ -34,8 +34,8 @@ Messages = Sequence[Mapping[str, str]]
 class ServedLane:
     """One server that was found, under its lane's name; answers one request after another."""
 
-    def __init__(self, choice: ServerChoice) -> None:
-        """Ask the server what it is; raises UserError if it is none."""
+    def __init__(self, choice: ServerChoice, facts: "Facts | None" = None) -> None:
+        """Ask the server what it is, unless the ``facts`` are known; raises UserError if it is none."""
         from ..servers.address import server_at
         from ..servers.answer import Asking
         from ..servers.connection import Connection
@@ -43,13 +43,17 @@ class ServedLane:
 
         server = server_at(choice.url, choice.name, choice.model, choice.key_variable, choice.silence)
         self.name, self.url = sanitise(server.name), server.shown
-        self._connection = Connection(server)
+        self._choice, self._connection = choice, Connection(server)
         try:
-            self.facts: Facts = probe(self._connection)
+            self.facts: Facts = facts or probe(self._connection)
         except UserError:
             self._connection.close()
             raise
         self._ask = Asking(self._connection, self.facts.engine, self.facts.model)
+
+    def another(self) -> "ServedLane":
+        """The same server by a connection of its own."""
+        return ServedLane(self._choice, self.facts)
 
     @property
     def what(self) -> str:
