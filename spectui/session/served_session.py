@@ -68,7 +68,7 @@ class ServedConversation(Conversation):
         untold = "; ".join(first.facts.engine.untold)
         ready = Ready(
             model=first.facts.shown_model,
-            draft=None,
+            draft="the server's own",
             device=f"{first.facts.title} at {first.url}",
             dtype="as it serves",
             seconds=perf_counter() - begun,
@@ -138,7 +138,7 @@ def served_session(
     """A session whose answers come from these servers, the chat's from the first."""
     half: Any = ServedConversation
     session = Session(ModelChoice(), options, SERVED, sink, system, None, servers=servers, at_once=at_once, half=half)
-    name = servers[0].name or "the server"
+    name = servers[0].name or servers[0].url.partition("://")[2].partition("#")[0]
     session.modes = {SERVED: Mode(SERVED, f"Server {sanitise(name)}", THEIRS, "", drafts=False)}
     return session
 

@@ -14,6 +14,7 @@ from ...engine.drafters.registry import MODES
 from ...engine.values.events import End
 from ...models.registry import known_models
 from ...models.resolve import REAL, TOYS, meant
+from ...present.served_sentence import served_sentence
 from ...record.events import (
     ChangedText,
     EndText,
@@ -205,6 +206,7 @@ class ChatScreen(RowScreen):
                 self._served = True
             case Told(kinds=kinds):
                 self.transcript.document.recolour(kinds)
+                self.step_pane.tell(served_sentence(record))
             case TurnText(turn=turn):
                 self.answering, self._chosen = True, False
                 self.metric_bar.rates.clear()

@@ -23,6 +23,10 @@ def look(kind: Any) -> str:
 class StepPane(Static):
     """The chosen or latest step: its tree, its times, and one plain sentence."""
 
+    def tell(self, words: str) -> None:
+        """Show sentences where there is no step to show: a server sends none."""
+        self.update(Content.styled(words, "italic"), layout=False)
+
     def show(self, record: StepText | None, pinned: bool = False) -> None:
         """Draw a step; None is an empty pane."""
         if record is None:
