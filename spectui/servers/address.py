@@ -31,6 +31,11 @@ class Server:
     """Never shown, never written."""
 
     @property
+    def is_here(self) -> bool:
+        """Whether it is this machine, which no proxy stands before."""
+        return is_loopback(urlsplit(self.url).hostname or "")
+
+    @property
     def shown(self) -> str:
         """The address for people."""
         return sanitise_line(self.url)

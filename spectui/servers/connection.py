@@ -36,6 +36,7 @@ class Connection:
                 headers=headers,
                 timeout=httpx2.Timeout(connect=CONNECT, read=server.silence, write=WRITE, pool=CONNECT),
                 follow_redirects=False,
+                trust_env=not server.is_here,
                 limits=httpx2.Limits(max_connections=1),
             )
         except (OSError, ValueError) as error:  # a proxy or a certificate file of the environment
