@@ -225,7 +225,7 @@ class ModelledPair:
             "perf_counter": self.clock.seconds,
             "perf_counter_ns": self.clock.nanoseconds,
             "Event": lambda: ModelledEvent(self.clock),
-            "BackgroundWorker": lambda device: LazyWorker(self.clock),
+            "BackgroundWorker": lambda *devices: LazyWorker(self.clock),
         }
         real = {"perf_counter": perf_counter, "perf_counter_ns": perf_counter_ns}
         changed = []

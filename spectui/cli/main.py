@@ -13,7 +13,7 @@ from ..config.settings import load_settings
 from ..system.errors import UserError
 from ..system.sanitise import sanitise_line
 from ..system.streams import ClosedPipe, messages
-from . import bench, calibrate, chat, compare, datastore, doctor, models, run
+from . import bench, calibrate, chat, compare, datastore, doctor, models, run, train_head
 
 app = typer.Typer(
     help="Watch a language model decode speculatively. Without a command it opens the chat.",
@@ -31,6 +31,7 @@ app.command(epilog=run.EXAMPLES)(run.run)
 app.command(epilog=compare.EXAMPLES)(compare.compare)
 app.command(epilog=bench.EXAMPLES)(bench.bench)
 app.command(epilog=calibrate.EXAMPLES)(calibrate.calibrate)
+app.command(epilog=train_head.EXAMPLES)(train_head.train_head)
 app.command(epilog=doctor.EXAMPLES)(doctor.doctor)
 app.add_typer(models.models_app, name="models", epilog=models.EXAMPLES)
 

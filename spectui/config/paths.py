@@ -1,14 +1,23 @@
 """Where files live; SPECTUI_HOME puts everything below one folder."""
 
 import os
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
-
-from platformdirs import PlatformDirs
+from typing import TYPE_CHECKING
 
 from ..system.files import close_to_others
 
-_DIRS = PlatformDirs("spectui", appauthor=False)
+if TYPE_CHECKING:
+    from platformdirs import PlatformDirs
+
+
+@cache
+def _dirs() -> "PlatformDirs":
+    """Where the system wants them; not asked below SPECTUI_HOME, so that ``benchmarks.gpu`` needs no more packages."""
+    from platformdirs import PlatformDirs
+
+    return PlatformDirs("spectui", appauthor=False)
 
 
 def _below_home(name: str) -> Path | None:
@@ -18,7 +27,7 @@ def _below_home(name: str) -> Path | None:
 
 def config_folder() -> Path:
     """Settings."""
-    return _below_home("config") or _DIRS.user_config_path
+    return _below_home("config") or _dirs().user_config_path
 
 
 def config_file() -> Path:
@@ -33,7 +42,7 @@ def user_themes() -> Path:
 
 def data_folder() -> Path:
     """What people said, and what was made for them."""
-    return _below_home("data") or _DIRS.user_data_path
+    return _below_home("data") or _dirs().user_data_path
 
 
 def conversations() -> Path:
@@ -56,9 +65,14 @@ def heads() -> Path:
     return data_folder() / "heads"
 
 
+def drafters() -> Path:
+    """EAGLE-3 heads that were trained here, a folder for each model."""
+    return data_folder() / "drafters"
+
+
 def cache_folder() -> Path:
     """What can be made again."""
-    return _below_home("cache") or _DIRS.user_cache_path
+    return _below_home("cache") or _dirs().user_cache_path
 
 
 def timings_folder() -> Path:
@@ -83,7 +97,7 @@ def gguf_files() -> Path:
 
 def state_folder() -> Path:
     """The log, and the history of prompts."""
-    return _below_home("state") or _DIRS.user_state_path
+    return _below_home("state") or _dirs().user_state_path
 
 
 def log_file() -> Path:

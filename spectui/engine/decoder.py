@@ -78,11 +78,18 @@ class Decoder:
         self._drafters[mode].begin(self.answer.tokens)
         self._policies[mode].begin()
         self.mode = mode
+        if self.answer.tokens:
+            self._prepare(self._most(self.answer.prompt_length))
 
     def close(self) -> None:
         """Give back what the drafters hold besides memory; the decoder stays usable."""
         for drafter in self._drafters.values():
             drafter.close()
+
+    def retire(self) -> None:
+        """Give everything back; the decoder is not used any more."""
+        self.close()
+        self.target.take_back(self._cache)
 
     def set_options(self, options: Options) -> None:
         """Decode with other options from the next step on."""
@@ -92,6 +99,7 @@ class Decoder:
 
     def forget(self) -> None:
         """Drop the sequence and free its cache, after a failure that may have left them in between."""
+        self.target.free()
         self._cache = self.target.new_cache()
         self.answer = Answer()
 
@@ -127,7 +135,9 @@ class Decoder:
         same = _common_prefix(self.answer.tokens, prompt, min(self._cache.length, len(prompt) - 1))
         reused = self._cache.truncate(same)
         self.answer = Answer(list(prompt[:reused]), len(prompt))
-        self._make_room(len(prompt))
+        if self._make_room(len(prompt)):  # a graph is captured once; no answer is charged with it
+            self.clock.start()
+            watch = Stopwatch()
         out = self.target.prefill(self._cache, prompt[reused:], cancelled)
         if out is None:
             self.answer = Answer(list(prompt[: self._cache.length]), len(prompt))
@@ -152,10 +162,25 @@ class Decoder:
         self.clock.start()
         return replace(made, time_ms=self.clock.stamp(made.ms))
 
-    def _make_room(self, prompt: int) -> None:
-        """Memory for the whole answer, so that no step has to stop and copy the cache into a larger one."""
-        most = min(prompt + self.options.max_new_tokens, self.limits.context)
+    def _make_room(self, prompt: int) -> bool:
+        """Memory for the whole answer, so that no step has to stop and copy the cache into a larger one.
+
+        Whether passes were captured for it as well.
+        """
+        most = self._most(prompt)
         self._cache.reserve(most + MOST_NODES)
+        return self._prepare(most)
+
+    def _most(self, prompt: int) -> int:
+        """How long the sequence may become."""
+        return min(prompt + self.options.max_new_tokens, self.limits.context)
+
+    def _prepare(self, most: int) -> bool:
+        """Let the passes be captured that the mode takes until the sequence has ``most`` tokens; whether any was."""
+        drafter = self._drafters[self.mode]
+        rows = MOST_NODES if drafter.drafts else 1
+        captured = self.target.prepare(self._cache, rows, most, drafter.needs.hidden)
+        return drafter.prepare(most) or captured
 
     def _begin(self, known: Known) -> None:
         """The first token is chosen; drafters meet the sequence anew."""

@@ -26,6 +26,8 @@ SLOWER = 4.0
 (docs/benchmarks.md)."""
 PERIOD = 32
 """The text with which modes are rehearsed repeats itself after so many tokens, so that there is something to copy."""
+REHEARSED = 512
+"""Tokens that a rehearsed answer may have, as an answer usually may: memory is made ready for as many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,9 @@ def measure_all(target: CausalLM, resources: Resources, limits: Limits, modes: S
     made = Timings(threads=torch.get_num_threads(), packed=target.is_packed)
     if not target.capability.trees:
         return made
-    made = replace(made, verify_ms=measure(DryRun(target, resources.vocabulary, CONTEXT), 1.0).points)
+    dry_run = DryRun(target, resources.vocabulary, CONTEXT)
+    made = replace(made, verify_ms=measure(dry_run, 1.0, warm_up=target.device.type != "cpu").points)
+    dry_run.close()
     draft = resources.draft
     if draft is not None:
         made = replace(made, draft_ms=pass_ms(draft, resources.vocabulary), share=measure_thread_split(target, draft))
@@ -64,7 +68,9 @@ def measure_all(target: CausalLM, resources: Resources, limits: Limits, modes: S
 def pass_ms(model: CausalLM, vocabulary: int, rows: int = 1, seconds: float = 0.2, rounds: int = 25) -> float:
     """The median of some warm passes over so many tokens, three at least."""
     dry_run = DryRun(model, vocabulary, CONTEXT)
-    return 1e3 * median(repeated(lambda: timed(lambda: dry_run(rows)), seconds, rounds, least=3))
+    taken = repeated(lambda: timed(lambda: dry_run(rows)), seconds, rounds, least=3)
+    dry_run.close()
+    return 1e3 * median(taken)
 
 
 def hold(timings: Timings, target: CausalLM, resources: Resources) -> bool:
@@ -96,7 +102,7 @@ def rehearse(
     Takes so many steps with each, but no more than three where that takes longer than ``seconds``.
     """
     decoder = Decoder(target, resources, Limits(limits.context, frozenset()), latency)
-    decoder.set_options(Options(max_new_tokens=limits.context))
+    decoder.set_options(Options(max_new_tokens=min(REHEARSED, limits.context)))
     prompt = [token % PERIOD % resources.vocabulary for token in range(min(2 * PERIOD, limits.context // 2))]
     for mode in modes:
         decoder.set_mode(mode)
@@ -106,4 +112,4 @@ def rehearse(
             decoder.step()
             if decoder.steps >= 3 and perf_counter() - begin > seconds:
                 break
-    decoder.close()
+    decoder.retire()

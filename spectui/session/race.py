@@ -51,7 +51,7 @@ def race(
         return len(answers) == len(modes)
     finally:
         for lane in modes:
-            del worker.lanes[lane]
+            worker.lanes.pop(lane).retire()
 
 
 def _fit(loaded: "Runtime", lanes: int, tokens: int, sink: Sink) -> bool:

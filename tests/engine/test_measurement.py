@@ -8,13 +8,15 @@ from transformers import MambaConfig
 
 from spectui.engine import measurement as timings
 from spectui.engine.decoder import Decoder
-from spectui.engine.drafters import branch_growth, draft_model, specbranch
+from spectui.engine.drafters import branch_growth, draft_model, pass_timer, specbranch
 from spectui.engine.drafters.draft_model import DraftModel
 from spectui.engine.drafters.drafter import Context, Resources
+from spectui.engine.drafters.ranking import Candidate
 from spectui.engine.drafters.registry import MODES
 from spectui.engine.drafters.specbranch import SpecBranch
 from spectui.engine.measurement import Timings, hold, measure_all, rehearse
 from spectui.engine.model.causal_lm import CausalLM
+from spectui.engine.policy import latency
 from spectui.engine.policy.acceptance import AcceptanceModel
 from spectui.engine.policy.latency import LatencyModel, RunningMedian
 from spectui.engine.tuning.background_worker import ThreadSplit
@@ -74,6 +76,7 @@ def chains(monkeypatch, draft, known, slow, proposals=30, factor=50.0):
     """Lengths of the chains that a draft model proposes whose passes take long now and then."""
     clock = Clock()
     monkeypatch.setattr(draft_model, "perf_counter", clock)
+    monkeypatch.setattr(pass_timer, "perf_counter", clock)
     monkeypatch.setattr(draft_model, "DraftCache", lambda _: Confident(clock, slow, factor))
     drafter = DraftModel(Resources(VOCABULARY, draft, **known))
     context = Context([1, 2, 3], 60, Speculation(), Sampler(Sampling(), VOCABULARY, draft.device), True, CURVE,
@@ -149,6 +152,65 @@ def test_a_slow_pass_of_the_draft_model_shortens_no_branch(draft, monkeypatch):
     drafter.observe(SimpleNamespace(branches=None), True)
     assert drafter.branch_length(free) == before > 4
     drafter.close()
+
+
+class Asynchronous(Confident):
+    """A device that works by itself: a call returns at once, and who fetches what it gave waits for it."""
+
+    def _logits(self):
+        return SimpleNamespace(is_cpu=False)
+
+
+class Fetching:
+    """Stands in for the ranking: ``pending`` passes take their time when they are fetched, and not before."""
+
+    def __init__(self, clock, passes):
+        self.clock, self.passes = clock, passes
+
+    def best(self, context, logits, behind, width):
+        self.clock.ms += PASS * (50.0 if self.passes.passes in self.passes.slow else 1.0)
+        self.passes.slow.discard(self.passes.passes)
+        return [(Candidate(7, 0.999, 0.999),)]
+
+
+@pytest.mark.parametrize("known", [{"draft_ms": PASS}, {"draft_ms": 0.01 * PASS}, {}], ids=["true", "low", "unknown"])
+@pytest.mark.parametrize("slow", [[], [1]], ids=["even", "first one recorded"])
+def test_a_pass_ends_when_it_is_fetched_where_a_device_works_by_itself(monkeypatch, draft, known, slow):
+    clock = Clock()
+    passes = Asynchronous(clock, slow)
+    passes.catch_up = lambda tokens: passes._logits()
+    passes.feed = lambda tree, nodes: (
+        setattr(passes, "passes", passes.passes + 1) or SimpleNamespace(logits=passes._logits())
+    )
+    monkeypatch.setattr(draft_model, "perf_counter", clock)
+    monkeypatch.setattr(pass_timer, "perf_counter", clock)
+    monkeypatch.setattr(draft_model, "DraftCache", lambda _: passes)
+    drafter = DraftModel(Resources(VOCABULARY, draft, **known))
+    drafter._ranking = Fetching(clock, passes)
+    context = Context([1, 2, 3], 60, Speculation(), Sampler(Sampling(), VOCABULARY, draft.device), True, CURVE,
+                      AcceptanceModel())  # fmt: skip
+    for _ in range(30):
+        drafter.propose(context, 64)
+    assert drafter.pass_ms.value == pytest.approx(PASS), "the call alone takes nothing, and a recording counts once"
+
+
+def test_a_first_pass_of_each_size_that_is_recorded_is_in_no_time(monkeypatch):
+    clock, recorded = Clock(), set()
+
+    def run(rows):
+        clock.ms += 0.2 if rows in recorded else 151.0
+        recorded.add(rows)
+
+    monkeypatch.setattr(latency, "perf_counter", clock)
+    made = latency.measure(run, seconds=1.0, warm_up=True)
+    assert made.points == pytest.approx(dict.fromkeys(latency.SIZES, 0.2))
+
+
+def test_a_cpu_is_not_asked_for_passes_that_nobody_times(monkeypatch, target):
+    asked = []
+    monkeypatch.setattr(timings, "measure", lambda run, seconds, warm_up: asked.append(warm_up) or CURVE)
+    measure_all(target, Resources(VOCABULARY), LIMITS, ())
+    assert asked == [False]
 
 
 # -- at load

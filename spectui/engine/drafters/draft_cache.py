@@ -10,6 +10,9 @@ from ..model.causal_lm import CausalLM
 from ..model.forward import ForwardInput, Output
 from ..values.draft_tree import DraftTree
 
+ROWS = 32
+"""Up to so many rows a pass of a draft model is captured before it is needed: a level of a tree, or new branches."""
+
 
 class DraftCache:
     """A KV cache with rows for the tokens in ``_fed``, then scratch rows for nodes that were fed to the draft model."""
@@ -25,6 +28,10 @@ class DraftCache:
     def invalidate(self) -> None:
         """The sequence may have changed anywhere."""
         self._stale = True
+
+    def prepare(self, length: int) -> bool:
+        """Capture the draft model's passes over up to ``length`` tokens; whether one was missing."""
+        return self._draft.prepare(self._cache, ROWS, length + 2 * ROWS)  # drafted rows stand behind the others
 
     def catch_up(self, tokens: Sequence[int]) -> Tensor:
         """Make the cache hold exactly ``tokens``; logits after the last one, [1, vocabulary].

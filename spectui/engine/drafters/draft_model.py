@@ -11,6 +11,7 @@ from ..values.step import Source, Step
 from ..verification.noise import gumbel, key
 from .draft_cache import DraftCache
 from .drafter import Context, Drafter, Resources
+from .pass_timer import PassTimer
 from .ranking import Ranking
 
 MOST = 16
@@ -36,6 +37,7 @@ class DraftModel(Drafter):
         self._scheduled = 5
         self.pass_ms = RunningMedian(resources.draft_ms)
         """What a pass of the draft model over one token takes."""
+        self._timer = PassTimer(self.pass_ms)
 
     def begin(self, tokens: Sequence[int]) -> None:
         """Nothing is known about the cached rows any more; they are compared at the next proposal."""
@@ -46,6 +48,10 @@ class DraftModel(Drafter):
         if mine and step.nodes:
             full = step.emitted[-1].kind == "bonus"
             self._scheduled = min(MOST, self._scheduled + 2) if full else max(1, self._scheduled - 1)
+
+    def prepare(self, length: int) -> bool:
+        """Those of this method's own cache."""
+        return self._cache.prepare(length)
 
     def propose(self, context: Context, limit: int) -> DraftTree:
         """Catch up with the sequence, then draft as the options say."""
@@ -105,6 +111,7 @@ class DraftModel(Drafter):
     def _branch(self, context: Context, tree: DraftTree, nodes: list[int], logits: Tensor, width: int) -> None:
         """Give each node its ``width`` best children by log q + noise; logits [nodes, vocabulary]."""
         best = self._ranking.best(context, logits, _paths(tree, nodes), width)
+        self._timer.fetched()
         for node, candidates in zip(nodes, best, strict=True):
             for rank, candidate in enumerate(candidates):
                 tree.add(candidate.token, node, Source("draft", rank=rank), candidate.share)
@@ -152,9 +159,7 @@ class DraftModel(Drafter):
         """
         start = perf_counter()
         logits = self._cache.catch_up(tokens)
-        spent = (perf_counter() - start) * 1e3
-        if spent < self.pass_ms.value:
-            self.pass_ms.update(spent)
+        self._timer.called(logits, start, at_most=True)
         return logits
 
     def _feed(self, tree: DraftTree, nodes: list[int]) -> Tensor:
@@ -162,7 +167,7 @@ class DraftModel(Drafter):
         start = perf_counter()
         logits = self._cache.feed(tree, nodes).logits
         if len(nodes) == 1:
-            self.pass_ms.update((perf_counter() - start) * 1e3)
+            self._timer.called(logits, start)
         return logits
 
 

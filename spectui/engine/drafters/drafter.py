@@ -106,6 +106,10 @@ class Drafter:
     def begin(self, tokens: Sequence[int]) -> None:
         """A new answer begins, or this drafter is used for the first time; ``tokens`` is the sequence so far."""
 
+    def prepare(self, length: int) -> bool:
+        """Capture the passes of a draft model over up to ``length`` tokens, so that no step has to; whether any was."""
+        return False
+
     def propose(self, context: Context, limit: int) -> DraftTree:
         """At most ``limit`` nodes, none deeper than ``context.remaining``; an empty tree says why in ``tree.why``.
 

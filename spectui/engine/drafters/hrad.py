@@ -40,9 +40,6 @@ def judge(hidden: Tensor, embedding: Tensor, token: int, weights: list[tuple[Ten
     return int(what), float(likely)
 
 
-_judge = scripted(judge)
-
-
 class Head:
     """A three-layer perceptron on the target's states at the last verified token and the new token's embedding.
 
@@ -65,6 +62,7 @@ class Head:
         matrix, bias = weights[0]
         folded = matrix / scale
         self._ready = [(folded, bias - folded @ mean), *weights[1:]]
+        self._judge = scripted(judge, embedding.device)
 
     @torch.inference_mode()
     def foresees(self, hidden: Tensor, token: int) -> int | None:
@@ -73,7 +71,7 @@ class Head:
         That it expects ALL of it to stand changes nothing: the draft model's own confidence is the better judge of
         where to stop, and false comfort costs everything behind it (measured).
         """
-        what, likely = _judge(hidden, self.embedding, token, self._ready)
+        what, likely = self._judge(hidden, self.embedding, token, self._ready)
         return what if what != ALL and likely >= CERTAIN else None
 
     def scores(self, x: Tensor) -> Tensor:

@@ -33,12 +33,17 @@ def likeliest(scores: Tensor, logits: Tensor | None, width: int) -> Tensor:
 
 
 class Ranking:
-    """Ranks by log q + noise where the rule lets drafts share the target's noise, else by log q."""
+    """Ranks by log q + noise where the rule lets drafts share the target's noise, else by log q.
 
-    def __init__(self, resources: Resources, device: torch.device) -> None:
+    ``beside`` says that it runs in another thread than the target. On CUDA it is then queued on another stream, and
+    must not read noise that is still to be computed on the target's.
+    """
+
+    def __init__(self, resources: Resources, device: torch.device, beside: bool = False) -> None:
+        self._own = beside and device.type != "cpu"
         self._never = torch.tensor(sorted(resources.never), dtype=torch.long, device=device)
         self._device = device
-        self._likeliest = scripted(likeliest)
+        self._likeliest = scripted(likeliest, device)
         self._sampler: Sampler | None = None
 
     def best(
@@ -69,9 +74,9 @@ class Ranking:
         return logits.index_fill(-1, self._never, float("-inf")) if len(self._never) else logits
 
     def _sampler_for(self, context: Context) -> Sampler:
-        """The target's choice, where the draft model's logits are."""
+        """The target's choice, with the same noise where the draft model's logits are."""
         sampler = context.sampler
-        if sampler.noise.device == self._device:
+        if sampler.noise.device == self._device and not self._own:
             return sampler
         if self._sampler is None or self._sampler.sampling != sampler.sampling:
             self._sampler = Sampler(sampler.sampling, sampler.vocabulary, self._device)

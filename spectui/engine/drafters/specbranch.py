@@ -69,8 +69,9 @@ class SpecBranch(Drafter):
         super().__init__(resources)
         assert resources.draft is not None
         self._cache = DraftCache(resources.draft)
-        self._ranking = Ranking(resources, resources.draft.device)
-        self._worker = BackgroundWorker(resources.draft.device)
+        self._ranking = Ranking(resources, resources.draft.device, beside=True)
+        head = [] if resources.head is None else [resources.head.embedding.device]
+        self._worker = BackgroundWorker(resources.draft.device, *head)
         self.segment: Segment = ()
         """What the surviving branch says after the pending token."""
         self._context: Context | None = None
@@ -94,6 +95,10 @@ class SpecBranch(Drafter):
     def close(self) -> None:
         """End the thread."""
         self._worker.close()
+
+    def prepare(self, length: int) -> bool:
+        """Those of this method's own cache."""
+        return self._cache.prepare(length)
 
     def propose(self, context: Context, limit: int) -> DraftTree:
         """The segment that is ready, as far as it is likely to stand; nothing where the branches are still to come."""

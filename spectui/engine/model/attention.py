@@ -12,10 +12,12 @@ from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
 
 from .capability import layer_types, reach, text_config
-from .forward import ForwardInput
+from .forward import ForwardInput, causal
 from .kv_cache import KVCache
 
 NAME = "spectui"
+STEP = 8
+"""CUDA's kernels read a mask whose rows begin at multiples of so many numbers as it is, and copy any other."""
 _REFUSED = ("softcap", "s_aux", "position_bias")
 
 
@@ -136,9 +138,9 @@ class AttentionMasks:
     def __call__(self, cache: KVCache, inputs: ForwardInput) -> Tensor | dict[str, Tensor]:
         """Masks [1, 1, group * rows, all rows], 0 where a row sees; a dict by kind if the model mixes kinds."""
         rows, start = len(inputs.token_ids), cache.length + cache.scratch
-        mask = torch.zeros((self._group, rows, start + rows), dtype=self._dtype, device=self._device)
+        mask = self._zeros(rows, start + rows)
         if inputs.tree_mask is not None:
-            mask[:, :, cache.length :].masked_fill_(~inputs.tree_mask.to(self._device), self._lowest)
+            mask[:, :, cache.length :].masked_fill_(~self._here(inputs.tree_mask), self._lowest)
         if not self.limited:
             return self._folded(mask)
         scratch, queries = cache.scratch_position_ids, list(inputs.position_ids)
@@ -149,6 +151,21 @@ class AttentionMasks:
             for name, one in far.items()
         }
         return made if len(made) > 1 else next(iter(made.values()))
+
+    def _zeros(self, rows: int, width: int) -> Tensor:
+        """[group, rows, width], which begins each row where a CUDA kernel wants it."""
+        room = width if self._device.type == "cpu" else -(-width // STEP) * STEP
+        made = torch.zeros((self._group, rows, room), dtype=self._dtype, device=self._device)
+        return made if room == width else made[..., :width]
+
+    def _here(self, tree_mask: Tensor) -> Tensor:
+        """The same on the device of the masks; a chain's is made there, for a prefill's would be long on its way."""
+        if self._device.type == "cpu":
+            return tree_mask
+        rows = len(tree_mask)
+        if tree_mask is causal(rows):
+            return torch.ones((rows, rows), dtype=torch.bool, device=self._device).tril_()
+        return tree_mask.to(self._device)
 
     def _folded(self, mask: Tensor) -> Tensor:
         """The heads of a group as further rows."""

@@ -10,12 +10,12 @@ import torch
 from ...system.errors import UnsupportedModel
 from ..values.draft_tree import DraftTree, visibility
 from ..values.dtypes import INT8
-from . import attention
+from . import attention, cuda
 from .capability import Capability, capability, layer_types, rope_switch, text_config
 from .cuda_graphs import Capturer, CudaCapturer, GraphCache
 from .forward import PREFILL_CHUNK, Backend, ForwardInput, Output
 from .int8 import exact_here
-from .kv_cache import CHUNK, AnyCache
+from .kv_cache import CHUNK, AnyCache, KVCache
 from .llama import LlamaForward, why_not_llama
 from .load_check import Check, cache_name, unsupported
 from .quantised import QuantisedWeights, quantised_body
@@ -47,6 +47,7 @@ class CausalLM:
         self.config = text_config(model)
         self.device: torch.device = next(model.parameters()).device
         self.dtype: torch.dtype = next(model.parameters()).dtype
+        cuda.settle(self.device)
         self.capability: Capability = capability(model)
         self.layers = len(layer_types(self.config))
         self.rope_switch = rope_switch(self.config)
@@ -132,6 +133,27 @@ class CausalLM:
     def new_cache(self, capacity: int = CHUNK) -> AnyCache:
         """An empty cache for one sequence."""
         return self.backend.new_cache(capacity)
+
+    @torch.inference_mode()
+    def prepare(self, cache: AnyCache, rows: int, length: int, hidden: Sequence[int] = ()) -> bool:
+        """Capture the passes over up to ``rows`` rows until the cache holds ``length``, so that no step has to.
+
+        Whether there was anything to do: never where passes are not captured.
+        """
+        if not isinstance(self.backend, GraphCache) or self.backend.failure is not None:
+            return False
+        assert isinstance(cache, KVCache)
+        return self.backend.prepare(cache, rows, length, hidden)
+
+    def take_back(self, cache: AnyCache) -> None:
+        """Nobody uses this cache any more; what was captured on it serves the next."""
+        if isinstance(self.backend, GraphCache) and isinstance(cache, KVCache):
+            self.backend.take_back(cache)
+
+    def free(self) -> None:
+        """Drop what is kept of caches that nobody uses any more."""
+        if isinstance(self.backend, GraphCache):
+            self.backend.free()
 
     @torch.inference_mode()
     def prefill(

@@ -1,20 +1,34 @@
 """CUDA graphs around the Llama forward: one for each shape of pass, replayed without the CPU."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from threading import Lock
 from typing import Protocol
 
 import torch
 from torch import Tensor
 
 from .forward import ForwardInput
-from .kv_cache import CHUNK, AnyCache, KVCache
+from .kv_cache import CHUNK, AnyCache, KVCache, aligned
 from .llama import LlamaForward, LlamaInput, forward
 
 log = logging.getLogger(__name__)
 
 ROWS = (1, 2, 4, 8, 16, 32, 64, 128)
 """Passes are padded to one of so many rows."""
+FEW = 8
+"""Passes of which only the last row is wanted are captured up to so many rows: a draft model catches up with so few in
+each step, and a longer prefill is not worth it."""
+LEAST_WIDTH_STEP = 512
+MASKED = -1e30
+"""Added to the score of what is not seen. Some kernels multiply it, and what is infinite is no number in a part of the
+keys of which nothing is seen."""
+SPARES = 2
+"""Caches that nobody uses any more and that are kept for the sake of their graphs, at most."""
+CAPTURING = Lock()
+"""Held while a pass is captured, by whatever model: to begin a capture waits for the whole device, which breaks one
+that is under way in another thread."""
 
 Pass = Callable[[], list[Tensor]]
 
@@ -43,9 +57,21 @@ class CudaCapturer:
             run()
         here.wait_stream(self._stream)
         graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph, self._pool, self._stream, capture_error_mode="thread_local"):
-            made = run()
+        with torch.cuda.stream(self._stream):  # torch.cuda.graph does not come back from it when its end fails
+            try:
+                with torch.cuda.graph(graph, self._pool, self._stream, capture_error_mode="thread_local"):
+                    made = run()
+            except BaseException:
+                self._abandon()
+                raise
         return made, graph.replay
+
+    def _abandon(self) -> None:
+        """Let the allocator serve this thread as usual again, after a capture whose end has failed."""
+        for undo in ("_cuda_endAllocateToPool", "_cuda_releasePool"):
+            with suppress(Exception):  # how far the capture came decides which of them is due
+                getattr(torch._C, undo)(self._stream.device.index, self._pool)
+        self._pool = torch.cuda.graph_pool_handle()
 
 
 class EagerCapturer:
@@ -76,7 +102,7 @@ class CapturedGraph:
         weights, config = llama.weights_for(cache), llama.weights.config
         group = config.num_heads // config.num_kv_heads
         self.rows = rows
-        self._lowest = torch.finfo(keys.dtype).min
+        self._lowest = max(torch.finfo(keys.dtype).min, MASKED)
         self._numbers = torch.zeros((3, rows), dtype=torch.int64, device=keys.device)
         self._mask = torch.zeros((group, rows, width), dtype=keys.dtype, device=keys.device)
         token_ids, position_ids, cache_slots = self._numbers
@@ -98,11 +124,23 @@ class CapturedGraph:
         numbers = torch.tensor([[*inputs.token_ids, *padding], [*inputs.position_ids, *padding], slots])
         self._numbers.copy_(self._ready(numbers), non_blocking=True)
         self._write_mask(inputs.tree_mask, cache.length, start + rows)
-        if self._captured is None:  # not before: capturing runs the pass, which must not write anywhere else
-            self._captured = self._capturer.capture(self._run)
-        (logits, *states), replay = self._captured
+        (logits, *states), replay = self._captured or self._capture()
         replay()
-        return logits[:rows].clone(), [state[:rows].clone() for state in states]
+        kept = slice(rows - 1 if inputs.last_only else 0, rows)
+        return logits[kept].clone(), [state[:rows].clone() for state in states]
+
+    def prepare(self, length: int) -> None:
+        """Capture the pass behind ``length`` committed rows; what it writes there nobody looks at."""
+        self._numbers.zero_()
+        self._numbers[2] = torch.arange(length, length + self.rows, device=self._numbers.device)
+        self._mask.zero_()
+        self._capture()
+
+    def _capture(self) -> tuple[list[Tensor], Callable[[], None]]:
+        """The buffers hold what a pass reads: capturing runs it, and it must not write anywhere else."""
+        with CAPTURING:
+            self._captured = self._capturer.capture(self._run)
+        return self._captured
 
     def _write_mask(self, tree_mask: Tensor | None, length: int, end: int) -> None:
         """Everything committed is seen, of the rows behind it what ``tree_mask`` says."""
@@ -127,10 +165,40 @@ class GraphCache:
         self.llama, self._capturer = llama, capturer
         self.failure: str | None = None
         """Why nothing is captured any more, if capturing failed once."""
+        self._spares: list[KVCache] = []
 
     def new_cache(self, capacity: int) -> KVCache:
-        """An empty cache for one sequence."""
-        return self.llama.new_cache(capacity)
+        """An empty cache for one sequence; one that was given back, with its graphs, if it is large enough."""
+        for place, spare in enumerate(self._spares):
+            if spare.capacity >= capacity:
+                return self._spares.pop(place)
+        return self.llama.new_cache(aligned(capacity))
+
+    def take_back(self, cache: KVCache) -> None:
+        """Keep a cache that nobody uses any more for the next sequence."""
+        cache.truncate(0)
+        if cache.graphs and len(self._spares) < SPARES:
+            self._spares.append(cache)
+
+    def free(self) -> None:
+        """Keep none any longer."""
+        self._spares.clear()
+
+    def prepare(self, cache: KVCache, rows: int, length: int, hidden: Sequence[int]) -> bool:
+        """Capture every pass over up to ``rows`` rows until the cache holds ``length``; whether one was missing."""
+        sizes = [size for size in ROWS if size < 2 * rows]
+        cache.reserve(length + ROWS[-1])
+        widths = list(_widths(cache.length + 1, length + sizes[-1], cache.capacity))
+        keys = [(size, width, tuple(hidden)) for width in reversed(widths) for size in reversed(sizes)]
+        missing = [key for key in keys if key not in cache.graphs]
+        try:
+            for key in missing if self.failure is None else ():
+                graph = CapturedGraph(self.llama, self._capturer, cache, *key)
+                graph.prepare(cache.length)
+                cache.graphs[key] = graph
+        except Exception as error:
+            self._give_up(cache, error)
+        return bool(missing)
 
     def __call__(self, cache: AnyCache, inputs: ForwardInput) -> tuple[Tensor, list[Tensor]]:
         """As ``Backend`` says."""
@@ -144,7 +212,7 @@ class GraphCache:
         """
         start = cache.length + cache.scratch
         rows = next((size for size in ROWS if size >= len(inputs.token_ids)), None)
-        if rows is None or inputs.last_only or not cache.length or self.failure is not None:
+        if rows is None or (inputs.last_only and rows > FEW) or not cache.length or self.failure is not None:
             return None
         cache.reserve(start + rows)
         key = (rows, _width(start + rows, cache.capacity), tuple(inputs.hidden_layers))
@@ -154,12 +222,29 @@ class GraphCache:
             made: tuple[Tensor, list[Tensor]] = graph(cache, inputs)
             return made
         except Exception as error:
-            self.failure = f"{type(error).__name__}: {error}".splitlines()[0]
-            cache.graphs.clear()
-            log.warning("no pass is captured any more", exc_info=True)
+            self._give_up(cache, error)
             return None
+
+    def _give_up(self, cache: KVCache, error: Exception) -> None:
+        """Run all passes plainly from now on, also if there is no memory left for a graph."""
+        self.failure = f"{type(error).__name__}: {error}".splitlines()[0]
+        cache.graphs.clear()
+        log.warning("no pass is captured any more", exc_info=True)
 
 
 def _width(rows: int, capacity: int) -> int:
-    """How many rows of the cache a captured pass attends to: a power of two, or all."""
-    return min(max(CHUNK, 1 << (rows - 1).bit_length()), capacity)
+    """How many rows of the cache a captured pass attends to: four widths between a power of two and the next, or all.
+
+    Each is a graph more; each number more is read for nothing.
+    """
+    step = max(LEAST_WIDTH_STEP, (1 << (rows - 1).bit_length()) // 4)
+    return min(max(CHUNK, -(-rows // step) * step), capacity)
+
+
+def _widths(first: int, last: int, capacity: int) -> Iterator[int]:
+    """All widths of passes that end at ``first`` to ``last`` rows, ascending."""
+    width = _width(first, capacity)
+    yield width
+    while width < min(last, capacity):
+        width = _width(width + 1, capacity)
+        yield width

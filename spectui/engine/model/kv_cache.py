@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Sequence
 from typing import Any
+from weakref import ref
 
 import torch
 from torch import Tensor
@@ -13,6 +14,8 @@ from transformers.cache_utils import Cache, CacheLayerMixin, DynamicCache
 from ...system.errors import UnsupportedModel
 
 CHUNK = 1024
+ALIGNED = 64
+"""What a cache grows to is a multiple of it: CUDA's attention kernels copy a mask of odd width in every layer."""
 
 
 class _Rows:
@@ -31,6 +34,11 @@ class _Rows:
     def append(self, position_ids: Sequence[int]) -> None:
         """A pass has written these rows behind the others."""
         self.scratch_position_ids.extend(position_ids)
+
+
+def aligned(rows: int) -> int:
+    """The next multiple of ``ALIGNED``."""
+    return -(-rows // ALIGNED) * ALIGNED
 
 
 class KVCache(_Rows):
@@ -56,7 +64,7 @@ class KVCache(_Rows):
         """Make room for ``rows`` rows in all; copies what is committed if the buffer has to grow."""
         if rows <= self.capacity:
             return
-        self.capacity = max(rows, 2 * self.capacity)
+        self.capacity = aligned(max(rows, 2 * self.capacity))
         if self.keys is not None and self.values is not None:
             self.keys, self.values = self._grown(self.keys), self._grown(self.values)
             self.graphs.clear()
@@ -135,12 +143,22 @@ class KVCache(_Rows):
 
 
 class _Layer(CacheLayerMixin):  # type: ignore[misc]
-    """One layer's side of the buffer, as transformers calls it."""
+    """One layer's side of the buffer, as transformers calls it.
+
+    It does not keep its owner alive, or memory and graphs would stay until the garbage collector finds the circle.
+    """
 
     def __init__(self, owner: KVCache, index: int) -> None:
         super().__init__()
-        self.owner, self.index = owner, index
+        self._owner, self.index = ref(owner), index
         self.is_initialized = True
+
+    @property
+    def owner(self) -> KVCache:
+        """The cache whose rows these are, which the caller holds."""
+        owner = self._owner()
+        assert owner is not None
+        return owner
 
     def lazy_initialization(self, key_states: Tensor, value_states: Tensor) -> None:
         """Nothing: the owner allocates."""

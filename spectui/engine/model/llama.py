@@ -10,9 +10,11 @@ from torch.nn import functional
 
 from .attention import AttentionMasks
 from .capability import layer_types, rope_switch, text_config
+from .cuda import wide_product
 from .forward import ForwardInput
 from .kv_cache import AnyCache, KVCache
 from .linear import Linear, is_quantised, project, project_onto
+from .split_attention import attend
 from .torchscript import scripted
 
 SHARED = 32768
@@ -145,7 +147,10 @@ def forward(weights: Weights, inputs: LlamaInput) -> tuple[Tensor, list[Tensor]]
         store(values[0], v, inputs.cache_slots, width)
         q = q.transpose(0, 1).reshape(1, config.num_kv_heads, -1, config.head_dim).to(mask.dtype)
         keys, values = keys[:, :, :width].to(mask.dtype), values[:, :, :width].to(mask.dtype)
-        attended = functional.scaled_dot_product_attention(q, keys, values, attn_mask=mask, scale=config.scaling)
+        if torch.jit.is_scripting():  # type: ignore[attr-defined]
+            attended = functional.scaled_dot_product_attention(q, keys, values, attn_mask=mask, scale=config.scaling)
+        else:
+            attended = attend(q, keys, values, mask, config.scaling)
         attended = attended.reshape(config.num_heads, rows, config.head_dim).transpose(0, 1).reshape(rows, -1)
         attended = attended.to(x.dtype)
         x = project_onto(x, attended, layer.o_proj)
@@ -158,7 +163,10 @@ def forward(weights: Weights, inputs: LlamaInput) -> tuple[Tensor, list[Tensor]]
     x = norm(x, weights.norm, config.rms_norm_eps)
     if len(weights.layers) in inputs.hidden_layers:
         states.append(x)
-    return project(x[-1:] if inputs.last_only else x, weights.lm_head), states
+    x = x[-1:] if inputs.last_only else x
+    if torch.jit.is_scripting():  # type: ignore[attr-defined]
+        return project(x, weights.lm_head), states
+    return wide_product(x, weights.lm_head), states
 
 
 class LlamaForward:
@@ -187,7 +195,7 @@ class LlamaForward:
         self.masks = AttentionMasks.of(model, folded=True, dtype=None if exact is None else torch.float64)
         layers, norm, head = exact or _body(model, self.packed)
         self.weights = Weights(shape, embedding, layers, norm, head, self._rope_cache(embedding, 1))
-        self._run: Callable[[Weights, LlamaInput], tuple[Tensor, list[Tensor]]] = scripted(forward)
+        self._run: Callable[[Weights, LlamaInput], tuple[Tensor, list[Tensor]]] = scripted(forward, self._device)
 
     def new_cache(self, capacity: int) -> KVCache:
         """An empty cache for one sequence."""

@@ -10,11 +10,14 @@ import torch
 log = logging.getLogger(__name__)
 
 
-def scripted(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The function as TorchScript; as it is where that is gone.
+def scripted(function: Callable[..., Any], device: torch.device | None = None) -> Callable[..., Any]:
+    """The function as TorchScript; as it is where that is gone, and on another ``device`` than a CPU.
 
-    An eager function takes and releases the lock at every operation, so that a busy screen stalls it.
+    An eager function takes and releases the lock at every operation, so that a busy screen stalls it. On CUDA passes
+    are replayed from graphs, and what is left would be compiled anew for new shapes, a stall of 0.1 s and more.
     """
+    if device is not None and device.type != "cpu":
+        return function
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -22,7 +25,4 @@ def scripted(function: Callable[..., Any]) -> Callable[..., Any]:
     except Exception:
         log.warning("TorchScript is not available; %s runs eagerly", function.__name__, exc_info=True)
         return function
-    # The profiling executor would recompile in the first calls of every shape, a stall of 20 ms and more. Entered and
-    # never left, because the switch holds for the whole process and flipping it costs more than a small function.
-    torch.jit.optimized_execution(False).__enter__()  # type: ignore[attr-defined]
     return script

@@ -119,13 +119,17 @@ def _monotone(values: Iterable[float]) -> list[float]:
     return list(accumulate(values, max))
 
 
-def measure(run: Callable[[int], None], seconds: float = 1.5, rounds: int = 15) -> LatencyModel:
+def measure(run: Callable[[int], None], seconds: float = 1.5, rounds: int = 15, warm_up: bool = False) -> LatencyModel:
     """Time ``run(m)`` for the standard sizes in interleaved rounds, at most about ``seconds`` in all.
 
     Medians of passes behind one over a single token, as the first draft of an answer meets it; that one itself behind
     several, because a large pass slows down the next ones: what it leaves in the caches is of no use to them. A slow
-    device gets fewer rounds, but never less than one.
+    device gets fewer rounds, but never less than one. ``warm_up`` runs each size untimed first, for devices on which
+    the first pass of a size is recorded, and takes a hundred times as long.
     """
+    if warm_up:
+        for size in SIZES:
+            run(size)
     times: dict[int, list[float]] = {size: [] for size in SIZES}
     begin = perf_counter()
     for _ in range(rounds):

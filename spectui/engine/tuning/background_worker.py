@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass
 from time import perf_counter_ns
 from typing import Generic, TypeVar
@@ -54,13 +54,14 @@ class Work(Generic[T]):
 class BackgroundWorker:
     """Runs one piece of work at a time in a thread of its own, which starts with the first and ends with ``close``.
 
-    On a CUDA device the work has its own stream. The thread also ends when this object is dropped, or the program.
+    On each of the CUDA devices the work has its own stream, or it would wait for the target's passes there; the first
+    device is the one that it allocates on. The thread also ends when this object is dropped, or the program.
     """
 
-    def __init__(self, device: torch.device) -> None:
-        self._device = device
+    def __init__(self, *devices: torch.device) -> None:
+        self._devices = [device for device in dict.fromkeys(reversed(devices)) if device.type == "cuda"]
         self._pool: ThreadPoolExecutor | None = None
-        self._stream: torch.cuda.Stream | None = None
+        self._streams: list[torch.cuda.Stream] = []
 
     def start(self, function: Callable[[], T], share: ThreadSplit) -> Work[T]:
         """Begin; from now until ``Work.wait`` the calling thread computes with its share of the device."""
@@ -84,13 +85,14 @@ class BackgroundWorker:
         begin = perf_counter_ns()
         if share.draft_threads and torch.get_num_threads() != share.draft_threads:
             torch.set_num_threads(share.draft_threads)
-        with self._own_stream():
+        with self._own_streams() if self._devices else nullcontext():
             made = function()
         return made, (begin, perf_counter_ns())
 
-    def _own_stream(self) -> AbstractContextManager[object]:
-        if self._device.type != "cuda":
-            return nullcontext()
-        if self._stream is None:
-            self._stream = torch.cuda.Stream(self._device)  # type: ignore[no-untyped-call]
-        return torch.cuda.stream(self._stream)
+    def _own_streams(self) -> ExitStack:
+        """All of them; the one that is entered last decides on the device."""
+        self._streams = self._streams or [torch.cuda.Stream(device) for device in self._devices]  # type: ignore[no-untyped-call]
+        stack = ExitStack()
+        for stream in self._streams:
+            stack.enter_context(torch.cuda.stream(stream))
+        return stack

@@ -22,6 +22,10 @@ class DryRun:
         self._cache = model.new_cache()
         model.prefill(self._cache, [token % vocabulary for token in range(context)])
 
+    def close(self) -> None:
+        """Give the cache back, and what was captured on it."""
+        self._model.take_back(self._cache)
+
     def __call__(self, rows: int) -> None:
         """One pass over a chain of so many tokens, results fetched; a cache that can be cut back is as before."""
         tree = DraftTree()

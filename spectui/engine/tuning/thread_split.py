@@ -39,6 +39,8 @@ def measure_thread_split(target: CausalLM, draft: CausalLM, seconds: float = 0.5
         beside.close()
         own, both, drafting = (median(column) for column in zip(*times, strict=True))
         found.append((both, ThreadSplit(*split, slowdown=max(1.0, own / alone), draft_ms=1e3 * drafting)))
+    verify.close()
+    guess.close()
     return min(found, key=lambda each: each[0])[1]
 
 

@@ -155,7 +155,7 @@ class RejectionSampling:
         """The accepted child, or None and what is left of p after the refusals."""
         row = tree.rows.get(node)
         for coin, child in zip(coins, tree.children(node), strict=False):
-            q = one_point(tree.tokens[child], p) if row is None else row.double()
+            q = one_point(tree.tokens[child], p) if row is None else row.to(p)  # a draft may have a device of its own
             token = tree.tokens[child]
             if coin * float(q[token]) < float(p[token]):
                 return child, p

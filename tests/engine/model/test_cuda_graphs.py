@@ -1,13 +1,15 @@
 """Recorded passes give what plain ones give, on buffers that never move under a recording."""
 
 import random
+import time
+from threading import Lock
 
 import pytest
 import torch
 from transformers import LlamaConfig, MistralConfig, Qwen3Config
 
 from spectui.engine.model.causal_lm import CausalLM
-from spectui.engine.model.cuda_graphs import ROWS, EagerCapturer
+from spectui.engine.model.cuda_graphs import FEW, ROWS, EagerCapturer, _width, _widths
 from spectui.engine.model.forward import ForwardInput
 from spectui.engine.model.llama import LlamaInput
 from spectui.engine.values.draft_tree import DraftTree
@@ -128,17 +130,18 @@ def test_every_mode_gives_the_same_text(mode, temperature):
 
 def test_a_cache_that_grows_is_captured_anew():
     captured, plain, capturer = both(tiny_model())
-    caches = captured.new_cache(8), plain.new_cache(8)
+    caches = captured.new_cache(64), plain.new_cache(64)
     for target, cache in zip((captured, plain), caches, strict=True):
         target.prefill(cache, [1, 2, 3])
-    for token in range(30):
+    for token in range(130):
         made, expected = (
-            target.step(cache, token, DraftTree()) for target, cache in zip((captured, plain), caches, strict=True)
+            target.step(cache, token % VOCABULARY, DraftTree())
+            for target, cache in zip((captured, plain), caches, strict=True)
         )
         torch.testing.assert_close(made.logits, expected.logits, atol=1e-12, rtol=0)
         for cache in caches:
             cache.commit([0])
-    assert capturer.captures == 4  # 8, 16, 32 and 64 rows
+    assert capturer.captures == 3  # 64, 128 and 256 rows
     assert len(caches[0].graphs) == 1
 
 
@@ -194,3 +197,144 @@ def test_why_nothing_is_captured():
     assert "rotary frequencies" in rotary.why_not_captured
     window = CausalLM(model_of(MistralConfig(**TINY, sliding_window=4)), capturer=capturer)
     assert "window" in window.why_not_captured
+
+
+def test_a_draft_model_that_catches_up_with_a_few_tokens_has_its_last_row_from_a_graph():
+    captured, plain, capturer = both(tiny_model())
+    caches = captured.new_cache(), plain.new_cache()
+    rng = random.Random(2)
+    for few in (5, 1, 2, 8, 3, 1):
+        ids = [rng.randrange(VOCABULARY) for _ in range(few)]
+        made, expected = (target.prefill(cache, ids) for target, cache in zip((captured, plain), caches, strict=True))
+        assert made.logits.shape == (1, VOCABULARY)
+        torch.testing.assert_close(made.logits, expected.logits, atol=1e-12, rtol=0)
+    assert capturer.replays == 5, "all but the first, behind which nothing is committed"
+    assert capturer.captures == 4  # 1, 2, 4 and 8 rows
+    captured.prefill(caches[0], list(range(FEW + 1)))
+    assert capturer.replays == 5
+
+
+class Slow(StrictCapturer):
+    """Takes its time, and notices when two capture at once, whatever their models."""
+
+    busy = Lock()
+    clashes = 0
+    last = 0.0
+
+    def capture(self, run):
+        if not Slow.busy.acquire(blocking=False):
+            Slow.clashes += 1
+            raise RuntimeError("operation not permitted when stream is capturing")
+        try:
+            time.sleep(0.002)
+            return super().capture(run)
+        finally:
+            Slow.busy.release()
+
+
+def test_two_threads_never_capture_at_once(monkeypatch):
+    monkeypatch.setattr(CausalLM, "prepare", lambda *_: False)  # all that is captured is captured in steps
+    model = tiny_model()
+    target, draft = CausalLM(model, capturer=Slow()), CausalLM(related(model), capturer=Slow())
+    expected = run(decoder_of(tiny_model(), options=Options(max_new_tokens=40)), [1, 2, 3])[0]
+    for _ in range(5):
+        decoder = decoder_of(target, draft, "specbranch", Options(max_new_tokens=40))
+        assert run(decoder, [1, 2, 3])[0] == expected
+        decoder.close()
+    assert Slow.clashes == 0
+    assert target.why_not_captured is draft.why_not_captured is None
+
+
+@pytest.mark.parametrize("mode", ["ar", "draft", "sssd", "specbranch"])
+def test_no_step_and_no_clock_is_charged_with_a_capture(mode):
+    capturers = StrictCapturer(), StrictCapturer()
+    model = tiny_model()
+    target, draft = (CausalLM(each, capturer=one) for each, one in zip((model, related(model)), capturers, strict=True))
+    decoder = decoder_of(target, draft, mode, Options(max_new_tokens=30))
+    decoder.prefill([1, 2, 3])
+    ready = [one.captures for one in capturers]
+    replays = capturers[0].replays
+    while decoder.answer.end is None:
+        decoder.step()
+    assert [one.captures for one in capturers] == ready
+    assert capturers[0].replays - replays == decoder.steps
+    decoder.rewind()
+    run(decoder, [4, 5, 6])
+    assert [one.captures for one in capturers] == ready, "the next answer finds them"
+    decoder.close()
+
+
+def test_a_mode_that_takes_over_in_an_answer_has_its_graphs_before_its_first_step():
+    model, capturer = tiny_model(), StrictCapturer()
+    decoder = decoder_of(CausalLM(model, capturer=capturer), related(model), "ar", Options(max_new_tokens=40))
+    decoder.prefill([1, 2, 3])
+    decoder.step()
+    alone = capturer.captures
+    decoder.set_mode("draft")
+    ready = capturer.captures
+    assert ready > alone
+    while decoder.answer.end is None:
+        decoder.step()
+    assert capturer.captures == ready
+
+
+class Late(EagerCapturer):
+    """Each capture takes a second of a clock of its own."""
+
+    def __init__(self, watch):
+        self.watch = watch
+
+    def capture(self, run):
+        self.watch.seconds += 1.0
+        return super().capture(run)
+
+
+class Watch:
+    """Time that only captures take, in nanoseconds."""
+
+    seconds = 0.0
+
+    def __call__(self):
+        return int(self.seconds * 1e9)
+
+
+def test_the_time_to_the_first_token_holds_no_capture(monkeypatch):
+    watch = Watch()
+    monkeypatch.setattr("spectui.engine.values.clock.perf_counter_ns", watch)
+    decoder = decoder_of(CausalLM(tiny_model(), capturer=Late(watch)), options=Options(max_new_tokens=9))
+    before = watch.seconds
+    made = decoder.prefill([1, 2, 3])
+    assert watch.seconds > before
+    assert (made.ms, made.time_ms) == (0.0, 0.0)
+    assert decoder.step().ms.wall == 0.0
+
+
+def test_graphs_go_on_with_the_next_decoder_and_are_freed_with_a_sequence_that_failed():
+    capturer = StrictCapturer()
+    target = CausalLM(tiny_model(), capturer=capturer)
+    first = decoder_of(target, options=Options(max_new_tokens=9))
+    expected = run(first, [1, 2, 3])[0]
+    first.retire()
+    captures = capturer.captures
+    second = decoder_of(target, options=Options(max_new_tokens=9))
+    assert run(second, [1, 2, 3])[0] == expected
+    assert capturer.captures == captures
+    third = decoder_of(target, options=Options(max_new_tokens=9))
+    assert third._cache is not second._cache
+    third.retire()
+    assert target.backend._spares == []  # nothing was captured on it
+    second.retire()
+    assert len(target.backend._spares) == 1
+    decoder_of(target).forget()
+    assert target.backend._spares == []
+
+
+@pytest.mark.parametrize("capacity", [1024, 1600, 19968])
+def test_widths_reach_all_that_is_committed_and_not_much_more(capacity):
+    for rows in range(1, capacity + 1, 37):
+        width = _width(rows, capacity)
+        assert rows <= width <= capacity
+        assert width <= max(1024, rows + max(512, rows / 2))
+        assert width % 64 == 0
+    every = list(_widths(700, capacity, capacity))
+    assert every == sorted({_width(rows, capacity) for rows in range(700, capacity + 1)})

@@ -11,6 +11,7 @@ from transformers import (
     LlamaForCausalLM,
     MambaConfig,
     MambaForCausalLM,
+    MixtralConfig,
     OpenAIGPTConfig,
 )
 from transformers.utils.deprecation import deprecate_kwarg
@@ -140,6 +141,38 @@ def test_a_llama_forward_that_is_wrong_only_with_a_cache_is_not_used(monkeypatch
     target = CausalLM(tiny_model())
     assert not target.uses_llama_forward
     assert "logits differ" in target.why_not_captured
+
+
+def mild(dtype):
+    """Weights half as large again as transformers begins with: what is wrong shows, and not at once."""
+    torch.manual_seed(0)
+    model = LlamaForCausalLM(LlamaConfig(**TINY)).eval()
+    for parameter in model.parameters():
+        parameter.data.mul_(2.0)
+    return model.to(dtype)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("wrong", ["nothing", "rope", "scale"])
+def test_a_llama_forward_without_rope_or_with_doubled_scale_is_not_used_in_16_bits_either(monkeypatch, wrong, dtype):
+    right = llama.LlamaForward.weights_for
+
+    def weights_for(self, cache):
+        weights = right(self, cache)
+        cos, sin = weights.rope_cache
+        if wrong == "rope":
+            return weights._replace(rope_cache=(torch.ones_like(cos), torch.zeros_like(sin)))
+        config = weights.config
+        return weights._replace(config=config._replace(scaling=2.0 * config.scaling)) if wrong == "scale" else weights
+
+    monkeypatch.setattr(llama.LlamaForward, "weights_for", weights_for)
+    assert CausalLM(mild(dtype)).uses_llama_forward is (wrong == "nothing")
+
+
+def test_experts_that_a_rounding_error_swaps_are_no_reason_to_refuse_a_model():
+    config = MixtralConfig(**{**TINY, "num_local_experts": 4, "num_experts_per_tok": 1})
+    for seed in range(3):
+        assert CausalLM(model_of(config, seed, torch.bfloat16)).capability.trees
 
 
 class Broken:

@@ -169,3 +169,30 @@ def test_a_greedy_classic_run_is_the_coupled_one():
     sampler = Sampler(Sampling(), V)
     classic, coupled = (VERIFIERS[name].judge(made, sampler) for name in ("classic", "coupled"))
     assert (classic.path, classic.token) == (coupled.path, coupled.token)
+
+
+class Elsewhere:
+    """A draft model's distribution on a device of its own: it can only be moved."""
+
+    def __init__(self, row):
+        self.row = row
+
+    def to(self, like):
+        return self.row.to(like)
+
+    def __getattr__(self, name):
+        raise RuntimeError(f"Expected all tensors to be on the same device ({name})")
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_the_classic_rule_takes_the_draws_of_a_draft_model_on_another_device(seed):
+    trees = [DraftTree(merge=False) for _ in range(2)]
+    for tree, q in zip(trees, (Q1, Elsewhere(Q1)), strict=True):
+        tree.rows[ROOT] = q
+        for number in range(2):
+            tree.add(draw(Q1, seed, 0, number), ROOT, Source("d"))
+    verdicts = [
+        VERIFIERS["classic"].judge(Pass(tree, target_logits(tree), 0, seed, [0]), Sampler(Sampling(1.0, seed=seed), V))
+        for tree in trees
+    ]
+    assert verdicts[0][:2] == verdicts[1][:2]

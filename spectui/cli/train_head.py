@@ -1,0 +1,84 @@
+"""``spectui train-head``: a drafter for a model that has none."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+
+from ..config.settings import Settings
+from ..system.signals import allow, interrupt, on_interrupt
+from ..system.streams import messages
+from .flags import with_settings
+
+if TYPE_CHECKING:
+    from ..train.drafter_training import Status
+    from ..train.held_out import Worth
+
+EXAMPLES = (
+    "Examples: spectui train-head --model demo --minutes 20 · "
+    "spectui train-head --model qwen3-1.7b --questions mine.jsonl --output heads/mine"
+)
+TO_KEEP = 20.0
+"""Seconds that a step and writing a checkpoint may take after Ctrl+C."""
+
+
+@with_settings()
+def train_head(
+    settings: Settings,
+    minutes: Annotated[
+        float | None, typer.Option("--minutes", min=0.1, help="How long to train; default is an hour.")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="The folder to write; default is one in spectui's data.")
+    ] = None,
+    questions: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--questions", help="A JSONL file or a built-in set; repeatable. Default: the model invents them."
+        ),
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with a training that was interrupted.")] = False,
+) -> None:
+    """Train an EAGLE-3 head for a model, from nothing but the model; Ctrl+C keeps the best one so far."""
+    raise typer.Exit(run_train_head(settings, minutes, output, questions or [], resume))
+
+
+def run_train_head(
+    settings: Settings, minutes: float | None, output: Path | None, questions: list[str], resume: bool
+) -> int:
+    """Train a head for the model that the settings name; raises UserError with the remedy."""
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from ..bench.questions import read_questions
+    from ..train.command import train_drafter
+
+    console = Console(file=messages(), highlight=False)
+    asked = [turn for name in questions for question in read_questions(name) for turn in question.turns[:1]]
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, disable=not messages().isatty()) as progress:
+        task = progress.add_task("loading", total=1.0)
+
+        def told(status: "Status") -> None:
+            allow(TO_KEEP)
+            progress.update(task, description=described(status), completed=status.share)
+
+        with on_interrupt(interrupt):
+            made = train_drafter(settings.model, asked, minutes, output, resume, told)
+    if made.worth is not None:
+        console.print(described_worth(made.worth), markup=False)
+    console.print(f"kept in {made.folder}", markup=False, soft_wrap=True)
+    return 0
+
+
+def described(status: "Status") -> str:
+    """What is being done, and the latest look at the held-out answers."""
+    seen = f" · {status.tokens:,} tokens" if status.tokens else ""
+    worth = f" · {status.worth.tokens_per_step:.2f} tokens a step" if status.worth else ""
+    return f"{status.doing}{seen}{worth}"
+
+
+def described_worth(worth: "Worth") -> str:
+    """The last look at the held-out answers, in words."""
+    places = ", ".join(f"{share:.0%}" for share in worth.by_position)
+    return f"on held-out answers: {worth.tokens_per_step:.2f} tokens a step; accepted by position {places}"

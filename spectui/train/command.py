@@ -1,0 +1,80 @@
+"""What ``spectui train-head`` does, from the choice of a model to the folder of its head."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+
+from ..config.choice import ModelChoice
+from ..config.paths import drafters
+from ..models.loading import Pair, load_pair
+from ..models.sampling import advised
+from ..system.errors import UserError
+from ..system.files import file_stem
+from .chat_format import chat_format
+from .drafter_training import DrafterTraining, Status, Told
+from .generator import Plan, Style
+from .held_out import Worth
+from .stream import Stream
+from .target import Target, aux_layers
+
+LONGEST = 512
+"""Tokens of a conversation at most."""
+OPENINGS = (
+    "Write a Python function", "Write a short story", "Write an email", "Explain", "What is", "How do I", "Why",
+    "How many", "Solve", "Calculate", "If", "Translate", "Summarize", "Compare", "List", "Give me", "Who", "When",
+    "Imagine", "Rewrite", "Is it", "Describe", "A ", "In a", "What are the", "Compose", "def ", "Pretend", "Find",
+)  # fmt: skip
+"""How half of the invented questions begin, so that there are some of every kind."""
+
+
+class Made(NamedTuple):
+    """A drafter that was trained."""
+
+    folder: Path
+    worth: Worth | None
+
+
+def train_drafter(
+    choice: ModelChoice, questions: Sequence[str], minutes: float | None, output: Path | None, resume: bool, told: Told
+) -> Made:
+    """Train an EAGLE-3 head for a model, by answers to ``questions`` or, without any, to those that it invents.
+
+    Raises UserError with the remedy; KeyboardInterrupt once everything is kept.
+    """
+    pair = load_pair(replace(choice, draft="none"), lambda doing, _: told(Status(doing, 0.0, None, 0)))
+    target = Target(pair, min(LONGEST, pair.context))
+    plan, chat = _plan(pair, target, questions), chat_format(pair.tokenizer)
+    folder = output or drafters() / file_stem(pair.name)
+    training = DrafterTraining(target, lambda kept, used: Stream(target, chat, plan, kept, used), folder, told)
+    with _flushed():
+        training.run(minutes, resume)
+    return Made(folder, training.worth)
+
+
+def _plan(pair: Pair, target: Target, questions: Sequence[str]) -> Plan:
+    found = advised(pair.name, pair.target)
+    own = Style(found.get("temperature", 0.0) or 0.7, found.get("top_p", 1.0) or 1.0)
+    asked = [pair.tokenizer(text, add_special_tokens=False)["input_ids"] for text in questions]
+    plan = Plan(aux_layers(target.layers), own)
+    most = min(LONGEST, pair.context) - plan.answer[1] - 64  # for what the chat format puts around them
+    asked = [ids for ids in asked if 0 < len(ids) <= most]
+    if questions and len(asked) < 2:
+        raise UserError(
+            f"none or one of {len(questions)} questions has at most {most} tokens; give more with --questions"
+        )
+    openings = [pair.tokenizer(text, add_special_tokens=False)["input_ids"] for text in OPENINGS]
+    return replace(plan, questions=asked, openings=openings)
+
+
+@contextmanager
+def _flushed() -> Iterator[None]:
+    """Numbers too small for their format become 0: a processor takes a hundred times as long for them."""
+    torch.set_flush_denormal(True)
+    try:
+        yield
+    finally:
+        torch.set_flush_denormal(False)

@@ -1,0 +1,145 @@
+"""From a model to a drafter for it: text, training, measuring and keeping, until the time is over."""
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from time import perf_counter
+
+from torch import Tensor
+
+from ..system.errors import UserError, reason_of
+from ..system.files import open_private, private_folder
+from .checkpoint import Progress, read_checkpoint, write_checkpoint
+from .generator import Conversation
+from .head_training import HeadTraining, head_vocabulary
+from .head_writer import head_config, write_head
+from .held_out import Worth
+from .pool import Pool
+from .stream import Stream
+from .target import Target
+
+BATCH = 6
+"""Conversations a step: early on many small steps teach more than few large ones."""
+MEASURED, KEPT = 180.0, 300.0
+"""Seconds between two looks at the held-out answers, and between two checkpoints."""
+TRAINING, CHECKPOINT, LOG = "training", "checkpoint.safetensors", "training.jsonl"
+VOCABULARY = 8192
+"""Tokens of a head: with some eight thousand it can say 99 % of what a target says."""
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What somebody who waits is told."""
+
+    doing: str
+    share: float
+    """Of the time that is over."""
+    worth: Worth | None
+    """The latest look at the held-out answers."""
+    tokens: int
+    """Of answers that were learnt from."""
+
+
+Told = Callable[[Status], None]
+
+
+class DrafterTraining:
+    """Trains a head into ``folder``; all that is needed to go on is kept in a folder below it.
+
+    ``stream_of`` makes the stream of conversations, given that folder and how many of them are used up.
+    """
+
+    def __init__(self, target: Target, stream_of: Callable[[Path, int], Stream], folder: Path, told: Told) -> None:
+        self.worth: Worth | None = None
+        """The last look at the held-out answers."""
+        self._target, self._stream_of, self._folder, self._told = target, stream_of, folder, told
+        self._kept = folder / TRAINING
+        self._checkpoint = self._kept / CHECKPOINT
+        self._begun = 0.0
+
+    def run(self, minutes: float | None, resume: bool) -> None:
+        """Train until the time is over; without ``minutes`` for an hour, or as long as a resumed training was meant to.
+
+        What is best so far is always in the folder. A KeyboardInterrupt passes through once everything is kept.
+        """
+        progress, state = self._start(minutes, resume)
+        stream = self._stream_of(self._kept, progress.conversations)
+        self._begun = perf_counter() - progress.seconds
+        self._say("making questions and answers to measure by", progress)
+        apart = stream.held_out()
+        if not apart:
+            raise UserError("the model gives no answer to learn from; ask it something with --questions FILE")
+        pool = Pool(iter(stream), seed=progress.conversations)
+        self._fill(pool, progress, "making the first answers")
+        ids = state["ids"] if state else head_vocabulary(self._target, pool.waiting, VOCABULARY)
+        training = HeadTraining(self._target, ids)
+        if state:
+            training.restore(state, progress.steps)
+        self._look(training, apart, progress, stream)
+        try:
+            self._learn(training, pool, apart, progress, stream)
+        except KeyboardInterrupt:
+            self._keep(training, progress)
+            raise
+        self._look(training, apart, progress, stream)
+        self._keep(training, progress)
+
+    def _start(self, minutes: float | None, resume: bool) -> tuple[Progress, dict[str, Tensor]]:
+        if not resume:
+            if self._checkpoint.exists():
+                raise UserError(
+                    f"{self._folder} holds a training already: go on with --resume, or choose another --output"
+                )
+            private_folder(self._kept)
+            return Progress(minutes or 60.0), {}
+        progress, state = read_checkpoint(self._checkpoint)
+        if minutes is not None:  # so long from now on
+            progress.minutes, progress.seconds = minutes, 0.0
+        return progress, state
+
+    def _learn(
+        self, training: HeadTraining, pool: Pool, apart: list[Conversation], progress: Progress, stream: Stream
+    ) -> None:
+        looked = kept = perf_counter()
+        while progress.seconds < 60 * progress.minutes:
+            self._fill(pool, progress, "learning")
+            drawn = pool.draw(BATCH)
+            training.learn(drawn, progress.seconds / (60 * progress.minutes))
+            progress.steps = training.steps
+            progress.tokens += sum(len(one.tokens) - one.prompt for one in drawn)
+            progress.conversations = stream.given - len(pool.waiting)
+            self._say("learning", progress)
+            if perf_counter() - looked > MEASURED:
+                self._look(training, apart, progress, stream)
+                looked = perf_counter()
+            if perf_counter() - kept > KEPT:
+                self._keep(training, progress)
+                kept = perf_counter()
+
+    def _fill(self, pool: Pool, progress: Progress, doing: str) -> None:
+        while not pool.full:
+            pool.fetch()
+            self._say(doing, progress)
+
+    def _look(self, training: HeadTraining, apart: list[Conversation], progress: Progress, stream: Stream) -> None:
+        """Look at the held-out answers, note it, and write the head if it is the best one so far."""
+        self.worth = training.measure(apart)
+        line = asdict(progress) | asdict(self.worth) | {"generated": stream.generator.tally.answer_tokens}
+        try:
+            with open_private(self._kept / LOG, "a", encoding="utf-8") as file:
+                file.write(json.dumps(line | {"loss": training.mean_loss()}) + "\n")
+        except OSError as error:
+            raise UserError(f"cannot write {self._kept / LOG}: {reason_of(error)}; make room") from error
+        if self.worth.tokens_per_step > progress.best:
+            progress.best = self.worth.tokens_per_step
+            config = head_config(self._target, training.head.shape, training.aux)
+            write_head(self._folder, config, training.tensors(), training.ids)
+
+    def _keep(self, training: HeadTraining, progress: Progress) -> None:
+        write_checkpoint(self._checkpoint, progress, training.state() | {"ids": training.ids})
+
+    def _say(self, doing: str, progress: Progress) -> None:
+        progress.seconds = perf_counter() - self._begun
+        share = min(1.0, progress.seconds / (60 * progress.minutes))
+        self._told(Status(doing, share, self.worth, progress.tokens))

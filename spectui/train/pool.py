@@ -1,0 +1,53 @@
+"""The conversations in memory, among which those of a batch are drawn."""
+
+from collections.abc import Iterator
+from random import Random
+
+from .generator import Conversation
+
+MOST, BYTES = 256, 2_000_000_000
+"""Conversations, and what their states may take."""
+USES = 4
+"""How often each is learnt from: a token of text takes some three times as long as to learn from it."""
+
+
+class Pool:
+    """Conversations of a stream that wait to be learnt from, each ``USES`` times."""
+
+    def __init__(self, stream: Iterator[Conversation], seed: int) -> None:
+        self.waiting: list[Conversation] = []
+        self._stream, self._random = stream, Random(seed)
+        self._left: list[int] = []
+        self._bytes = 0
+
+    @property
+    def full(self) -> bool:
+        """Whether batches can be drawn."""
+        return len(self.waiting) >= MOST or self._bytes >= BYTES
+
+    @property
+    def share(self) -> float:
+        """How full it is."""
+        return min(1.0, max(len(self.waiting) / MOST, self._bytes / BYTES))
+
+    def fetch(self) -> None:
+        """Take one more from the stream."""
+        one = next(self._stream)
+        self.waiting.append(one)
+        self._left.append(USES)
+        self._bytes += _size(one)
+
+    def draw(self, count: int) -> list[Conversation]:
+        """So many different ones; who has been drawn often enough is gone."""
+        drawn = self._random.sample(range(len(self.waiting)), min(count, len(self.waiting)))
+        found = [self.waiting[index] for index in drawn]
+        for index in drawn:
+            self._left[index] -= 1
+        for index in sorted((index for index in drawn if not self._left[index]), reverse=True):
+            self._bytes -= _size(self.waiting.pop(index))
+            self._left.pop(index)
+        return found
+
+
+def _size(one: Conversation) -> int:
+    return one.states.nbytes + one.last.nbytes
