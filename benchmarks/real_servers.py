@@ -32,15 +32,21 @@ import sys, time, xllamacpp
 params = xllamacpp.CommonParams()
 params.model.path, params.port, params.n_ctx, params.n_parallel = sys.argv[1], int(sys.argv[2]), 8192, 4
 params.endpoint_metrics = True
-if sys.argv[3] == "drafts":
-    kinds = type(params.speculative.types[0])
+kinds = type(params.speculative.types[0])
+if sys.argv[3] == "itself":
+    params.speculative.types = [kinds.COMMON_SPECULATIVE_TYPE_DRAFT_SIMPLE]
+    params.speculative.draft.mparams.path = sys.argv[1]
+if sys.argv[3] == "n-grams":
     params.speculative.types = [kinds.COMMON_SPECULATIVE_TYPE_NGRAM_SIMPLE]
     params.speculative.ngram_simple.size_n, params.speculative.ngram_simple.size_m = 3, 4
 server = xllamacpp.Server(params)
 while True:
     time.sleep(1)
 """
-"""llama.cpp's own server inside a Python process, as ``llama-server -m FILE --metrics --spec-type ngram-simple``."""
+"""llama.cpp's own server inside a Python process: ``llama-server -m FILE --metrics``, and how it drafts.
+
+``itself`` is the same file as its own draft model: slow, and nearly everything is accepted.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +68,8 @@ def servers(gguf: Path | None, demo: Path) -> list[Server]:
     if gguf is not None:
         file = str(gguf)
         made += [
-            Server("llama.cpp", ("xllamacpp",), ("-c", LLAMA_CPP, file, "PORT", "drafts")),
+            Server("llama.cpp", ("xllamacpp",), ("-c", LLAMA_CPP, file, "PORT", "n-grams")),
+            Server("llama.cpp-itself", ("xllamacpp",), ("-c", LLAMA_CPP, file, "PORT", "itself")),
             Server("llama.cpp-plain", ("xllamacpp",), ("-c", LLAMA_CPP, file, "PORT", "plain")),
             Server("llama-cpp-python", ("llama_cpp", "fastapi", "uvicorn", "sse_starlette", "starlette_context"), (
                 "-m", "llama_cpp.server", "--model", file, "--host", "127.0.0.1", "--port", "PORT", "--n_ctx", "2048",

@@ -32,8 +32,8 @@ class Ready:
     dtype: str
     seconds: float
     """Time from the command to load until ready."""
-    context: int
-    """The most tokens that prompt and answer may hold together."""
+    context: int | None
+    """The most tokens that prompt and answer may hold together; None where a server does not tell."""
     modes: tuple[str, ...]
     """Names of the modes that this pair can run, in the registry's order."""
     unavailable: dict[str, str] = field(default_factory=dict)

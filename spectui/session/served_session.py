@@ -72,7 +72,7 @@ class ServedConversation(Conversation):
             device=f"{first.facts.title} at {first.url}",
             dtype="as it serves",
             seconds=perf_counter() - begun,
-            context=first.facts.context or 0,
+            context=first.facts.context,
             modes=(SERVED,),
             unavailable=dict.fromkeys(MODES, THEIRS),
             notes=(*notes, f"{first.name} does not tell {untold}"),
