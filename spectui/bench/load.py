@@ -1,7 +1,7 @@
 """Load: the same questions with more and more requests at a time, and what each of them then takes."""
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from threading import Event, Thread
 from time import perf_counter
 
@@ -35,14 +35,14 @@ class Load:
         (tally,) = ask_servers([ServerLane(self._lane)], self._asked[0], self._options).values()
         _ = tally.answered
 
-    def level(self, places: int, told: Callable[[], None]) -> Level:
-        """Everything with so many requests at a time; ``told`` is called behind each. Raises UserError if all fail."""
+    def level(self, places: int) -> Level:
+        """Everything with so many requests at a time; raises UserError if all of them fail."""
         count = max(len(self._asked), EACH * places)
         waiting = deque(range(count))
         made: list[Request] = []
         lanes = [self._lane.another() for _ in range(places)]
         before, begun = self._lane.counters(), perf_counter()
-        threads = [Thread(target=self._work, args=(lane, waiting, made, told), daemon=True) for lane in lanes]
+        threads = [Thread(target=self._work, args=(lane, waiting, made), daemon=True) for lane in lanes]
         try:
             for thread in threads:
                 thread.start()
@@ -60,7 +60,8 @@ class Load:
         counted = self._lane.counters().since(before)
         return Level.of(self._lane.name, places, seconds, made, counted.drafted, counted.accepted)
 
-    def _work(self, lane: ServedLane, waiting: "deque[int]", made: list[Request], told: Callable[[], None]) -> None:
+    def _work(self, lane: ServedLane, waiting: "deque[int]", made: list[Request]) -> None:
+        """One place: the next question as soon as the last is answered."""
         while waiting and not self._stop.is_set():
             try:
                 messages = self._asked[waiting.popleft() % len(self._asked)]
@@ -72,4 +73,3 @@ class Load:
                 name: None if name in n.unknown else getattr(n, name) for name in ("emitted", "drafted", "accepted")
             }
             made.append(Request(tally.failed, tally.wall_ms, n.ttft_ms, n.tokens_per_second, **known))
-            told()

@@ -18,7 +18,8 @@ def run_load(settings: Settings, request: "Request", concurrency: int, output: "
     """Measure every server at every level, one server after another, and report; 0, or 130 if it was interrupted."""
     from ..bench.load import Load, levels_up_to
     from ..bench.request import gather
-    from ..present.load_report import LOAD_FORMATS, Level, LoadReport, load_svg, print_load
+    from ..present.load_plot import load_svg
+    from ..present.load_report import LOAD_FORMATS, Level, LoadReport, print_load
     from ..session.served import connect
     from ..session.served_session import served_environment
     from ..system.files import write_text
@@ -36,7 +37,7 @@ def run_load(settings: Settings, request: "Request", concurrency: int, output: "
                 load.warm_up()
                 for places in levels_up_to(concurrency):
                     status.update(f"{lane.name}: {places} at a time")
-                    levels.append(load.level(places, lambda: None))
+                    levels.append(load.level(places))
     except KeyboardInterrupt:
         finished = False
     report = LoadReport(served_environment(served, settings.options, False), levels, finished)
