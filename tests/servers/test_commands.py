@@ -12,7 +12,7 @@ import pytest
 from spectui.record.trace import read_trace
 from spectui.servers.address import KEY_VARIABLE
 
-from ..program import one_line, spectui
+from ..program import as_process, one_line, spectui
 from .fake import event, llama_server, said, serving
 
 SECRET = "sk-very-secret"
@@ -182,3 +182,15 @@ def test_no_model_is_loaded_for_a_server():
         words = [sys.executable, "-c", code, "run", "Hi", "--server", fake.url]
         done = subprocess.run(words, capture_output=True, text=True, env=os.environ)
     assert done.stdout.splitlines() == ["Hello", "[]"]
+
+
+def test_the_key_stands_in_no_file_of_the_program(home):
+    with serving() as fake:
+        fake.stream(event({"choices": [{"delta": {"content": "so far"}}]}), event({"error": "out of memory"}))
+        words = ("run", "Hi", "--server", fake.url, "--record", str(home / "trace.jsonl"))
+        done = as_process(*words, **{KEY_VARIABLE: SECRET})
+        assert fake.asked[-1][1]["Authorization"] == f"Bearer {SECRET}"
+    assert "out of memory" in one_line(done)
+    written = [file.read_bytes() for file in home.rglob("*") if file.is_file()]
+    assert b"so far" in b"".join(written)
+    assert SECRET.encode() not in b"".join(written) + done.stdout + done.stderr
