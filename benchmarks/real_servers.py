@@ -119,12 +119,13 @@ def smollm2() -> Path | None:
 def ask(urls: Sequence[str], arguments: argparse.Namespace) -> list[str]:
     """Every command against these servers; those that failed."""
     named = [word for url in urls for word in ("--server", url)]
+    four = named[:8]  # with two modes as many lanes as a race has
     few = ["--max-new-tokens", str(arguments.tokens)]
     questions = ["--questions", "demo", "--limit", str(arguments.questions)]
     done = {
         "doctor": spectui("doctor", *named),
         **{f"run {url}": spectui("run", PROMPT, "--server", url, *few, "--plain") for url in urls},
-        "race": spectui("compare", PROMPT, "--headless", "--rounds", "2", "--model", "demo", "--modes", "pld", *few, *named),
+        "race": spectui("compare", PROMPT, "--headless", "--rounds", "2", "--model", "demo", "--modes", "pld", *few, *four),
         "race at once": spectui("compare", PROMPT, "--headless", "--rounds", "1", *few, *named, "--at-once"),
         "bench": spectui("bench", "--model", "demo", "--modes", "ar", *questions, *few, *named),
         "load": spectui("bench", *questions, *few, *named, "--concurrency", str(arguments.concurrency)),

@@ -25,7 +25,7 @@ def race_grid(book: RaceBook) -> Grid:
     notes = [words for mark, words in MARKS.items() if any(mark in cell for row in rows for cell in row)]
     for name in names:
         n = book.numbers(name)
-        if "rejected" in n.unknown and n.drafted:
+        if "rejected" in n.unknown and n.drafted > n.accepted:
             notes.append(
                 f"{name}: {n.drafted - n.accepted} of {n.drafted} drafted tokens were not accepted; a server sends none"
             )

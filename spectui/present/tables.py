@@ -126,7 +126,7 @@ def remarks(report: Report) -> list[str]:
         f"{one.lane}: {(one.drafted or 0) - (one.accepted or 0)} of {one.drafted} drafted tokens were not accepted; "
         "servers count them and send none, so that rejected and unreached are one here"
         for one in report.summary
-        if one.category is None and one.drafted and one.rejected is None
+        if one.category is None and one.rejected is None and (one.drafted or 0) > (one.accepted or 0)
     ]
     if report.pair is not None:
         made.append(

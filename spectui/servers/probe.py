@@ -32,8 +32,8 @@ class Facts:
 
     @property
     def shown_model(self) -> str:
-        """The model for people."""
-        return sanitise_line(self.model)[:200]
+        """The model for people: of a file its name alone."""
+        return shown_name(self.model)
 
     @property
     def title(self) -> str:
@@ -46,6 +46,11 @@ class Facts:
         if self.speculates is None:
             return "not told before an answer" if self.engine is not TRANSFORMERS else "no: it has no such option"
         return (f"yes, {self.method}" if self.method else "yes") if self.speculates else "no"
+
+
+def shown_name(model: str) -> str:
+    """A model's name as people read it; servers that load a file call the model by the whole path."""
+    return sanitise_line(model.rpartition("/")[2] or model if model.startswith("/") else model)[:200]
 
 
 def probe(connection: Connection) -> Facts:
@@ -74,7 +79,7 @@ def probe(connection: Connection) -> Facts:
     counters = counters_of(connection)
     if told.get("speculates") is None and counters.known:
         told["speculates"] = True if counters.drafted or counters.acceptance_rate else None
-    shown = tuple(sanitise_line(name)[:200] for name in names[:100])
+    shown = tuple(map(shown_name, names[:100]))
     return Facts(engine, model, shown, counters=counters, **told)
 
 
