@@ -137,7 +137,7 @@ def _summary(lane: str, category: str | None, runs: Sequence[Run]) -> Summary:
         category=category,
         questions=len({run.question_id for run in mine}),
         runs=len(mine),
-        tokens_per_wall_second=every.emitted / wall * 1e3 if wall else None,
+        tokens_per_wall_second=every.emitted / wall * 1e3 if wall and "emitted" not in every.unknown else None,
         speedup_vs_ar=decode.value,
         speedup_ci95=decode.interval,
         speedup_doubt=decode.doubt,

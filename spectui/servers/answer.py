@@ -86,8 +86,10 @@ def request_body(engine: Engine, model: str, wanted: Wanted, extras: bool = True
 class Asking:
     """One request and its answer."""
 
-    def __init__(self, connection: Connection, engine: Engine, model: str) -> None:
+    def __init__(self, connection: Connection, engine: Engine, model: str, speculates: bool = False) -> None:
         self._connection, self._engine, self._model = connection, engine, model
+        self._speculates = speculates
+        """Whether it is known to draft: then an answer of llama.cpp that names no drafts had none."""
         self._extras = True
         """Whether the server takes what only some servers know."""
 
@@ -104,7 +106,7 @@ class Asking:
 
     def _once(self, wanted: Wanted, begun: float) -> Iterator[Piece | Outcome]:
         body = request_body(self._engine, self._model, wanted, self._extras)
-        reading = _Reading(self._connection.server.shown)
+        reading = _Reading(self._connection.server.shown, self._speculates)
         with self._connection.post(PATH, body) as parts:
             try:
                 for data in events(parts):
@@ -117,14 +119,16 @@ class Asking:
             except TooLong as error:
                 most = f"{MOST_LINE >> 20} MiB"
                 raise UserError(f"{reading.shown} sends more than {most} without an end of line; stopped") from error
-        yield reading.outcome((perf_counter() - begun) * 1e3)
+        outcome = reading.outcome((perf_counter() - begun) * 1e3)
+        self._speculates = self._speculates or (outcome.drafts is not None and bool(outcome.drafts.drafted))
+        yield outcome
 
 
 class _Reading:
     """What was read of an answer."""
 
-    def __init__(self, shown: str) -> None:
-        self.shown = shown
+    def __init__(self, shown: str, speculates: bool) -> None:
+        self.shown, self._speculates = shown, speculates
         self.done = False
         """Whether the server said that this was all."""
         self._reason: str | None = None
@@ -183,6 +187,8 @@ class _Reading:
             self._prompt_tokens = _later(self._prompt_tokens, count(usage.get("prompt_tokens")))
         if isinstance(timings, dict):
             self._tokens = _later(self._tokens, count(timings.get("predicted_n")))
+            if self._speculates and self._drafts is None:
+                self._drafts = Drafts("timings", 0, 0)
         self._drafts = read_drafts(event) or read_drafts(choice) or self._drafts
 
     def _kind(self, event: Mapping[str, Any], ids: Sequence[int]) -> Kind | None:

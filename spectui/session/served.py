@@ -49,7 +49,7 @@ class ServedLane:
         except UserError:
             self._connection.close()
             raise
-        self._ask = Asking(self._connection, self.facts.engine, self.facts.model)
+        self._ask = Asking(self._connection, self.facts.engine, self.facts.model, self.facts.speculates is True)
 
     def another(self) -> "ServedLane":
         """The same server by a connection of its own."""

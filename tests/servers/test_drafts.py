@@ -11,7 +11,7 @@ from spectui.servers.drafts import LiveKinds, late_kinds, read_drafts
 from spectui.servers.probe import probe
 from spectui.servers.prometheus import read_counters
 
-from .fake import llama_server, said, serving
+from .fake import event, llama_server, said, serving
 
 GREEDY = {"temperature": 0.0, "top_p": 1.0, "top_k": 0, "min_p": 0.0, "repetition_penalty": 1.0, "seed": 0}
 HELLO = Wanted([{"role": "user", "content": "Hello"}], GREEDY, 64)
@@ -103,7 +103,6 @@ def test_a_server_that_takes_no_extras_is_asked_without_them():
 
 
 def test_thoughts_that_come_apart_stand_in_tags():
-    from .fake import event
 
     with serving() as fake:
         deltas = [{"reasoning_content": "Hm"}, {"reasoning": "m"}, {"content": "Yes"}]
@@ -169,3 +168,22 @@ def test_a_stream_that_a_real_server_sent():
     assert (outcome.drafts.drafted, outcome.drafts.accepted, outcome.tokens) == (46, 43, 60)
     assert kinds.count("accepted") == 43
     assert kinds.count("correction") == 1
+
+
+def test_an_answer_without_drafts_of_a_server_that_drafts_is_known_to_have_none():
+    with serving() as fake:
+        llama_server(fake)
+        connection = Connection(server_at(fake.url))
+        facts = probe(connection)
+        asking = Asking(connection, facts.engine, facts.model)
+        plain = event({"choices": [{"delta": {"content": "One"}}], "timings": {"predicted_n": 1}})
+        told = []
+        for _ in range(2):
+            fake.stream(plain, said(""))
+            *_, outcome = asking(HELLO)
+            told.append(outcome.drafts)
+            llama_server(fake)
+            list(asking(HELLO))
+        connection.close()
+    assert told[0] is None, "nobody knows yet"
+    assert (told[1].drafted, told[1].accepted) == (0, 0)
