@@ -97,7 +97,7 @@ def towards_one(value: float) -> dict[str, Any]:
 
 def constants() -> list[Constant]:
     """All that ``--only`` may name, with the lanes that each concerns."""
-    from spectui.engine.drafters import draft_model, specbranch
+    from spectui.engine.drafters import model_drafter, specbranch
     from spectui.engine.policy import acceptance, decaying_mean, gate, latency
     from spectui.engine.retrieval import copying
 
@@ -120,9 +120,9 @@ def constants() -> list[Constant]:
         Constant("retrieval.copying.UNDECIDED", ("pld", "logitspec"), {"half": 0.25, "double": 1.0}),
         Constant("retrieval.copying.STRENGTH", ("pld", "logitspec"), scaled(copying.STRENGTH)),
         Constant("drafters.logitspec.ANYWHERE", ("logitspec", "logitspec, flat"), {"half": 0.125, "double": 0.5}),
-        Constant("drafters.draft_model.MOST", ("draft", "draft, flat"), scaled(draft_model.MOST)),
-        Constant("drafters.draft_model.WIDTH", ("draft",), scaled(draft_model.WIDTH), speculation=tree),
-        Constant("drafters.draft_model.DEPTH", ("draft",), scaled(draft_model.DEPTH), speculation=tree),
+        Constant("drafters.model_drafter.MOST", ("draft", "draft, flat"), scaled(model_drafter.MOST)),
+        Constant("drafters.model_drafter.WIDTH", ("draft",), scaled(model_drafter.WIDTH), speculation=tree),
+        Constant("drafters.model_drafter.DEPTH", ("draft",), scaled(model_drafter.DEPTH), speculation=tree),
         Constant("drafters.specbranch.GAMMA", ("specbranch",), scaled(specbranch.GAMMA)),
         Constant("drafters.specbranch.MOST", ("specbranch", "specbranch, flat"), scaled(specbranch.MOST)),
         Constant("drafters.specbranch.SURE", ("specbranch",), {"half": 0.35, "off": 1.1}),

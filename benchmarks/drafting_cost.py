@@ -70,7 +70,7 @@ def main() -> None:
     resources = Resources(VOCABULARY, datastore=Reader(lambda: [index]))
     table = Table("mode", "tree", "median ms", "99th percentile ms")
     for mode in MODES.values():
-        if mode.needs_draft or not mode.drafts:
+        if mode.needs_draft or mode.needs_head or not mode.drafts:
             continue
         for name, speculation in (("by cost", Speculation()), ("full", Speculation(full_tree=True))):
             times = measure(mode.load()(resources), speculation, tokens, args.context)

@@ -20,6 +20,11 @@ class ModelChoice(Checked):
         flags=("--model", "-m"),
     )
     draft: str = option("", 'The draft model; empty takes the model\'s own, "none" loads no draft.')
+    head: str = option(
+        "",
+        "The trained EAGLE-3 head: a name from `spectui models`, a folder or a hub id; empty takes the model's own, "
+        '"none" loads no head.',
+    )
     device: str = option("auto", "auto, cpu, cuda or cuda:N.")
     dtype: str = option(
         "auto",

@@ -1,7 +1,8 @@
 """The one loop: propose, verify, choose, walk, commit, observe."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from functools import partial
 from itertools import starmap
 
 import torch
@@ -18,18 +19,11 @@ from .values.answer import Answer, Limits, cut
 from .values.clock import Clock, RealClock, Stopwatch
 from .values.draft_tree import ROOT, DraftTree
 from .values.events import Prefill
+from .values.needs import Needs
 from .values.options import Options
 from .values.step import Branches, Emitted, Fate, Kind, Node, Span, Step, Times
 from .verification.sampler import Sampler
 from .verification.verifiers import VERIFIERS, Pass, Verdict
-
-
-@dataclass(slots=True)
-class Known:
-    """What the last pass said about the pending token, for drafters that ask for it."""
-
-    top_ids: Sequence[int] = ()
-    hidden: Tensor | None = None
 
 
 class Decoder:
@@ -59,7 +53,8 @@ class Decoder:
         self._sampler = self._new_sampler()
         self._drafters: dict[str, Drafter] = {}
         self._policies: dict[str, DraftPolicy] = {}
-        self._known = Known()
+        self._top_ids: Sequence[int] = ()
+        """Ids of the highest logits at the pending token, for drafters that ask for them."""
         self._index = 0
 
     # -- what may change between steps
@@ -109,6 +104,11 @@ class Decoder:
         self.answer = Answer()
 
     @property
+    def needs(self) -> Needs:
+        """What the mode wants from the target's passes."""
+        return self._drafters[self.mode].needs
+
+    @property
     def vocabulary(self) -> int:
         """Ids below it have text."""
         return self._resources.vocabulary
@@ -138,15 +138,17 @@ class Decoder:
         if self._make_room(len(prompt)):  # a graph is captured once; no answer is charged with it
             self.clock.start()
             watch = Stopwatch()
-        out = self.target.prefill(self._cache, prompt[reused:], cancelled)
+        layers, drafter = self._layers, self._drafters[self.mode]
+        take = partial(self._hand_out, layers, prompt)
+        out = self.target.prefill(self._cache, prompt[reused:], cancelled, layers, take)
         if out is None:
             self.answer = Answer(list(prompt[: self._cache.length]), len(prompt))
             return None
         self.answer.tokens = list(prompt)
-        verdict = self._judge(DraftTree(), out, len(prompt) - 1, -1, self._drafters[self.mode].needs.top_ids)
+        verdict = self._judge(DraftTree(), out, len(prompt) - 1, -1, drafter.needs.top_ids)
         _, self.answer.end = cut(self.answer, [verdict.token], self.limits, self.options.max_new_tokens)
         self.answer.tokens.append(verdict.token)
-        self._begin(Known(verdict.top_ids))
+        self._begin(verdict.top_ids)
         ms = watch.now()
         return Prefill(ms, reused, verdict.token, self.clock.stamp(ms))
 
@@ -158,7 +160,7 @@ class Decoder:
         self._make_room(other.answer.prompt_length)
         self._cache.copy(other._cache)
         self.answer = Answer(list(other.answer.tokens), other.answer.prompt_length, other.answer.end)
-        self._begin(Known(other._known.top_ids))
+        self._begin(other._top_ids)
         self.clock.start()
         return replace(made, time_ms=self.clock.stamp(made.ms))
 
@@ -179,12 +181,12 @@ class Decoder:
         """Let the passes be captured that the mode takes until the sequence has ``most`` tokens; whether any was."""
         drafter = self._drafters[self.mode]
         rows = MOST_NODES if drafter.drafts else 1
-        captured = self.target.prepare(self._cache, rows, most, drafter.needs.hidden)
+        captured = self.target.prepare(self._cache, rows, most, self._layers)
         return drafter.prepare(most) or captured
 
-    def _begin(self, known: Known) -> None:
+    def _begin(self, top_ids: Sequence[int]) -> None:
         """The first token is chosen; drafters meet the sequence anew."""
-        self._known = known
+        self._top_ids = top_ids
         self._index = 0
         for name, drafter in self._drafters.items():
             drafter.begin(self.answer.tokens)
@@ -206,11 +208,11 @@ class Decoder:
         drafter, policy = self._drafters[self.mode], self._policies[self.mode]
         tree, limit = self._draft(drafter, policy) if drafter.drafts else (self._nothing, 0)
         watch.lap()
-        needs = drafter.needs
+        layers = self._layers
         job = drafter.overlap(tree) if limit else None
         try:
-            out = self.target.step(self._cache, self.answer.tokens[-1], tree, needs.hidden)
-            verdict = self._judge(tree, out, len(self.answer.tokens) - 1, self._index, needs.top_ids)
+            out = self.target.step(self._cache, self.answer.tokens[-1], tree, layers)
+            verdict = self._judge(tree, out, len(self.answer.tokens) - 1, self._index, drafter.needs.top_ids)
             watch.lap()
         except BaseException:
             if job is not None:
@@ -221,18 +223,34 @@ class Decoder:
         tokens = [tree.tokens[node] for node in verdict.path]
         tokens.append(verdict.token)
         kept, end = cut(self.answer, tokens, self.limits, self.options.max_new_tokens)
-        self._cache.commit([0, *(node + 1 for node in verdict.path[: kept - 1])])
+        rows = [0, *(node + 1 for node in verdict.path[: kept - 1])]
+        self._cache.commit(rows)
         watch.lap()
         branches = job.outcome(tokens[:kept]) if job is not None else None
         step = self._record(tree, verdict, tokens[:kept], limit, out, watch, beside, branches)
         self.answer.tokens.extend(tokens[:kept])
         self.answer.end = end
-        self._known = Known(verdict.top_ids, None if out.hidden is None else out.hidden[:, verdict.row])
+        self._top_ids = verdict.top_ids
+        if out.hidden is not None:
+            self._hand_out(layers, self.answer.tokens, step.position, out.hidden[:, rows])
         self._index += 1
         policy.update(step, job.slowdown if job is not None else None)
         for name, other in self._drafters.items():
             other.observe(step, name == self.mode)
         return step
+
+    @property
+    def _layers(self) -> tuple[int, ...]:
+        """Of which layers states are wanted: also by drafters that pause, so that they lack nothing when they go on."""
+        return tuple(sorted({layer for drafter in self._drafters.values() for layer in drafter.needs.hidden}))
+
+    def _hand_out(self, layers: Sequence[int], tokens: Sequence[int], start: int, states: Tensor) -> None:
+        """Give each drafter the states that it wants, of verified tokens from ``start`` on."""
+        for drafter in self._drafters.values():
+            wanted = drafter.needs.hidden
+            if wanted:
+                own = [layers.index(layer) for layer in wanted]
+                drafter.take_states(tokens, start, states if len(own) == len(layers) else states[own])
 
     def _room(self) -> int:
         """How deep a tree may be: neither the limits nor a change of rotary frequencies may lie inside it."""
@@ -259,8 +277,7 @@ class Decoder:
             acceptance=policy.acceptance,
             prompt=self.answer.prompt_length,
             step=self._index,
-            top_ids=self._known.top_ids,
-            hidden=self._known.hidden,
+            top_ids=self._top_ids,
         )
         tree = drafter.propose(context, limit).shallow(room)
         return policy.prune(tree, self.options.speculation, self._rule.prunable), limit

@@ -9,7 +9,9 @@ import torch
 
 from .decoder import Decoder
 from .drafters.drafter import Resources
+from .drafters.eagle.head import EagleHead
 from .model.causal_lm import CausalLM
+from .model.forward import ForwardInput
 from .policy.latency import LatencyModel, measure
 from .tuning.background_worker import ThreadSplit
 from .tuning.dry_run import CONTEXT, DryRun, repeated, timed
@@ -71,6 +73,21 @@ def pass_ms(model: CausalLM, vocabulary: int, rows: int = 1, seconds: float = 0.
     taken = repeated(lambda: timed(lambda: dry_run(rows)), seconds, rounds, least=3)
     dry_run.close()
     return 1e3 * median(taken)
+
+
+def head_pass_ms(head: EagleHead, seconds: float = 0.1, rounds: int = 25) -> float:
+    """The median of some warm passes of a head over one token."""
+    cache, width = head.new_cache(), head.weights.embed_tokens.shape[1]
+    features = head.weights.embed_tokens.new_ones(CONTEXT, width)
+    head.extend(cache, ForwardInput.chain([0] * CONTEXT, 0), features)
+    cache.commit(range(CONTEXT))
+
+    def once() -> None:
+        logits, _ = head.extend(cache, ForwardInput([0], [CONTEXT]), features[:1])
+        logits.argmax(-1).tolist()
+        cache.truncate(CONTEXT)
+
+    return 1e3 * median(repeated(lambda: timed(once), seconds, rounds, least=3))
 
 
 def hold(timings: Timings, target: CausalLM, resources: Resources) -> bool:

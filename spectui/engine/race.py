@@ -35,7 +35,7 @@ class Race:
     def run(self, prompt: Sequence[int], together: bool = True) -> None:
         """Race to the end, or until somebody stops it. Every lane gets its End.
 
-        The first lane fills its cache, the others copy it and are credited with the same time. Not ``together``, each
+        One lane fills its cache, the others copy it and are credited with the same time. Not ``together``, each
         lane runs alone and gives its memory back, for devices that cannot hold all caches; the clocks are the same.
         """
         groups = [list(self._lanes)] if together else [[lane] for lane in self._lanes]
@@ -50,14 +50,14 @@ class Race:
                 self._lanes[group[0]].forget()
 
     def _start(self, lanes: Sequence[str], prompt: Sequence[int]) -> bool:
-        first, *others = lanes
+        """Whoever needs the target's states in the prompt makes its pass: they cannot be had from a copy."""
+        first = next((lane for lane in lanes if self._lanes[lane].needs.hidden), lanes[0])
         prefill = self._lanes[first].prefill(prompt, self._stopped)
         if prefill is None:
             return False
-        self._enter(first, prefill.time_ms, prefill)
-        for lane in others:
-            shared = self._lanes[lane].take_prefill(self._lanes[first], prefill)
-            self._enter(lane, shared.time_ms, shared)
+        for lane in lanes:
+            made = prefill if lane == first else self._lanes[lane].take_prefill(self._lanes[first], prefill)
+            self._enter(lane, made.time_ms, made)
         return True
 
     def _enter(self, lane: str, time_ms: float, event: Event) -> None:

@@ -14,6 +14,7 @@ from ..system.errors import UserError
 from ..system.progress import Progress
 from .failures import explain
 from .fetch import fetch
+from .head_places import find_eagle_head
 from .pairing import check_pair, end_tokens
 from .quantised import check_quantised
 from .resolve import Place, reachable, resolve
@@ -23,6 +24,7 @@ from .tokenizer_file import begin, finish
 from .unpack import unpacked
 
 if TYPE_CHECKING:
+    from ..engine.drafters.eagle.build import HeadFile
     from ..engine.model.quantised import QuantisedWeights
     from .precision import Numbers
 
@@ -50,6 +52,10 @@ class Pair:
     draft_quantised: "QuantisedWeights | None" = None
     quantised_file: Path | None = None
     """Where the target's quantised weights are kept."""
+    head: "HeadFile | None" = None
+    """A trained head that fits the target, if any."""
+    why_no_head: str | None = None
+    """Why the head that belongs to the target cannot be used; None if there is none, or it can."""
 
     @property
     def models(self) -> list[Any]:
@@ -107,6 +113,7 @@ def _load_pair(choice: ModelChoice, progress: Progress) -> Pair:
         draft_tokenizer = tokenizer if draft_place.shape else _tokenizer(draft_place, choice, progress)
         draft_numbers = _numbers(draft_place, draft_tokenizer, choice, beside, progress, "draft")
         reserved = check_pair(tokenizer, target, draft_tokenizer, draft_numbers.model, draft_place.title)
+    head = find_eagle_head(choice, target.config.get_text_config(decoder=True), target_place.title, progress)
     notes = [f"random weights: {place.title} shows speed, not text" for place in places if place and place.shape]
     notes += rounding_notes(dtype, device)
     return Pair(
@@ -121,10 +128,12 @@ def _load_pair(choice: ModelChoice, progress: Progress) -> Pair:
         vocabulary=vocabulary,
         reserved=reserved,
         context=_context(target, draft_numbers.model if draft_numbers else None),
-        notes=tuple(notes),
+        notes=(*notes, *head.notes),
         target_quantised=numbers.quantised,
         draft_quantised=draft_numbers.quantised if draft_numbers else None,
         quantised_file=numbers.file,
+        head=head.file,
+        why_no_head=head.why_not,
     )
 
 
@@ -133,10 +142,10 @@ def rounding_notes(dtype: Any, device: Any) -> list[str]:
     import torch
 
     words = {
-        torch.bfloat16: "bfloat16 rounds to 8 bits: where two tokens nearly tie, a mode's text may leave AR's (33 of "
-        "96 answers of up to 80 tokens of a 135 M model did); float32 keeps it the same",
-        torch.float16: "float16 rounds to 11 bits: where two tokens nearly tie, a mode's text may leave AR's; float32 "
-        "keeps it the same",
+        torch.bfloat16: "bfloat16 rounds to 8 bits: where two tokens nearly tie, a mode's text may leave that of plain "
+        "decoding (33 of 96 answers of up to 80 tokens of a 135 M model did); float32 keeps it the same",
+        torch.float16: "float16 rounds to 11 bits: where two tokens nearly tie, a mode's text may leave that of plain "
+        "decoding; float32 keeps it the same",
     }
     if dtype not in words:
         return []

@@ -22,6 +22,8 @@ class Known:
     draft: str | None
     """Another name, or a hub id; None where no smaller model is enough faster to draft."""
     note: str
+    heads: tuple[str, ...] = ()
+    """Trained heads for ``eagle``, the best first: hub ids, or names below the folder of those that are shipped."""
     package: Package | None = None
     """One that carries the weights, tried where they are not in the hub's cache."""
     sampling: dict[str, float] = field(default_factory=dict)
@@ -59,7 +61,8 @@ def known_models() -> dict[str, Known]:
 
 
 def _known(name: str, package: dict[str, str] | None = None, draft: str | None = None, **entry: Any) -> Known:
-    return Known(name=name, draft=draft, package=Package(**package) if package else None, **entry)
+    heads = tuple(entry.pop("heads", ()))
+    return Known(name=name, draft=draft, heads=heads, package=Package(**package) if package else None, **entry)
 
 
 @cache

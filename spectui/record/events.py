@@ -41,8 +41,12 @@ class Ready:
     notes: tuple[str, ...] = ()
     """Things that a user should know about this model on this device."""
     versions: dict[str, str] = field(default_factory=dict)
+    head: str | None = None
+    """The trained head that drafts in ``eagle``."""
     quality: str | None = None
     """What a dtype of few bits costs in quality, in words; None if that is not known."""
+    plain_ms: float | None = None
+    """What a pass over one token took at load, behind some context; None if that was not measured."""
     servers: dict[str, str] = field(default_factory=dict)
     """Lanes that are servers -> what each is, in one phrase."""
 
@@ -196,6 +200,21 @@ class Cleared:
 
 
 @dataclass(frozen=True, slots=True)
+class Resumed:
+    """A conversation that was kept goes on; these are the ids of it and of the answers that the models know."""
+
+    conversation: int
+    answers: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Instructed:
+    """Another system message, empty for none, holds from the next question on."""
+
+    system: str
+
+
+@dataclass(frozen=True, slots=True)
 class Note:
     """Something that a person should know now, in one line."""
 
@@ -218,5 +237,7 @@ Record = (
     | Started
     | Finished
     | Cleared
+    | Resumed
+    | Instructed
     | Note
 )

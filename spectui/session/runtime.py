@@ -13,8 +13,10 @@ from ..config.choice import StoreChoice
 from ..config.paths import heads, timings_folder
 from ..engine.decoder import Decoder
 from ..engine.drafters.drafter import Resources
-from ..engine.drafters.registry import MODES, Mode
-from ..engine.measurement import Timings, hold, measure_all, rehearse
+from ..engine.drafters.eagle.build import build_head
+from ..engine.drafters.eagle.head import EagleHead
+from ..engine.drafters.registry import MODES, Mode, default_mode
+from ..engine.measurement import Timings, head_pass_ms, hold, measure_all, rehearse
 from ..engine.model.causal_lm import CausalLM
 from ..engine.model.llama import can_pack
 from ..engine.policy.latency import LatencyModel
@@ -53,6 +55,11 @@ class Runtime:
     """The datastore, if one is used."""
     compares: bool = False
     """Whether comparisons look up in the datastore."""
+
+    @property
+    def first_mode(self) -> str:
+        """The mode of a new conversation where nobody asked for one."""
+        return default_mode("draft" in self.ready.modes, "eagle" in self.ready.modes)
 
     @property
     def compared(self) -> Sequence[SuffixIndex]:
@@ -121,15 +128,14 @@ def prepare(pair: Pair, progress: Progress, begun: float, choice: StoreChoice | 
         del parts  # or its packed weights would be in memory beside those of the next
         parts = _parts(pair, None, progress)
     target, resources = parts.target, parts.resources
-    unavailable = {
-        mode.name: why for mode in MODES.values() if (why := _why_not(mode, target, resources, parts.why_no_draft))
-    }
+    unavailable = {mode.name: sanitise_line(why) for mode in MODES.values() if (why := _why_not(mode, parts))}
     modes = tuple(name for name in MODES if name not in unavailable)
     timings = _timings(pair, kept, parts, limits, modes, progress)
     store, store_note = open_store(pair.tokenizer, pair.vocabulary, pair.name, choice)
     ready = Ready(
         model=sanitise_line(pair.name),
         draft=sanitise_line(pair.draft_name) if pair.draft_name is not None else None,
+        head=resources.eagle.name if resources.eagle is not None else None,
         device=str(pair.device),
         dtype=pair.dtype,
         seconds=perf_counter() - begun,
@@ -139,10 +145,11 @@ def prepare(pair: Pair, progress: Progress, begun: float, choice: StoreChoice | 
         notes=tuple(map(sanitise_line, (*pair.notes, *store_note, *parts.head_note))),
         versions={name: version(name) for name in ("spectui", "torch", "transformers")},
         quality=read_quality(pair.quantised_file) if pair.quantised_file is not None else None,
+        plain_ms=timings.verify_ms.get(1),
     )
     _leave_out_of_collections()
     resources, latency = timings.given_to(resources), LatencyModel(timings.verify_ms)
-    pair = replace(pair, target_quantised=None, draft_quantised=None)  # both have what they need
+    pair = replace(pair, target_quantised=None, draft_quantised=None, head=None)  # all have what they need
     return Runtime(pair, target, resources, limits, latency, ready, store, choice is not None and choice.compares)
 
 
@@ -153,6 +160,7 @@ class Parts:
     target: CausalLM
     resources: Resources
     why_no_draft: str | None
+    why_no_head: str | None
     head_note: Sequence[str]
 
 
@@ -171,8 +179,30 @@ def _parts(pair: Pair, kept: Timings | None, progress: Progress) -> Parts:
     why_no_draft = draft.capability.why_no_tree if draft is not None else None
     usable = draft if why_no_draft is None else None
     head, head_note = find_head(pair.target, pair.draft, target.layers, heads()) if usable else (None, ())
-    resources = Resources(vocabulary=pair.vocabulary, draft=usable, head=head, never=pair.reserved, ends=pair.eos)
-    return Parts(target, resources, why_no_draft, head_note)
+    eagle, why_no_head = _eagle(pair, target)
+    resources = Resources(
+        vocabulary=pair.vocabulary,
+        draft=usable,
+        head=head,
+        never=pair.reserved,
+        ends=pair.eos,
+        eagle=eagle,
+        eagle_ms=head_pass_ms(eagle) if eagle is not None else 0.0,
+    )
+    return Parts(target, resources, why_no_draft, why_no_head, head_note)
+
+
+def _eagle(pair: Pair, target: CausalLM) -> tuple[EagleHead | None, str | None]:
+    """The head that drafts, in the numbers and the layout of its target; or why there is none."""
+    if pair.head is None or not target.capability.trees:
+        return None, pair.why_no_head
+    why = target.why_no_states(sorted(set(pair.head.layers)))
+    if why is not None:
+        return None, f"the head {pair.head.name} cannot be used: {why}"
+    embedding = pair.target.get_input_embeddings().weight.detach()
+    made = build_head(pair.head, embedding, pair.target_quantised is not None, target.is_packed)
+    why = made.why_wrong(target.config.hidden_size)
+    return (made, None) if why is None else (None, f"the head {made.name} cannot be used: {why}")
 
 
 def _kept_timings(pair: Pair) -> Timings | None:
@@ -234,14 +264,15 @@ def room_to_pack(pair: Pair) -> bool:
     return free is None or 3 * needed < free
 
 
-def _why_not(mode: Mode, target: CausalLM, resources: Resources, why_no_draft: str | None) -> str | None:
+def _why_not(mode: Mode, parts: Parts) -> str | None:
     """Why these models cannot run a mode; None if they can."""
-    if mode.drafts and not target.capability.trees:
-        return f"this model decodes one token at a time: {target.capability.why_no_tree}"
-    if mode.needs_draft and resources.draft is None:
-        return (
-            f"the draft model does not fit: {why_no_draft}"
-            if why_no_draft
-            else "no draft model is loaded (--draft NAME)"
-        )
+    capability = parts.target.capability
+    if mode.drafts and not capability.trees:
+        return f"this model decodes one token at a time: {capability.why_no_tree}"
+    if mode.needs_draft and parts.resources.draft is None:
+        if parts.why_no_draft:
+            return f"the draft model does not fit: {parts.why_no_draft}"
+        return "no draft model is loaded (--draft NAME)"
+    if mode.needs_head and parts.resources.eagle is None:
+        return parts.why_no_head or "no trained head is loaded (--head NAME)"
     return None

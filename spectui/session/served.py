@@ -256,6 +256,6 @@ def begin_turns(lanes: Sequence[ServedLane], options: Options, question: str, si
         sink(turn_of(lane.name, options, question))
 
 
-def turn_of(lane: str, options: Options, question: str) -> TurnText:
-    """A server's answer to a question begins; its prompt's tokens are not known."""
-    return TurnText(lane, Turn((), SERVED, options), sanitise(question), ())
+def turn_of(lane: str, options: Options, question: str, before: int | None = None) -> TurnText:
+    """A server's answer to a question begins, behind so many others; its prompt's tokens are not known."""
+    return TurnText(lane, Turn((), SERVED, options, before=before), sanitise(question), ())

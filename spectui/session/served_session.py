@@ -4,7 +4,7 @@ import os
 import platform
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from time import perf_counter
@@ -14,6 +14,7 @@ from ..config.choice import ModelChoice, ServerChoice
 from ..engine.drafters.registry import MODES, Mode
 from ..engine.values.events import Changed, End, Event, Switch
 from ..engine.values.options import Options
+from ..record.archived import Said
 from ..record.events import ChangedText, EndText, Ready, SwitchText
 from ..system.errors import UserError
 from ..system.sanitise import sanitise
@@ -91,14 +92,14 @@ class ServedConversation(Conversation):
             del self._messages[2 * before :]
         first = next(iter(self._served.values()))
         options = self.worker.lanes[CHAT].options
-        self._sink(turn_of(CHAT, options, text))
-        messages = messages_to(self._beginning.system, self._messages, text)
+        self._sink(turn_of(CHAT, options, text, before=len(self._messages) // 2))
+        messages = messages_to(self._system, self._messages, text)
         (answer,) = answer_all([first], messages, options, self._sink, self.worker.stopped, name=CHAT)
         if answer.end is None or answer.end.reason == "error":
             return
         said = "".join(answer.text)
         self._asked = Asked(text, (), len(answer.text))
-        self._messages += [{"role": "user", "content": text}, {"role": "assistant", "content": said}]
+        self._remember(text, said)
 
     def measure(self) -> None:
         """A server does not decode otherwise because we ask it to."""
@@ -114,8 +115,17 @@ class ServedConversation(Conversation):
         lanes = [self._served[name] for name in modes if name in self._served]
         options = self.worker.lanes[CHAT].options
         begin_turns(lanes, options, question, self._sink)
-        messages = messages_to(self._beginning.system, before, question)
+        messages = messages_to(self._system, before, question)
         answer_all(lanes, messages, options, self._sink, self.worker.stopped, self._beginning.at_once)
+
+    def exchange(self, choice: ModelChoice, mode: str | None) -> None:
+        """Nothing: which models there are is the server's affair."""
+        self._note("this chat is with a server; leave it, and start without --server to use a model here")
+        self._sink(replace(self._loaded.ready, notes=()))
+
+    def _read_back(self, turn: Said) -> str:
+        """An earlier answer by its text: nobody here has the server's tokenizer."""
+        return turn.text
 
     def _prompt(self, text: str) -> tuple[int, ...]:
         """Nothing: only the server knows the ids of a prompt."""

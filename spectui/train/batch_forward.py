@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from ..engine.model.linear import Linear, project, project_onto
+from ..engine.model.linear import Linear, is_quantised, project, project_onto
 from ..engine.model.llama import Weights, exact_silu, norm
 
 WIDTH = 16
@@ -26,7 +26,7 @@ class BatchCache(NamedTuple):
     def empty(cls, weights: Weights, sequences: int, capacity: int) -> "BatchCache":
         """Room for so many sequences of ``capacity`` tokens, in the numbers of the layers' products."""
         config, layer = weights.config, weights.layers[0].o_proj
-        dtype = torch.float32 if layer.scale is not None else layer.weight.dtype
+        dtype = torch.float32 if is_quantised(layer) else layer.weight.dtype
         shape = (len(weights.layers), sequences, config.num_kv_heads, capacity, config.head_dim)
         keys, values = (torch.zeros(shape, dtype=dtype, device=weights.embed_tokens.device) for _ in range(2))
         return cls(keys, values)
@@ -99,7 +99,7 @@ def batch_forward(
 
 def as_read_by(x: Tensor, linear: Linear) -> Tensor:
     """In the numbers of a layer's weights; int8 ones read float32."""
-    return x.to(torch.float32 if linear.scale is not None else linear.weight.dtype)
+    return x.to(torch.float32 if is_quantised(linear) else linear.weight.dtype)
 
 
 def _groups(positions: Tensor, capacity: int, group: int, dtype: torch.dtype) -> list[tuple[slice, int, Tensor]]:

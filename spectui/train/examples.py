@@ -55,8 +55,8 @@ class Recorder(SpecBranch):
         """As always; what the head would have seen is kept."""
         tree = super().propose(context, limit)
         self._looked_at = None
-        if len(tree) and context.hidden is not None:
-            self._looked_at = features(context.hidden, self._embedding[context.tokens[-1]]).cpu()
+        if len(tree) and self._hidden is not None:
+            self._looked_at = features(self._hidden, self._embedding[context.tokens[-1]]).cpu()
         return tree
 
     def observe(self, step: Step, mine: bool) -> None:

@@ -8,10 +8,11 @@ from torch import Tensor
 
 from ..engine.model.causal_lm import CausalLM
 from ..engine.model.cuda_graphs import GraphCache
-from ..engine.model.int8 import LINEARS, Int8Weights
 from ..engine.model.kv_cache import KVCache
 from ..engine.model.linear import Linear
 from ..engine.model.llama import Layer, LlamaForward, Weights
+from ..engine.model.quantised import LINEARS, matrix
+from ..engine.values.dtypes import INT4
 from ..models.loading import Pair
 from ..system.errors import UserError
 
@@ -32,7 +33,7 @@ class Target:
     """A loaded target of the Llama family; raises UserError for one whose layers cannot be read."""
 
     def __init__(self, pair: Pair, longest: int) -> None:
-        lm = CausalLM(pair.target, int8=pair.target_int8)
+        lm = CausalLM(pair.target, quantised=pair.target_quantised)
         llama = lm.backend.llama if isinstance(lm.backend, GraphCache) else lm.backend
         if not isinstance(llama, LlamaForward):
             why = lm.why_not_captured or "it runs in transformers' own forward"
@@ -42,13 +43,14 @@ class Target:
         self.device = lm.device
         self.layers = lm.layers
         self.weights: Weights = llama.weights_for(KVCache(self.layers, longest))
-        """What passes over many rows use: int8, or bfloat16 made from it where the processor multiplies that faster."""
-        self._int8: Int8Weights | None = pair.target_int8
+        """What passes over many rows use: quantised weights are brought to what is faster for so many."""
+        self._quantised = pair.target_quantised
         fast = self.device.type != "cpu" or multiplies_bfloat16()
         self.numbers = torch.bfloat16 if fast else torch.float32
         """What a drafter is trained in; its own weights are float32."""
-        if fast and self.device.type == "cpu":
-            self.weights = self._in_bfloat16()
+        few_bits = self._quantised is not None and self._quantised.dtype == INT4  # its kernel is for few rows
+        if self.device.type == "cpu" and (fast or few_bits):
+            self.weights = self._in(self.numbers)
 
     @property
     def hidden_size(self) -> int:
@@ -84,21 +86,18 @@ class Target:
             **matrices,
         )
 
-    def _in_bfloat16(self) -> Weights:
+    def _in(self, numbers: torch.dtype) -> Weights:
         layers = []
         for index, layer in enumerate(self.weights.layers):
             plain = self.layer(index)._asdict()
-            linears = {name: Linear(plain[name].bfloat16(), getattr(layer, name).bias) for name in LINEARS}
+            linears = {name: Linear(plain[name].to(numbers), getattr(layer, name).bias) for name in LINEARS}
             layers.append(Layer(**layer._asdict() | linears))
-        return self.weights._replace(layers=layers, lm_head=Linear(self.lm_head().bfloat16(), None))
+        return self.weights._replace(layers=layers, lm_head=Linear(self.lm_head().to(numbers), None))
 
     def _matrix(self, name: str, weight: Tensor, rows: Tensor | None = None) -> Tensor:
-        if self._int8 is None:
+        if self._quantised is None:
             return (weight if rows is None else weight[rows]).float()
-        whole, scale = self._int8.tensors[f"{name}.weight"], self._int8.tensors[f"{name}.scale"]
-        if rows is not None:
-            whole, scale = whole[rows], scale[rows]
-        return whole.float() * scale[:, None]
+        return matrix(self._quantised, name, rows)
 
 
 def multiplies_bfloat16() -> bool:

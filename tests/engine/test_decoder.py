@@ -1,9 +1,11 @@
 """Where answers end, what steps say, and what a failure leaves behind."""
 
 import pytest
+import torch
 
 from spectui.engine.drafters.drafter import Drafter
 from spectui.engine.model.causal_lm import CausalLM
+from spectui.engine.model.forward import ForwardInput
 from spectui.engine.values.answer import STOP_REACH, Answer, Limits, cut
 from spectui.engine.values.clock import LaneClock
 from spectui.engine.values.draft_tree import ROOT, DraftTree
@@ -157,25 +159,35 @@ def test_plain_steps_emit_the_targets_own_token(target):
 
 
 def test_a_drafter_gets_the_ids_and_states_it_asks_for(target, long_answer):
-    asked = []
+    asked, taken = [], []
 
     class Curious(Drafter):
         needs = Needs(top_ids=5, hidden=(1, 2))
 
+        def take_states(self, tokens, start, states):
+            taken.append((list(tokens), start, states))
+
         def propose(self, context, limit):
-            asked.append((context.tokens[-1], list(context.top_ids), context.hidden))
+            asked.append((context.tokens[-1], list(context.top_ids)))
             tree = DraftTree()
             tree.add(long_answer[len(context.tokens) - len(PROMPT)], ROOT, Source("x"), 0.9)
             return tree
 
     decoder = decoder_of(target, options=fixed(max_new_tokens=9))
     install(decoder, Curious(decoder._resources))
-    run(decoder, PROMPT)
-    for pending, top, _ in asked:
+    text, _ = run(decoder, PROMPT)
+    for pending, top in asked:
         assert top[0] == pending, "the pending token is the argmax of the logits that chose it"
         assert len(top) == 5
-    assert asked[0][2] is None
-    assert all(tuple(states.shape) == (2, 32) for _, _, states in asked[1:])
+    whole = [*PROMPT, *text]
+    expected = target.forward(target.new_cache(), ForwardInput.chain(whole, 0)._replace(hidden_layers=(1, 2))).hidden
+    known = 0
+    for tokens, start, states in taken:
+        assert start == known, "every verified token once, the prompt's in front"
+        known += states.shape[1]
+        assert tokens == whole[: len(tokens)]
+        torch.testing.assert_close(states, expected[:, start:known], atol=1e-9, rtol=0)
+    assert known == len(whole) - 1
 
 
 def test_inspection_shows_the_targets_choices_at_every_walked_node(target, long_answer):

@@ -8,13 +8,14 @@ from transformers import MambaConfig
 
 from spectui.engine import measurement as timings
 from spectui.engine.decoder import Decoder
-from spectui.engine.drafters import branch_growth, draft_model, pass_timer, specbranch
+from spectui.engine.drafters import branch_growth, draft_model, model_drafter, pass_timer, specbranch
 from spectui.engine.drafters.draft_model import DraftModel
 from spectui.engine.drafters.drafter import Context, Resources
+from spectui.engine.drafters.eagle.drafter import Eagle
 from spectui.engine.drafters.ranking import Candidate
 from spectui.engine.drafters.registry import MODES
 from spectui.engine.drafters.specbranch import SpecBranch
-from spectui.engine.measurement import Timings, hold, measure_all, rehearse
+from spectui.engine.measurement import Timings, head_pass_ms, hold, measure_all, rehearse
 from spectui.engine.model.causal_lm import CausalLM
 from spectui.engine.policy import latency
 from spectui.engine.policy.acceptance import AcceptanceModel
@@ -24,6 +25,7 @@ from spectui.engine.values.answer import Limits
 from spectui.engine.values.options import Sampling, Speculation
 from spectui.engine.verification.sampler import Sampler
 
+from .heads import tiny_head
 from .toys import VOCABULARY, model_of, related, tiny_model
 
 CURVE = LatencyModel({1: 4.0, 2: 4.2, 4: 4.5, 8: 5.0, 16: 6.0, 32: 9.0, 64: 16.0})
@@ -75,8 +77,8 @@ class Confident:
 def chains(monkeypatch, draft, known, slow, proposals=30, factor=50.0):
     """Lengths of the chains that a draft model proposes whose passes take long now and then."""
     clock = Clock()
-    monkeypatch.setattr(draft_model, "perf_counter", clock)
-    monkeypatch.setattr(pass_timer, "perf_counter", clock)
+    for module in (draft_model, model_drafter, pass_timer):
+        monkeypatch.setattr(module, "perf_counter", clock)
     monkeypatch.setattr(draft_model, "DraftCache", lambda _: Confident(clock, slow, factor))
     drafter = DraftModel(Resources(VOCABULARY, draft, **known))
     context = Context([1, 2, 3], 60, Speculation(), Sampler(Sampling(), VOCABULARY, draft.device), True, CURVE,
@@ -182,8 +184,8 @@ def test_a_pass_ends_when_it_is_fetched_where_a_device_works_by_itself(monkeypat
     passes.feed = lambda tree, nodes: (
         setattr(passes, "passes", passes.passes + 1) or SimpleNamespace(logits=passes._logits())
     )
-    monkeypatch.setattr(draft_model, "perf_counter", clock)
-    monkeypatch.setattr(pass_timer, "perf_counter", clock)
+    for module in (draft_model, model_drafter, pass_timer):
+        monkeypatch.setattr(module, "perf_counter", clock)
     monkeypatch.setattr(draft_model, "DraftCache", lambda _: passes)
     drafter = DraftModel(Resources(VOCABULARY, draft, **known))
     drafter._ranking = Fetching(clock, passes)
@@ -217,7 +219,7 @@ def test_a_cpu_is_not_asked_for_passes_that_nobody_times(monkeypatch, target):
 
 
 def test_every_time_is_known_before_the_first_answer(target, draft):
-    resources = Resources(VOCABULARY, draft)
+    resources = Resources(VOCABULARY, draft, eagle=tiny_head(target.model), eagle_ms=0.25)
     made = measure_all(target, resources, LIMITS, tuple(MODES))
     assert made.verify_ms[1] > 0.0
     assert made.draft_ms > 0.0
@@ -227,6 +229,8 @@ def test_every_time_is_known_before_the_first_answer(target, draft):
     for mode in MODES:
         decoder.set_mode(mode)
     assert DraftModel(known).pass_ms.value == made.draft_ms
+    assert Eagle(known).pass_ms.value == 0.25
+    assert head_pass_ms(resources.eagle) > 0.0
     assert SpecBranch(known).pass_ms.value == made.share.draft_ms
     decoder.close()
 
@@ -241,7 +245,8 @@ def test_without_a_draft_model_or_trees_there_is_less_to_measure(target):
 
 @pytest.mark.parametrize("context", [2, 5, 40])
 def test_modes_are_rehearsed_in_the_smallest_context(target, draft, context):
-    rehearse(target, Resources(VOCABULARY, draft), Limits(context, frozenset()), LatencyModel(), tuple(MODES))
+    resources = Resources(VOCABULARY, draft, eagle=tiny_head(target.model))
+    rehearse(target, resources, Limits(context, frozenset()), LatencyModel(), tuple(MODES))
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from spectui.engine.model.causal_lm import CausalLM
 from spectui.engine.race import Race, furthest_behind
 from spectui.engine.values.clock import LaneClock
 from spectui.engine.values.events import End, Prefill
+from spectui.engine.values.needs import Needs
 from spectui.engine.values.options import Options, Sampling
 from spectui.engine.values.step import Step, Times
 
@@ -23,6 +24,8 @@ class FakeAnswer:
 
 class FakeLane:
     """A decoder whose steps take given times."""
+
+    needs = Needs()
 
     def __init__(self, walls):
         self.walls, self.taken = list(walls), 0
@@ -122,3 +125,17 @@ def test_a_stop_ends_every_lane():
 
     Race(lanes, emit, lambda: len(seen) > 12).run([1, 2, 3])
     assert ends == {"ar": "stopped", "draft": "stopped"}
+
+
+def test_a_lane_that_needs_the_targets_states_reads_the_prompt_wherever_it_stands():
+    target = CausalLM(tiny_model())
+    lanes = {mode: decoder_of(target, mode=mode, options=Options(max_new_tokens=12)) for mode in ("ar", "eagle")}
+    for lane in lanes.values():
+        lane.clock = LaneClock()
+    events = []
+    race = Race(lanes, lambda lane, event: events.append((lane, event)), lambda: False)
+    race.run([3, 1, 4, 1, 5])
+    assert [lane for lane, event in events if isinstance(event, Prefill)] == ["ar", "eagle"]
+    first = next(event for lane, event in events if lane == "eagle" and isinstance(event, Step))
+    assert first.nodes, "it knows the prompt"
+    assert race.answers["ar"] == race.answers["eagle"]

@@ -13,6 +13,8 @@ from spectui.engine.values.draft_tree import ROOT, DraftTree
 from spectui.engine.values.options import Options
 from spectui.engine.values.step import Source
 
+from .heads import tiny_head
+
 VOCABULARY = 61
 TINY = {
     "vocab_size": VOCABULARY,
@@ -100,12 +102,12 @@ class RandomTrees(Drafter):
         return tree.shallow(context.remaining)
 
 
-def decoder_of(target, draft=None, mode="ar", options=None, context=200, eos=(), stop=None, cost=None):
+def decoder_of(target, draft=None, mode="ar", options=None, context=200, eos=(), stop=None, cost=None, head=None):
     target = target if isinstance(target, CausalLM) else CausalLM(target)
     draft = draft if draft is None or isinstance(draft, CausalLM) else CausalLM(draft)
     limits = Limits(context, frozenset(eos), **({"stop": stop} if stop else {}))
     vocabulary = target.config.vocab_size
-    decoder = Decoder(target, Resources(vocabulary, draft), limits, cost)
+    decoder = Decoder(target, Resources(vocabulary, draft, eagle=head or tiny_head(target.model)), limits, cost)
     decoder.set_options(options or Options())
     decoder.set_mode(mode)
     return decoder

@@ -64,7 +64,7 @@ def test_marks_of_pieces(capsys):
         done = spectui("run", "Hi", "--server", fake.url, "--plain")
     lines = done.stdout.decode().splitlines()
     assert lines[:3] == ['- "One"', '+ " two"', '+ " three"']
-    assert "accepted 4/5 (80%)" in lines[-1]
+    assert "accepted 4/5 (80 %)" in lines[-1]
     assert "1 drafted in vain, which a server does not send" in lines[-1]
 
 
@@ -142,7 +142,7 @@ def test_doctor_says_what_a_server_is():
     text = done.stdout.decode()
     assert done.returncode == 0, done.stderr
     for words in ("llama.cpp's server b9000-abcdef", "toy.gguf", "4,096 tokens", "yes", "accepted 40/50",
-                  "rejected tokens: no server sends them", "accepted 4/5 (80%)", "told in timings"):  # fmt: skip
+                  "rejected tokens: no server sends them", "accepted 4/5 (80 %)", "told in timings"):  # fmt: skip
         assert words in text, words
 
 

@@ -222,7 +222,8 @@ def test_what_cannot_be_loaded_fails_with_one_line(choice, mode, words):
 def test_without_a_draft_the_mode_is_sssd_and_the_reason_is_told():
     made = Talk(replace(DEMO, draft="none"))
     ready = made.until(Ready)
-    assert ready.modes == tuple(mode.name for mode in MODES.values() if not mode.needs_draft)
+    assert ready.modes == tuple(mode.name for mode in MODES.values() if not mode.needs_draft and not mode.needs_head)
+    assert "--head" in ready.unavailable["eagle"]
     assert "--draft" in ready.unavailable["draft"]
     assert made.session.mode == "sssd"
     made.session.ask("Hello!")
@@ -307,3 +308,20 @@ def test_a_race_samples_if_that_was_asked_for():
     made.session.race(["ar", "pld"], "Tell me a story.")
     assert sampling_of(made, TurnText) == {asked.sampling}
     assert made.session.close(5)
+
+
+def test_another_system_message_holds_from_the_next_question_on():
+    made = Talk(options=Options(max_new_tokens=2))
+    made.until(Ready)
+    prompts = []
+    for system in (None, "Answer in rhymes.", ""):
+        if system is not None:
+            made.session.instruct(system)
+            made.session.clear()
+        made.session.ask("Hello!")
+        prompts.append("".join(made.until(TurnText).texts))
+        made.until(Finished)
+        made.settle()
+    made.session.close()
+    assert "Answer in rhymes." in prompts[1]
+    assert prompts[0] == prompts[2]

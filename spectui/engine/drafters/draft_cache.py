@@ -8,6 +8,7 @@ from torch import Tensor
 
 from ..model.causal_lm import CausalLM
 from ..model.forward import ForwardInput, Output
+from ..model.kv_cache import AnyCache
 from ..values.draft_tree import DraftTree
 
 ROWS = 32
@@ -71,13 +72,25 @@ class DraftCache:
 
     def feed(self, tree: DraftTree, nodes: Sequence[int]) -> Output:
         """One pass over some nodes whose parents were fed before; their rows stay scratch."""
-        start = self._cache.scratch
-        mask = np.zeros((len(nodes), start + len(nodes)), dtype=np.bool_)
-        for row, node in enumerate(nodes):
-            path = tuple(tree.path_tokens(node))
-            self._scratch[path] = start + row
-            mask[row, [self._scratch[path[:depth]] for depth in range(1, len(path) + 1)]] = True
-        token_ids = [tree.tokens[node] for node in nodes]
-        position_ids = [self._cache.length + tree.depths[node] - 1 for node in nodes]
-        tree_mask = None if len(nodes) == 1 and mask.all() else torch.from_numpy(mask)
-        return self._draft.forward(self._cache, ForwardInput(token_ids, position_ids, tree_mask))
+        inputs = path_input(self._cache, self._scratch, tree, nodes, first=self._cache.length)
+        return self._draft.forward(self._cache, inputs)
+
+
+def path_input(
+    cache: AnyCache, scratch: dict[tuple[int, ...], int], tree: DraftTree, nodes: Sequence[int], first: int
+) -> ForwardInput:
+    """A pass over some nodes whose parents were fed before; each sees its path and what is committed.
+
+    ``scratch`` has the scratch row of each path that was fed, and gets those of the nodes; nodes of depth 1 stand at
+    position ``first``.
+    """
+    start = cache.scratch
+    mask = np.zeros((len(nodes), start + len(nodes)), dtype=np.bool_)
+    for row, node in enumerate(nodes):
+        path = tuple(tree.path_tokens(node))
+        scratch[path] = start + row
+        mask[row, [scratch[path[:depth]] for depth in range(1, len(path) + 1)]] = True
+    token_ids = [tree.tokens[node] for node in nodes]
+    position_ids = [first + tree.depths[node] - 1 for node in nodes]
+    tree_mask = None if len(nodes) == 1 and mask.all() else torch.from_numpy(mask)
+    return ForwardInput(token_ids, position_ids, tree_mask)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ..model.causal_lm import CausalLM
     from ..retrieval.snapshot import Reader
     from ..tuning.background_worker import ThreadSplit
+    from .eagle.head import EagleHead
     from .hrad import Head
 
 
@@ -42,6 +43,10 @@ class Resources:
     """How target and draft model work side by side; None lets both use what they find."""
     head: "Head | None" = None
     """What foresees how much of the draft model's segment will stand, if it was trained for this pair."""
+    eagle: "EagleHead | None" = None
+    """A head that drafts from the target's own states, if there is one."""
+    eagle_ms: float = 0.0
+    """Milliseconds of its pass over one token; 0 if unmeasured."""
 
 
 class Context(NamedTuple):
@@ -64,8 +69,6 @@ class Context(NamedTuple):
     """Number of the step, for draws that must be fresh each step."""
     top_ids: Sequence[int] = ()
     """Ids of the target's highest logits at the pending token, best first; empty if unknown."""
-    hidden: "Tensor | None" = None
-    """[layers, width] states at the pending token; None if unknown."""
 
 
 class Job(ABC):
@@ -105,6 +108,13 @@ class Drafter:
 
     def begin(self, tokens: Sequence[int]) -> None:
         """A new answer begins, or this drafter is used for the first time; ``tokens`` is the sequence so far."""
+
+    def take_states(self, tokens: Sequence[int], start: int, states: "Tensor") -> None:
+        """What the target had in mind, for those that ask for it: states [layers, rows, width] of ``needs.hidden``.
+
+        They are those at the verified tokens from index ``start`` of ``tokens`` on. Told after every pass, that of the
+        prompt included, in whatever mode, from the first use of this drafter on; older states are gone.
+        """
 
     def prepare(self, length: int) -> bool:
         """Capture the passes of a draft model over up to ``length`` tokens, so that no step has to; whether any was."""

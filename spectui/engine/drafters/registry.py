@@ -23,6 +23,8 @@ class Mode:
     """``module:Class`` below this package; the class is called with the Resources of the decoder."""
     needs_draft: bool = False
     """Whether the mode works only with a draft model."""
+    needs_head: bool = False
+    """Whether it works only with a trained head."""
     drafts: bool = True
     """Whether anything is drafted at all, so that the target must be able to verify trees."""
     looks_up: bool = False
@@ -46,6 +48,13 @@ MODES: dict[str, Mode] = {
             drafts=False,
         ),
         Mode("draft", "Draft model", "a small model guesses ahead", "draft_model:DraftModel", needs_draft=True),
+        Mode(
+            "eagle",
+            "EAGLE-3",
+            "a trained head guesses ahead from what the target has in mind",
+            "eagle.drafter:Eagle",
+            needs_head=True,
+        ),
         Mode("sssd", "SSSD", "retrieval from the conversation and a datastore that learns", "sssd:Sssd", looks_up=True),
         Mode("logitspec", "LogitSpec", "the last logits guess, retrieval continues", "logitspec:LogitSpec"),
         Mode(
@@ -60,6 +69,7 @@ MODES: dict[str, Mode] = {
 }
 
 
-def default_mode(has_draft: bool) -> str:
-    """The mode of a new conversation: the draft model's if there is one, else SSSD, which needs nothing."""
-    return "draft" if has_draft else "sssd"
+def default_mode(has_draft: bool, has_head: bool) -> str:
+    """The mode of a new conversation: the head's if there is one, else the draft model's, else SSSD, which needs
+    nothing."""
+    return "eagle" if has_head else "draft" if has_draft else "sssd"

@@ -3,6 +3,8 @@
 from collections.abc import Callable, Sequence
 from threading import Event
 
+from torch import Tensor
+
 from ..policy.latency import RunningMedian
 from ..tuning.background_worker import BackgroundWorker, ThreadSplit
 from ..values.draft_tree import DraftTree
@@ -75,6 +77,8 @@ class SpecBranch(Drafter):
         self.segment: Segment = ()
         """What the surviving branch says after the pending token."""
         self._context: Context | None = None
+        self._hidden: Tensor | None = None
+        """The states at the last verified token; None if unknown."""
         self._job: Growing | None = None
         self._share = resources.share or ThreadSplit()
         self.pass_ms = RunningMedian(self._share.draft_ms)
@@ -89,8 +93,12 @@ class SpecBranch(Drafter):
 
     def begin(self, tokens: Sequence[int]) -> None:
         """The sequence may have changed anywhere."""
-        self.segment = ()
+        self.segment, self._hidden = (), None
         self._cache.invalidate()
+
+    def take_states(self, tokens: Sequence[int], start: int, states: Tensor) -> None:
+        """Keep the last for the head."""
+        self._hidden = states[:, -1]
 
     def close(self) -> None:
         """End the thread."""
@@ -138,11 +146,11 @@ class SpecBranch(Drafter):
     def _warning(self, context: Context, segment: Segment) -> int | None:
         """What the head warns of, asked beside the target so that neither waits for it."""
         head = self.resources.head
-        if head is None or context.hidden is None or not context.speculation.hrad or not segment:
+        if head is None or self._hidden is None or not context.speculation.hrad or not segment:
             return None
         if min(choices[0].confidence for choices in segment) >= SURE:
             return None
-        return head.foresees(context.hidden, context.tokens[-1])
+        return head.foresees(self._hidden, context.tokens[-1])
 
     def branch_length(self, context: Context) -> int:
         """Tokens behind a branch's first, so that neither model waits for the other unless a number was asked for."""

@@ -17,7 +17,7 @@ from .forward import PREFILL_CHUNK, Backend, ForwardInput, Output
 from .int8 import exact_here
 from .kv_cache import CHUNK, AnyCache, KVCache
 from .llama import LlamaForward, why_not_llama
-from .load_check import Check, cache_name, unsupported
+from .load_check import FATAL, Check, cache_name, unsupported
 from .quantised import QuantisedWeights, quantised_body
 from .transformers_forward import StatefulForward, TransformersForward
 
@@ -157,20 +157,42 @@ class CausalLM:
 
     @torch.inference_mode()
     def prefill(
-        self, cache: AnyCache, ids: Sequence[int], cancelled: Callable[[], bool] = lambda: False
+        self,
+        cache: AnyCache,
+        ids: Sequence[int],
+        cancelled: Callable[[], bool] = lambda: False,
+        hidden: Sequence[int] = (),
+        take: Callable[[int, torch.Tensor], None] | None = None,
     ) -> Output | None:
         """Append ``ids`` to the cache and commit them; the logits after the last, [1, vocabulary].
 
-        Works in chunks and asks ``cancelled`` between them; None if it said yes.
+        Works in chunks and asks ``cancelled`` between them; None if it said yes. ``take`` gets the states of the layers
+        ``hidden`` chunk by chunk, [layers, rows, width] with the position of the first row, so that they need not be in
+        memory together.
         """
         out: Output | None = None
         for start in range(0, len(ids), PREFILL_CHUNK):
             if cancelled():
                 return None
             chunk = ids[start : start + PREFILL_CHUNK]
-            out = self.forward(cache, ForwardInput.chain(chunk, cache.length, last_only=True))
+            inputs = ForwardInput.chain(chunk, cache.length, last_only=True)
+            out = self.forward(cache, inputs._replace(hidden_layers=hidden))
+            if take is not None and out.hidden is not None:
+                take(cache.length, out.hidden)
             cache.commit(range(len(chunk)))
         return out
+
+    def why_no_states(self, layers: Sequence[int]) -> str | None:
+        """Why it cannot hand out the states of these layers, as a clause; None if it can."""
+        inputs = ForwardInput.chain([0, 0], 0)._replace(hidden_layers=layers)
+        try:
+            states = self.forward(self.new_cache(), inputs).hidden
+        except FATAL:
+            raise
+        except Exception as error:
+            return f"the layers of this model cannot be read ({type(error).__name__})"
+        wanted = (len(layers), 2, self.config.hidden_size)
+        return None if states is not None and states.shape == wanted else "the layers of this model cannot be read"
 
     def step(self, cache: AnyCache, token: int, tree: DraftTree, hidden: Sequence[int] = ()) -> Output:
         """One pass over the pending token and a tree; logits [nodes + 1, vocabulary], row 0 the pending token.

@@ -87,10 +87,15 @@ def packed_nibbles(steps: Tensor) -> Tensor:
     return steps[:, ::2] | steps[:, 1::2] << 4
 
 
+def unpacked_nibbles(nibbles: Tensor) -> Tensor:
+    """The steps [out, in] in ``packed_nibbles``."""
+    return torch.stack([nibbles & LEVELS, nibbles >> 4], -1).flatten(1)
+
+
 def int4_linear(nibbles: Tensor, groups: Tensor, bias: Tensor | None) -> Linear:
     """A layer from what ``packed_nibbles`` and ``grouped`` gave."""
-    steps = torch.stack([nibbles & LEVELS, nibbles >> 4], -1).flatten(1).int()
-    return Linear(torch.ops.aten._convert_weight_to_int4pack_for_cpu(steps, 1), bias, groups=groups)
+    packed = torch.ops.aten._convert_weight_to_int4pack_for_cpu(unpacked_nibbles(nibbles).int(), 1)
+    return Linear(packed, bias, groups=groups)
 
 
 @torch.inference_mode()

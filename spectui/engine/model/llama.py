@@ -117,47 +117,69 @@ def store(cache: Tensor, made: Tensor, slots: Tensor | None, width: int) -> None
         cache.index_copy_(1, slots, made.transpose(0, 1))
 
 
+def rotation(rope_cache: tuple[Tensor, Tensor], position_ids: Tensor) -> tuple[Tensor, Tensor]:
+    """cos and sin [rows, 1, head_dim] at some positions."""
+    cos, sin = rope_cache
+    return cos.index_select(0, position_ids), sin.index_select(0, position_ids)
+
+
+def decoder_layer(
+    x: Tensor,
+    h: Tensor,
+    layer: Layer,
+    config: Config,
+    rope: tuple[Tensor, Tensor],
+    keys: Tensor,
+    values: Tensor,
+    slots: Tensor | None,
+    mask: Tensor,
+) -> Tensor:
+    """One layer on ``x`` [rows, width], whose projections read ``h``: normed by ``input_layernorm``, as a rule.
+
+    ``rope`` are cos and sin of the rows; keys and values [1, key heads, capacity, head_dim] are the layer's own.
+    """
+    cos, sin = rope
+    rows, half, width = x.shape[0], config.head_dim // 2, mask.shape[-1]
+    rotated = config.num_heads + config.num_kv_heads
+    qkv = project(h, layer.qkv_proj)
+    qkv = qkv.view(rows, rotated + config.num_kv_heads, config.head_dim)
+    qk, v = qkv[:, :rotated], qkv[:, rotated:]
+    q_norm, k_norm = layer.q_norm, layer.k_norm
+    if q_norm is not None and k_norm is not None:
+        q = norm(qk[:, : config.num_heads], q_norm, config.rms_norm_eps)
+        k = norm(qk[:, config.num_heads :], k_norm, config.rms_norm_eps)
+        qk = torch.cat([q, k], 1)
+    qk = torch.addcmul(qk * cos, qk.roll(half, -1), sin)
+    q, k = qk[:, : config.num_heads], qk[:, config.num_heads :]
+    store(keys[0], k, slots, width)
+    store(values[0], v, slots, width)
+    q = q.transpose(0, 1).reshape(1, config.num_kv_heads, -1, config.head_dim).to(mask.dtype)
+    keys, values = keys[:, :, :width].to(mask.dtype), values[:, :, :width].to(mask.dtype)
+    if torch.jit.is_scripting():  # type: ignore[attr-defined]
+        attended = functional.scaled_dot_product_attention(q, keys, values, attn_mask=mask, scale=config.scaling)
+    else:
+        attended = attend(q, keys, values, mask, config.scaling)
+    attended = attended.reshape(config.num_heads, rows, config.head_dim).transpose(0, 1).reshape(rows, -1)
+    attended = attended.to(x.dtype)
+    x = project_onto(x, attended, layer.o_proj)
+    h = norm(x, layer.post_attention_layernorm, config.rms_norm_eps)
+    gate, up = project(h, layer.gate_up_proj).chunk(2, -1)
+    activated = exact_silu(gate) if is_quantised(layer.down_proj) else functional.silu(gate)
+    return project_onto(x, activated * up, layer.down_proj)
+
+
 def forward(weights: Weights, inputs: LlamaInput) -> tuple[Tensor, list[Tensor]]:
     """One pass: logits [rows, or 1 if only the last is wanted, vocabulary], and the states [rows, width] asked for."""
-    config, mask = weights.config, inputs.attention_mask
-    width = mask.shape[-1]
+    config, mask, slots = weights.config, inputs.attention_mask, inputs.cache_slots
     x = functional.embedding(inputs.token_ids, weights.embed_tokens)
-    cos, sin = weights.rope_cache
-    cos, sin = cos.index_select(0, inputs.position_ids), sin.index_select(0, inputs.position_ids)
-    rows, half = x.shape[0], config.head_dim // 2
-    rotated = config.num_heads + config.num_kv_heads
+    rope = rotation(weights.rope_cache, inputs.position_ids)
     states: list[Tensor] = []
     if 0 in inputs.hidden_layers:
         states.append(x)
     for index in range(len(weights.layers)):
         layer = weights.layers[index]
         h = norm(x, layer.input_layernorm, config.rms_norm_eps)
-        qkv = project(h, layer.qkv_proj)
-        qkv = qkv.view(rows, rotated + config.num_kv_heads, config.head_dim)
-        qk, v = qkv[:, :rotated], qkv[:, rotated:]
-        q_norm, k_norm = layer.q_norm, layer.k_norm
-        if q_norm is not None and k_norm is not None:
-            q = norm(qk[:, : config.num_heads], q_norm, config.rms_norm_eps)
-            k = norm(qk[:, config.num_heads :], k_norm, config.rms_norm_eps)
-            qk = torch.cat([q, k], 1)
-        qk = torch.addcmul(qk * cos, qk.roll(half, -1), sin)
-        q, k = qk[:, : config.num_heads], qk[:, config.num_heads :]
-        keys, values = inputs.keys[index], inputs.values[index]
-        store(keys[0], k, inputs.cache_slots, width)
-        store(values[0], v, inputs.cache_slots, width)
-        q = q.transpose(0, 1).reshape(1, config.num_kv_heads, -1, config.head_dim).to(mask.dtype)
-        keys, values = keys[:, :, :width].to(mask.dtype), values[:, :, :width].to(mask.dtype)
-        if torch.jit.is_scripting():  # type: ignore[attr-defined]
-            attended = functional.scaled_dot_product_attention(q, keys, values, attn_mask=mask, scale=config.scaling)
-        else:
-            attended = attend(q, keys, values, mask, config.scaling)
-        attended = attended.reshape(config.num_heads, rows, config.head_dim).transpose(0, 1).reshape(rows, -1)
-        attended = attended.to(x.dtype)
-        x = project_onto(x, attended, layer.o_proj)
-        h = norm(x, layer.post_attention_layernorm, config.rms_norm_eps)
-        gate, up = project(h, layer.gate_up_proj).chunk(2, -1)
-        activated = exact_silu(gate) if is_quantised(layer.down_proj) else functional.silu(gate)
-        x = project_onto(x, activated * up, layer.down_proj)
+        x = decoder_layer(x, h, layer, config, rope, inputs.keys[index], inputs.values[index], slots, mask)
         if index + 1 in inputs.hidden_layers and index + 1 < len(weights.layers):
             states.append(x)
     x = norm(x, weights.norm, config.rms_norm_eps)
@@ -194,7 +216,7 @@ class LlamaForward:
         """Whether matrices exist a second time."""
         self.masks = AttentionMasks.of(model, folded=True, dtype=None if exact is None else torch.float64)
         layers, norm, head = exact or _body(model, self.packed)
-        self.weights = Weights(shape, embedding, layers, norm, head, self._rope_cache(embedding, 1))
+        self.weights = Weights(shape, embedding, layers, norm, head, rope_cache(self._rotary, embedding, 1))
         self._run: Callable[[Weights, LlamaInput], tuple[Tensor, list[Tensor]]] = scripted(forward, self._device)
 
     def new_cache(self, capacity: int) -> KVCache:
@@ -221,15 +243,16 @@ class LlamaForward:
     def weights_for(self, cache: KVCache) -> Weights:
         """The weights, with rope for as many positions as the cache holds; what was given out stays as it is."""
         if len(self.weights.rope_cache[0]) < cache.capacity:
-            made = self._rope_cache(self.weights.embed_tokens, cache.capacity)
+            made = rope_cache(self._rotary, self.weights.embed_tokens, cache.capacity)
             self.weights = self.weights._replace(rope_cache=made)
         return self.weights
 
-    def _rope_cache(self, like: Tensor, positions: int) -> tuple[Tensor, Tensor]:
-        """cos and sin of the first ``positions``."""
-        cos, sin = self._rotary(like[:1, None], torch.arange(positions, device=like.device)[None])
-        half = cos.shape[-1] // 2
-        return cos[0, :, None], torch.cat([-sin[0, :, None, :half], sin[0, :, None, half:]], -1)
+
+def rope_cache(rotary: Any, like: Tensor, positions: int) -> tuple[Tensor, Tensor]:
+    """cos and sin of the first ``positions`` by transformers' module, in the type of ``like`` [rows, width]."""
+    cos, sin = rotary(like[:1, None], torch.arange(positions, device=like.device)[None])
+    half = cos.shape[-1] // 2
+    return cos[0, :, None], torch.cat([-sin[0, :, None, :half], sin[0, :, None, half:]], -1)
 
 
 def can_pack(model: Any) -> bool:
@@ -257,7 +280,7 @@ def why_not_llama(model: Any) -> str | None:
 def _body(model: Any, pack: bool) -> Body:
     """A model's own, which shares its memory unless it is packed."""
     layers, head = [_fused(layer, pack) for layer in model.model.layers], Linear(model.lm_head.weight.detach(), None)
-    return Body(layers, _twice(model.model.norm.weight), _packed(head) if pack else head)
+    return Body(layers, twice(model.model.norm.weight), packed(head) if pack else head)
 
 
 def _fused(layer: Any, pack: bool) -> Layer:
@@ -272,20 +295,22 @@ def _fused(layer: Any, pack: bool) -> Layer:
         "down_proj": Linear(mlp.down_proj.weight.detach(), None),
     }
     return Layer(
-        input_layernorm=_twice(layer.input_layernorm.weight),
-        q_norm=_twice(attention.q_norm.weight) if hasattr(attention, "q_norm") else None,
-        k_norm=_twice(attention.k_norm.weight) if hasattr(attention, "k_norm") else None,
-        post_attention_layernorm=_twice(layer.post_attention_layernorm.weight),
-        **({name: _packed(linear) for name, linear in linears.items()} if pack else linears),
+        input_layernorm=twice(layer.input_layernorm.weight),
+        q_norm=twice(attention.q_norm.weight) if hasattr(attention, "q_norm") else None,
+        k_norm=twice(attention.k_norm.weight) if hasattr(attention, "k_norm") else None,
+        post_attention_layernorm=twice(layer.post_attention_layernorm.weight),
+        **({name: packed(linear) for name, linear in linears.items()} if pack else linears),
     )
 
 
-def _packed(linear: Linear) -> Linear:
+def packed(linear: Linear) -> Linear:
+    """The same layer in oneDNN's own layout."""
     made: Tensor = torch.ops.mkldnn._reorder_linear_weight(linear.weight.contiguous(), PACKED_ROWS)
     return linear._replace(weight=made, packed=True)
 
 
-def _twice(weight: Any) -> Tensor:
+def twice(weight: Any) -> Tensor:
+    """A norm's weight as ``norm`` takes it."""
     return torch.cat([weight.detach(), weight.detach()])
 
 

@@ -9,7 +9,7 @@ from torch import Tensor
 from transformers import AutoModelForCausalLM
 
 from ..values.dtypes import INT4, INT8
-from .int4 import grouped, int4_linear, packed_nibbles, why_no_groups
+from .int4 import grouped, int4_linear, packed_nibbles, ungrouped, unpacked_nibbles, why_no_groups
 from .int8 import exact_here, int8_linear, quantised
 from .linear import Linear
 from .llama import Body, Layer, LlamaForward, why_not_llama
@@ -60,6 +60,17 @@ def quantise(model: Any, dtype: str, calibration: Tensor, expected: Tensor) -> Q
     _put(tensors, "norm", weights.norm / by.repeat(2), dtype)
     _put(tensors, "lm_head", scaled_inputs(weights.lm_head, by), INT8)
     return QuantisedWeights(dtype, tensors, expected)
+
+
+def matrix(weights: QuantisedWeights, name: str, rows: Tensor | None = None) -> Tensor:
+    """The float32 weights [out, in] of a linear layer, as they are computed with; of some ``rows`` if given."""
+    whole, groups = weights.tensors[f"{name}.weight"], weights.tensors.get(f"{name}.groups")
+    if rows is not None:
+        whole, groups = whole[rows], None if groups is None else groups[:, rows]
+    if groups is not None:
+        return ungrouped(unpacked_nibbles(whole), groups.float())
+    scale = weights.tensors[f"{name}.scale"]
+    return whole.float() * (scale if rows is None else scale[rows])[:, None]
 
 
 def bare_model(config: Any) -> Any:

@@ -43,6 +43,15 @@ class AcceptanceModel:
             return self.acceptance_rate(source.kind)
         return min(1.0, probability * self._groups[group_of(source)].value)
 
+    def path_estimates(self, tree: DraftTree, known: Sequence[float] = ()) -> list[float]:
+        """How likely each node is accepted, with all above it; ``known`` are those of the first nodes."""
+        made = list(known)
+        for node in range(len(made), len(tree)):
+            parent = tree.parents[node]
+            above = 1.0 if parent == ROOT else made[parent]
+            made.append(above * self.estimate(tree.sources[node], tree.probabilities[node]))
+        return made
+
     def acceptance_rate(self, kind: str) -> float:
         """How often a node of this kind is accepted once its parent is, at whatever depth."""
         return self._rates[kind].value

@@ -4,10 +4,9 @@ Before: ``budget`` says how many nodes may be proposed. While drafting, drafters
 another node has to bring. After: ``prune`` keeps the nodes that pay for their verification. Behind: ``update``.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from ..values.draft_tree import ROOT, DraftTree
+from ..values.draft_tree import DraftTree
 from ..values.options import Speculation
 from ..values.step import Step
 from .acceptance import AcceptanceModel
@@ -16,7 +15,7 @@ from .latency import SIZES, LatencyModel
 
 MOST_NODES = SIZES[-1]
 """The most nodes of a draft: T(m) is measured so far."""
-CLOSED = "drafting costs more than it brings here; it is tried again soon"
+CLOSED = "paused: drafting is slower here; tried again soon"
 
 
 @dataclass(slots=True)
@@ -54,19 +53,11 @@ class DraftPolicy:
         self._proposed = tree
         if not len(tree) or not allowed or not speculation.adaptive or not self.latency:
             return tree
-        scores = self._path_probabilities(tree)
+        scores = self.acceptance.path_estimates(tree)
         kept = tree.ranked(scores, self.latency.best_size(scores))
         if not len(kept):
             kept.why = "no proposed token was likely enough to pay for its verification"
         return kept
-
-    def _path_probabilities(self, tree: DraftTree) -> Sequence[float]:
-        """How likely each node is accepted, with all above it."""
-        scores: list[float] = []
-        for parent, source, probability in zip(tree.parents, tree.sources, tree.probabilities, strict=True):
-            above = 1.0 if parent == ROOT else scores[parent]
-            scores.append(above * self.acceptance.estimate(source, probability))
-        return scores
 
     def update(self, step: Step, slowdown: float | None = None) -> None:
         """Take in what a step of this mode showed.

@@ -100,11 +100,17 @@ class LatencyModel:
 
         ``scores`` are estimated probabilities of acceptance.
         """
-        if not self.points:
-            return len(scores)
+        return self.best_step(scores)[0] if self.points else len(scores)
+
+    def best_step(self, scores: Sequence[float], draft_ms: float = 0.0) -> tuple[int, float]:
+        """The same where so much was spent on drafting, and the tokens that such a step brings a millisecond.
+
+        Only to be asked where T(m) is measured.
+        """
         tokens = accumulate(sorted(scores, reverse=True), initial=1.0)
-        rates = [expected / self.verify_ms(rows) for rows, expected in enumerate(tokens, 1)]
-        return max(range(len(rates)), key=rates.__getitem__)
+        rates = [expected / (self.verify_ms(rows) + draft_ms) for rows, expected in enumerate(tokens, 1)]
+        most = max(range(len(rates)), key=rates.__getitem__)
+        return most, rates[most]
 
 
 def _place(sizes: Sequence[int], rows: int) -> tuple[int, int, float]:

@@ -10,4 +10,4 @@ class Needs:
     top_ids: int = 0
     """How many ids of the highest logits at the last accepted node."""
     hidden: tuple[int, ...] = ()
-    """Which layers' states at the last accepted node."""
+    """Which layers' states at the tokens that a pass has verified: what enters that layer, 0 is the embedding."""

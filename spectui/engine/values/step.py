@@ -12,7 +12,8 @@ class Source:
     """Where a drafted token came from."""
 
     kind: str
-    """Who proposed it: ``draft`` for a draft model, or the name of a retrieval source such as ``prompt``."""
+    """Who proposed it: ``draft`` for a draft model, ``eagle`` for a head, or the name of a retrieval source such as
+    ``prompt``."""
     rank: int | None = None
     """0-based rank among the alternatives that the source considered."""
     n: int | None = None

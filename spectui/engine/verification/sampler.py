@@ -86,14 +86,25 @@ class Sampler:
             return processed.softmax(-1)
         return torch.zeros_like(processed).scatter_(-1, processed.argmax(-1, keepdim=True), 1.0)
 
-    def scores(self, logits: Tensor, indices: Sequence[int], seen: Sequence[Sequence[int]] | None = None) -> Tensor:
+    def scores(
+        self,
+        logits: Tensor,
+        indices: Sequence[int],
+        seen: Sequence[Sequence[int]] | None = None,
+        ids: Tensor | None = None,
+    ) -> Tensor:
         """What the choice maximises: log p + noise up to a constant a row, or the logits at temperature 0.
 
-        ``indices`` are the sequence indices of the tokens being chosen, one a row.
+        ``indices`` are the sequence indices of the tokens being chosen, one a row; ``ids`` the tokens of the columns
+        or, [rows, columns], of those of each row, where these are not all.
         """
         processed = self.processed(logits, seen)
         if self.greedy:
             return processed
+        if ids is not None:
+            noise = [self.noise(index, processed.dtype) for index in indices]
+            owns = ids.expand(len(noise), -1)
+            return processed + torch.stack([row[own] for row, own in zip(noise, owns, strict=True)])
         rows = {index: self.noise(index, processed.dtype) for index in set(indices)}
         if len(rows) == 1:
             return processed + rows[indices[0]]

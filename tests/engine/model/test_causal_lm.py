@@ -240,3 +240,23 @@ def test_a_single_row_without_a_tree_mask_sees_everything():
     masks = AttentionMasks({"full_attention": FullAttention()}, torch.float32, torch.device("cpu"), 2)
     assert torch.equal(masks(cache, ForwardInput([1], (4,))), torch.zeros(1, 1, 2, 5))
     assert not masks.limited
+
+
+@pytest.mark.parametrize("kind", [True, False], ids=["lean", "transformers"])
+def test_the_states_of_a_prompt_come_chunk_by_chunk(kind):
+    model = tiny_model(max_position_embeddings=2048)
+    target = CausalLM(model, llama_forward=kind)
+    prompt, taken = [token % VOCABULARY for token in range(600)], []
+    target.prefill(target.new_cache(), prompt, hidden=(0, 1), take=lambda *some: taken.append(some))
+    with torch.inference_mode():
+        expected = model(torch.tensor([prompt]), output_hidden_states=True).hidden_states
+    assert [start for start, _ in taken] == [0, 512]
+    states = torch.cat([states for _, states in taken], 1)
+    for layer in (0, 1):
+        torch.testing.assert_close(states[layer], expected[layer][0], atol=1e-5, rtol=0)
+
+
+def test_a_model_that_hands_out_no_states_says_so():
+    target = CausalLM(tiny_model())
+    assert target.why_no_states((0, 1)) is None
+    assert "cannot be read" in target.why_no_states((0, 9))

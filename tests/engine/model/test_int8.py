@@ -20,6 +20,7 @@ from spectui.engine.values.draft_tree import ROOT
 from spectui.engine.values.options import Options, Sampling
 from spectui.system.errors import UnsupportedModel
 
+from ..heads import tiny_head
 from ..toys import TINY, VOCABULARY, RandomTrees, decoder_of, install, model_of, random_tree, related, run, tiny_model
 
 pytestmark = [
@@ -124,11 +125,12 @@ def test_every_mode_and_any_switching_give_the_same_text(temperature):
     model = tiny_model(dtype=torch.float32)
     target, draft = in_int8(model, pack=True), in_int8(related(model))
     options = Options(sampling=Sampling(temperature=temperature, seed=3), max_new_tokens=80)
+    head = tiny_head(model, int8=True, pack=True)
     expected, _ = run(decoder_of(target, draft, options=options), [1, 2, 3])
     for mode in MODES:
-        assert run(decoder_of(target, draft, mode, options), [1, 2, 3])[0] == expected
+        assert run(decoder_of(target, draft, mode, options, head=head), [1, 2, 3])[0] == expected
     for seed in range(5):
-        decoder, rng = decoder_of(target, draft, options=options), random.Random(seed)
+        decoder, rng = decoder_of(target, draft, options=options, head=head), random.Random(seed)
         install(decoder, RandomTrees(decoder._resources, seed, [1, 2, 3, *expected]))
         text, steps = run(decoder, [1, 2, 3], lambda one, rng=rng: one.set_mode(rng.choice([*MODES, "toy"])))
         assert text == expected
