@@ -48,7 +48,7 @@ def _unsent(numbers: Numbers) -> list[str]:
     """What a server drafted in vain, which it only counts."""
     if "rejected" not in numbers.unknown or numbers.drafted <= numbers.accepted:
         return []
-    return [f"{numbers.drafted - numbers.accepted} drafted in vain, which a server does not send"]
+    return [f"{numbers.drafted - numbers.accepted} drafted in vain (never sent)"]
 
 
 def _loops(meter: Meter) -> list[str]:

@@ -43,7 +43,7 @@ async def test_pieces_are_coloured_as_they_come():
             await wait_until(pilot, lambda: "4/5" in screen_text(app))
             text = screen_text(app)
             assert "accepted 4 of them (told in" in " ".join(text.split())
-            assert "1 drafted in vain, which a server does not send" in " ".join(text.split())
+            assert "1 drafted in vain (never sent)" in " ".join(text.split())
             await say(pilot, "And on")
             await over(app, pilot)
             sent = [one["content"] for one in fake.asked[-1][2]["messages"]]
