@@ -1,4 +1,4 @@
-"""What follows from declarations: the reference's pages of commands, settings and keys, and the formats' schemas.
+"""What follows from declarations: the reference's pages of commands, settings, keys and words, and the formats' schemas.
 
 python -m benchmarks.reference            writes them
 python -m benchmarks.reference --check    fails if one of them is stale
@@ -19,6 +19,7 @@ from spectui.cli.main import app
 from spectui.config.choice import ServerChoice
 from spectui.config.settings import SECTIONS, Settings, variable
 from spectui.engine.values.option import options_of, values_of
+from spectui.present.glossary import by_group
 from spectui.present.report import report_schema
 from spectui.record.trace_lines import trace_schema
 from spectui.tui.actions import ACTIONS, GROUPS, Action
@@ -213,6 +214,17 @@ def keys_page() -> str:
     return _page(lines)
 
 
+def glossary_page() -> str:
+    """``glossary.md``."""
+    lines = ["# Glossary", "", MADE, "",
+             "Every word and number that a screen, a table or a page shows. In the program `f1` shows the same. Why a",
+             "speed-up must be measured, and what misleads: [what the numbers mean](../concepts/numbers.md).", ""]  # fmt: skip
+    for group, terms in by_group():
+        rows = ([f"`{term.name}`" if group == "Signs" else term.name, term.meaning] for term in terms)
+        lines += [f"## {group}", "", *_table(["term", "meaning"], rows)]
+    return _page(lines)
+
+
 def _command_words(action: Action) -> str:
     takes = f" {action.takes}" if action.takes else ""
     return " ".join(f"`/{word}{takes}`" for word in action.words)
@@ -249,7 +261,7 @@ def _page(lines: Sequence[str]) -> str:
     return "\n".join(lines).rstrip() + "\n"
 
 
-PAGES = {"commands.md": commands_page, "settings.md": settings_page, "keys.md": keys_page}
+PAGES = {"commands.md": commands_page, "settings.md": settings_page, "keys.md": keys_page, "glossary.md": glossary_page}
 SCHEMAS = {
     ROOT / "spectui" / room / "schema.json": lambda schema=schema: json.dumps(schema(), indent=1) + "\n"
     for room, schema in {"bench": report_schema, "record": trace_schema}.items()

@@ -116,7 +116,8 @@ def test_only_one_room_of_the_engine_knows_transformers_and_none_knows_textual(p
 
 
 @pytest.mark.parametrize(
-    "module", ["spectui.cli.main", "spectui.tui.app", "spectui.session.session", "spectui.cli.answer"]
+    "module",
+    ["spectui.cli.main", "spectui.tui.app", "spectui.session.session", "spectui.cli.answer", "spectui.tui.replay_app"],
 )
 def test_what_must_start_fast_loads_nothing_heavy(module):
     heavy = {"torch", "transformers", "tokenizers", "numpy", "pydantic"}

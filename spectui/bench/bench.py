@@ -11,9 +11,10 @@ from ..session.runtime import Runtime
 from ..session.served import Messages
 from ..system.errors import UserError
 from .agreement import Text
-from .lane import Lane, Turn
+from .lane import Lane, ModeLane, Turn
 from .questions import Question
 from .server_lane import ServerLane, ask_servers
+from .taking import BenchTrace
 
 
 class Bench:
@@ -27,8 +28,13 @@ class Bench:
         options: Options,
         system: str | None,
         at_once: bool = False,
+        trace: BenchTrace | None = None,
     ) -> None:
         """``loaded`` is None where only servers answer, ``at_once`` or one after another."""
+        self._trace = trace
+        for lane in lanes:
+            if isinstance(lane, ModeLane):
+                lane.trace = trace
         self.lanes, self.questions = list(lanes), list(questions)
         self.failed: dict[str, str] = {}
         """Lane -> why it left the bench."""
@@ -91,9 +97,14 @@ class Bench:
         return self._loaded.text(run.tokens) if self._loaded is not None and run.text is None else run.text or ""
 
     def _warm_up(self, prompt: Sequence[int], messages: Messages) -> None:
+        self._record(None)
         for lane in list(self.lanes):
             self._ask([lane], prompt, messages)
             lane.begin()
+
+    def _record(self, question: str | None) -> None:
+        if self._trace is not None:
+            self._trace.begin(question)
 
     def _ask(
         self, lanes: Sequence[Lane | ServerLane], prompt: Sequence[int], messages: Messages
@@ -103,7 +114,8 @@ class Bench:
         A lane that fails takes no further part.
         """
         servers = [lane for lane in lanes if isinstance(lane, ServerLane)]
-        tallies = ask_servers(servers, [*self._system, *messages], self._options, at_once=True) if servers else {}
+        asked = [*self._system, *messages]
+        tallies = ask_servers(servers, asked, self._options, at_once=True, trace=self._trace) if servers else {}
         made: dict[str, tuple[Answered, int | None]] = {}
         for lane in lanes:
             try:
@@ -118,6 +130,7 @@ class Bench:
 
     def _turn(self, question: Question, turn: int, prompt: Sequence[int], messages: Messages, asked: int) -> list[Run]:
         """Every lane answers, another one first each time; runs in the order of the lanes."""
+        self._record(question.turns[turn])
         answered: dict[str, tuple[Answered, int | None]] = {}
         first = asked % len(self.lanes)
         for lanes in self._groups([*self.lanes[first:], *self.lanes[:first]]):

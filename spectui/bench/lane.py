@@ -9,6 +9,7 @@ import torch
 
 from ..engine.retrieval.private import PrivateStore
 from ..engine.retrieval.snapshot import Reader
+from ..engine.values.events import End, Event
 from ..engine.values.options import Options
 from ..engine.verification.verifiers import VERIFIERS
 from ..present.runs import Answered
@@ -16,6 +17,7 @@ from ..record.metrics import Meter
 from ..session.runtime import Runtime
 from ..system.errors import UserError
 from ..system.sanitise import sanitise_line
+from .taking import BenchTrace
 
 log = logging.getLogger(__name__)
 
@@ -65,6 +67,9 @@ class ModeLane:
         self._learns = learns
         reader = Reader(lambda: self._private.indexes, hides=True)
         self._decoder = loaded.decoder(mode, options, reader=reader)
+        self._mode, self._options = mode, options
+        self.trace: BenchTrace | None = None
+        """Where its answers are recorded, if they are."""
 
     def begin(self) -> None:
         """Start from an empty sequence."""
@@ -87,7 +92,13 @@ class ModeLane:
         first = self._decoder.prefill(prompt)
         assert first is not None
         meter.count(first)
+        events: list[Event] = [first]
         while self._decoder.answer.end is None:
-            meter.count(self._decoder.step())
+            step = self._decoder.step()
+            meter.count(step)
+            events.append(step)
         wall = (perf_counter() - start) * 1e3
+        if self.trace is not None:
+            end = End(self._decoder.answer.end)
+            self.trace.write(self.name, self._mode, self._options, prompt, events, end)
         return Answered(tuple(self._decoder.answer.emitted), wall, meter.numbers, meter.spread)

@@ -8,6 +8,7 @@ from ..record.events import EndText, Record, ServedText, Told
 from ..record.metrics import Meter
 from ..session.served import Messages, ServedLane, answer_all, turn_of
 from ..system.errors import UserError
+from .taking import BenchTrace
 
 
 class ServerLane:
@@ -60,20 +61,29 @@ class Tally:
 
 
 def ask_servers(
-    lanes: Sequence[ServerLane], messages: Messages, options: Options, at_once: bool = False
+    lanes: Sequence[ServerLane],
+    messages: Messages,
+    options: Options,
+    at_once: bool = False,
+    trace: BenchTrace | None = None,
 ) -> dict[str, Tally]:
     """What each lane answers, one after another or all at once; an exception takes all requests back."""
     tallies = {lane.name: Tally() for lane in lanes}
+    records: list[Record] = []
 
     def take(record: Record) -> None:
         tallies[getattr(record, "lane", "")].feed(record)
+        if trace is not None:
+            records.append(record)
 
     for lane in lanes:
-        take(turn_of(lane.name, options, ""))
+        take(turn_of(lane.name, options, messages[-1]["content"]))
     try:
         answer_all([lane.served for lane in lanes], messages, options, take, lambda: False, at_once)
     except BaseException:
         for lane in lanes:
             lane.served.cancel()
         raise
+    if trace is not None:
+        trace.write_served(records)
     return tallies

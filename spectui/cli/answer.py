@@ -14,7 +14,7 @@ from rich.text import Text
 
 from ..present.answer_line import answer_line
 from ..present.pair_words import pair_words
-from ..present.reading import read_step
+from ..present.reading import told
 from ..present.token_looks import FATE_HUES, LOOKS, TokenKind, legend
 from ..record.events import EndText, Failed, Finished, Note, PrefillText, Ready, Record, ServedText, StepText, Told
 from ..record.metrics import Meter
@@ -137,18 +137,6 @@ class JsonPrinter:
 
     def finish(self, meter: Meter) -> None:
         """Nothing more."""
-
-
-def told(record: StepText) -> list[tuple[TokenKind, str]]:
-    """A step as a reader follows it: at each position what was refused there, then what stands."""
-    nodes = record.step.nodes
-    tokens: list[tuple[TokenKind, str]] = []
-    for slot in read_step(record):
-        for refused in slot.refused:
-            tokens += [(nodes[index].fate, record.nodes[index]) for index in (refused.node, *refused.below)]
-        if slot.kind is not None:
-            tokens.append((slot.kind, slot.text))
-    return tokens
 
 
 def run_once(

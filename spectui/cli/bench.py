@@ -1,6 +1,8 @@
 """``spectui bench``: from questions to a finished report."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -18,6 +20,7 @@ from .flags import (
     ModesFlag,
     OutputFlag,
     PlotFlag,
+    RecordFlag,
     ServersFlag,
     names_of,
     servers_of,
@@ -30,6 +33,7 @@ if TYPE_CHECKING:
     from ..bench.request import Request
     from ..present.output import Output
     from ..present.runs import Run, Skipped
+    from ..record.events import Ready
     from ..session.runtime import Runtime
     from ..session.served import ServedLane
 
@@ -60,6 +64,7 @@ def bench(
     output: OutputFlag = None,
     form: FormatFlag = "table",
     plot: PlotFlag = None,
+    record: RecordFlag = None,
     skip_bad_lines: Annotated[
         bool, typer.Option("--skip-bad-lines", help="Go on after a line that is not a question.")
     ] = False,
@@ -90,13 +95,15 @@ def bench(
     if concurrency is not None:
         from .load import run_load
 
-        if not servers or chosen or others:
-            raise typer.BadParameter("--concurrency measures servers: it takes --server, and no --modes or --peers")
+        if not servers or chosen or others or record:
+            raise typer.BadParameter(
+                "--concurrency measures servers: it takes --server, and no --modes, --peers or --record"
+            )
         raise typer.Exit(run_load(settings, request, concurrency, Output(form, output, plot)))
-    raise typer.Exit(run_bench(settings, request, Output(form, output, plot)))
+    raise typer.Exit(run_bench(settings, request, Output(form, output, plot), record))
 
 
-def run_bench(settings: Settings, request: "Request", output: "Output") -> int:
+def run_bench(settings: Settings, request: "Request", output: "Output", record: Path | None = None) -> int:
     """Measure and report; 0, or 130 if it was interrupted and reports what was done."""
     from ..bench.agreement import measure_next_next_rank, measure_pair_agreement
     from ..bench.bench import Bench
@@ -105,7 +112,9 @@ def run_bench(settings: Settings, request: "Request", output: "Output") -> int:
     from ..bench.partial import Partial
     from ..bench.request import gather, identity, make_lanes
     from ..bench.server_lane import ServerLane
+    from ..bench.taking import BenchTrace
     from ..present.report import Report
+    from ..record.trace import TraceWriter
     from ..session.served import connect
 
     console = Console(file=messages(), highlight=False)
@@ -117,12 +126,19 @@ def run_bench(settings: Settings, request: "Request", output: "Output") -> int:
     options = settings.options
     lanes, left_out = make_lanes(loaded, request, settings) if loaded is not None else ([], {})
     asked: list[Lane | ServerLane] = [*lanes, *map(ServerLane, served.values())]
-    bench = Bench(loaded, asked, questions, options, settings.decoding.system or None, request.at_once)
+    writer = TraceWriter(record) if record else None
+    tokenizer = loaded.pair.tokenizer if loaded is not None else None
+    trace = BenchTrace(writer, _ready(loaded, served, settings), tokenizer) if writer else None
+    bench = Bench(loaded, asked, questions, options, settings.decoding.system or None, request.at_once, trace)
     where = _where(loaded, list(served.values()), settings, request) | {"learning": request.learning}
     if wanted_of(request.peers):
         where["versions"] = where["versions"] | package_version()
     partial = Partial(output.path, identity(settings, where, asked, questions)) if output.path else None
-    runs, skipped, finished = _ask(bench, partial, console)
+    try:
+        runs, skipped, finished = _ask(bench, partial, console)
+    finally:
+        if writer:
+            writer.close()
     if bench.failed and not runs:
         raise UserError("; ".join(bench.failed.values()))
     next_next, pair = [], None
@@ -143,6 +159,15 @@ def run_bench(settings: Settings, request: "Request", output: "Output") -> int:
     partial.close()
     console.print(f"the same command goes on from here ({len(runs)} of {bench.total} runs are kept)", markup=False)
     return 130
+
+
+def _ready(loaded: "Runtime | None", served: "Mapping[str, ServedLane]", settings: Settings) -> "Ready":
+    """The models and servers, as a trace names them."""
+    if loaded is not None:
+        return replace(loaded.ready, servers={name: lane.what for name, lane in served.items()})
+    from ..session.served_session import served_ready
+
+    return served_ready(served, settings.options)
 
 
 def _where(

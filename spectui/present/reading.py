@@ -63,3 +63,15 @@ def _below(node: int, children: dict[int, list[int]]) -> tuple[int, ...]:
         found.append(index)
         waiting.extend(reversed(children.get(index, ())))
     return tuple(found)
+
+
+def told(record: StepText) -> list[tuple[TokenKind, str]]:
+    """A step as a reader follows it: at each position what was refused there, then what stands."""
+    nodes = record.step.nodes
+    tokens: list[tuple[TokenKind, str]] = []
+    for slot in read_step(record):
+        for refused in slot.refused:
+            tokens += [(nodes[index].fate, record.nodes[index]) for index in (refused.node, *refused.below)]
+        if slot.kind is not None:
+            tokens.append((slot.kind, slot.text))
+    return tokens

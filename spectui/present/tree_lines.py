@@ -52,4 +52,9 @@ def _below(
 
 def _count(node: int, children: dict[int, list[int]]) -> int:
     """How many nodes stand below one."""
-    return sum(1 + _count(child, children) for child in children[node])
+    count, waiting = 0, [node]
+    while waiting:
+        below = children.get(waiting.pop(), ())
+        count += len(below)
+        waiting += below
+    return count

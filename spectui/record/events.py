@@ -12,6 +12,8 @@ from ..engine.values.step import Step
 
 FORMAT = "spectui.trace/1"
 """Of a trace, which holds these records."""
+CHAT = "chat"
+"""The lane of a conversation."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -127,6 +127,14 @@ class Meter:
         """Whether the answer goes in circles."""
         return is_looping(distinct(self.tokens or self.words))
 
+    def copy(self, tokens: Sequence[int], words: Sequence[str]) -> "Meter":
+        """The same so far, but for the ids and the words of the answer, which are these."""
+        made = Meter()
+        made.numbers, made._first_ms = self.numbers, self._first_ms
+        made.tokens, made.words = list(tokens), list(words)
+        made.spread.add(self.spread)
+        return made
+
     def feed(self, record: Record) -> None:
         """Take in one record; a new turn starts from zero."""
         match record:

@@ -6,7 +6,7 @@ from dataclasses import MISSING, dataclass, field, make_dataclass
 from functools import cache
 from typing import Annotated, Any, Literal, TypeVar, Union, get_type_hints
 
-from pydantic import Field, NonNegativeInt
+from pydantic import Field
 
 from ..engine.values.events import Changed, End, Prefill, Switch, Turn
 from ..engine.values.options import Options
@@ -30,8 +30,26 @@ from .events import (
 from .metrics import Numbers
 
 _T = TypeVar("_T")
-Parent = Annotated[int, Field(ge=-1)]
+MOST = 2**53
+"""What every reader of JSON can count to; in milliseconds longer than there have been people."""
+MOST_NODES = 512
+"""Drafted tokens of a step or a branch; no method drafts a quarter of them."""
+MOST_BRANCHES = 64
+Count = Annotated[int, Field(ge=0, le=MOST)]
+Number = Annotated[float, Field(ge=-MOST, le=MOST, allow_inf_nan=False)]
+Parent = Annotated[int, Field(ge=-1, le=MOST)]
 """Index of a node; -1 is the root."""
+Text = Annotated[str, Field(max_length=1 << 16)]
+"""Of one token."""
+Served = Annotated[str, Field(max_length=1 << 21)]
+"""Of a server's piece; no event of a stream that is read holds half as much."""
+Drafted = Annotated[int, Field(ge=0, le=MOST_NODES)]
+"""Tokens of one draft."""
+BOUNDED: dict[Any, Any] = {
+    int: Count, int | None: Count | None, float: Number, float | None: Number | None,
+    tuple[int, ...]: tuple[Count, ...],
+}  # fmt: skip
+"""What stands in a line for a type of a record: nothing that cannot be counted, drawn or added up."""
 
 
 @cache
@@ -42,7 +60,7 @@ def _parameters(of: Callable[..., Any]) -> dict[str, Any]:
 
 def _object(name: str, of: Any, without: tuple[str, ...] = (), **more: Any) -> Any:
     """An object with the fields of a type, those with a plain default left out at will, and ``more``."""
-    hints = {field: NonNegativeInt if hint is int else hint for field, hint in get_type_hints(of).items()}
+    hints = {field: BOUNDED.get(hint, hint) for field, hint in get_type_hints(of).items()}
     plain = {name: one for name, one in _parameters(of).items() if one is None or isinstance(one, int | tuple)}
     made = [(name, hint, field(default=plain.get(name, MISSING))) for name, hint in (hints | more).items()]
     return make_dataclass(name, [one for one in made if one[0] not in without], kw_only=True)
@@ -57,34 +75,35 @@ def _line(kind: str, of: Any, without: tuple[str, ...] = (), **more: Any) -> Any
 class Written:
     """A token and its text."""
 
-    token: NonNegativeInt
-    text: str
+    token: Count
+    text: Text
 
 
-_node: Any = _object("node", Node, parent=Parent, text=str)
-_emitted: Any = _object("emitted", Emitted, text=str)
-_branches: Any = _object("branches", Branches, at=Parent, tokens=list[list[Written]])
+Chain = Annotated[list[Written], Field(max_length=MOST_NODES)]
+_node: Any = _object("node", Node, parent=Parent, text=Text)
+_emitted: Any = _object("emitted", Emitted, text=Text)
+_chains: Any = Annotated[list[Chain], Field(max_length=MOST_BRANCHES)]
+_branches: Any = _object("branches", Branches, at=Parent, tokens=_chains)
 _times: Any = _object("times", Times)
 _span: Any = _object("span", Span)
-_rate = float | None
-_told: Any = NonNegativeInt | None
-_counts = {name: (_told if hint is int else float | None) for name, hint in get_type_hints(Numbers).items()
+_nodes: Any = Annotated[list[_node], Field(max_length=MOST_NODES)]
+_tokens: Any = Annotated[list[_emitted], Field(max_length=MOST_NODES + 1)]
+_spans: Any = Annotated[list[_span], Field(max_length=MOST_NODES)]
+_rate = Number | None
+_counts = {name: BOUNDED[hint] | None for name, hint in get_type_hints(Numbers).items()
            if name not in ("unknown", "answers")}  # fmt: skip
 """Of a server's answer some are null."""
 LINES: dict[str, Any] = {
     "header": _line("header", Ready, ("lane",), format=Literal[FORMAT]),
     "turn": _line("turn", Turn, ("options",), seed=int, settings=Options, question=str, texts=tuple[str, ...]),
-    "prefill": _line("prefill", Prefill, text=str),
-    "step": _line("step", Step, nodes=list[_node], emitted=list[_emitted], ms=_times, spans=list[_span],
-                  branches=_branches | None),
+    "prefill": _line("prefill", Prefill, text=Text),
+    "step": _line("step", Step, nodes=_nodes, emitted=_tokens, ms=_times, spans=_spans, branches=_branches | None),
     "switch": _line("switch", Switch),
     "settings": _line("settings", Changed, ("options",), settings=Options),
-    "end": _line("end", End, tail=str),
+    "end": _line("end", End, tail=Text),
     "compared": _line("compared", Compared),
-    "served": _line("served", ServedText, **dict.fromkeys(("tokens", "drafted", "accepted"), _told),
-                    ids=tuple[NonNegativeInt, ...]),
-    "told": _line("told", Told, **dict.fromkeys(("tokens", "prompt_tokens", "drafted", "accepted", "passes"), _told),
-                  by_step=tuple[tuple[NonNegativeInt, NonNegativeInt], ...]),
+    "served": _line("served", ServedText, text=Served),
+    "told": _line("told", Told, by_step=tuple[tuple[Drafted, Drafted], ...]),
     "summary": _line("summary", Numbers, ("unknown",), **_counts, tokens_per_second=_rate, mean_accepted_tokens=_rate,
                      acceptance_rate=_rate),
 }  # fmt: skip
@@ -97,14 +116,17 @@ def trace_schema() -> dict[str, Any]:
     return {"title": FORMAT} | schema_of(Annotated[kinds, Field(discriminator="type")])
 
 
-def from_json(line: dict[str, Any]) -> Record | None:
+def from_json(line: dict[str, Any], harmless: bool = False) -> Record | None:
     """The record of a line; None for summaries and for types that a newer version may have added.
 
-    Text is sanitised again, because a file is as untrusted as a model. Raises KeyError, TypeError or ValueError for
+    Text is sanitised again, because a file is as untrusted as a model, unless the line is known to be ``harmless``.
+    Raises KeyError, TypeError or ValueError for
     lines that are not what they say.
     """
     kind = str(line["type"])
-    return RECORDS[kind](read_as(LINES[kind], sanitise_json(line))) if kind in RECORDS else None
+    if kind not in RECORDS:
+        return None
+    return RECORDS[kind](read_as(LINES[kind], line if harmless else sanitise_json(line)))
 
 
 def _part(of: Callable[..., _T], line: Any, **more: Any) -> _T:

@@ -7,6 +7,8 @@ from typing import Any, Literal
 Kind = Literal["target", "accepted", "correction", "bonus"]
 MOST = 2**53
 """Above it a JSON number is no count."""
+MOST_DRAFTED = 512
+"""Tokens of one draft; no method drafts a quarter of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +52,7 @@ def _vllm(event: Mapping[str, Any]) -> Drafts | None:
         "metrics.speculative_decoding",
         told.get("num_draft_tokens"),
         told.get("num_accepted_draft_tokens"),
-        by_step=by_step if all(a <= d for d, a in by_step) else (),
+        by_step=by_step if all(a <= d <= MOST_DRAFTED for d, a in by_step) else (),
         accepted_counts=counts(told.get("acceptance_histogram")),
     )
 

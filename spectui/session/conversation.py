@@ -13,6 +13,7 @@ from ..engine.values.options import Options
 from ..engine.worker import Call, Worker, describe, is_out_of_memory
 from ..record.archived import Archived, Said
 from ..record.events import (
+    CHAT,
     Cleared,
     EndText,
     Failed,
@@ -39,8 +40,8 @@ from .served import Messages, ServedLane, all_ended, answer_all, begin_turns, co
 
 log = logging.getLogger(__name__)
 
-CHAT, AGAIN, BASELINE = "chat", "again", "baseline"
-"""Lanes: the conversation, and the two of a measurement, the current mode once more and autoregressive decoding."""
+AGAIN, BASELINE = "again", "baseline"
+"""The lanes of a measurement: the current mode once more and autoregressive decoding."""
 Sink = Callable[[Record], None]
 Loader = Callable[[ModelChoice, StoreChoice | None, Progress], "Runtime"]
 

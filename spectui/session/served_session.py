@@ -3,7 +3,7 @@
 import os
 import platform
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -15,10 +15,10 @@ from ..engine.drafters.registry import MODES, Mode
 from ..engine.values.events import Changed, End, Event, Switch
 from ..engine.values.options import Options
 from ..record.archived import Said
-from ..record.events import ChangedText, EndText, Ready, SwitchText
+from ..record.events import CHAT, ChangedText, EndText, Ready, SwitchText
 from ..system.errors import UserError
 from ..system.sanitise import sanitise
-from .conversation import CHAT, Asked, Conversation, Sink
+from .conversation import Asked, Conversation, Sink
 from .served import SERVED, ServedLane, answer_all, begin_turns, connect, facts_of, messages_to, turn_of
 from .session import Session
 
@@ -63,23 +63,8 @@ class ServedConversation(Conversation):
             served = connect(self._beginning.servers)
         except UserError as error:
             return self._not_loaded(str(error))
-        first = next(iter(served.values()))
         options = self._beginning.options
-        notes = [note for lane in served.values() if (note := lane.unsent(options))]
-        untold = "; ".join(first.facts.engine.untold)
-        ready = Ready(
-            model=first.facts.shown_model,
-            draft="the server's own",
-            device=f"{first.facts.title} at {first.url}",
-            dtype="as it serves",
-            seconds=perf_counter() - begun,
-            context=first.facts.context,
-            modes=(SERVED,),
-            unavailable=dict.fromkeys(MODES, THEIRS),
-            notes=(*notes, f"{first.name} does not tell {untold}"),
-            versions={"spectui": version("spectui")},
-            servers={name: lane.what for name, lane in served.items()},
-        )
+        ready = served_ready(served, options, perf_counter() - begun)
         self._served, self.options = served, options
         self.worker.lanes[CHAT] = cast(Any, LaneState(options))
         self.environment = served_environment(list(served.values()), options, self._beginning.at_once)
@@ -155,6 +140,26 @@ def served_session(
     name = servers[0].name or servers[0].url.partition("://")[2].partition("#")[0]
     session.modes = {SERVED: Mode(SERVED, f"Server {sanitise(name)}", THEIRS, "", drafts=False)}
     return session
+
+
+def served_ready(served: Mapping[str, ServedLane], options: Options, seconds: float = 0.0) -> Ready:
+    """What stands for loaded models: the first server, and who else answers; ``seconds`` were needed to find them."""
+    first = next(iter(served.values()))
+    notes = [note for lane in served.values() if (note := lane.unsent(options))]
+    untold = "; ".join(first.facts.engine.untold)
+    return Ready(
+        model=first.facts.shown_model,
+        draft="the server's own",
+        device=f"{first.facts.title} at {first.url}",
+        dtype="as it serves",
+        seconds=seconds,
+        context=first.facts.context,
+        modes=(SERVED,),
+        unavailable=dict.fromkeys(MODES, THEIRS),
+        notes=(*notes, f"{first.name} does not tell {untold}"),
+        versions={"spectui": version("spectui")},
+        servers={name: lane.what for name, lane in served.items()},
+    )
 
 
 def served_environment(lanes: Sequence[ServedLane], options: Options, at_once: bool) -> dict[str, Any]:

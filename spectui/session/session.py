@@ -14,8 +14,8 @@ from ..engine.worker import Call, Change, Stop, SwitchMode
 from ..models.head_places import brings_head
 from ..models.resolve import brings_draft
 from ..record.archived import Archived
-from ..record.events import Kind
-from .conversation import AGAIN, BASELINE, CHAT, Beginning, Conversation, Loader, Sink, load_models
+from ..record.events import CHAT, Kind
+from .conversation import AGAIN, BASELINE, Beginning, Conversation, Loader, Sink, load_models
 
 __all__ = ["AGAIN", "BASELINE", "CHAT", "Session", "Sink"]
 

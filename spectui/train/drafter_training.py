@@ -23,6 +23,8 @@ BATCH = 6
 """Conversations a step: early on many small steps teach more than few large ones."""
 MEASURED, KEPT = 180.0, 300.0
 """Seconds between two looks at the held-out answers, and between two checkpoints."""
+LEARNING = "learning"
+"""What is told while it learns; before that it makes text."""
 TRAINING, CHECKPOINT, LOG = "training", "checkpoint.safetensors", "training.jsonl"
 VOCABULARY = 8192
 """Tokens of a head: with some eight thousand it can say 99 % of what a target says."""
@@ -103,13 +105,13 @@ class DrafterTraining:
     ) -> None:
         looked = kept = perf_counter()
         while progress.seconds < 60 * progress.minutes:
-            self._fill(pool, progress, "learning")
+            self._fill(pool, progress, LEARNING)
             drawn = pool.draw(BATCH)
             training.learn(drawn, progress.seconds / (60 * progress.minutes))
             progress.steps = training.steps
             progress.tokens += sum(len(one.tokens) - one.prompt for one in drawn)
             progress.conversations = stream.given - len(pool.waiting)
-            self._say("learning", progress)
+            self._say(LEARNING, progress)
             if perf_counter() - looked > MEASURED:
                 self._look(training, apart, progress, stream)
                 looked = perf_counter()

@@ -18,7 +18,7 @@ from .mode_keys import MODE_KEYS
 Complete = Callable[[str], Iterable[str]]
 """What has been typed of an argument -> what it may become."""
 
-ASK, MODE, SET, READ, KEEP, LIST, RACE, PROGRAM = (
+ASK, MODE, SET, READ, KEEP, LIST, RACE, PLAY, PROGRAM = (
     "Ask",
     "Change how it decodes",
     "Change one setting",
@@ -26,9 +26,10 @@ ASK, MODE, SET, READ, KEEP, LIST, RACE, PROGRAM = (
     "Keep and share",
     "In the list of conversations",
     "In a race",
+    "In a replay",
     "The program",
 )
-GROUPS = (ASK, MODE, SET, READ, KEEP, LIST, RACE, PROGRAM)
+GROUPS = (ASK, MODE, SET, READ, KEEP, LIST, RACE, PLAY, PROGRAM)
 """Tasks, in the order of the help."""
 
 
@@ -145,6 +146,8 @@ ACTIONS: tuple[Action, ...] = (
     Action("chat.settings", "Settings", "Change anything from the next step on.", MODE, "settings", "ctrl+e",
            "settings", priority=True),
     *_options(),
+    Action("chat.slow", "Slow motion", "Play the last answer again in slow motion; once more for slower.", READ, "slow",
+           "alt+s", "slow", priority=True),
     Action("chat.side", "Steps", "Show or hide the step pane.", READ, "side", "ctrl+b", "steps", priority=True),
     Action("chat.answer_before", "Answer before", "The other answer before the chosen one.", READ, "other_answer(-1)",
            "left"),
@@ -177,7 +180,9 @@ ACTIONS: tuple[Action, ...] = (
     Action("chat.copy_code", "Copy code", "Copy the last block of code on show.", KEEP, "copy_code", "alt+c"),
     Action("transcript.copy_code", "Copy code", "Copy the block of code on show.", KEEP, "copy_code", "c"),
     Action("transcript.fold", "Fold thoughts", "Fold or unfold what the model thought first.", READ, "fold", "t"),
-    Action("chat.export", "Export", "Write the conversation as Markdown.", KEEP, "export", "ctrl+s", "export"),
+    Action("chat.export", "Export", "Write the conversation as Markdown, and its last answer as a page to hand out.",
+           KEEP, "export", "ctrl+s", "export"),
+    Action("chat.page", "Page", "Write the last answer as a page that plays in a browser.", KEEP, "page", "", "page"),
     Action("chat.picture", "Picture", "Write a picture of the screen.", KEEP, "app.picture", "f8", "picture"),
     Action("race.stop", "Stop, back", "Stop the race; with nothing to stop, go back to the chat.", RACE, "stop",
            "escape", shown=True),
@@ -188,8 +193,29 @@ ACTIONS: tuple[Action, ...] = (
     Action("race.step", "Step through", "Replay step by step.", RACE, "step", "ctrl+b", shown=True, priority=True),
     Action("race.view", "View", "Clean text, colours, or all that was rejected, in all lanes.", RACE, "view", "f7",
            shown=True, priority=True),
-    Action("race.export", "Export", "Write the race as a report.", RACE, "export", "ctrl+s"),
+    Action("race.export", "Export", "Write the race as a report, and as a page to hand out.", RACE, "export", "ctrl+s"),
     Action("race.picture", "Picture", "Write a picture of the screen.", RACE, "app.picture", "f8"),
+    Action("replay.leave", "Back", "Leave the replay.", PLAY, "leave", "escape", shown=True, priority=True),
+    Action("replay.play", "Play, pause", "Go on by itself, or stand still.", PLAY, "play", "space", shown=True,
+           priority=True),
+    Action("replay.step", "Step", "One step on.", PLAY, "step(1)", "full_stop,right,ctrl+b", shown=True, priority=True),
+    Action("replay.back", "Step back", "One step back.", PLAY, "step(-1)", "comma,left", shown=True, priority=True),
+    Action("replay.slow", "Slow motion", "A quarter of the speed, a twentieth, step by step, and as fast as it was.",
+           PLAY, "slow", "s,alt+s,ctrl+l", shown=True, priority=True),
+    Action("replay.faster", "Faster", "The next faster speed.", PLAY, "speed(1)", "plus", priority=True),
+    Action("replay.slower", "Slower", "The next slower speed.", PLAY, "speed(-1)", "minus", priority=True),
+    Action("replay.on", "On", "A tenth of the answer on.", PLAY, "jump(1)", "greater_than_sign", priority=True),
+    Action("replay.rewind", "Back a tenth", "A tenth of the answer back.", PLAY, "jump(-1)", "less_than_sign",
+           priority=True),
+    Action("replay.begin", "Beginning", "To the beginning of the answer.", PLAY, "edge(-1)", "home", priority=True),
+    Action("replay.end", "End", "To the end of the answer.", PLAY, "edge(1)", "end", priority=True),
+    Action("replay.next", "Next answer", "To the next answer.", PLAY, "take(1)", "n", priority=True),
+    Action("replay.previous", "Answer before", "To the answer before.", PLAY, "take(-1)", "p", priority=True),
+    Action("replay.view", "View", "Clean text, colours, or all that was rejected.", PLAY, "view", "f7", shown=True,
+           priority=True),
+    Action("replay.export", "Page", "Write the answer or the race as a page to hand out.", PLAY, "export", "ctrl+s",
+           shown=True),
+    Action("replay.picture", "Picture", "Write a picture of the screen.", PLAY, "app.picture", "f8"),
     Action("app.help", "Help", "Show what colours, keys and commands mean.", PROGRAM, "app.help", "f1", "help",
            shown=True),
     Action("app.quit", "Quit", "Leave the program.", PROGRAM, "app.quit", "ctrl+q", "quit exit", shown=True,

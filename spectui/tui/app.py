@@ -6,7 +6,6 @@ import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from functools import partial
 from pathlib import Path
 from time import monotonic
@@ -21,22 +20,24 @@ from textual.driver import Driver
 from textual.message import Message
 from textual.screen import Screen
 
-from ..config.paths import conversations_file, exports, log_file, old_conversations, shipped_themes, user_themes
+from ..config.paths import conversations_file, log_file, old_conversations, shipped_themes, user_themes
 from ..config.settings import Settings
 from ..record.events import ChangedText, Finished, Note, Ready, Record, Started, SwitchText
 from ..session.archive.archive import Archive
 from ..session.session import CHAT, Session
 from ..system.errors import UserError
-from ..system.files import write_text
 from ..system.sanitise import sanitise_line
 from ..system.signals import allow, exit_code, full_screen, interrupt, on_interrupt
 from ..system.streams import messages
 from .actions import ACTIONS, bindings
 from .bridge import Bridge, Saver
+from .exporting import export
+from .leaving import LEAVE_SCREEN, PLAIN_THEME
 from .priority import yield_to_decoding
 from .screens.chat import ChatScreen
 from .screens.help import HelpScreen
 from .screens.race import RaceScreen
+from .screens.replay import ReplayScreen
 from .slash import slash_action
 from .steady import Steady
 from .theming import Themed
@@ -44,14 +45,12 @@ from .theming import Themed
 log = logging.getLogger(__name__)
 
 MakeSession = Callable[[Callable[[Record], None]], Session]
+PLACES = {RaceScreen: ("mode", "race"), ReplayScreen: ("replay",)}
+"""Whose actions the palette offers, where it is not the chat's."""
 OURS = ("Keys", "Screenshot")
 """Commands of Textual's palette in whose place the program has its own: the help and the picture."""
-PLAIN_THEME = "spectui-ansi"
 MOST_FAILURES, FAILURES_SECONDS = 20, 10.0
 """So many unexpected failures in so many seconds are a loop, which nobody can work with."""
-_MODES = (2026, 2004, 2048, 1000, 1003, 1015, 1006, 1016, 1004, 1049)
-LEAVE_SCREEN = "\x1b[<u" + "".join(f"\x1b[?{mode}l" for mode in _MODES)
-"""Takes back what Textual asks of a terminal, for when it cannot do so itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,7 +226,7 @@ class SpectuiApp(Steady, Themed):
         """The palette: Textual's own commands and ours."""
         yield from (one for one in super().get_system_commands(screen) if one.title not in OURS)
         own = {binding.action for _, binding in self._bindings}
-        places = ("mode", "race") if isinstance(screen, RaceScreen) else ("mode", "chat")
+        places = PLACES.get(type(screen), ("mode", "chat"))
         for one in ACTIONS:
             if one.place in places and one.call not in own and not (one.takes and not one.takes.startswith("[")):
                 kept = self._kept if one.name == "chat.new" else ""
@@ -263,12 +262,7 @@ class SpectuiApp(Steady, Themed):
 
     def export(self, stem: str, suffix: str, text: str, what: str = "written to ") -> None:
         """Write a file for a person, named by the time, and say where."""
-        file = exports() / f"{stem}{datetime.now():%Y-%m-%d_%H%M%S}.{suffix}"
-        try:
-            write_text(file, text, private=True)
-            self.notify(f"{what}{file}", markup=False)
-        except UserError as error:
-            self.notify(str(error), severity="error", markup=False)
+        export(self, stem, suffix, text, what)
 
     async def action_quit(self) -> None:
         """Leave; a running answer is stopped."""

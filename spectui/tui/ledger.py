@@ -52,6 +52,8 @@ class Ledger:
         """Questions before an answer -> how many answers stand at its place, all but it are kept and not shown."""
         self._plain_ms: deque[float] = deque(maxlen=PLAIN_STEPS)
         """What the latest steps without a draft took."""
+        self.told: list[Record] = []
+        """The records of the latest answer, to be played again."""
         self.steps: dict[tuple[int, int], StepText] = {}
         """(answer, number) -> step, the latest ones."""
 
@@ -80,6 +82,10 @@ class Ledger:
     def feed(self, record: Record) -> None:
         """Take in a record."""
         self._meter.feed(record)
+        if isinstance(record, TurnText):
+            self.told = []
+        if hasattr(record, "lane") and not (self.told and isinstance(self.told[-1], EndText)):
+            self.told.append(record)
         match record:
             case TurnText(turn=turn):
                 self._turn, self._mode = turn, turn.mode

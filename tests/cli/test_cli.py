@@ -4,9 +4,12 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import asdict
 
 import pytest
 
+from spectui.record.recording import TraceFile
+from spectui.record.replay import Replay
 from spectui.record.trace import read_trace
 
 from ..program import as_process, one_line, spectui
@@ -32,6 +35,10 @@ def test_standard_input_json_and_a_record_are_the_same_trace(tmp_path):
     saved = [json.loads(line) for line in file.read_text().splitlines()]
     assert [line for line in saved if line["type"] != "summary"] == lines
     assert len(list(read_trace(file))) == len(lines)
+    replay = Replay(TraceFile(file))
+    replay.until(replay.length)
+    numbers = asdict(replay.lanes["chat"].meter.numbers)
+    assert {name: saved[-1][name] for name in numbers} == numbers, "the summary that was written live"
     step = next(line for line in lines if line["type"] == "step")
     assert {"nodes", "accepted", "emitted", "ms", "spans", "limit", "why_no_draft", "target_top"} <= set(step)
 
@@ -126,6 +133,7 @@ def test_compare_prints_a_table_with_the_promise(tmp_path):
     assert "T(m) in ms" in text
     lanes = [record.lane for record in read_trace(file) if hasattr(record, "turn")]
     assert lanes == ["ar", "draft"] * 2, "the warm-up is not recorded"
+    assert [take.lanes for take in Replay(TraceFile(file)).takes] == [("ar", "draft")] * 2
 
 
 def test_compare_repeats_what_is_short_and_marks_what_is_too_little(tmp_path):
@@ -160,11 +168,20 @@ def test_bench_writes_a_report_and_a_plot(tmp_path):
     bad = spectui(*words)
     assert bad.returncode == 1
     assert "q.jsonl, line 2: not a question" in one_line(bad)
-    done = spectui(*words, "--skip-bad-lines", "--max-new-tokens", "20")
+    trace = tmp_path / "t.jsonl"
+    done = spectui(*words, "--skip-bad-lines", "--max-new-tokens", "20", "--record", str(trace))
     assert done.returncode == 0, done.stderr
     assert json.loads(report.read_text())["summary"][1]["identical_to_ar"] == 1
     assert plot.read_text().startswith("<svg")
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["p.svg", "q.jsonl", "r.json"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["p.svg", "q.jsonl", "r.json", "t.jsonl"]
+    replay = Replay(TraceFile(trace))
+    assert len(replay.takes) == 1, "no warm-up"
+    replay.until(replay.length)
+    runs = {run["lane"]: run for run in json.loads(report.read_text())["runs"]}
+    assert set(replay.take.lanes) == set(runs)
+    for lane, state in replay.lanes.items():
+        assert state.meter.tokens == runs[lane]["tokens"]
+        assert state.meter.numbers.decode_ms == runs[lane]["decode_ms"]
 
 
 @pytest.mark.parametrize(

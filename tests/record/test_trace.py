@@ -121,6 +121,14 @@ def test_an_older_step_is_read(tmp_path):
         ("no such branch", {"branches": BRANCHES | {"won": 1}}),
         ("no such branch", {"branches": BRANCHES | {"at": 1}}),
         ("lane: Input should be a valid string", {"lane": 3}),
+        ("time_ms: Input should be a finite number", {"time_ms": float("nan")}),
+        ("time_ms: Input should be less than", {"time_ms": 1e300}),
+        ("position: Input should be less than", {"position": 10**200}),
+        ("nodes: List should have at most 512", {"nodes": STEP["nodes"] * 513}),
+        (
+            "emitted.0.text: String should have at most",
+            {"emitted": [{"token": 1, "kind": "target", "text": "x" * 70_000}]},
+        ),
     ],
 )
 def test_a_damaged_step_is_one_line_that_names_the_field(tmp_path, reason, change):

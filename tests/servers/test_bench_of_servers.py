@@ -11,6 +11,9 @@ import pytest
 
 from spectui.bench.load import levels_up_to
 from spectui.present.load_report import Level, Request, percentiles
+from spectui.record.events import ServedText
+from spectui.record.recording import TraceFile
+from spectui.record.replay import Replay
 from spectui.session.served import connect
 
 from ..program import one_line, spectui
@@ -63,6 +66,30 @@ def test_servers_alone(two, questions):
     assert [one["content"] for one in second_turn] == ["Question 0?", said_before, "And then?"], (
         "the same prompt for all"
     )
+
+
+def test_the_record_of_a_bench_holds_modes_and_servers_side_by_side(two, questions, tmp_path):
+    path = tmp_path / "bench.jsonl"
+    words = ["--modes", "ar", "--server", two[0].url, "--max-new-tokens", "8", "--record", str(path)]
+    done = spectui("bench", "--questions", questions, *words, "--limit", "1")
+    assert done.returncode == 0, done.stderr
+    replay = Replay(TraceFile(path))
+    assert [replay.question(number) for number in range(2)] == ["Question 0?", "And then?"], "no warm-up"
+    assert {lane for take in replay.takes for lane in take.lanes} == {"ar", name_of(two[0])}
+    assert replay.models.servers[name_of(two[0])].startswith("llama.cpp's server")
+    pieces = [one for one in replay.records(1) if isinstance(one, ServedText)]
+    assert "".join(one.text for one in pieces) == "One two three four five six seven"
+
+
+def test_the_record_of_servers_alone(two, questions, tmp_path):
+    path = tmp_path / "bench.jsonl"
+    words = ["--server", two[0].url, "--server", two[1].url, "--at-once", "--record", str(path)]
+    assert spectui("bench", "--questions", questions, *words).returncode == 0
+    takes = Replay(TraceFile(path)).takes
+    assert [set(take.lanes) for take in takes] == [{name_of(two[0]), name_of(two[1])}] * 4
+    load = spectui("bench", *words, "--concurrency", "2")
+    assert load.returncode == 2
+    assert "no --modes, --peers or --record" in " ".join(load.stderr.decode().replace("│", " ").split())
 
 
 def test_servers_beside_a_mode(two, questions):

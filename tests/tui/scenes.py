@@ -208,6 +208,17 @@ async def answering(play: Play) -> None:
 
 
 @story
+async def slow_motion(play: Play) -> None:
+    """The last answer once more, step by step and backwards."""
+    await play.feed(READY)
+    await play.ask(STORY, answer("specbranch", STORY_TOLD, STORY))
+    await play.press("alt+s", "home", *["full_stop"] * 9)
+    await play.shoot("slow-motion")
+    await play.press("comma", "comma", "f7")
+    await play.shoot("slow-motion-back")
+
+
+@story
 async def switching(play: Play) -> None:
     """Other modes, in mid-answer and from one answer to the next; a long conversation is scrolled."""
     await play.feed(READY)
@@ -354,9 +365,10 @@ async def race(play: Play) -> None:
     rounds = [*replay.until(replay.length), *same, *lap(1.03), *same, *lap(0.99), *same]
     await play.feed(*rounds, Finished(race.command, "race"))
     await play.shoot("race-over")
-    race.replay_to(0.2 * replay.length)
-    await play.press("ctrl+b")
+    await play.press("ctrl+b", "greater_than_sign", "greater_than_sign", "ctrl+b")
     await play.shoot("race-by-steps")
+    await play.press("escape")
+    await play.until(lambda: play.app.screen is race)
     await play.press("escape")
     await play.until(lambda: play.app.screen is play.chat)
 

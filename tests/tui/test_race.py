@@ -13,7 +13,7 @@ from textual.widgets import Static
 from spectui.present.race_book import RaceBook, first_round
 from spectui.present.runs import race_runs
 from spectui.record.events import EndText, PrefillText, Ready, StepText
-from spectui.record.replay import Replay, times
+from spectui.record.replay import Replay
 from spectui.record.trace import read_trace
 from spectui.tui.app import RacePlan, SpectuiApp
 from spectui.tui.screens.race import RaceScreen
@@ -56,12 +56,19 @@ def picture(race):
     return shown
 
 
-def replayed(race):
-    """What the lanes show after each step of a replay."""
-    pictures = []
-    while not pictures or "replay over" not in str(race.head.render()):
-        race.action_step()
-        pictures.append(picture(race))
+def words(race):
+    """What the lanes show, but for their places: those of a race are over all of its rounds."""
+    return [(name, blocks, statics[1:]) for name, blocks, statics in picture(race)]
+
+
+async def replayed(pilot):
+    """What the lanes show after each step of a replay by steps, which is left then."""
+    screen = pilot.app.screen
+    pictures = [words(screen)]
+    while not screen.replay.done:
+        await pilot.press("ctrl+b")
+        pictures.append(words(screen))
+    await pilot.press("escape")
     return pictures
 
 
@@ -120,27 +127,32 @@ async def test_the_picture_replays_identically_from_its_trace(tmp_path):
     file = tmp_path / "race.jsonl"
     async with racing(record=file) as (app, pilot):
         await over(app, pilot)
-        race = app.race
-        live, pictures = picture(race), replayed(race)
+        race, live = app.race, words(app.race)
+        await pilot.press("ctrl+b")
+        pictures = await replayed(pilot)
         assert pictures[-1] == live
         assert len({str(one) for one in pictures}) > 20, "steps show"
         for saver in app.savers:
             saver.close()
         records = [record for record in read_trace(file) if getattr(record, "lane", None) in ("ar", "draft")]
         race.records = first_round(records)
-        assert replayed(race) == pictures
+        await pilot.press("ctrl+b")
+        assert await replayed(pilot) == pictures
 
 
 async def test_it_replays_by_steps_and_at_its_own_pace():
     async with racing() as (app, pilot):
         await over(app, pilot)
         await pilot.press("ctrl+b")
-        first = sum(len(lane.step_ms) for lane in app.race.shown.lanes.values())
+        assert app.screen.replay.steps == 1
         await pilot.press("ctrl+b")
-        assert (first, sum(len(lane.step_ms) for lane in app.race.shown.lanes.values())) == (1, 2)
-        await pilot.press("ctrl+l")
-        await wait_until(pilot, lambda: "replay over" in screen_text(app))
-        assert set(app.race.shown.places().values()) == {1, 2}
+        assert app.screen.replay.steps == 2
+        await pilot.press("comma")
+        assert app.screen.replay.steps == 1
+        await pilot.press("escape", "ctrl+l")
+        await wait_until(pilot, lambda: app.screen is not app.race and app.screen.replay.done)
+        assert {state.end.end.reason for state in app.screen.replay.lanes.values()} <= {"eos", "length"}
+        assert "1st" in screen_text(app)
 
 
 async def test_the_chat_races_its_own_last_question():
@@ -204,7 +216,7 @@ def test_a_replay_hands_out_everything_once_and_in_order(walls, stops):
     assert replay.done
     assert sorted(map(id, made)) == sorted(map(id, records))
     assert [type(r) for r in made if not isinstance(r, StepText)] == [PrefillText, EndText]
-    assert len(times(records)) == len(records)
+    assert len(replay.timeline.times) == len(records)
 
 
 def test_a_book_of_nothing_is_empty():

@@ -27,7 +27,7 @@ shot: set[str] = set()
 @pytest.fixture
 def stopped(monkeypatch):
     """No time passes by itself, and nobody waits longer than the screen needs."""
-    for room in ("chat", "race"):
+    for room in ("chat", "replay"):
         monkeypatch.setattr(f"spectui.tui.screens.{room}.TICK", NEVER)
     monkeypatch.setattr("textual._wait.SLEEP_GRANULARITY", 0.002, raising=False)
     gc.disable()  # what earlier tests have left takes longer to look through than a screen to draw

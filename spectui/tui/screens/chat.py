@@ -33,6 +33,7 @@ from ...record.events import (
     Told,
     TurnText,
 )
+from ...record.replay import Replay
 from ...session.archive.archive import Archive
 from ...session.session import CHAT, Session
 from ...system.errors import UserError
@@ -42,6 +43,7 @@ from ..attaching import with_attachments
 from ..bridge import TICK, Bridge
 from ..changing import Changes, declared
 from ..compositor import RowScreen
+from ..exporting import export_page
 from ..keeping import Keeping
 from ..ledger import Ledger
 from ..slash import is_command
@@ -62,6 +64,7 @@ from ..widgets.title import TitleBar
 from ..widgets.transcript import Transcript
 from ..widgets.why_bar import WhyBar
 from .picker import picker
+from .replay import PACES, ReplayScreen
 from .settings import SettingsScreen
 
 USUAL_LENGTH, MOST_LENGTH = 5, 16
@@ -486,6 +489,26 @@ class ChatScreen(RowScreen):
         else:
             self.app.open_race(self.ready, self.ledger.answered)  # type: ignore[attr-defined]
 
+    def _last_answer(self) -> Replay | None:
+        """The last answer, to be played again; says why there is none."""
+        if self.busy:
+            self.notify("still answering; esc stops", timeout=3)
+        elif not any(isinstance(record, PrefillText) for record in self.ledger.told):
+            self.notify("ask something first; then its answer can be played again", timeout=3)
+        else:
+            return Replay([self.ready, *self.ledger.told] if self.ready else self.ledger.told)
+        return None
+
+    def action_slow(self) -> None:
+        """Play the last answer again in slow motion."""
+        if (answer := self._last_answer()) is not None:
+            self.app.push_screen(ReplayScreen(answer, PACES[0], view=self.transcript.view))
+
+    def action_page(self) -> None:
+        """Write the last answer as a page that plays in a browser."""
+        if (answer := self._last_answer()) is not None:
+            export_page(self.app, answer, 0)
+
     def action_attach(self, path: str) -> None:
         """Attach a text file to the next question."""
         self.attached.add(path)
@@ -606,5 +629,7 @@ class ChatScreen(RowScreen):
         self.transcript.action_copy_code()
 
     def action_export(self) -> None:
-        """Write the conversation as Markdown."""
+        """Write the conversation as Markdown, and its last answer as a page to hand out."""
         self.app.export("", "md", self.transcript.document.markdown)  # type: ignore[attr-defined]
+        if self.ledger.told and not self.busy:
+            self.action_page()

@@ -11,7 +11,7 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
-from ...present.grid import MARKS
+from ...present.glossary import by_group
 from ...present.token_looks import LOOKS
 from ..actions import ACTIONS, GROUPS
 from ..steady import Steady
@@ -50,7 +50,7 @@ class HelpScreen(Steady, ModalScreen[None]):
         """Write it in columns that fit."""
         page = self.query_one(VerticalScroll)
         room = max(20, page.scrollable_content_region.width - COLUMN)
-        self.query_one(Static).update(Content.assemble(*_tokens(), *self._tasks(room), *_numbers()))
+        self.query_one(Static).update(Content.assemble(*_tokens(), *self._tasks(room), *_numbers(room)))
 
     def _tasks(self, room: int) -> Iterator[Any]:
         """Keys and commands of each task; what they do stands in lines of ``room`` cells beside them."""
@@ -71,7 +71,13 @@ def _tokens() -> Iterator[Any]:
         yield from (" ", (words, look(kind)), f"{'':<{16 - len(words)}}{own.meaning}\n")
 
 
-def _numbers() -> Iterator[Any]:
-    yield ("\nNumbers\n", "bold")
-    for line in (AGAINST, *MARKS.values()):
-        yield f" {line}\n"
+def _numbers(room: int) -> Iterator[Any]:
+    """Every word and number, by group; those of tokens stand above."""
+    for group, terms in by_group():
+        if group == "Tokens":
+            continue
+        yield (f"\n{group}\n", "bold")
+        for term in terms:
+            yield (f" {term.name:<{COLUMN - 1}}", "$text-primary")
+            yield f"\n{'':{COLUMN}}".join(wrap(term.meaning, room)) + "\n"
+    yield f"\n {AGAINST}\n"

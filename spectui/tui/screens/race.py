@@ -1,7 +1,6 @@
 """The race: several modes answer the same prompt side by side, on one fair clock."""
 
 from collections.abc import Sequence
-from time import perf_counter
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import getters, on
@@ -20,12 +19,13 @@ from ...record.replay import Replay
 from ...system.errors import UserError
 from ...system.sanitise import sanitise, sanitise_line
 from ..actions import bindings
-from ..bridge import TICK
 from ..compositor import RowScreen
+from ..exporting import export_page
 from ..slash import is_command
 from ..widgets.keys import Keys
 from ..widgets.lane import LanePane
 from ..widgets.prompt import Prompt
+from .replay import ReplayScreen
 
 if TYPE_CHECKING:
     from ...session.session import Session
@@ -33,8 +33,6 @@ if TYPE_CHECKING:
 NARROW = ("lane", "place", "tok/s", "tokens per step", RATIO, "text")
 NARROWEST = tuple(name for name in NARROW if name != "place")
 """Rows stand in the order of their places."""
-SLOW = 0.25
-"""The pace of slow motion."""
 LONGEST_SHOWN = 0.95
 """Bars are drawn to this quantile of all step times, so that one slow step does not flatten the others."""
 
@@ -63,7 +61,7 @@ class RaceScreen(RowScreen):
         self.book = RaceBook()
         """All rounds, for the table."""
         self.shown = RaceBook()
-        """What the lanes show: the running round, or a replay of it."""
+        """What the lanes show: the running round."""
         self._modes, self._text, self._ready = list(modes), text, ready
         self._has_question = has_question
         """Whether the chat has a last question, to be raced if there is no text."""
@@ -75,8 +73,6 @@ class RaceScreen(RowScreen):
         """Lane -> what shows it."""
         self.records: list[Record] = []
         """What is replayed: one round of the last race."""
-        self._replay: Replay | None = None
-        self._speed, self._tick_at = 0.0, 0.0
         self._repeating = False
         """Whether the lanes have shown this race and only the table follows what is repeated of it."""
         self._left_out: dict[str, str] = {}
@@ -94,7 +90,6 @@ class RaceScreen(RowScreen):
         self.table.display = False
         self.prompt.focus()
         self._show_head()
-        self.set_interval(TICK, self._tick)
         if self._ready is not None:
             await self.begin(self._ready)
 
@@ -105,7 +100,7 @@ class RaceScreen(RowScreen):
         except UserError as error:
             self.notify(str(error), severity="error", markup=False, timeout=10)
             return
-        self._left_out = field.left_out
+        self._left_out, self._ready = field.left_out, ready
         for name, why in field.left_out.items():
             self.notify(f"{name} left out: {why}", markup=False)
         self.panes = {lane: LanePane(lane) for lane in field.lanes}
@@ -125,7 +120,7 @@ class RaceScreen(RowScreen):
         if self.racing or not self.panes:
             self.notify("still racing; esc stops" if self.panes else "no model is loaded yet", timeout=3)
             return
-        self._replay, self.records, self._unraced, self._repeating = None, [], True, False
+        self.records, self._unraced, self._repeating = [], True, False
         self.shown = RaceBook()
         self.table.display = False
         self.call_after_refresh(self._race)
@@ -172,49 +167,24 @@ class RaceScreen(RowScreen):
 
     # -- replay
 
-    def replay_to(self, clock: float) -> None:
-        """Show the lanes as they stood at ``clock`` milliseconds."""
-        self._play(self._rewind().until(clock))
-
-    def _rewind(self) -> Replay:
-        self._replay, self._speed = Replay(self.records), 0.0
-        self.shown = RaceBook()
-        for pane in self.panes.values():
-            pane.transcript.clear()
-        return self._replay
-
-    def _play(self, records: Sequence[Record]) -> None:
-        for record in records:
-            self._show(record)
-        self._read_out()
-
-    def _tick(self) -> None:
-        now = perf_counter()
-        passed, self._tick_at = (now - self._tick_at) * 1e3, now
-        if self._replay is None or not self._speed or self._replay.done:
-            return
-        records = self._replay.until(self._replay.clock + passed * self._speed)
-        if self._replay.done:
-            self._speed = 0.0
-        self._play(records)
-
     def action_replay(self) -> None:
-        """Play the last race once more, on one clock for all lanes; while it plays, go over to slow motion and back."""
-        if not self._may_replay():
-            return
-        if self._replay is not None and self._speed:
-            self._speed = SLOW if self._speed == 1.0 else 1.0
-        else:
-            self._rewind()
-            self._speed = 1.0
-        self._read_out()
+        """Play the last race once more, on one clock for all lanes."""
+        if self._may_replay():
+            self.app.push_screen(ReplayScreen(self._last_race(), view=self._view))
 
     def action_step(self) -> None:
         """Replay by single steps, in the order in which they happened."""
         if self._may_replay():
-            replay = self._rewind() if self._replay is None or self._replay.done else self._replay
-            self._speed = 0.0
-            self._play(replay.step())
+            replay = self._last_race()
+            replay.step()
+            self.app.push_screen(ReplayScreen(replay, speed=None, view=self._view))
+
+    def _last_race(self) -> Replay:
+        return Replay([self._ready, *self.records] if self._ready else self.records)
+
+    @property
+    def _view(self) -> str:
+        return next(iter(self.panes.values())).transcript.view
 
     def _may_replay(self) -> bool:
         if self.racing or not self.records:
@@ -225,8 +195,7 @@ class RaceScreen(RowScreen):
     # -- read-outs
 
     def _read_out(self) -> None:
-        over = not self.racing and (self._replay is None or self._replay.done)
-        places = (self.book if over else self.shown).places()
+        places = (self.shown if self.racing else self.book).places()
         times = sorted(ms for lane in self.shown.lanes.values() for ms in lane.step_ms)
         longest = times[int(LONGEST_SHOWN * (len(times) - 1))] if times else 0.0
         for name, pane in self.panes.items():
@@ -239,13 +208,8 @@ class RaceScreen(RowScreen):
         self._show_head()
 
     def _show_head(self) -> None:
-        if self._replay is not None:
-            pace = "step by step" if not self._speed else "in slow motion" if self._speed == SLOW else "at full pace"
-            state = "replay over" if self._replay.done else f"replay {pace}"
-            state += f", {self._replay.clock:.0f} of {self._replay.length:.0f} ms"
-        else:
-            state = "racing, repeated for the table" if self._repeating else "racing"
-            state = state if self.racing else "ctrl+l replays, ctrl+r races again" if self.records else "ask something"
+        state = "racing, repeated for the table" if self._repeating else "racing"
+        state = state if self.racing else "ctrl+l replays, ctrl+r races again" if self.records else "ask something"
         question = next((r.question for r in self.records if isinstance(r, TurnText)), self._text or "")
         count = f", {len(self.book.rounds)} rounds" if len(self.book.rounds) > 1 else ""
         parts: list[Any] = [
@@ -303,7 +267,7 @@ class RaceScreen(RowScreen):
             pane.transcript.next_view()
 
     def action_export(self) -> None:
-        """Write the races as a report, in the JSON of ``spectui bench``."""
+        """Write the races as a report, in the JSON of ``spectui bench``, and the last one as a page."""
         from ...present.report import Report, json_text
         from ...present.runs import race_runs
 
@@ -313,6 +277,7 @@ class RaceScreen(RowScreen):
         where = self.session.environment | {"datastore_tokens": self.book.remembers}
         report = Report.of(where, race_runs(self.book), self._left_out)
         self.app.export("race_", "json", json_text(report))  # type: ignore[attr-defined]
+        export_page(self.app, self._last_race(), 0)
 
 
 def only(grid: Grid, columns: Sequence[str]) -> Grid:

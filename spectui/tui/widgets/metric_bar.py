@@ -29,22 +29,25 @@ class MetricBar(PartsLine):
     ) -> None:
         """Draw the numbers that fit; the width of a number does not decide which ones do.
 
-        A speed-up that is doubtful, or of an answer that goes in circles, is grey.
+        Without a ``key`` that measures it nothing is said of a speed-up that is not known. One that is doubtful, or of
+        an answer that goes in circles, is grey.
         """
         rate = numbers.tokens_per_second if numbers.emitted > 10 or numbers.decode_ms > 250 else None
         share, per = numbers.acceptance_rate, numbers.tokens_per_step
         accepted = f"{numbers.accepted}/{numbers.drafted}" if numbers.drafted else "–"
         rate_of = f" {percent(share)}" if share is not None else ""
         first = f"{numbers.ttft_ms:.0f} ms" if numbers.ttft_ms is not None else "–"
-        against = f"{speedup} × plain" if speedup else "measuring …" if measuring else f"speed-up: press {key}"
+        asked = f"speed-up: press {key}" if key else ""
+        against = f"{speedup} × plain" if speedup else "measuring …" if measuring else asked
         parts: list[Part] = [
             Part(0, f"{rate:.0f} tok/s" if rate else "– tok/s", 10, "bold"),
             Part(5, self._bars(), STEPS, "$token-accepted"),
             Part(4, f"accepted {accepted}{rate_of}", 20),
             Part(3, f"{per:.2f} tokens per step" if per else "– tokens per step", 20),
             Part(6, f"first token {first}", 17),
-            Part(2, against, 12, "$text-muted" if speedup and (speedup.doubt or looping) else ""),
         ]
+        if against:
+            parts.append(Part(2, against, 12, "$text-muted" if speedup and (speedup.doubt or looping) else ""))
         if speedup:
             parts.append(Part(7, speedup.spread))
         if looping:

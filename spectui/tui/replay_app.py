@@ -1,0 +1,81 @@
+"""The program that shows a replay and nothing else: no session, no model."""
+
+import logging
+import os
+import sys
+from typing import Any, ClassVar
+
+from textual.binding import Binding, BindingType
+
+from ..config.paths import log_file, shipped_themes, user_themes
+from ..config.settings import Settings
+from ..record.replay import Replay
+from ..system.errors import UserError
+from ..system.sanitise import sanitise_line
+from ..system.signals import full_screen, interrupt, on_interrupt
+from .actions import bindings
+from .exporting import export
+from .leaving import LEAVE_SCREEN, PLAIN_THEME
+from .screens.help import HelpScreen
+from .screens.replay import ReplayScreen
+from .steady import Steady
+from .theming import Themed
+
+log = logging.getLogger(__name__)
+
+
+class ReplayApp(Steady, Themed):
+    """One replay on the screen."""
+
+    TITLE = "spectui"
+    CSS_PATH = "spectui.tcss"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *bindings("app"),
+        Binding("ctrl+c", "quit", show=False, id="app.interrupt"),
+    ]
+    goes_on = False
+
+    def __init__(self, settings: Settings, replay: Replay, speed: float) -> None:
+        self.no_colour = bool(os.environ.get("NO_COLOR"))
+        super().__init__(shipped_themes(), user_themes(), ansi_color=self.no_colour)
+        self.settings = settings
+        self.replay_screen = ReplayScreen(replay, speed, view=settings.ui.view)
+
+    def on_mount(self) -> None:
+        """Themes, keys, the replay."""
+        self.begin_themes(PLAIN_THEME if self.no_colour else self.settings.ui.theme, "spectui-dark")
+        self.set_keymap(dict(self.settings.keys))
+        self.push_screen(self.replay_screen)
+
+    def action_help(self) -> None:
+        """Show what colours, keys and numbers mean."""
+        self.push_screen(HelpScreen(dict(self.settings.keys)))
+
+    def action_picture(self) -> None:
+        """Write a picture of the screen, and say where it is."""
+        export(self, "picture_", "svg", self.export_screenshot(), "the picture is ")
+
+    def interrupted(self) -> None:
+        """Leave because of a signal."""
+        if self._loop is None:
+            interrupt()
+        else:
+            self._loop.call_soon_threadsafe(self.exit)
+
+    def _handle_exception(self, error: Exception) -> None:
+        if self.is_headless:
+            super()._handle_exception(error)
+            return
+        log.error("unexpected failure in the replay", exc_info=error)
+        line = sanitise_line(f"unexpected {type(error).__name__}: {error}")[:300]
+        self.exit(1, return_code=1, message=f"spectui: {line} (details in {log_file()})")
+
+
+def run_replay(settings: Settings, replay: Replay, speed: float) -> int:
+    """Show a replay until somebody leaves; the exit code."""
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise UserError("this needs a terminal; add --format text, markdown or svg in a pipe")
+    app: Any = ReplayApp(settings, replay, speed)
+    with full_screen(LEAVE_SCREEN), on_interrupt(app.interrupted):
+        code = app.run()
+    return code if code is not None else int(app.return_code or 0)
