@@ -112,6 +112,8 @@ def test_commands_on_a_page_exist_with_their_options(page):
         command = known.get(heads[0]) or known.get(words[0]) or (known["chat"] if words[0].startswith("-") else None)
         assert command, f"{line}: no such command"
         flags = {word for flag in command.flags for word in flag.words} | {"--help", "-h", "--version"}
+        if words[0].startswith("-"):  # typer's own
+            flags |= {"--install-completion", "--show-completion"}
         for word in words:
             assert not word.startswith("--") or word.partition("=")[0] in flags, f"{line}: no such option"
 

@@ -13,7 +13,22 @@ from ..config.settings import load_settings
 from ..system.errors import UserError
 from ..system.sanitise import sanitise_line
 from ..system.streams import ClosedPipe, messages
-from . import bench, calibrate, chat, compare, conversations, datastore, doctor, export, models, replay, run, train_head
+from . import (
+    bench,
+    calibrate,
+    chat,
+    compare,
+    conversations,
+    datastore,
+    doctor,
+    export,
+    models,
+    replay,
+    run,
+    serve,
+    tour,
+    train_head,
+)
 from .program import Program
 
 app = typer.Typer(
@@ -33,6 +48,8 @@ app.command(epilog=compare.EXAMPLES)(compare.compare)
 app.command(epilog=bench.EXAMPLES)(bench.bench)
 app.command(epilog=replay.EXAMPLES)(replay.replay)
 app.command(epilog=export.EXAMPLES)(export.export)
+app.command(epilog=tour.EXAMPLES)(tour.tour)
+app.command(epilog=serve.EXAMPLES)(serve.serve)
 app.command(epilog=calibrate.EXAMPLES)(calibrate.calibrate)
 app.command(epilog=train_head.EXAMPLES)(train_head.train_head)
 app.command(epilog=doctor.EXAMPLES)(doctor.doctor)

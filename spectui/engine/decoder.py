@@ -21,9 +21,12 @@ from .values.draft_tree import ROOT, DraftTree
 from .values.events import Prefill
 from .values.needs import Needs
 from .values.options import Options
-from .values.step import Branches, Emitted, Fate, Kind, Node, Span, Step, Times
+from .values.step import Branches, Candidate, Emitted, Fate, Kind, Node, Span, Step, Times
 from .verification.sampler import Sampler
 from .verification.verifiers import VERIFIERS, Pass, Verdict
+
+MOST_CANDIDATES = 5
+"""Tokens that are recorded of what the target could have chosen at a place."""
 
 
 class Decoder:
@@ -41,8 +44,6 @@ class Decoder:
         self.limits = limits
         self.answer = Answer()
         self.clock: Clock = clock or RealClock()
-        self.inspect = False
-        """Whether steps carry the target's top choices."""
         self.mode = "ar"
         self.options = Options()
         self.latency = latency or LatencyModel()
@@ -299,8 +300,8 @@ class Decoder:
         branches: Branches | None,
     ) -> Step:
         nodes = _nodes(tree, verdict.path, len(emitted)) if len(tree) else ()
-        top = self._top(tree, verdict, out) if self.inspect else None
         wall = watch.now()
+        top = self._top(tree, verdict, out) if self.options.inspect else None
         draft, verified, joined, committed = watch.laps
         spans: tuple[Span, ...] = (Span("draft", 0.0, draft), Span("verify", draft, verified))
         times = Times(draft, verified - draft, committed - joined, max(0.0, wall - committed), wall)
@@ -323,13 +324,22 @@ class Decoder:
             target_top=top,
         )
 
-    def _top(self, tree: DraftTree, verdict: Verdict, out: Output) -> tuple[tuple[tuple[int, float], ...], ...]:
-        rows = [0, *(node + 1 for node in verdict.path)]
-        logits = out.logits[rows, : self._resources.vocabulary]
-        temperature = self.options.sampling.temperature or 1.0
-        values, ids = (logits / temperature).softmax(-1).topk(min(5, logits.shape[-1]), -1)
-        pairs = zip(ids.tolist(), values.tolist(), strict=True)
-        return tuple(tuple(zip(row, shares, strict=True)) for row, shares in pairs)
+    def _top(self, tree: DraftTree, verdict: Verdict, out: Output) -> tuple[tuple[Candidate, ...], ...]:
+        """The likeliest tokens at the root and each walked node, with the one that was chosen there."""
+        made = Pass(tree, out.logits, len(self.answer.tokens) - 1, self._index, self.answer.tokens)
+        walked = [ROOT, *verdict.path]
+        seen = [made.seen(node) for node in walked] if self._sampler.needs_seen else None
+        shares = self._sampler.processed(out.logits[[node + 1 for node in walked]], seen).softmax(-1)
+        chosen = [*(tree.tokens[node] for node in verdict.path), verdict.token]
+        likeliest = shares.topk(min(MOST_CANDIDATES, shares.shape[-1]), -1).indices.tolist()
+        rows = []
+        for node, row, ids, token in zip(walked, shares, likeliest, chosen, strict=True):
+            noise = self._sampler.noise(made.place(node)) if self._rule.same_text and not self._sampler.greedy else None
+            kept = ids if token in ids else [*ids, token]
+            rows.append(
+                tuple(Candidate(one, float(row[one]), None if noise is None else float(noise[one])) for one in kept)
+            )
+        return tuple(rows)
 
 
 def _nodes(tree: DraftTree, path: Sequence[int], emitted: int) -> tuple[Node, ...]:

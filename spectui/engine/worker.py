@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from ..system.errors import UserError
 from .race import Race
+from .values.clock import Stopwatch
 from .values.events import Changed, End, Event, Reason, Switch
 from .values.options import Options
 
@@ -53,11 +54,18 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
+class Hold:
+    """Stand still before the next step; ``steps`` may still be made, None goes on."""
+
+    steps: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class Quit:
     """Stop whatever runs and end the thread."""
 
 
-Command = Call | Stop | SwitchMode | Change | Quit
+Command = Call | Stop | SwitchMode | Change | Hold | Quit
 
 
 class Worker:
@@ -77,6 +85,8 @@ class Worker:
         """The id of the call that runs."""
         self._stopped_up_to = 0
         """The highest id that was stopped."""
+        self._steps: int | None = None
+        """Steps that may be made before it stands still; None is any number."""
         self._thread = Thread(target=self._run, name="decode", daemon=True)
 
     def start(self) -> None:
@@ -143,7 +153,7 @@ class Worker:
             return "stopped"
         self._emit(lane, first)
         while decoder.answer.end is None:
-            if self._stopped():
+            if self._held(decoder):
                 return "stopped"
             self._emit(lane, decoder.step())
         return decoder.answer.end
@@ -155,6 +165,19 @@ class Worker:
                 self._handle(self._commands.get_nowait())
             except Empty:
                 return self._quit or 0 < self._running <= self._stopped_up_to
+
+    def _held(self, decoder: "Decoder") -> bool:
+        """As ``_stopped``, once the next step may be made; the wait is no time of the answer."""
+        ends = self._stopped()
+        if self._steps == 0 and not ends:
+            watch = Stopwatch()
+            while self._steps == 0 and not ends:
+                self._handle(self._commands.get())
+                ends = self._stopped()
+            decoder.clock.leave_out(watch.now())
+        if self._steps:
+            self._steps -= 1
+        return ends
 
     def _run(self) -> None:
         while not self._quit:
@@ -195,6 +218,8 @@ class Worker:
                 self._later.append(command)
             case Stop(up_to):
                 self._stopped_up_to = max(self._stopped_up_to, up_to)
+            case Hold(steps):
+                self._steps = steps
             case Quit():
                 self._quit = True
             case SwitchMode(lane, mode) if lane in self.lanes:

@@ -94,6 +94,8 @@ class StepText:
     emitted: tuple[str, ...]
     branches: tuple[tuple[str, ...], ...] = ()
     """Previews of the branches that were drafted meanwhile."""
+    top: tuple[tuple[str, ...], ...] = ()
+    """Previews of what the target could have chosen, as in the step's ``target_top``."""
 
 
 @dataclass(frozen=True, slots=True)

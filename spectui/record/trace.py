@@ -82,6 +82,11 @@ def _step(record: StepText) -> Json:
         "emitted": [e._asdict() | {"text": text} for e, text in zip(step.emitted, record.emitted, strict=True)],
         "ms": step.ms._asdict(),
         "spans": [span._asdict() for span in step.spans],
+        "target_top": step.target_top
+        and [
+            [one._asdict() | {"text": text} for one, text in zip(row, words, strict=True)]
+            for row, words in zip(step.target_top, record.top, strict=True)
+        ],
         "branches": step.branches and asdict(step.branches) | {"tokens": _chains(step.branches, record.branches)},
     }
 

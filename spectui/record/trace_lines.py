@@ -10,7 +10,7 @@ from pydantic import Field
 
 from ..engine.values.events import Changed, End, Prefill, Switch, Turn
 from ..engine.values.options import Options
-from ..engine.values.step import Branches, Emitted, Node, Span, Step, Times
+from ..engine.values.step import Branches, Candidate, Emitted, Node, Span, Step, Times, walked
 from ..system.sanitise import sanitise_json
 from ..system.typed_json import read_as, schema_of
 from .events import (
@@ -39,6 +39,8 @@ Count = Annotated[int, Field(ge=0, le=MOST)]
 Number = Annotated[float, Field(ge=-MOST, le=MOST, allow_inf_nan=False)]
 Parent = Annotated[int, Field(ge=-1, le=MOST)]
 """Index of a node; -1 is the root."""
+MOST_WANTED = 16
+"""Tokens that the target could have chosen at a place."""
 Text = Annotated[str, Field(max_length=1 << 16)]
 """Of one token."""
 Served = Annotated[str, Field(max_length=1 << 21)]
@@ -86,9 +88,13 @@ _chains: Any = Annotated[list[Chain], Field(max_length=MOST_BRANCHES)]
 _branches: Any = _object("branches", Branches, at=Parent, tokens=_chains)
 _times: Any = _object("times", Times)
 _span: Any = _object("span", Span)
+_candidate: Any = _object("candidate", Candidate, text=Text)
+_row: Any = Annotated[list[_candidate], Field(max_length=MOST_WANTED)]
+_top: Any = Annotated[list[_row], Field(max_length=MOST_NODES + 1)]
 _nodes: Any = Annotated[list[_node], Field(max_length=MOST_NODES)]
 _tokens: Any = Annotated[list[_emitted], Field(max_length=MOST_NODES + 1)]
 _spans: Any = Annotated[list[_span], Field(max_length=MOST_NODES)]
+_seen: dict[str, Any] = {"branches": _branches | None, "target_top": _top | None}
 _rate = Number | None
 _counts = {name: BOUNDED[hint] | None for name, hint in get_type_hints(Numbers).items()
            if name not in ("unknown", "answers")}  # fmt: skip
@@ -97,7 +103,7 @@ LINES: dict[str, Any] = {
     "header": _line("header", Ready, ("lane",), format=Literal[FORMAT]),
     "turn": _line("turn", Turn, ("options",), seed=int, settings=Options, question=str, texts=tuple[str, ...]),
     "prefill": _line("prefill", Prefill, text=Text),
-    "step": _line("step", Step, nodes=_nodes, emitted=_tokens, ms=_times, spans=_spans, branches=_branches | None),
+    "step": _line("step", Step, nodes=_nodes, emitted=_tokens, ms=_times, spans=_spans, **_seen),
     "switch": _line("switch", Switch),
     "settings": _line("settings", Changed, ("options",), settings=Options),
     "end": _line("end", End, tail=Text),
@@ -142,6 +148,7 @@ def _step(line: Any) -> StepText:
     ahead, chains = line.branches, line.branches.tokens if line.branches else []
     if ahead and (ahead.at >= len(nodes) or (ahead.won is not None and not 0 <= ahead.won < len(chains))):
         raise ValueError("no such branch")
+    top = None if line.target_top is None else tuple(tuple(_part(Candidate, c) for c in row) for row in line.target_top)
     step = _part(
         Step,
         line,
@@ -149,10 +156,16 @@ def _step(line: Any) -> StepText:
         emitted=tuple(_part(Emitted, token) for token in line.emitted),
         ms=_part(Times, line.ms),
         spans=tuple(_part(Span, span) for span in line.spans),
+        target_top=top,
         branches=ahead and _part(Branches, ahead, tokens=tuple(tuple(t.token for t in chain) for chain in chains)),
     )
     texts, emitted = (tuple(token.text for token in tokens) for tokens in (line.nodes, line.emitted))
-    return StepText(line.lane, step, texts, emitted, tuple(tuple(t.text for t in chain) for chain in chains))
+    if top is not None and len(top) != 1 + len(walked(step)):
+        raise ValueError("target_top has not a row for each walked node")
+    previews = tuple(tuple(t.text for t in chain) for chain in chains)
+    return StepText(
+        line.lane, step, texts, emitted, previews, tuple(tuple(c.text for c in row) for row in line.target_top or ())
+    )
 
 
 RECORDS: dict[str, Callable[[Any], Record]] = {

@@ -3,7 +3,7 @@
 from typing import Any
 
 from ..engine.values.events import Changed, End, Event, Prefill, Switch, Turn
-from ..engine.values.step import Step
+from ..engine.values.step import Step, walked
 from ..models.detokenise import Detokeniser, token_texts
 from ..system.sanitise import sanitise
 from .events import ChangedText, EndText, PrefillText, Record, StepText, SwitchText, TurnText
@@ -25,8 +25,10 @@ class Transcriber:
         """The record of any later event."""
         match event:
             case Step():
+                top = self._candidates(event)
                 nodes, branches = self._previews(event)
-                return StepText(self._lane, event, nodes, tuple(self._push(e.token) for e in event.emitted), branches)
+                emitted = tuple(self._push(e.token) for e in event.emitted)
+                return StepText(self._lane, event, nodes, emitted, branches, top)
             case Prefill(token=token):
                 return PrefillText(self._lane, event, self._push(token))
             case Switch():
@@ -41,6 +43,17 @@ class Transcriber:
 
     def _push(self, token: int) -> str:
         return self._reader.push(token)
+
+    def _candidates(self, step: Step) -> tuple[tuple[str, ...], ...]:
+        """What the target could have chosen, as it would read after the path to each place."""
+        if step.target_top is None:
+            return ()
+        reader, texts = self._reader.copy(), []
+        for place, row in zip((-1, *walked(step)), step.target_top, strict=True):
+            if place >= 0:
+                reader.preview(step.nodes[place].token)
+            texts.append(tuple(reader.copy().preview(one.token) for one in row))
+        return tuple(texts)
 
     def _previews(self, step: Step) -> tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]:
         """Each node and each branch as it reads after its path; a reader is copied only where paths part."""

@@ -10,7 +10,7 @@ from typing import Any
 from ..config.choice import ModelChoice, ServerChoice, StoreChoice
 from ..engine.drafters.registry import MODES, Mode, default_mode
 from ..engine.values.options import Options
-from ..engine.worker import Call, Change, Stop, SwitchMode
+from ..engine.worker import Call, Change, Hold, Stop, SwitchMode
 from ..models.head_places import brings_head
 from ..models.resolve import brings_draft
 from ..record.archived import Archived
@@ -82,6 +82,12 @@ class Session:
         """Where this session runs, for reports; empty until the models are loaded."""
         return self._half.environment
 
+    @property
+    def verify_ms(self) -> Mapping[int, float]:
+        """T(m) as it was measured at load: tokens of a pass -> milliseconds; empty until the models are loaded."""
+        loaded = self._half.loaded
+        return loaded.latency.points if loaded is not None else {}
+
     # -- commands
 
     def load(self) -> None:
@@ -135,6 +141,10 @@ class Session:
     def stop(self) -> None:
         """End the last command at its next step, or before its first one if it waits; its text is kept."""
         self._worker.submit(Stop(self._newest))
+
+    def hold(self, steps: int | None = 0) -> None:
+        """Let an answer stand still after so many more steps; None lets it go on."""
+        self._worker.submit(Hold(steps))
 
     def switch(self, mode: str) -> None:
         """Use another mode from the next step on; ignored if this pair cannot run it."""

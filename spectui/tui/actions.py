@@ -18,7 +18,7 @@ from .mode_keys import MODE_KEYS
 Complete = Callable[[str], Iterable[str]]
 """What has been typed of an argument -> what it may become."""
 
-ASK, MODE, SET, READ, KEEP, LIST, RACE, PLAY, PROGRAM = (
+ASK, MODE, SET, READ, KEEP, LIST, RACE, PLAY, INSPECT, TOUR, PROGRAM = (
     "Ask",
     "Change how it decodes",
     "Change one setting",
@@ -27,9 +27,11 @@ ASK, MODE, SET, READ, KEEP, LIST, RACE, PLAY, PROGRAM = (
     "In the list of conversations",
     "In a race",
     "In a replay",
+    "In the inspector",
+    "In the tour",
     "The program",
 )
-GROUPS = (ASK, MODE, SET, READ, KEEP, LIST, RACE, PLAY, PROGRAM)
+GROUPS = (ASK, MODE, SET, READ, KEEP, LIST, RACE, PLAY, INSPECT, TOUR, PROGRAM)
 """Tasks, in the order of the help."""
 
 
@@ -155,6 +157,10 @@ ACTIONS: tuple[Action, ...] = (
            "right"),
     Action("transcript.next_step", "Next step", "Choose the next step.", READ, "step(1)", "full_stop", shown=True),
     Action("transcript.previous_step", "Step back", "Choose the step before.", READ, "step(-1)", "comma", shown=True),
+    Action("transcript.inspect", "Inspect", "Open the inspector on the chosen step, or on the last one.", READ,
+           "screen.inspect", "enter", shown=True),
+    Action("chat.inspect", "Inspect", "Open the inspector on the chosen step, or on the last one.", READ, "inspect", "",
+           "inspect"),
     Action("transcript.pause", "Pause", "Hold the text still while the answer goes on.", READ, "pause", "space"),
     Action("transcript.up", "Up", "Scroll up.", READ, "scroll_by(-1)", "up,k"),
     Action("transcript.down", "Down", "Scroll down.", READ, "scroll_by(1)", "down,j"),
@@ -215,7 +221,33 @@ ACTIONS: tuple[Action, ...] = (
            priority=True),
     Action("replay.export", "Page", "Write the answer or the race as a page to hand out.", PLAY, "export", "ctrl+s",
            shown=True),
+    Action("replay.inspect", "Inspect", "Open the inspector on the last step.", PLAY, "inspect", "enter", shown=True,
+           priority=True),
     Action("replay.picture", "Picture", "Write a picture of the screen.", PLAY, "app.picture", "f8"),
+    Action("inspect.leave", "Back", "Leave the inspector; an answer that was held goes on.", INSPECT, "leave",
+           "escape", shown=True),
+    Action("inspect.up", "Up", "The line above.", INSPECT, "walk('up')", "up,k"),
+    Action("inspect.down", "Down", "The line below.", INSPECT, "walk('down')", "down,j"),
+    Action("inspect.parent", "Before it", "The token before it.", INSPECT, "walk('left')", "left,h"),
+    Action("inspect.child", "Behind it", "The first token behind it.", INSPECT, "walk('right')", "right,l"),
+    Action("inspect.next", "Next step", "The next step; of a held answer one step more.", INSPECT, "step(1)",
+           "full_stop", shown=True),
+    Action("inspect.previous", "Step back", "The step before.", INSPECT, "step(-1)", "comma", shown=True),
+    Action("inspect.hold", "Hold", "Hold the decoder between two steps, or let it go on.", INSPECT, "hold", "space",
+           shown=True),
+    Action("inspect.again", "Record", "Answer again, and record what the target wants at each place.", INSPECT,
+           "again", "t", shown=True),
+    Action("inspect.picture", "Picture", "Write a picture of the screen.", INSPECT, "app.picture", "f8"),
+    Action("tour.watch", "Watch", "Let it be answered, and play the answer in slow motion.", TOUR, "watch", "enter",
+           shown=True, priority=True),
+    *(Action(f"tour.choose_{number}", f"Choice {number}", f"Answer the question with {number}.", TOUR,
+             f"choose({number})", str(number)) for number in range(1, 7)),
+    Action("tour.next", "Next lesson", "The next lesson.", TOUR, "lesson(1)", "n,right", shown=True),
+    Action("tour.previous", "Lesson before", "The lesson before.", TOUR, "lesson(-1)", "p,left", shown=True),
+    Action("tour.leave", "Leave", "Leave the tour.", TOUR, "leave", "escape", shown=True),
+    Action("tour.picture", "Picture", "Write a picture of the screen.", TOUR, "app.picture", "f8"),
+    Action("app.lecture", "Lecture mode", "Large digits and high contrast for a room; once more goes back.", PROGRAM,
+           "app.lecture", "f12", "lecture", priority=True),
     Action("app.help", "Help", "Show what colours, keys and commands mean.", PROGRAM, "app.help", "f1", "help",
            shown=True),
     Action("app.quit", "Quit", "Leave the program.", PROGRAM, "app.quit", "ctrl+q", "quit exit", shown=True,

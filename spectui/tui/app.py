@@ -33,9 +33,11 @@ from .actions import ACTIONS, bindings
 from .bridge import Bridge, Saver
 from .exporting import export
 from .leaving import LEAVE_SCREEN, PLAIN_THEME
+from .lecture import Lectures
 from .priority import yield_to_decoding
 from .screens.chat import ChatScreen
 from .screens.help import HelpScreen
+from .screens.inspect import InspectScreen
 from .screens.race import RaceScreen
 from .screens.replay import ReplayScreen
 from .slash import slash_action
@@ -45,7 +47,7 @@ from .theming import Themed
 log = logging.getLogger(__name__)
 
 MakeSession = Callable[[Callable[[Record], None]], Session]
-PLACES = {RaceScreen: ("mode", "race"), ReplayScreen: ("replay",)}
+PLACES = {RaceScreen: ("mode", "race"), ReplayScreen: ("replay",), InspectScreen: ("inspect",)}
 """Whose actions the palette offers, where it is not the chat's."""
 OURS = ("Keys", "Screenshot")
 """Commands of Textual's palette in whose place the program has its own: the help and the picture."""
@@ -69,7 +71,7 @@ class Kept(Message):
         self.words = words
 
 
-class SpectuiApp(Steady, Themed):
+class SpectuiApp(Lectures, Steady, Themed):
     """The program as a person sees it."""
 
     TITLE = "spectui"

@@ -54,6 +54,8 @@ class Ledger:
         """What the latest steps without a draft took."""
         self.told: list[Record] = []
         """The records of the latest answer, to be played again."""
+        self._begun: dict[int, list[Record]] = {}
+        """Answer -> its turn and its first token."""
         self.steps: dict[tuple[int, int], StepText] = {}
         """(answer, number) -> step, the latest ones."""
 
@@ -92,7 +94,9 @@ class Ledger:
                 self._place(record)
                 self._shown = []
                 self.answered = self.can_measure = False
+                self._begun[self.answer] = [record]
             case PrefillText(prefill=prefill):
+                self._begun.setdefault(self.answer, []).append(record)
                 self.can_measure = True
                 self._extend([prefill.token])
             case StepText(step=step):
@@ -112,6 +116,15 @@ class Ledger:
                 if not self.answered and self.asked:
                     self.beside[self.asked[-1].before] -= 1
                 self.can_measure = self.can_measure and self.answered
+
+    def records(self, answer: int) -> list[Record]:
+        """What is remembered of an answer."""
+        return [*self._begun.get(answer, ()), *(step for (number, _), step in self.steps.items() if number == answer)]
+
+    @property
+    def answer(self) -> int:
+        """Number of the latest answer; -1 before the first."""
+        return len(self.asked) - 1
 
     def _extend(self, tokens: list[int]) -> None:
         if self._shown is not None:

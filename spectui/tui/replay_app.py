@@ -6,6 +6,7 @@ import sys
 from typing import Any, ClassVar
 
 from textual.binding import Binding, BindingType
+from textual.screen import Screen
 
 from ..config.paths import log_file, shipped_themes, user_themes
 from ..config.settings import Settings
@@ -16,6 +17,7 @@ from ..system.signals import full_screen, interrupt, on_interrupt
 from .actions import bindings
 from .exporting import export
 from .leaving import LEAVE_SCREEN, PLAIN_THEME
+from .lecture import Lectures
 from .screens.help import HelpScreen
 from .screens.replay import ReplayScreen
 from .steady import Steady
@@ -24,8 +26,8 @@ from .theming import Themed
 log = logging.getLogger(__name__)
 
 
-class ReplayApp(Steady, Themed):
-    """One replay on the screen."""
+class ScreenApp(Lectures, Steady, Themed):
+    """One screen of ours, without a session of the app's own."""
 
     TITLE = "spectui"
     CSS_PATH = "spectui.tcss"
@@ -35,17 +37,18 @@ class ReplayApp(Steady, Themed):
     ]
     goes_on = False
 
-    def __init__(self, settings: Settings, replay: Replay, speed: float) -> None:
+    def __init__(self, settings: Settings, first: Screen[Any]) -> None:
         self.no_colour = bool(os.environ.get("NO_COLOR"))
         super().__init__(shipped_themes(), user_themes(), ansi_color=self.no_colour)
         self.settings = settings
-        self.replay_screen = ReplayScreen(replay, speed, view=settings.ui.view)
+        self.first = first
+        """The screen that stands below all others."""
 
     def on_mount(self) -> None:
         """Themes, keys, the replay."""
         self.begin_themes(PLAIN_THEME if self.no_colour else self.settings.ui.theme, "spectui-dark")
         self.set_keymap(dict(self.settings.keys))
-        self.push_screen(self.replay_screen)
+        self.push_screen(self.first)
 
     def action_help(self) -> None:
         """Show what colours, keys and numbers mean."""
@@ -71,11 +74,26 @@ class ReplayApp(Steady, Themed):
         self.exit(1, return_code=1, message=f"spectui: {line} (details in {log_file()})")
 
 
+class ReplayApp(ScreenApp):
+    """One replay on the screen."""
+
+    def __init__(self, settings: Settings, replay: Replay, speed: float) -> None:
+        self.replay_screen = ReplayScreen(replay, speed, view=settings.ui.view)
+        super().__init__(settings, self.replay_screen)
+
+
 def run_replay(settings: Settings, replay: Replay, speed: float) -> int:
     """Show a replay until somebody leaves; the exit code."""
+    return run_screen(
+        ReplayApp(settings, replay, speed),
+        "this needs a terminal; add --format text, markdown or svg in a pipe",
+    )
+
+
+def run_screen(app: Any, instead: str) -> int:
+    """Run an app until somebody leaves; the exit code. Raises UserError that says what to do ``instead`` in a pipe."""
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
-        raise UserError("this needs a terminal; add --format text, markdown or svg in a pipe")
-    app: Any = ReplayApp(settings, replay, speed)
+        raise UserError(instead)
     with full_screen(LEAVE_SCREEN), on_interrupt(app.interrupted):
         code = app.run()
     return code if code is not None else int(app.return_code or 0)

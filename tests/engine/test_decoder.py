@@ -191,12 +191,11 @@ def test_a_drafter_gets_the_ids_and_states_it_asks_for(target, long_answer):
 
 
 def test_inspection_shows_the_targets_choices_at_every_walked_node(target, long_answer):
-    decoder = oracle(target, long_answer, options=fixed(max_new_tokens=20))
-    decoder.inspect = True
+    decoder = oracle(target, long_answer, options=fixed(max_new_tokens=20, inspect=True))
     decoder.prefill(PROMPT)
     step = decoder.step()
-    assert [row[0][0] for row in step.target_top] == [token.token for token in step.emitted]
-    assert all(0.0 <= share <= 1.0 for row in step.target_top for _, share in row)
+    assert [row[0].token for row in step.target_top] == [token.token for token in step.emitted]
+    assert all(0.0 <= one.probability <= 1.0 and one.noise is None for row in step.target_top for one in row)
 
 
 def test_the_clock_of_a_lane_is_the_sum_of_its_work(target):
@@ -255,3 +254,15 @@ def test_random_trees_need_not_fit_the_remaining_length(target, long_answer):
     decoder = decoder_of(target, options=fixed(max_new_tokens=7))
     install(decoder, RandomTrees(decoder._resources, 3, truth=PROMPT + long_answer))
     assert run(decoder, PROMPT)[0] == long_answer[:7]
+
+
+def test_at_temperature_inspection_shows_the_noise_that_decided(target):
+    options = Options(Sampling(temperature=1.0, seed=5), Speculation(draft_tokens=4), 20, inspect=True)
+    decoder = decoder_of(target, options=options)
+    install(decoder, RandomTrees(decoder._resources, 3))
+    decoder.prefill(PROMPT)
+    while decoder.answer.end is None:
+        step = decoder.step()
+        chosen = [max(row, key=lambda one: one.score).token for row in step.target_top]
+        assert chosen[: len(step.emitted)] == [token.token for token in step.emitted]
+        assert all(one.noise is not None for row in step.target_top for one in row)

@@ -7,10 +7,11 @@ from queue import Empty, Queue
 import pytest
 
 from spectui.engine.model.causal_lm import CausalLM
+from spectui.engine.values.clock import RealClock
 from spectui.engine.values.events import Changed, End, Prefill, Switch
 from spectui.engine.values.options import Options, Sampling
 from spectui.engine.values.step import Step
-from spectui.engine.worker import Call, Change, Quit, Stop, SwitchMode, Worker
+from spectui.engine.worker import Call, Change, Hold, Quit, Stop, SwitchMode, Worker
 
 from .toys import decoder_of, related, tiny_model
 
@@ -195,3 +196,34 @@ def test_commands_for_a_lane_that_is_not_there_are_ignored(bench):
     assert bench.until(End) == End("length")
     with pytest.raises(Empty):
         bench.events.get_nowait()
+
+
+def test_a_held_answer_makes_single_steps_and_goes_on(bench):
+    bench.worker.submit(Hold(0))
+    bench.ask()
+    bench.until(Prefill)
+    with pytest.raises(Empty):
+        bench.events.get(timeout=0.1)
+    bench.worker.submit(Hold(1))
+    first = bench.until(Step)
+    with pytest.raises(Empty):
+        bench.events.get(timeout=0.2)
+    bench.worker.submit(Hold(None))
+    assert bench.until(Step).index == first.index + 1
+    assert bench.until(End) == End("length")
+
+
+def test_a_held_answer_can_be_stopped(bench):
+    bench.worker.submit(Hold(0))
+    bench.ask()
+    bench.until(Prefill)
+    bench.worker.submit(Stop(1))
+    assert bench.until(End) == End("stopped")
+
+
+def test_a_wait_is_no_time_of_the_answer(monkeypatch):
+    now = iter([0, 5_000_000])
+    monkeypatch.setattr("spectui.engine.values.clock.perf_counter_ns", lambda: next(now))
+    clock = RealClock()
+    clock.leave_out(3.0)
+    assert clock.stamp(0.0) == 2.0

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from spectui.engine.values.events import Changed, End, Prefill, Switch, Turn
 from spectui.engine.values.options import Options, Sampling
-from spectui.engine.values.step import Branches, Emitted, Node, Source, Span, Step, Times
+from spectui.engine.values.step import Branches, Candidate, Emitted, Node, Source, Span, Step, Times
 from spectui.record.events import ChangedText, EndText, PrefillText, Ready, StepText, SwitchText, TurnText
 from spectui.record.trace import TraceWriter, read_trace, to_json
 from spectui.record.trace_lines import from_json, trace_schema
@@ -37,7 +37,9 @@ def steps(draw):
     kinds = st.sampled_from(["accepted", "target", "correction", "bonus"])
     emitted = tuple(draw(st.lists(st.builds(Emitted, st.integers(0, 99), kinds), min_size=1, max_size=4)))
     times = Times(*(draw(NUMBER) for _ in range(5)))
-    top = draw(st.none() | st.just((((3, 0.5), (4, 0.25)),)))
+    row = st.lists(st.builds(Candidate, st.integers(0, 99), st.floats(0, 1), st.none() | NUMBER), max_size=3).map(tuple)
+    places = 1 + sum(node.fate in ("accepted", "cut") for node in nodes)
+    top = draw(st.none() | st.tuples(*[row] * places))
     chains = draw(st.lists(st.lists(st.integers(0, 99), min_size=1, max_size=3), min_size=1, max_size=3))
     won = draw(st.none() | st.integers(0, len(chains) - 1))
     branches = draw(st.none() | st.just(Branches(count - 1, 0.25, tuple(map(tuple, chains)), won, 2, 3)))
@@ -45,7 +47,8 @@ def steps(draw):
     step = Step("draft", 3, 9, draw(NUMBER), nodes, 1, emitted, times, spans, 7, None, branches, top)
     texts = tuple(draw(TEXT) for _ in nodes)
     words = tuple(tuple(draw(TEXT) for _ in chain) for chain in branches.tokens) if branches else ()
-    return StepText("chat", step, texts, tuple(draw(TEXT) for _ in emitted), words)
+    wanted = tuple(tuple(draw(TEXT) for _ in row) for row in top or ())
+    return StepText("chat", step, texts, tuple(draw(TEXT) for _ in emitted), words, wanted)
 
 
 RECORDS = st.one_of(
@@ -114,6 +117,7 @@ def test_an_older_step_is_read(tmp_path):
         ("parent must come before it", {"nodes": [STEP["nodes"][0] | {"parent": 0}]}),
         ("nodes.0.parent: Input should be greater", {"nodes": [STEP["nodes"][0] | {"parent": -2}]}),
         ("index: Input should be greater", {"index": -1}),
+        ("target_top has not a row for each walked node", {"target_top": [[], []]}),
         (
             "ms.wall: Field required",
             {"ms": {name: 0.0 for name in STEP["ms"] if name != "wall"}},

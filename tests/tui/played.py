@@ -2,13 +2,14 @@
 
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import cycle
 
 from spectui.config.choice import ModelChoice
 from spectui.engine.drafters.registry import MODES
 from spectui.engine.values.events import End, Prefill, Reason, Turn
 from spectui.engine.values.options import Options
-from spectui.engine.values.step import Branches, Emitted, Kind, Node, Source, Span, Step, Times
+from spectui.engine.values.step import Branches, Candidate, Emitted, Kind, Node, Source, Span, Step, Times
 from spectui.record.archived import Archived
 from spectui.record.events import EndText, PrefillText, Ready, Record, StepText, TurnText
 
@@ -77,6 +78,7 @@ class PlayedSession:
     def __init__(self) -> None:
         self.modes, self.mode, self.options = MODES, "draft", Options()
         self.busy = False
+        self.verify_ms = {1: 1.4, 2: 1.7, 4: 2.1, 8: 2.5, 16: 3.7, 32: 5.5, 64: 10.0}
         self.commands = 0
 
     def load(self) -> None:
@@ -104,6 +106,10 @@ class PlayedSession:
     def change(self, options: Options) -> None:
         """Other options from now on."""
         self.options = options
+
+    def hold(self, steps: int | None = 0) -> None:
+        """Nothing runs that could stand still."""
+        self.held = steps
 
     def instruct(self, system: str) -> None:
         """Nothing is asked."""
@@ -200,3 +206,28 @@ def _branches(mode, index, words, place, drafted, refused):
     dropped = 0 if won == 0 else len(texts[0])
     tokens = tuple(tuple(range(700, 700 + len(text))) for text in texts)
     return Branches(drafted - 1, 0.62, tokens, won, dropped, len(texts[1])), texts
+
+
+def inspected(records: Sequence[Record], noise: bool = False) -> list[Record]:
+    """The same answer as if it had been recorded for inspection, at a temperature if there is ``noise``."""
+    made = list(records)
+    for place, record in enumerate(made):
+        if isinstance(record, StepText):
+            both = zip(record.step.nodes, record.nodes, strict=True)
+            path = [(node.token, text) for node, text in both if node.fate == "accepted"]
+            walk = [*path, (record.step.emitted[-1].token, record.emitted[-1])]
+            first, second = (1.25, -0.5) if noise else (None, None)
+            top = tuple((Candidate(token, 0.7, first), Candidate(5000, 0.2, second)) for token, _ in walk)
+            texts = tuple((text, " instead") for _, text in walk)
+            made[place] = replace(record, step=record.step._replace(target_top=top), top=texts)
+    return made
+
+
+def refused(records: Sequence[Record]) -> list[Record]:
+    """The same answer up to its last step in which a drafted token was refused behind an accepted one."""
+    ends = [
+        place
+        for place, one in enumerate(records)
+        if isinstance(one, StepText) and one.step.accepted and one.step.emitted[-1].kind == "correction"
+    ]
+    return [*records[: ends[-1] + 1], records[-1]]

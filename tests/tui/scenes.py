@@ -15,6 +15,7 @@ from spectui.engine.drafters.registry import MODES
 from spectui.engine.values.events import End, Switch
 from spectui.engine.values.options import Options, Sampling
 from spectui.models.resolve import REAL, place
+from spectui.present.lesson import shipped
 from spectui.record.events import (
     Compared,
     EndText,
@@ -36,7 +37,9 @@ from spectui.tui.app import SpectuiApp
 from spectui.tui.screens.chat import READ_OUT_TICKS
 from spectui.tui.screens.conversations import ConversationsScreen
 from spectui.tui.screens.dialogs import ChoiceScreen, LineScreen
+from spectui.tui.screens.inspect import InspectScreen
 from spectui.tui.screens.picker import ModelPicker
+from spectui.tui.screens.tour import TourScreen
 
 from ..demo import SETTINGS
 from .played import (
@@ -47,7 +50,10 @@ from .played import (
     STORY_TOLD,
     WIDE,
     WIDE_TOLD,
+    PlayedSession,
     answer,
+    inspected,
+    refused,
     steps,
     words_of,
 )
@@ -352,6 +358,25 @@ async def choosing(play: Play) -> None:
     await play.until(lambda: play.app.screen.models.highlighted == 2)  # type: ignore[attr-defined]
     play.app.screen._tell("smollm2-360m  ██████████░░░░░░░░░░░░░░  41% 297 of 724 MB  esc stops")  # type: ignore[attr-defined]
     await play.shoot("models-filtered")
+
+
+@story
+async def classroom(play: Play) -> None:
+    """What a teacher shows: a step under the magnifying glass, lecture mode, a lesson."""
+    await play.feed(READY)
+    told = inspected(refused(answer("draft", STORY_TOLD, STORY)), noise=True)
+    await play.ask(STORY, told)
+    await play.press("escape", "enter", "up")
+    await play.until(lambda: isinstance(play.app.screen, InspectScreen) and play.app.screen.record is not None)
+    await play.shoot("inspector")
+    await play.press("escape", "f12")
+    await play.shoot("lecture")
+    await play.press("f12")
+    tour = TourScreen(shipped(), lambda sink: PlayedSession())
+    play.app.push_screen(tour)
+    await play.until(lambda: play.app.screen is tour and tour.is_mounted)
+    await play.press("2")
+    await play.shoot("tour")
 
 
 async def race(play: Play) -> None:

@@ -25,7 +25,7 @@ from .test_chat_real import screen_text
 
 
 @asynccontextmanager
-async def answered(size=(120, 36), mode="draft"):
+async def answered(size=(120, 36), mode="draft", told=None):
     """The chat with an answer that was played."""
     app = SpectuiApp(SETTINGS, lambda sink: PlayedSession())
     remember_notices(app)
@@ -34,7 +34,9 @@ async def answered(size=(120, 36), mode="draft"):
         assert app.chat._send(STORY)
         await wait_until(pilot, lambda: app.chat.command is not None)
         command = app.chat.command
-        app.chat.apply([Started(command, "answer"), *answer(mode, STORY_TOLD, STORY), Finished(command, "answer")])
+        app.chat.apply(
+            [Started(command, "answer"), *(told or answer(mode, STORY_TOLD, STORY)), Finished(command, "answer")]
+        )
         await wait_until(pilot, lambda: not app.chat.answering and app.chat._news is None)
         await pilot.pause()
         yield app, pilot

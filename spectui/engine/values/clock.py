@@ -15,6 +15,10 @@ class Clock(Protocol):
         """The time now, after work that took ``spent_ms``."""
         ...
 
+    def leave_out(self, ms: float) -> None:
+        """A time that has passed without anything being decoded, because somebody held it."""
+        ...
+
 
 class RealClock:
     """Time as the user feels it, everything included."""
@@ -29,6 +33,10 @@ class RealClock:
     def stamp(self, spent_ms: float) -> float:
         """Milliseconds since ``start``."""
         return (perf_counter_ns() - self._begin) / 1e6
+
+    def leave_out(self, ms: float) -> None:
+        """Begin so much later."""
+        self._begin += int(ms * 1e6)
 
 
 class LaneClock:
@@ -45,6 +53,9 @@ class LaneClock:
         """The sum of all that was spent so far."""
         self.elapsed += spent_ms
         return self.elapsed
+
+    def leave_out(self, ms: float) -> None:
+        """Nothing was spent."""
 
 
 class Stopwatch:

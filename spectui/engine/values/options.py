@@ -79,6 +79,9 @@ class Options(Checked):
     sampling: Sampling = field(default_factory=Sampling)
     speculation: Speculation = field(default_factory=Speculation)
     max_new_tokens: int = option(512, "The longest answer, in tokens.", least=1, label="length", changes_text=True)
+    inspect: bool = option(
+        False, "Record what the target wanted at each place, for the inspector; costs some time a step."
+    )
 
     def by_name(self) -> dict[str, Any]:
         """Every option by its own name, whatever group it is in."""

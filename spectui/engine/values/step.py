@@ -1,6 +1,7 @@
 """What happened in one decoding step, as immutable values of ids and numbers."""
 
 from dataclasses import dataclass
+from math import inf, log
 from typing import Literal, NamedTuple
 
 Fate = Literal["accepted", "rejected", "unreached", "cut"]
@@ -60,6 +61,21 @@ class Span(NamedTuple):
     end: float
 
 
+class Candidate(NamedTuple):
+    """A token that the target could have chosen at one place."""
+
+    token: int
+    probability: float
+    """The target's own, after temperature and filters; at temperature 0 that of temperature 1."""
+    noise: float | None = None
+    """What the shared noise added to its log-probability; None where nothing is drawn with it."""
+
+    @property
+    def score(self) -> float:
+        """What the choice maximises, up to a constant."""
+        return (log(self.probability) if self.probability > 0.0 else -inf) + (self.noise or 0.0)
+
+
 @dataclass(frozen=True, slots=True)
 class Branches:
     """What a draft model wrote beyond the end of a step's draft while the target verified it."""
@@ -99,5 +115,11 @@ class Step(NamedTuple):
     """One plain phrase when nothing was drafted although the mode drafts."""
     branches: Branches | None = None
     """What was drafted meanwhile, if the mode works beside the target."""
-    target_top: tuple[tuple[tuple[int, float], ...], ...] | None = None
-    """The target's five likeliest (token, probability) at each walked node, when recording for inspection."""
+    target_top: tuple[tuple[Candidate, ...], ...] | None = None
+    """The target's five likeliest tokens at the root and each walked node, and the one that it chose where that is none
+    of them, when recording for inspection."""
+
+
+def walked(step: Step) -> list[int]:
+    """The drafted nodes that the target agreed to, from the root on; those that the answer's end cut off included."""
+    return [index for index, node in enumerate(step.nodes) if node.fate in ("accepted", "cut")]

@@ -45,9 +45,11 @@ from ..changing import Changes, declared
 from ..compositor import RowScreen
 from ..exporting import export_page
 from ..keeping import Keeping
+from ..lecture import LECTURE
 from ..ledger import Ledger
 from ..slash import is_command
 from ..widgets.attached import Attached
+from ..widgets.big_numbers import Big, BigNumbers, rate_of, ratio_of
 from ..widgets.completion import Completion
 from ..widgets.examples import Examples
 from ..widgets.keys import Keys
@@ -63,6 +65,7 @@ from ..widgets.timeline import Timeline
 from ..widgets.title import TitleBar
 from ..widgets.transcript import Transcript
 from ..widgets.why_bar import WhyBar
+from .inspect import InspectScreen
 from .picker import picker
 from .replay import PACES, ReplayScreen
 from .settings import SettingsScreen
@@ -98,6 +101,7 @@ class ChatScreen(RowScreen):
         self.timeline = Timeline(id="timeline")
         self.why_bar = WhyBar(id="why")
         self.metric_bar = MetricBar(id="metrics")
+        self.big = BigNumbers()
         self.completion = Completion(id="completion")
         self.prompt = Prompt(id="prompt")
         self.attached = Attached(id="attached")
@@ -124,6 +128,8 @@ class ChatScreen(RowScreen):
         self._shown: tuple[StepText | None, bool, bool] = (None, False, False)
         """What the step pane shows, or would."""
         self._chosen = False
+        self._pinned: tuple[int, int] | None = None
+        """The (answer, step) that a person has chosen."""
         self._unasked: str | None = None
         """A question that is being painted; asked when it stands, so that decoding does not share its moment."""
         self.command: int | None = None
@@ -145,6 +151,7 @@ class ChatScreen(RowScreen):
         yield self.timeline
         yield self.why_bar
         yield self.metric_bar
+        yield self.big
         yield self.completion
         yield self.attached
         yield self.prompt
@@ -250,7 +257,7 @@ class ChatScreen(RowScreen):
                 self.transcript.document.recolour(kinds)
                 self.step_pane.tell(served_sentence(record))
             case TurnText(turn=turn):
-                self.answering, self._chosen = True, False
+                self.answering, self._chosen, self._pinned = True, False, None
                 self.metric_bar.rates.clear()
                 title = self.session.modes[turn.mode].title
                 self.transcript.document.begin_answer(title, self.ledger.place_note)
@@ -291,7 +298,7 @@ class ChatScreen(RowScreen):
 
     def _end(self, record: EndText) -> None:
         if self.answering:
-            roomy = not self.has_class("-short")
+            roomy = not self.has_class("-short") and not self.app.has_class(LECTURE)
             words = self.ledger.summary(record.end.reason, self.transcript.viewport.room) if roomy else ""
             self.transcript.document.end_answer(record, words, legend=roomy)
         else:
@@ -354,6 +361,12 @@ class ChatScreen(RowScreen):
         self.why_bar.show(ledger.why(self.ready))
         self.metric_bar.show(ledger.numbers, ledger.speedup, measuring, follow, key="f9", looping=ledger.looping)
 
+        rate, speedup = ledger.numbers.tokens_per_second, ledger.speedup
+        label = "times plain decoding" if speedup else "speed-up: measuring" if measuring else "speed-up: F9 measures"
+        self.big.show(
+            [Big(rate_of(rate), "tokens per second"), Big(ratio_of(speedup.value if speedup else None), label)]
+        )
+
     @on(Transcript.FollowChanged)
     def _follow_changed(self) -> None:
         self._show_numbers()
@@ -362,6 +375,7 @@ class ChatScreen(RowScreen):
     def _step_selected(self, event: Transcript.StepSelected) -> None:
         record = self.ledger.steps.get((event.answer, event.step))
         self._chosen = record is not None
+        self._pinned = (event.answer, event.step) if self._chosen else None
         if record is not None:
             self._show_step(record, True, (event.answer, event.step + 1) in self.ledger.steps)
 
@@ -508,6 +522,28 @@ class ChatScreen(RowScreen):
         """Write the last answer as a page that plays in a browser."""
         if (answer := self._last_answer()) is not None:
             export_page(self.app, answer, 0)
+
+    def action_inspect(self) -> None:
+        """The chosen step in full, or the last one."""
+        ledger = self.ledger
+        answer, step = self._pinned or (ledger.answer, None)
+        if not ledger.records(answer):
+            self.notify("ask something first; then its steps can be inspected", timeout=3)
+            return
+        plain = self.ready.plain_ms if self.ready else None
+        if answer == ledger.answer:
+            inspector = InspectScreen(lambda: ledger.told, step, plain, self.session, self._inspect_again)
+        else:
+            inspector = InspectScreen(lambda: ledger.records(answer), step, plain)
+        self.app.push_screen(inspector)
+
+    def _inspect_again(self) -> None:
+        """Answer once more, and record what the target wants."""
+        if self.busy:
+            self.notify("still answering; hold or let it end", timeout=3)
+            return
+        self.session.change(replace(self.session.options, inspect=True))
+        self.action_rerun()
 
     def action_attach(self, path: str) -> None:
         """Attach a text file to the next question."""

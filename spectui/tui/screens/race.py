@@ -21,7 +21,9 @@ from ...system.sanitise import sanitise, sanitise_line
 from ..actions import bindings
 from ..compositor import RowScreen
 from ..exporting import export_page
+from ..lecture import LECTURE, two_lanes
 from ..slash import is_command
+from ..widgets.big_numbers import BigNumbers, lane_numbers
 from ..widgets.keys import Keys
 from ..widgets.lane import LanePane
 from ..widgets.prompt import Prompt
@@ -76,12 +78,14 @@ class RaceScreen(RowScreen):
         self._repeating = False
         """Whether the lanes have shown this race and only the table follows what is repeated of it."""
         self._left_out: dict[str, str] = {}
+        self.big = BigNumbers()
 
     def compose(self) -> ComposeResult:
         """Head, lanes, table, prompt, keys."""
         yield Static(id="race-head", markup=False)
         yield Container(id="lanes")
         yield Static(id="race-table")
+        yield self.big
         yield Prompt(self.app.chat.prompt.past, id="prompt")  # type: ignore[attr-defined]
         yield Keys(compact=True, show_command_palette=False)
 
@@ -200,12 +204,28 @@ class RaceScreen(RowScreen):
         longest = times[int(LONGEST_SHOWN * (len(times) - 1))] if times else 0.0
         for name, pane in self.panes.items():
             pane.read_out(self.shown.lanes.get(name), places.get(name), longest)
+        self._show_two()
         if self.table.display:
             grid = race_grid(self.book)
             width = self.size.width
             shown = grid if width >= 132 else only(grid, NARROW if width >= 90 else NARROWEST)
             self.table.update(rich_table(shown))
         self._show_head()
+
+    def lecture_changed(self) -> None:
+        """Two lanes in lecture mode, all of them else."""
+        self._show_two()
+
+    def _show_two(self) -> None:
+        """The numbers of lecture mode, and the lanes that they are of."""
+        lecture = self.app.has_class(LECTURE)
+        shown = two_lanes(list(self.panes), self.session.mode) if lecture else list(self.panes)
+        for name, pane in self.panes.items():
+            pane.display = name in shown
+        if lecture:
+            books = self.shown.lanes
+            rates = {lane: books[lane].numbers.tokens_per_second if lane in books else None for lane in shown}
+            self.big.show(lane_numbers(rates))
 
     def _show_head(self) -> None:
         state = "racing, repeated for the table" if self._repeating else "racing"

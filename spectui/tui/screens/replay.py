@@ -25,6 +25,8 @@ from ..actions import bindings
 from ..bridge import TICK
 from ..compositor import RowScreen
 from ..exporting import export_page
+from ..lecture import LECTURE, two_lanes
+from ..widgets.big_numbers import Big, BigNumbers, lane_numbers, rate_of
 from ..widgets.keys import Keys
 from ..widgets.lane import LanePane
 from ..widgets.metric_bar import MetricBar
@@ -34,6 +36,7 @@ from ..widgets.tape import Tape
 from ..widgets.timeline import Timeline
 from ..widgets.transcript import Transcript
 from ..widgets.why_bar import WhyBar
+from .inspect import InspectScreen
 
 PACES = (0.25, 0.05, None, 1.0)
 """Of slow motion, in turn; None is step by step."""
@@ -50,6 +53,7 @@ class ReplayScreen(RowScreen):
     CSS = """
     ReplayScreen { layout: vertical; }
     #replay-head { height: 1; background: $surface; text-wrap: nowrap; text-overflow: ellipsis; }
+    #replay-note { height: auto; max-height: 2; color: $text-primary; text-style: bold; }
     Progress { height: 1; padding: 0 1; }
     ReplayScreen #metrics { height: 1; }
     ReplayScreen.-wide #side { display: block; }
@@ -62,8 +66,12 @@ class ReplayScreen(RowScreen):
 
     head = getters.query_one("#replay-head", Static)
 
-    def __init__(self, replay: Replay, speed: float | None = 1.0, playing: bool = True, view: str = "colour") -> None:
+    def __init__(
+        self, replay: Replay, speed: float | None = 1.0, playing: bool = True, view: str = "colour", note: str = ""
+    ) -> None:
+        """``note`` is a line that says what to look at."""
         super().__init__()
+        self._note = note
         self.player = Player(replay, speed or 1.0)
         self.replay = replay
         self.by_steps = speed is None
@@ -86,11 +94,16 @@ class ReplayScreen(RowScreen):
         self._goal: int | None = None
         """A far place that it is on the way to."""
         self._tick_at = 0.0
+        self._pinned: StepText | None = None
+        self.big = BigNumbers()
+        """The step that a person has pointed to."""
 
     def compose(self) -> ComposeResult:
         """Head, progress, text and steps or lanes, read-outs, keys."""
         yield Static(id="replay-head", markup=False)
         yield self.progress
+        if self._note:
+            yield Static(f" {self._note}", id="replay-note", markup=False)
         with Horizontal(id="body"):
             with Vertical(id="main"):
                 yield self.transcript
@@ -100,6 +113,7 @@ class ReplayScreen(RowScreen):
         yield self.timeline
         yield self.why_bar
         yield self.metric_bar
+        yield self.big
         yield Keys(compact=True, show_command_palette=False)
 
     def on_mount(self) -> None:
@@ -233,9 +247,10 @@ class ReplayScreen(RowScreen):
                 document.seam(mode_title(switch.mode))
             case EndText(lane=lane):
                 words = answer_line(self.replay.lanes[lane].meter, "", self.transcript.viewport.room)
-                document.end_answer(record, words, legend=not self.has_class("-short"))
+                document.end_answer(record, words, legend=self._explains)
 
     def _read_out(self, records: Sequence[Record]) -> None:
+        self._pinned = None
         self._show_head()
         if self.panes:
             self._read_out_lanes()
@@ -251,6 +266,9 @@ class ReplayScreen(RowScreen):
         models, numbers = self.replay.models, state.meter.numbers
         self.why_bar.show(why(numbers, models.plain_ms if models else None))
         follow = self.transcript.viewport.follow
+        per = numbers.tokens_per_step
+        self.big.show([Big(rate_of(numbers.tokens_per_second), "tokens per second"),
+                       Big(f"{per:.2f}" if per else "-", "tokens per step")])  # fmt: skip
         self.metric_bar.show(numbers, None, False, follow, key="", looping=state.meter.looping)
 
     def _read_out_lanes(self) -> None:
@@ -263,6 +281,27 @@ class ReplayScreen(RowScreen):
             state = states.get(name)
             book = self._book(name, state) if state else None
             pane.read_out(book, places.get(name), longest)
+        self._show_two()
+
+    def lecture_changed(self) -> None:
+        """Two lanes in lecture mode, all of them else; the legend stands elsewhere then."""
+        self.call_later(self._show_anew)
+
+    @property
+    def _explains(self) -> bool:
+        """Whether there is a legend under the answer."""
+        return not self.has_class("-short") and not self.app.has_class(LECTURE)
+
+    def _show_two(self) -> None:
+        """The numbers of lecture mode, and the lanes that they are of."""
+        lecture = self.app.has_class(LECTURE)
+        shown = two_lanes(list(self.panes), "") if lecture else list(self.panes)
+        for name, pane in self.panes.items():
+            pane.display = name in shown
+        if lecture:
+            states = self.replay.lanes
+            rates = {lane: states[lane].meter.numbers.tokens_per_second if lane in states else None for lane in shown}
+            self.big.show(lane_numbers(rates))
 
     def _book(self, name: str, state: LaneState) -> LaneBook:
         turn = state.turn.turn if state.turn else None
@@ -297,6 +336,7 @@ class ReplayScreen(RowScreen):
         for record in reversed(self.replay.shown()):
             if isinstance(record, StepText) and record.step.index == event.step:
                 self.player.playing = False
+                self._pinned = record
                 self.step_pane.show(record, pinned=True)
                 self.tape.show(record)
                 self._show_head()
@@ -369,6 +409,19 @@ class ReplayScreen(RowScreen):
         self._goal = None
         self.replay.go_to_take(self.replay.number + by)
         await self._show_anew()
+
+    def action_inspect(self) -> None:
+        """The step on show, in full; of lanes side by side that of the one which was last."""
+        steps = [state.step for state in self.replay.lanes.values() if state.step]
+        record = self._pinned or max(steps, key=lambda one: one.step.time_ms, default=None)
+        if record is None:
+            self.notify("no step yet; . makes one", timeout=3)
+            return
+        self.player.playing = False
+        shown = [one for one in self.replay.shown() if getattr(one, "lane", record.lane) == record.lane]
+        models = self.replay.models
+        plain = models.plain_ms if models else None
+        self.app.push_screen(InspectScreen(lambda: shown, record.step.index, plain))
 
     def action_view(self) -> None:
         """Clean, colour, trace, in all lanes."""

@@ -11,6 +11,7 @@ from ...present.answer_line import percent
 from ...present.race_book import LaneBook
 from ...record.events import EndText, PrefillText, Record, ServedText, StepText, Told, TurnText
 from ...record.metrics import LOOPS
+from ..lecture import LECTURE
 from .metric_bar import BLOCKS
 from .parts import Part, PartsLine
 from .transcript import Transcript
@@ -54,7 +55,7 @@ class LanePane(Vertical):
             case EndText():
                 size = self.transcript.size
                 roomy = size.width >= ROOM_FOR_LEGEND.width and size.height >= ROOM_FOR_LEGEND.height
-                self.transcript.document.end_answer(record, "", legend=roomy)
+                self.transcript.document.end_answer(record, "", legend=roomy and not self.app.has_class(LECTURE))
 
     def read_out(self, book: LaneBook | None, place: int | None, longest_ms: float) -> None:
         """Show the lane's numbers; bars of step times are drawn to the scale of ``longest_ms``."""
