@@ -14,6 +14,8 @@ from .failures import Refused, reason_in
 from .lines import MOST_LINE, TooLong, events
 
 PATH = "/v1/chat/completions"
+MOST_ID = 1 << 31
+"""No vocabulary has as many tokens."""
 MOST_TEXT = 16 << 20
 """Characters of an answer; no context holds as many."""
 THINKS, ANSWERS = "<think>\n", "\n</think>\n\n"
@@ -221,7 +223,10 @@ class _Reading:
 
 
 def _ids(value: Any) -> tuple[int, ...]:
-    return tuple(value) if isinstance(value, list) and all(count(one) is not None for one in value) else ()
+    """Ids of tokens; none if some are no ids."""
+    made = [count(one) for one in value] if isinstance(value, list) else []
+    known = tuple(one for one in made if one is not None and one < MOST_ID)
+    return known if len(known) == len(made) else ()
 
 
 def _later(old: int | None, new: int | None) -> int | None:

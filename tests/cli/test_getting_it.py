@@ -56,7 +56,9 @@ def test_the_doctor_s_report_can_be_pasted(monkeypatch):
     found = told["recommendation"]
     assert found["mode"] in told["modes"]
     assert found["prompts"] == 3
-    assert {one["mode"] for one in found["impressions"]} == {mode for mode, can in told["modes"].items() if can == "yes"}
+    assert {one["mode"] for one in found["impressions"]} == {
+        mode for mode, can in told["modes"].items() if can == "yes"
+    }
     assert str(Path.home()) not in json.dumps(told)
 
 

@@ -11,6 +11,7 @@ import pytest
 from spectui.servers.address import KEY_VARIABLE, check_keys, server_at
 from spectui.servers.answer import Asking, Piece
 from spectui.servers.connection import Connection
+from spectui.servers.drafts import read_drafts
 from spectui.servers.engines import OTHER
 from spectui.servers.failures import Cancelled
 from spectui.servers.probe import probe
@@ -278,3 +279,20 @@ def test_no_key_in_the_clear_and_none_to_several_hosts(monkeypatch):
     monkeypatch.setenv("OTHER", "x")
     check_keys([server_at("https://a.example"), server_at("https://b.example", key_variable="OTHER")])
     assert os.environ[KEY_VARIABLE] == SECRET
+
+
+@pytest.mark.parametrize("ids", [[1 << 40], [-1], ["x"], [True], "12", {}])
+def test_ids_that_no_vocabulary_has_are_left_out(ids):
+    with serving() as fake:
+        fake.stream(event({"choices": [{"delta": {"content": "so"}, "token_ids": ids}]}), said(" far"))
+        connection = Connection(server_at(fake.url))
+        pieces = [one for one in Asking(connection, OTHER, "toy")(HELLO) if isinstance(one, Piece)]
+        connection.close()
+    assert [(one.text, one.ids) for one in pieces] == [("so", ()), (" far", ())]
+
+
+def test_a_draft_longer_than_any_method_makes_is_not_counted_pass_by_pass():
+    told = {"num_draft_tokens": 1 << 50, "per_step_drafted": [1 << 50], "per_step_accepted": [1 << 50]}
+    drafts = read_drafts({"metrics": {"speculative_decoding": told}})
+    assert drafts is not None
+    assert drafts.by_step == ()

@@ -3,12 +3,18 @@
 from threading import Event
 
 from spectui.config.choice import ServerChoice
+from spectui.present.glossary import unknown_words
+from spectui.record.replay import Replay
 from spectui.session.served_session import served_session
 from spectui.tui.app import RacePlan, SpectuiApp
+from spectui.tui.replay_app import ReplayApp
+from spectui.tui.screens.replay import ReplayScreen
 
 from ..demo import SETTINGS
+from ..record.test_replay import KINDS, SERVED
 from ..servers.fake import event, llama_server, said, serving
 from .helpers import remember_notices, running, say, wait_until
+from .played import READY, STORY_TOLD, answer
 from .test_chat_real import screen_text
 
 
@@ -19,9 +25,14 @@ def make(*fakes):
 
 def looks(app):
     """(text, look) of the pieces of the answer."""
+    return pieces(app.chat)
+
+
+def pieces(screen):
+    """The same on a screen."""
     return [
         (piece.source, piece.look)
-        for paragraph in app.chat.transcript.document.paragraphs
+        for paragraph in screen.transcript.document.paragraphs
         if paragraph.kind == "answer"
         for piece in paragraph.pieces
     ]
@@ -96,6 +107,44 @@ async def test_no_server_there_is_one_line():
     async with running(make=nobody, ready=False) as (app, pilot):
         await wait_until(pilot, lambda: app.chat.failed)
         assert "nothing answers at http://127.0.0.1:9" in " ".join(screen_text(app).split())
+
+
+async def test_an_answer_is_played_again_piece_by_piece_and_has_no_steps_to_inspect():
+    with serving() as fake:
+        fake.models([("toy", "vllm")])
+        fake.recorded("vllm.sse")
+        async with running(make=make(fake)) as (app, pilot):
+            await say(pilot, "Where?")
+            await over(app, pilot)
+            told = looks(app)
+            app.chat.action_inspect()
+            assert any("sends no steps" in one for one in app.told)
+            app.chat.action_slow()
+            await wait_until(pilot, lambda: isinstance(app.screen, ReplayScreen) and app.screen._take == 0)
+            screen = app.screen
+            await pilot.press("home", "full_stop", "full_stop")
+            assert "step 2 of 5" in str(screen.head.content)
+            assert pieces(screen) == [(text, "target") for text, _ in told[:2]], "nobody knew it then"
+            await pilot.press("end")
+            await wait_until(pilot, lambda: pieces(screen) == told)
+            assert "told at the end" in str(screen.step_pane.content)
+            await pilot.press("comma", "enter")
+            assert not screen.replay.lanes["chat"].told
+            assert app.screen is screen
+            assert unknown_words(str(screen.head.content).replace("Where?", "")) == []
+
+
+async def test_a_race_of_a_mode_and_a_server_is_played_side_by_side():
+    records = [READY, *answer("draft", STORY_TOLD, "why?", "draft"), *SERVED]
+    app = ReplayApp(SETTINGS, Replay(records), 1.0)
+    async with app.run_test(size=(140, 36)) as pilot:
+        await wait_until(pilot, lambda: len(app.replay_screen.panes) == 2)
+        await pilot.press("end")
+        await wait_until(pilot, lambda: app.replay_screen.replay.done)
+        server = app.replay_screen.panes["lab"]
+        looks_there = [piece.look for one in server.transcript.document.paragraphs for piece in one.pieces]
+        assert set(KINDS) <= set(looks_there)
+        assert "9/16" in " ".join(part.text for part in server._numbers._parts)
 
 
 async def test_keys_that_mean_modes_say_why_not():

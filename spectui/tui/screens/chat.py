@@ -65,7 +65,7 @@ from ..widgets.timeline import Timeline
 from ..widgets.title import TitleBar
 from ..widgets.transcript import Transcript
 from ..widgets.why_bar import WhyBar
-from .inspect import InspectScreen
+from .inspect import UNSEEN, InspectScreen
 from .picker import picker
 from .replay import PACES, ReplayScreen
 from .settings import SettingsScreen
@@ -507,7 +507,7 @@ class ChatScreen(RowScreen):
         """The last answer, to be played again; says why there is none."""
         if self.busy:
             self.notify("still answering; esc stops", timeout=3)
-        elif not any(isinstance(record, PrefillText) for record in self.ledger.told):
+        elif not any(isinstance(record, PrefillText | ServedText) for record in self.ledger.told):
             self.notify("ask something first; then its answer can be played again", timeout=3)
         else:
             return Replay([self.ready, *self.ledger.told] if self.ready else self.ledger.told)
@@ -529,6 +529,9 @@ class ChatScreen(RowScreen):
         answer, step = self._pinned or (ledger.answer, None)
         if not ledger.records(answer):
             self.notify("ask something first; then its steps can be inspected", timeout=3)
+            return
+        if ledger.is_served:
+            self.notify(UNSEEN, timeout=3)
             return
         plain = self.ready.plain_ms if self.ready else None
         if answer == ledger.answer:

@@ -36,7 +36,7 @@ from ..widgets.tape import Tape
 from ..widgets.timeline import Timeline
 from ..widgets.transcript import Transcript
 from ..widgets.why_bar import WhyBar
-from .inspect import InspectScreen
+from .inspect import UNSEEN, InspectScreen
 
 PACES = (0.25, 0.05, None, 1.0)
 """Of slow motion, in turn; None is step by step."""
@@ -415,7 +415,8 @@ class ReplayScreen(RowScreen):
         steps = [state.step for state in self.replay.lanes.values() if state.step]
         record = self._pinned or max(steps, key=lambda one: one.step.time_ms, default=None)
         if record is None:
-            self.notify("no step yet; . makes one", timeout=3)
+            served = any(state.piece for state in self.replay.lanes.values())
+            self.notify(UNSEEN if served else "no step yet; . makes one", timeout=3)
             return
         self.player.playing = False
         shown = [one for one in self.replay.shown() if getattr(one, "lane", record.lane) == record.lane]
