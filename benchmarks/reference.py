@@ -16,8 +16,9 @@ from typing import Any
 import typer.main
 
 from spectui.cli.main import app
+from spectui.config.choice import ServerChoice
 from spectui.config.settings import SECTIONS, Settings, variable
-from spectui.engine.values.option import values_of
+from spectui.engine.values.option import options_of, values_of
 from spectui.present.glossary import by_group
 from spectui.present.report import report_schema
 from spectui.record.trace_lines import trace_schema
@@ -183,6 +184,15 @@ def settings_page() -> str:
             if one.section == section
         )
         lines += _table(["key", "values", "default", "environment variable", "what it does"], rows)
+    lines += [
+        "## servers",
+        "",
+        "A section of its own for each, `[servers.NAME]`: see [servers](../guide/servers.md).",
+        "",
+    ]
+    usual, known = values_of(ServerChoice()), options_of(ServerChoice)
+    rows = ([f"`{name}`", one.allowed.removesuffix(" in quotes"), usual[name], one.help] for name, one in known.items())
+    lines += _table(["key", "values", "default", "what it does"], rows)
     lines += ["## keys", "", "Name of a binding = key or keys, separated by commas.", ""]
     lines += ["The names of the bindings stand in [keys](keys.md).", ""]
     return _page(lines)

@@ -9,12 +9,10 @@ def main() -> None:
     """Run the program and end the process with its exit code."""
     _open_closed()
     install()
-    from .config.paths import close_folders, log_file
+    from .cli.start import prepare
     from .engine.tuning.openmp import rest_soon
-    from .system.streams import settle
 
-    close_folders()
-    settle(log_file())
+    prepare()
     rest_soon()
     from .cli.main import main as run
 

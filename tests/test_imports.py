@@ -19,6 +19,7 @@ ROOMS = (
     "config",
     "models",
     "record",
+    "servers",
     "session",
     "present",
     "bench",

@@ -8,10 +8,12 @@ from ..present.runs import Answered, Place, Run, Skipped
 from ..record.metrics import REFERENCE
 from ..session.equivalence import difference, gap_at
 from ..session.runtime import Runtime
+from ..session.served import Messages
 from ..system.errors import UserError
 from .agreement import Text
 from .lane import Lane, ModeLane, Turn
 from .questions import Question
+from .server_lane import ServerLane, ask_servers
 from .taking import BenchTrace
 
 
@@ -20,13 +22,15 @@ class Bench:
 
     def __init__(
         self,
-        loaded: Runtime,
-        lanes: Sequence[Lane],
+        loaded: Runtime | None,
+        lanes: Sequence[Lane | ServerLane],
         questions: Sequence[Question],
         options: Options,
         system: str | None,
+        at_once: bool = False,
         trace: BenchTrace | None = None,
     ) -> None:
+        """``loaded`` is None where only servers answer, ``at_once`` or one after another."""
         self._trace = trace
         for lane in lanes:
             if isinstance(lane, ModeLane):
@@ -36,7 +40,7 @@ class Bench:
         """Lane -> why it left the bench."""
         self.texts: list[Text] = []
         """The first lane's answers so far."""
-        self._loaded, self._options = loaded, options
+        self._loaded, self._options, self._at_once = loaded, options, at_once
         self._system = [{"role": "system", "content": system}] if system else []
 
     @property
@@ -52,7 +56,7 @@ class Bench:
             answers: dict[str, list[Turn]] = {}
             for lane in self.lanes:
                 lane.begin()
-            for turn, text in enumerate(question.turns):
+            for turn, text in enumerate(question.turns if self.lanes else ()):
                 messages.append({"role": "user", "content": text})
                 prompt = self._prompt(messages)
                 if isinstance(prompt, str):
@@ -63,19 +67,24 @@ class Bench:
                     made = [done[place] for place in places]
                 else:
                     if warm_up and not asked:
-                        self._warm_up(prompt)
-                    made = self._turn(question, turn, prompt, asked)
+                        self._warm_up(prompt, messages)
+                    made = self._turn(question, turn, prompt, messages, asked) if self.lanes else []
                     asked += 1
                 yield from made
+                if not made:
+                    break
                 for run in made:
                     answers.setdefault(run.lane, []).append((prompt, run.tokens))
-                self.texts.append(Text(question.category, prompt, made[0].tokens))
-                messages.append({"role": "assistant", "content": self._loaded.text(made[0].tokens)})
+                if made[0].server is None:
+                    self.texts.append(Text(question.category, prompt, made[0].tokens))
+                messages.append({"role": "assistant", "content": self._text(made[0])})
             for lane in self.lanes:
                 lane.learn(answers.get(lane.name, ()))
 
     def _prompt(self, messages: Sequence[Mapping[str, str]]) -> list[int] | str:
-        """Ids, or why they cannot be asked."""
+        """Ids, or why they cannot be asked; none where only servers answer."""
+        if self._loaded is None:
+            return []
         try:
             prompt = self._loaded.prompt([*self._system, *messages])
         except UserError as error:
@@ -83,43 +92,69 @@ class Bench:
         context = self._loaded.limits.context
         return prompt if len(prompt) + 1 < context else f"{len(prompt)} tokens; the model's context holds {context}"
 
-    def _warm_up(self, prompt: Sequence[int]) -> None:
+    def _text(self, run: Run) -> str:
+        """What the conversation goes on with."""
+        return self._loaded.text(run.tokens) if self._loaded is not None and run.text is None else run.text or ""
+
+    def _warm_up(self, prompt: Sequence[int], messages: Messages) -> None:
         self._record(None)
         for lane in list(self.lanes):
-            self._ask(lane, prompt)
+            self._ask([lane], prompt, messages)
             lane.begin()
 
     def _record(self, question: str | None) -> None:
         if self._trace is not None:
             self._trace.begin(question)
 
-    def _ask(self, lane: Lane, prompt: Sequence[int]) -> Answered | None:
-        """A lane's answer; a lane that fails takes no further part."""
-        try:
-            return lane.answer(prompt)
-        except UserError as error:
-            self.failed[lane.name] = str(error)
-            self.lanes.remove(lane)
-            return None
+    def _ask(
+        self, lanes: Sequence[Lane | ServerLane], prompt: Sequence[int], messages: Messages
+    ) -> dict[str, tuple[Answered, int | None]]:
+        """What one lane answers, or several servers at once, and the tokens of the prompt, if they are known.
 
-    def _turn(self, question: Question, turn: int, prompt: Sequence[int], asked: int) -> list[Run]:
+        A lane that fails takes no further part.
+        """
+        servers = [lane for lane in lanes if isinstance(lane, ServerLane)]
+        asked = [*self._system, *messages]
+        tallies = ask_servers(servers, asked, self._options, at_once=True, trace=self._trace) if servers else {}
+        made: dict[str, tuple[Answered, int | None]] = {}
+        for lane in lanes:
+            try:
+                if isinstance(lane, ServerLane):
+                    made[lane.name] = tallies[lane.name].answered, tallies[lane.name].prompt_tokens
+                else:
+                    made[lane.name] = lane.answer(prompt), len(prompt)
+            except UserError as error:
+                self.failed[lane.name] = str(error)
+                self.lanes.remove(lane)
+        return made
+
+    def _turn(self, question: Question, turn: int, prompt: Sequence[int], messages: Messages, asked: int) -> list[Run]:
         """Every lane answers, another one first each time; runs in the order of the lanes."""
         self._record(question.turns[turn])
-        answered: dict[str, Answered] = {}
+        answered: dict[str, tuple[Answered, int | None]] = {}
         first = asked % len(self.lanes)
-        for lane in [*self.lanes[first:], *self.lanes[:first]]:
-            if (one := self._ask(lane, prompt)) is not None:
-                answered[lane.name] = one
+        for lanes in self._groups([*self.lanes[first:], *self.lanes[:first]]):
+            answered |= self._ask(lanes, prompt, messages)
+        reference = answered.get(REFERENCE)
         made = []
         for lane in self.lanes:
             if lane.name in answered:
-                place, one = Place(lane.name, question.id, turn), answered[lane.name]
-                run = Run.of(place, lane.mode, lane.peer, question.category, len(prompt), one)
-                made.append(self._checked(run, prompt, answered.get(REFERENCE), lane.keeps_promise))
+                place, (one, tokens) = Place(lane.name, question.id, turn), answered[lane.name]
+                server = lane.name if isinstance(lane, ServerLane) else None
+                run = Run.of(place, lane.mode, lane.peer, question.category, tokens or None, one, server)
+                made.append(self._checked(run, prompt, reference and reference[0], lane.keeps_promise))
         return made
+
+    def _groups(self, lanes: Sequence[Lane | ServerLane]) -> list[list[Lane | ServerLane]]:
+        """Who answers together: every lane by itself, or all servers at once behind the others."""
+        together = [lane for lane in lanes if self._at_once and isinstance(lane, ServerLane)]
+        alone: list[list[Lane | ServerLane]] = [[lane] for lane in lanes if lane not in together]
+        return [*alone, list(together)] if together else alone
 
     def _checked(self, run: Run, prompt: Sequence[int], expected: Answered | None, promised: bool) -> Run:
         """The run, compared with the reference's answer if it should be the same."""
+        if self._loaded is None or run.server is not None:
+            return run
         if expected is None or run.lane == REFERENCE or not (promised or self._options.sampling.temperature == 0.0):
             return run
         place = difference(run.tokens, expected.tokens)

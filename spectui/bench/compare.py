@@ -6,7 +6,7 @@ from queue import SimpleQueue
 from time import perf_counter
 
 from ..engine.race import MOST_LANES
-from ..present.race_book import RaceBook
+from ..present.race_book import SERVED, RaceBook
 from ..record.events import EndText, Finished, Note, Ready, Record, TurnText
 from ..record.metrics import REFERENCE, ROUNDS
 from ..record.trace import TraceWriter
@@ -23,17 +23,22 @@ class Field:
 
 
 def field_of(wanted: Sequence[str], ready: Ready) -> Field:
-    """The reference first, then the wanted modes that this pair can run, as many as a race has lanes.
+    """The reference first, then the wanted modes that this pair can run, then all servers, as many as a race has lanes.
 
-    Raises UserError for too few.
+    Raises UserError for too few. Where a server answers the chat, no mode runs here.
     """
-    names = dict.fromkeys([REFERENCE, *wanted])
+    local = [name for name in wanted if name not in (SERVED, *ready.servers)]
+    names = dict.fromkeys([REFERENCE, *local]) if local or not ready.servers else {}
     left_out = {name: ready.unavailable.get(name, "there is no such mode") for name in names if name not in ready.modes}
-    lanes = [name for name in names if name not in left_out]
+    modes = [name for name in names if name not in left_out]
+    room = MOST_LANES - len(ready.servers)  # who names servers wants to see them
+    lanes = [*modes[: max(0, room)], *ready.servers]
     if len(lanes) < 2:
         why = "".join(f"; {name}: {reason}" for name, reason in left_out.items())
-        raise UserError(f"a race takes 2 to {MOST_LANES} lanes, not {len(lanes)}; choose with --modes{why}")
-    left_out |= dict.fromkeys(lanes[MOST_LANES:], f"a race has {MOST_LANES} lanes at most; choose with --modes")
+        how = "--modes or one more --server" if ready.servers else "--modes"
+        raise UserError(f"a race takes 2 to {MOST_LANES} lanes, not {len(lanes)}; choose with {how}{why}")
+    most = f"a race has {MOST_LANES} lanes at most; choose with --modes"
+    left_out |= dict.fromkeys([*modes[max(0, room) :], *lanes[MOST_LANES:]], most)
     return Field(tuple(lanes[:MOST_LANES]), left_out)
 
 

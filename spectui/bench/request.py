@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from ..config.choice import ServerChoice
 from ..config.settings import Settings
 from ..engine.drafters.registry import MODES
 from ..record.metrics import REFERENCE
@@ -15,6 +16,7 @@ from .llama_peer import NAMES, llama_lanes
 from .partial import fingerprint
 from .peers import PEERS, PeerLane, untouched, why_not_untouched
 from .questions import Question, read_questions
+from .server_lane import ServerLane
 
 PEER_NAMES = (*PEERS, *NAMES)
 
@@ -31,6 +33,14 @@ class Request:
     skip_bad_lines: bool = False
     learning: bool = False
     """Whether every lane of ours may look up its own answers to earlier questions."""
+    servers: Sequence[ServerChoice] = ()
+    at_once: bool = False
+    """Whether servers answer at the same time, and not one after another."""
+
+    @property
+    def runs_here(self) -> bool:
+        """Whether a model is loaded, and not only servers asked."""
+        return bool(self.modes or self.peers or not self.servers)
 
 
 def gather(request: Request, say: Callable[[str], None]) -> list[Question]:
@@ -72,7 +82,9 @@ def make_lanes(loaded: Runtime, request: Request, settings: Settings) -> tuple[l
     return [*lanes, *others], left_out | impossible
 
 
-def identity(settings: Settings, where: Mapping[str, Any], lanes: Sequence[Lane], asked: Sequence[Question]) -> Any:
+def identity(
+    settings: Settings, where: Mapping[str, Any], lanes: Sequence[Lane | ServerLane], asked: Sequence[Question]
+) -> Any:
     """Everything that two starts of a bench must share to be one bench."""
     return {
         "model": [where["model"], asdict(settings.model)],
@@ -80,5 +92,6 @@ def identity(settings: Settings, where: Mapping[str, Any], lanes: Sequence[Lane]
         "machine": [where["processor"], where["threads"], where["versions"]],
         "lanes": [lane.name for lane in lanes],
         "datastore": [where["datastore_tokens"], where["learning"]],
+        "servers": [where.get("servers"), where.get("servers_at_once")],
         "questions": fingerprint({question.id: [question.category, *question.turns] for question in asked}),
     }

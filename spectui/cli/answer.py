@@ -16,7 +16,7 @@ from ..present.answer_line import answer_line
 from ..present.pair_words import pair_words
 from ..present.reading import told
 from ..present.token_looks import FATE_HUES, LOOKS, TokenKind, legend
-from ..record.events import EndText, Failed, Finished, Note, PrefillText, Ready, Record, StepText
+from ..record.events import EndText, Failed, Finished, Note, PrefillText, Ready, Record, ServedText, StepText, Told
 from ..record.metrics import Meter
 from ..record.trace import TraceWriter, to_json
 from ..system.errors import UserError
@@ -60,6 +60,8 @@ class PlainPrinter:
                 _write(text)
             case StepText(emitted=texts):
                 _write("".join(texts))
+            case ServedText(text=text):
+                _write(text)
             case EndText(tail=tail):
                 _write(tail)
 
@@ -83,6 +85,10 @@ class MarkedPrinter(PlainPrinter):
                     )
                 )
                 _write("\n")
+            case ServedText(kind=kind, text=text):
+                _write(f"{LOOKS[kind].mark if kind else ' '} {json.dumps(text, ensure_ascii=False)}\n")
+            case Told(kinds=kinds) if kinds:
+                _write(f"told at the end: {' '.join(LOOKS[kind].mark for kind in kinds)}\n")
 
     def finish(self, meter: Meter) -> None:
         """The legend and the numbers."""
@@ -104,6 +110,8 @@ class ColouredPrinter:
             case StepText(step=step, emitted=texts):
                 for token, text in zip(step.emitted, texts, strict=True):
                     self._put(token.kind, text)
+            case ServedText(kind=kind, text=text):
+                self._put(kind or "target", text)
             case EndText(tail=tail):
                 self._put("target", tail)
 

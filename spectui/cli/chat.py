@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from ..config.settings import Settings
-from .flags import RecordFlag, session_maker, with_settings
+from .flags import RecordFlag, ServersFlag, served_maker, servers_of, session_maker, with_settings
 
 EXAMPLES = (
     "Examples: spectui chat --mode ar · spectui chat --model qwen3-8b --temperature 0.8 --seed 7 · "
@@ -25,12 +25,15 @@ def chat(
             help="Go on with the latest conversation, or with this one of `spectui conversations`.",
         ),
     ] = None,
+    server: ServersFlag = None,
 ) -> None:
-    """Chat in the terminal and watch every token's fate."""
-    open_chat(settings, record, resume)
+    """Chat in the terminal and watch every token's fate; with --server, with the first server that is named."""
+    open_chat(settings, record, resume, server)
 
 
-def open_chat(settings: Settings, record: RecordFlag = None, resume: str | None = None) -> None:
+def open_chat(
+    settings: Settings, record: RecordFlag = None, resume: str | None = None, server: ServersFlag = None
+) -> None:
     """Open the chat; raises Exit when it is left."""
     from ..tui.app import run_app
 
@@ -39,4 +42,6 @@ def open_chat(settings: Settings, record: RecordFlag = None, resume: str | None 
         from .conversations import resumed
 
         wanted, settings = resumed(resume, settings)
-    raise typer.Exit(run_app(settings, session_maker(settings), record, resume=wanted))
+    servers = servers_of(settings, server)
+    make = served_maker(settings, servers) if servers else session_maker(settings)
+    raise typer.Exit(run_app(settings, make, record, resume=wanted))

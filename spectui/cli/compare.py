@@ -14,7 +14,20 @@ from ..config.settings import Settings
 from ..engine.drafters.registry import MODES
 from ..system.errors import UserError
 from ..system.streams import messages
-from .flags import FormatFlag, ModesFlag, OutputFlag, PlotFlag, RecordFlag, names_of, session_maker, with_settings
+from .flags import (
+    AtOnceFlag,
+    FormatFlag,
+    ModesFlag,
+    OutputFlag,
+    PlotFlag,
+    RecordFlag,
+    ServersFlag,
+    names_of,
+    served_maker,
+    servers_of,
+    session_maker,
+    with_settings,
+)
 from .prompt import prompt_of
 
 if TYPE_CHECKING:
@@ -26,7 +39,8 @@ if TYPE_CHECKING:
 
 EXAMPLES = (
     "Examples: spectui compare · spectui compare 'Tell me a story about a fox' --modes ar,sssd · "
-    "spectui compare 'What is a token?' --headless --rounds 5 --format markdown"
+    "spectui compare 'What is a token?' --headless --rounds 5 --format markdown · "
+    "spectui compare Hello --modes sssd --server http://localhost:8080"
 )
 
 
@@ -46,11 +60,17 @@ def compare(
     form: FormatFlag = "table",
     plot: PlotFlag = None,
     record: RecordFlag = None,
+    server: ServersFlag = None,
+    at_once: AtOnceFlag = False,
 ) -> None:
-    """Let several modes answer the same prompt side by side, on one fair clock."""
-    chosen = names_of(modes, MODES, "mode") or list(MODES)
+    """Let several modes answer the same prompt side by side, on one fair clock; and servers, each on its own."""
+    servers = servers_of(settings, server)
+    chosen = names_of(modes, MODES, "mode") or ([] if servers else list(MODES))
     text = None if prompt is None else prompt_of(prompt)
-    make = session_maker(settings, follows=False)
+    if servers and not chosen:
+        make = served_maker(settings, servers, at_once)
+    else:
+        make = session_maker(settings, follows=False, servers=servers, at_once=at_once)
     if not headless and output is None and plot is None:
         from ..tui.app import RacePlan, run_app
 

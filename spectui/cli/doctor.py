@@ -21,7 +21,7 @@ from ..engine.values.option import values_of
 from ..engine.values.options import Sampling
 from ..present.pair_words import pair_words
 from ..system.sanitise import sanitise_json, sanitise_line
-from .flags import with_settings
+from .flags import ServerFlag, servers_of, with_settings
 
 if TYPE_CHECKING:
     from ..bench.recommend import Recommendation
@@ -43,8 +43,16 @@ def doctor(
         bool, typer.Option(help="Let all modes answer three prompts, for at most 20 s, and say which one to take.")
     ] = True,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object, to paste into a bug report.")] = False,
+    server: ServerFlag = None,
 ) -> None:
-    """Load a model and say what it can do here: modes, which one to take, speed of verification, terminal, files."""
+    """Load a model and say what it can do here: modes, which one to take, speed of verification, terminal, files.
+
+    With --server say what a server is, whether it speculates, and what it does not tell.
+    """
+    if server:
+        from .doctor_server import examine
+
+        raise typer.Exit(examine(servers_of(settings, server)))
     raise typer.Exit(run_doctor(settings, questions if quality else None, recommend, as_json))
 
 

@@ -2,12 +2,13 @@
 
 import functools
 import inspect
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ..config.choice import ServerChoice
 from ..config.paths import config_file
 from ..config.settings import SECTIONS, Settings, load_settings
 from ..engine.drafters.registry import MODES
@@ -23,6 +24,25 @@ ModesFlag = Annotated[str | None, typer.Option("--modes", help="Modes, separated
 OutputFlag = Annotated[Path | None, typer.Option("--output", "-o", help="Write the report to this file.")]
 FormatFlag = Annotated[str, typer.Option("--format", "-f", help="table, json, csv or markdown.")]
 PlotFlag = Annotated[Path | None, typer.Option("--plot", help="Write the plots to this SVG file.")]
+ServerFlag = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--server",
+        metavar="URL|NAME",
+        help="An OpenAI-compatible server, http://HOST:PORT or with #MODEL behind it, or a name from [servers.NAME].",
+    ),
+]
+ServersFlag = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--server",
+        metavar="URL|NAME",
+        help="Ask this OpenAI-compatible server as well; may be repeated. Then only what --modes names runs here.",
+    ),
+]
+AtOnceFlag = Annotated[
+    bool, typer.Option("--at-once", help="Let all servers answer at the same time, not one after another.")
+]
 _COMMON = ("model", "decoding", "datastore")
 """The sections whose options are flags."""
 
@@ -102,8 +122,10 @@ def make_settings(chosen: dict[str, dict[str, Any]]) -> Settings:
     return settings
 
 
-def session_maker(settings: Settings, follows: bool = True) -> "Callable[[Callable[[Record], None]], Session]":
-    """What makes a session of these settings, given where its records go.
+def session_maker(
+    settings: Settings, follows: bool = True, servers: Sequence[ServerChoice] = (), at_once: bool = False
+) -> "Callable[[Callable[[Record], None]], Session]":
+    """What makes a session of these settings, given where its records go; ``servers`` may race in it.
 
     One that ``follows`` the model samples as its makers advise, where nobody has set anything else.
     """
@@ -117,7 +139,32 @@ def session_maker(settings: Settings, follows: bool = True) -> "Callable[[Callab
         settings.decoding.system or None,
         settings.store(),
         given=settings.given if follows else None,
+        servers=servers,
+        at_once=at_once,
     )
+
+
+def servers_of(settings: Settings, given: Sequence[str] | None) -> list[ServerChoice]:
+    """The servers behind these addresses and names; raises BadParameter for what is neither."""
+    made = []
+    for text in given or ():
+        if text in settings.servers:
+            made.append(settings.servers[text])
+        elif "://" in text:
+            made.append(ServerChoice(url=text))
+        else:
+            known = ", ".join(settings.servers) or "no server has a name yet"
+            raise typer.BadParameter(f"unknown server {text!r}; write http://HOST:PORT, or one of [servers]: {known}")
+    return made
+
+
+def served_maker(
+    settings: Settings, servers: Sequence[ServerChoice], at_once: bool = False
+) -> "Callable[[Callable[[Record], None]], Session]":
+    """What makes a session whose answers come from servers; no model is loaded."""
+    from ..session.served_session import served_session
+
+    return lambda sink: served_session(servers, settings.options, sink, settings.decoding.system or None, at_once)
 
 
 def names_of(text: str | None, known: Collection[str], what: str) -> list[str]:

@@ -35,6 +35,18 @@ class ModelChoice(Checked):
 
 
 @dataclass(frozen=True, slots=True)
+class ServerChoice(Checked):
+    """An OpenAI-compatible server, as ``[servers.NAME]`` names it; the key itself stands in no file."""
+
+    url: str = option("", "Where it is: http://HOST:PORT or https://HOST.")
+    model: str = option("", "The model to ask; empty takes the first that the server lists.")
+    key_variable: str = option("SPECTUI_SERVER_KEY", "The environment variable that holds the key.")
+    silence: float = option(120.0, "Seconds without a word after which the server is given up.", least=0.1, most=86400)
+    name: str = ""
+    """What its lane is called; empty for host and port."""
+
+
+@dataclass(frozen=True, slots=True)
 class StoreChoice:
     """Whether there is a datastore to look up in."""
 

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from ..engine.drafters.registry import MODES
-from ..engine.values.option import Checked, option, options_of, with_values
+from ..engine.values.option import Checked, Option, option, options_of, with_values
 from ..engine.values.options import Options
 from ..system.errors import UserError
 from ..system.sanitise import sanitise_line
-from .choice import ModelChoice, StoreChoice
+from .choice import ModelChoice, ServerChoice, StoreChoice
 from .paths import datastores
 
 PREFIX = "SPECTUI_"
@@ -69,6 +69,8 @@ class Settings:
     datastore: Datastore = field(default_factory=Datastore)
     ui: Ui = field(default_factory=Ui)
     keys: Mapping[str, str] = field(default_factory=dict)
+    servers: Mapping[str, ServerChoice] = field(default_factory=dict)
+    """Servers that have a name."""
     origins: Mapping[str, str] = field(default_factory=dict, compare=False)
     """Where the options come from that somebody has set, be it to their defaults: name -> place."""
 
@@ -113,8 +115,8 @@ def load_settings(file: Path, environment: Mapping[str, str] | None = None) -> S
     """
     settings = Settings()
     for section, values in _read(file).items():
-        if section not in (*SECTIONS, "keys"):
-            raise UserError(f"{file}: unknown section [{section}]{_near(section, [*SECTIONS, 'keys'])}")
+        if section not in (*SECTIONS, "keys", "servers"):
+            raise UserError(f"{file}: unknown section [{section}]{_near(section, [*SECTIONS, 'keys', 'servers'])}")
         if not isinstance(values, dict):
             raise UserError(f"{file}: {section} must be a section, [{section}]")
         settings = _section(settings, section, values, str(file))
@@ -141,7 +143,18 @@ def _section(settings: Settings, section: str, values: Mapping[str, Any], where:
         if not all(isinstance(value, str) for value in values.values()):
             raise UserError(f"{where}: [keys] maps binding ids to key names in quotes")
         return replace(settings, keys=dict(values))
-    known, made = SECTIONS[section], {}
+    if section == "servers":
+        named = {name: _server(name, entry, where) for name, entry in values.items()}
+        return replace(settings, servers=named)
+    made = _checked(SECTIONS[section], section, values, where, text)
+    return _replaced(settings, section, made, ENVIRONMENT if text else SETTINGS_FILE)
+
+
+def _checked(
+    known: Mapping[str, Option], section: str, values: Mapping[str, Any], where: str, text: bool
+) -> dict[str, Any]:
+    """The values of a section's options; raises UserError for one that cannot be."""
+    made: dict[str, Any] = {}
     for key, value in values.items():
         if key not in known:
             raise UserError(f"{where}: unknown key {section}.{key}{_near(key, list(known))}")
@@ -149,7 +162,22 @@ def _section(settings: Settings, section: str, values: Mapping[str, Any], where:
         meant = one.read(value) if isinstance(value, str) and (text or one.has_words) else value
         one.check(meant, f"{where}: {section}.{key}")
         made[key] = float(meant) if one.kind is float else meant
-    return _replaced(settings, section, made, ENVIRONMENT if text else SETTINGS_FILE)
+    return made
+
+
+def _server(name: str, values: Any, where: str) -> ServerChoice:
+    """A named server; a mode's name would make two lanes one."""
+    if not isinstance(values, dict) or not values.get("url"):
+        raise UserError(
+            f'{where}: a server is a section, [servers.{sanitise_line(name)}] with url = "http://HOST:PORT"'
+        )
+    if name in MODES or sanitise_line(name) != name or "/" in name or not name:
+        raise UserError(f"{where}: [servers.{sanitise_line(name)}] is a name that something else has; choose another")
+    if "key" in values:
+        raise UserError(
+            f"{where}: a key stands in no file; put it in an environment variable, and that in key_variable"
+        )
+    return ServerChoice(name=name, **_checked(options_of(ServerChoice), f"servers.{name}", values, where, False))
 
 
 def _replaced(settings: Settings, section: str, given: Mapping[str, Any], origin: str) -> Settings:

@@ -134,6 +134,10 @@ class Worker:
                 self._emit(lane, self._failure(error))
         return race.answers
 
+    def stopped(self) -> bool:
+        """Carry out what has come in since the last look; whether the running call shall end."""
+        return self._stopped()
+
     def _failure(self, error: Exception) -> End:
         """How an answer ends that could not go on; what nobody expected is reported as well."""
         if isinstance(error, UserError):

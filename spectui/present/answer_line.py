@@ -1,6 +1,6 @@
 """The numbers of an answer in one line, as under it on every screen."""
 
-from ..record.metrics import LOOPING, LOOPS, Meter
+from ..record.metrics import LOOPING, LOOPS, Meter, Numbers
 
 GAP = " · "
 TIED = "\xa0"
@@ -17,7 +17,8 @@ def answer_line(meter: Meter, more: str = "", room: int = 1000) -> str:
 
     Where ``room`` cells do not hold all of it, the least important numbers are left out.
     """
-    parts = [part.replace(" ", TIED) for part in (*_numbers(meter), *_loops(meter), *([more] if more else []))]
+    said = (*_numbers(meter), *_unsent(meter.numbers), *_loops(meter), *([more] if more else []))
+    parts = [part.replace(" ", TIED) for part in said]
     for least in _numbers(meter)[::-1][:3]:
         if len(GAP.join(parts)) > room:
             parts.remove(least.replace(" ", TIED))
@@ -31,10 +32,23 @@ def _numbers(meter: Meter) -> list[str]:
     return [
         f"{rate:.1f} tok/s" if rate else "– tok/s",
         f"{per_step:.2f} tokens per step" if per_step else "– tokens per step",
-        f"accepted {numbers.accepted}/{numbers.drafted} ({percent(share)})" if share is not None else "accepted –",
-        f"{numbers.emitted} tokens",
+        _accepted(numbers, share),
+        f"{numbers.emitted} tokens" if "emitted" not in numbers.unknown else "– tokens",
         f"first token {numbers.ttft_ms:.0f} ms" if numbers.ttft_ms is not None else "first token –",
     ]
+
+
+def _accepted(numbers: Numbers, share: float | None) -> str:
+    if share is None:
+        return "accepted – (not told)" if "drafted" in numbers.unknown else "accepted –"
+    return f"accepted {numbers.accepted}/{numbers.drafted} ({percent(share)})"
+
+
+def _unsent(numbers: Numbers) -> list[str]:
+    """What a server drafted in vain, which it only counts."""
+    if "rejected" not in numbers.unknown or numbers.drafted <= numbers.accepted:
+        return []
+    return [f"{numbers.drafted - numbers.accepted} drafted in vain (never sent)"]
 
 
 def _loops(meter: Meter) -> list[str]:

@@ -1,7 +1,7 @@
 """Frames: a moment of a replay as text with marks, as Markdown, or as a picture in SVG."""
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from textwrap import wrap
@@ -10,14 +10,15 @@ from xml.sax.saxutils import escape
 from rich.cells import cell_len, set_cell_size
 
 from ..engine.drafters.registry import MODES
-from ..record.events import EndText, PrefillText, Record, StepText, SwitchText
+from ..record.events import EndText, PrefillText, Record, ServedText, StepText, SwitchText, Told
 from ..record.replay import LaneState, Replay
 from .answer_line import answer_line
 from .reading import told
+from .served_sentence import served_sentence
 from .step_sentence import sentence
 from .token_looks import FATE_HUES, LEGEND, LOOKS, TokenKind, legend, shown
 
-Told = tuple[TokenKind, str]
+Token = tuple[TokenKind, str]
 """A token as a reader meets it."""
 COLUMNS = 96
 """Cells of a picture's widest row."""
@@ -32,12 +33,12 @@ class LaneFrame:
     """A lane at a moment."""
 
     title: str
-    tokens: tuple[Told, ...]
+    tokens: tuple[Token, ...]
     """What stands, and what was refused on the way."""
     numbers: str
     """The numbers of its answer in one line."""
     step: str
-    """What happened in its last step, in one sentence; empty before the first."""
+    """What happened in its last step, or what its server said at the end; empty before that."""
     message: str
     """What went wrong; empty for nothing."""
 
@@ -90,13 +91,15 @@ def frames(replay: Replay, count: int) -> Iterator[Frame]:
 
 
 def _lane(name: str, state: LaneState, records: Sequence[Record]) -> LaneFrame:
-    mine = (record for record in records if getattr(record, "lane", None) == name)
+    text = Text()
+    text.feed(record for record in records if getattr(record, "lane", None) == name)
+    said = sentence(state.step) if state.step else served_sentence(state.told) if state.told else ""
     title = mode_title(state.mode)
     return LaneFrame(
         title if name in (state.mode, "chat") else f"{name}: {title}",
-        tuple(token for record in mine for token in told_of(record)),
+        tuple(text.tokens),
         answer_line(state.meter),
-        sentence(state.step) if state.step else "",
+        said,
         (state.end.end.message or "") if state.end else "",
     )
 
@@ -106,13 +109,39 @@ def mode_title(name: str) -> str:
     return MODES[name].title if name in MODES else name
 
 
-def told_of(record: Record) -> list[Told]:
-    """What a record adds to the text, with what was refused on the way."""
+class Text:
+    """The text of an answer as a reader meets it, with what was refused on the way."""
+
+    def __init__(self) -> None:
+        self.tokens: list[Token] = []
+        self._pieces: dict[int, int] = {}
+        """Number of a server's piece -> its place among the tokens."""
+
+    def feed(self, records: Iterable[Record]) -> None:
+        """Take in records of one lane, in order."""
+        for record in records:
+            match record:
+                case Told(kinds=kinds):
+                    self._recolour(kinds)
+                case ServedText(index=index):
+                    self._pieces[index] = len(self.tokens)
+            self.tokens += _added(record)
+
+    def _recolour(self, kinds: Sequence[TokenKind]) -> None:
+        """What a server's pieces were, which it told only at the end."""
+        for index, place in self._pieces.items():
+            if index < len(kinds):
+                self.tokens[place] = kinds[index], self.tokens[place][1]
+
+
+def _added(record: Record) -> list[Token]:
     match record:
         case PrefillText(text=text):
             return [("target", text)]
         case StepText():
             return told(record)
+        case ServedText(text=text, kind=kind):
+            return [(kind or "target", text)]
         case SwitchText(switch=switch):
             return [("seam", f" ⇢ {mode_title(switch.mode)} ")]
         case EndText(tail=tail) if tail:
@@ -120,7 +149,7 @@ def told_of(record: Record) -> list[Told]:
     return []
 
 
-def marked(tokens: Sequence[Told]) -> Iterator[tuple[TokenKind, str]]:
+def marked(tokens: Sequence[Token]) -> Iterator[tuple[TokenKind, str]]:
     """Tokens that follow each other and are alike, as one."""
     for kind, group in groupby(tokens, lambda token: token[0]):
         yield kind, "".join(text for _, text in group)
@@ -217,9 +246,9 @@ def svg_frame(frame: Frame) -> str:
     )
 
 
-def _svg_rows(tokens: Sequence[Told]) -> Iterator[list[Told]]:
+def _svg_rows(tokens: Sequence[Token]) -> Iterator[list[Token]]:
     """Rows of at most ``COLUMNS`` cells, broken between tokens where that is possible."""
-    row: list[Told] = []
+    row: list[Token] = []
     used = 0
     for kind, text in tokens:
         stands = kind in ("target", "accepted", "correction", "bonus")

@@ -12,12 +12,13 @@ from html import escape
 from importlib.resources import files
 from typing import Any
 
-from ..record.events import EndText, PrefillText, Ready, Record, StepText, TurnText
+from ..record.events import EndText, PrefillText, Ready, Record, ServedText, StepText, Told, TurnText
 from ..record.metrics import Meter
 from ..record.replay import SPEEDS, Replay
 from ..system.errors import UserError
 from .answer_line import TIED, answer_line
-from .frames import Told, mode_title, told_of
+from .frames import Text, mode_title
+from .served_sentence import served_sentence
 from .step_sentence import sentence, source_words
 from .token_looks import LOOKS, TokenKind, shown
 
@@ -39,7 +40,7 @@ class _Lane:
     def __init__(self, name: str) -> None:
         self.name = self.mode = name
         self.meter = Meter()
-        self.told: list[Told] = []
+        self.text = Text()
         self.moments: list[dict[str, Any]] = []
         self.end = ""
 
@@ -50,7 +51,7 @@ class _Lane:
 
     def feed(self, record: Record) -> None:
         self.meter.feed(record)
-        self.told += told_of(record)
+        self.text.feed([record])
         match record:
             case TurnText(turn=turn):
                 self.mode = turn.mode
@@ -62,16 +63,19 @@ class _Lane:
                 ms = step.ms
                 cost = f"draft {ms.draft:.2f} ms, check {ms.verify:.2f} ms, all {ms.wall:.2f} ms"
                 self._add(step.time_ms, f"step {step.index}", sentence(record), cost, _nodes(record))
+            case ServedText(index=index, time_ms=time):
+                self._add(time, f"piece {index}", "the server sent this at once", "", [])
+            case Told(time_ms=time):
+                self._add(time, "all that the server told", served_sentence(record), "", [])
             case EndText(end=end):
                 self.end = end.message or ""
                 if self.moments:
-                    self.moments[-1]["n"] = len(self.told)
+                    self.moments[-1]["n"] = len(self.text.tokens)
 
     def _add(self, time: float, title: str, said: str, cost: str, nodes: list[Any]) -> None:
         line = answer_line(self.meter).replace(TIED, " ")
-        self.moments.append(
-            {"t": time, "n": len(self.told), "title": title, "said": said, "cost": cost, "nodes": nodes, "line": line}
-        )
+        self.moments.append({"t": time, "n": len(self.text.tokens), "title": title, "said": said, "cost": cost,
+                             "nodes": nodes, "line": line})  # fmt: skip
 
 
 def _nodes(record: StepText) -> list[Any]:
@@ -156,8 +160,9 @@ def _controls() -> str:
 
 
 def _section(lane: _Lane) -> str:
-    kinds = [None, *(kind for kind, _ in lane.told)]
-    tokens = "".join(_token(*told, begins=told[0] != before) for told, before in zip(lane.told, kinds, strict=False))
+    told = lane.text.tokens
+    kinds = [None, *(kind for kind, _ in told)]
+    tokens = "".join(_token(*one, begins=one[0] != before) for one, before in zip(told, kinds, strict=False))
     failed = f'<p class="about">{escape(lane.end)}</p>\n' if lane.end else ""
     line = lane.moments[-1]["line"] if lane.moments else "–"
     return (

@@ -55,7 +55,8 @@ def trace(answers: Iterable[Iterable[Record]]) -> str:
 def numbers_of(turn: Said) -> str:
     """How an answer came about, in one line."""
     title = MODES[turn.mode].title if turn.mode in MODES else turn.mode
-    parts = [title, f"{len(turn.tokens)} tokens"]
+    told = turn.numbers.emitted if turn.numbers is not None else 0
+    parts = [title, f"{len(turn.tokens) or told or '–'} tokens"]
     if turn.numbers is not None and turn.numbers.tokens_per_second:
         parts.append(f"{turn.numbers.tokens_per_second:.1f} tok/s")
     if turn.numbers is not None and turn.numbers.tokens_per_step:

@@ -5,8 +5,11 @@ from dataclasses import dataclass, field
 from statistics import median
 from time import perf_counter
 
-from ..record.events import Compared, EndText, PrefillText, Record, StepText, TurnText
+from ..record.events import Compared, EndText, PrefillText, Record, ServedText, StepText, Told, TurnText
 from ..record.metrics import Meter, Numbers, Speedup, is_round_due, speedup, total
+
+SERVED = "server"
+"""The mode of a lane that is a server."""
 
 
 @dataclass(slots=True)
@@ -14,7 +17,7 @@ class LaneBook:
     """One lane in one round."""
 
     mode: str
-    prompt_tokens: int = 0
+    prompt_tokens: int | None = 0
     remembers: int = 0
     """Tokens of the datastore that it may look up."""
     meter: Meter = field(default_factory=Meter)
@@ -23,6 +26,8 @@ class LaneBook:
     """Milliseconds on the lane's own clock."""
     end: str | None = None
     compared: Compared | None = None
+    text: str = ""
+    """Of a server, which may not tell its tokens."""
 
     @property
     def numbers(self) -> Numbers:
@@ -48,8 +53,15 @@ class LaneBook:
             case StepText(step=step):
                 self.step_ms.append(step.ms.wall)
                 self.clock = step.time_ms
-            case EndText(end=end):
+            case ServedText(time_ms=time, text=text):
+                self.step_ms.append(time - self.clock)
+                self.clock = time
+                self.text += text
+            case Told(prompt_tokens=prompt_tokens):
+                self.prompt_tokens = prompt_tokens
+            case EndText(end=end, tail=tail):
                 self.end = end.reason
+                self.text += tail if self.text else ""
             case Compared():
                 self.compared = record
 
@@ -75,12 +87,16 @@ class RaceBook:
     def feed(self, record: Record) -> None:
         """Take in a record; those of no lane are left alone."""
         if isinstance(record, TurnText):
-            if not self.rounds or (record.lane in self.lanes and self.lanes[record.lane].tokens):
+            if not self.rounds or self._has_begun(record.lane):
                 self.rounds.append({})
-            self.lanes[record.lane] = LaneBook(record.turn.mode, len(record.turn.prompt), record.turn.remembers)
+            prompt_tokens = len(record.turn.prompt) if record.turn.mode != SERVED else None
+            self.lanes[record.lane] = LaneBook(record.turn.mode, prompt_tokens, record.turn.remembers)
         book = self.lanes.get(getattr(record, "lane", ""))
         if book is not None:
             book.feed(record)
+
+    def _has_begun(self, lane: str) -> bool:
+        return lane in self.lanes and self.lanes[lane].numbers.ttft_ms is not None
 
     @property
     def measured(self) -> bool:

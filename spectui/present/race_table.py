@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from statistics import median
 
-from ..record.metrics import LOOPS, REFERENCE
+from ..record.metrics import LOOPS, REFERENCE, Numbers
 from .grid import MARKS, Grid, number
 from .race_book import LaneBook, RaceBook
 
@@ -23,6 +23,12 @@ def race_grid(book: RaceBook) -> Grid:
                "unreached", "draft ms", "check ms", RATIO, "text")  # fmt: skip
     rows = [_row(book, name, places.get(name)) for name in names]
     notes = [words for mark, words in MARKS.items() if any(mark in cell for row in rows for cell in row)]
+    for name in names:
+        n = book.numbers(name)
+        if "rejected" in n.unknown and n.drafted > n.accepted:
+            notes.append(
+                f"{name}: {n.drafted - n.accepted} of {n.drafted} drafted tokens were not accepted; a server sends none"
+            )
     if book.remembers:
         notes.append(f"with a datastore of {book.remembers:,} tokens, learnt from earlier answers or loaded")
     return Grid("the race", columns, rows, notes)
@@ -37,12 +43,16 @@ def _row(book: RaceBook, name: str, place: int | None) -> list[str]:
         number(median(first) if first else None, 1),
         spread_text(book.rates(name), 0),
         number(n.tokens_per_step),
-        *(str(count) if n.drafted else "–" for count in (n.accepted, n.rejected, n.unreached)),
-        number(n.draft_ms / n.steps if n.steps else None),
-        number(n.verify_ms / n.steps if n.steps else None),
+        *(_count(n, of) for of in ("accepted", "rejected", "unreached")),
+        number(n.draft_ms / n.steps if n.steps and "draft_ms" not in n.unknown else None),
+        number(n.verify_ms / n.steps if n.steps and "verify_ms" not in n.unknown else None),
         speedup_text(book, name),
         f"{_promise(lane)}{f', loops {LOOPS}' if lane.meter.looping else ''}",
     ]
+
+
+def _count(n: Numbers, name: str) -> str:
+    return str(getattr(n, name)) if n.drafted and name not in n.unknown else "–"
 
 
 def spread_text(values: Sequence[float], digits: int) -> str:

@@ -32,6 +32,17 @@ Chosen: Any = with_config(EXACT)(
 """The value of every option."""
 
 
+@with_config(EXACT)
+@dataclass(frozen=True, slots=True)
+class ServerFacts:
+    """A lane that is a server."""
+
+    name: str
+    url: str
+    what: str
+    """Engine, version, model, and whether it speculates."""
+
+
 @with_config(ConfigDict(extra="forbid"))
 @dataclass(frozen=True, slots=True)
 class Environment:
@@ -45,7 +56,8 @@ class Environment:
     cores: int | None
     threads: int
     dtype: str
-    forward: Literal["lean", "transformers"]
+    forward: Literal["lean", "transformers"] | None
+    """None where no model runs here, but on servers alone."""
     python: str
     system: str
     versions: dict[str, str]
@@ -58,6 +70,10 @@ class Environment:
     """Whether the program chose the model, because nobody had named one."""
     learning: bool = False
     """Whether every lane of ours looked up its own answers to earlier questions."""
+    servers: tuple[ServerFacts, ...] = ()
+    """Lanes that are servers."""
+    servers_at_once: bool = False
+    """Whether they answered at the same time, and not one after another."""
 
 
 @with_config(EXACT)

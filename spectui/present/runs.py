@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import ConfigDict, Field, NonNegativeFloat, NonNegativeInt, PositiveInt, with_config
 
 from ..record.metrics import Numbers, Spread, distinct, is_looping
-from .race_book import RaceBook
+from .race_book import SERVED, RaceBook
 
 EXACT = ConfigDict(extra="forbid", json_schema_serialization_defaults_required=True)
 """An object of a report has all fields of its type and no others."""
@@ -36,6 +36,8 @@ class Answered:
     numbers: Numbers
     """What is not known of a peer is None or 0 there."""
     spread: Spread = field(default_factory=Spread)
+    text: str | None = None
+    """Of a server, which may not tell its tokens."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +68,8 @@ class Run:
     question_id: str
     category: str
     turn: NonNegativeInt
-    prompt_tokens: PositiveInt
-    new_tokens: NonNegativeInt
+    prompt_tokens: PositiveInt | None
+    new_tokens: NonNegativeInt | None
     steps: NonNegativeInt | None
     tokens_per_step: TokensPerStep
     acceptance_rate: Share | None
@@ -101,13 +103,26 @@ class Run:
     accepted_by_position: tuple[NonNegativeInt, ...]
     histogram: Annotated[Histogram, Field(alias="tokens_per_step_histogram")]
     tokens: tuple[NonNegativeInt, ...]
+    server: str | None = None
+    """Its name among the servers, if the lane is one."""
+    text: str | None = None
+    """Of a server, which may not tell its tokens."""
 
     @classmethod
     def of(
-        cls, place: Place, mode: str | None, peer: str | None, category: str, prompt_tokens: int, answered: Answered
+        cls,
+        place: Place,
+        mode: str | None,
+        peer: str | None,
+        category: str,
+        prompt_tokens: int | None,
+        answered: Answered,
+        server: str | None = None,
     ) -> "Run":
         """The run of an answer."""
-        n, spread, circling = answered.numbers, answered.spread, distinct(answered.tokens)
+        n, spread = answered.numbers, answered.spread
+        circling = distinct(answered.tokens or (answered.text or "").split())
+        counted = mode is not None or server is not None
         depths = range(1, max(spread.offered, default=0) + 1)
         return cls(
             lane=place.lane,
@@ -117,7 +132,9 @@ class Run:
             category=category,
             turn=place.turn,
             prompt_tokens=prompt_tokens,
-            new_tokens=len(answered.tokens),
+            new_tokens=n.emitted if "emitted" not in n.unknown else None,
+            server=server,
+            text=answered.text,
             rollback=n.rollback if spread.chains else None,
             wall_ms=answered.wall_ms,
             distinct_3=circling,
@@ -127,7 +144,7 @@ class Run:
             histogram=dict(sorted(spread.emitted.items())),
             tokens=answered.tokens,
             **{name: getattr(n, name) for name in RATES},
-            **{name: None if mode is None else getattr(n, name) for name in COUNTS},
+            **{name: getattr(n, name) if counted and name not in n.unknown else None for name in COUNTS},
         )
 
     @property
@@ -138,8 +155,10 @@ class Run:
     @property
     def numbers(self) -> Numbers:
         """The numbers of the answer; what is unknown is None or 0."""
-        known = {name: getattr(self, name) or 0 for name in COUNTS}
-        return Numbers(emitted=self.new_tokens, ttft_ms=self.ttft_ms, **known)
+        told = {name: getattr(self, name) for name in COUNTS} | {"emitted": self.new_tokens}
+        unknown = tuple(name for name, value in told.items() if value is None) if self.server is not None else ()
+        known = {name: value or 0 for name, value in told.items()}
+        return Numbers(ttft_ms=self.ttft_ms, unknown=unknown, **known)
 
     @property
     def spread(self) -> Spread:
@@ -164,8 +183,11 @@ def race_runs(book: RaceBook) -> list[Run]:
                 continue
             compared, meter = lane.compared, lane.meter
             place = Place(name, f"race {number}", 0)
-            answered = Answered(tuple(lane.tokens), lane.clock, lane.numbers, meter.spread)
-            run = Run.of(place, lane.mode, None, "race", lane.prompt_tokens, answered)
+            server = name if lane.mode == SERVED else None
+            text = lane.text if server is not None else None
+            answered = Answered(tuple(lane.tokens), lane.clock, lane.numbers, meter.spread, text)
+            mode = lane.mode if server is None else None
+            run = Run.of(place, mode, None, "race", lane.prompt_tokens, answered, server)
             if compared is not None:
                 run = replace(run, identical=compared.place is None, divergence=compared.place, gap=compared.gap)
             made.append(run)

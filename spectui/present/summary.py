@@ -65,10 +65,10 @@ class Summary:
     wall_vs_hf_questions: Annotated[int, Field(exclude=True)]
     tokens_per_step: TokensPerStep
     acceptance_rate: Share | None
-    drafted: NonNegativeInt
-    accepted: NonNegativeInt
-    rejected: NonNegativeInt
-    unreached: NonNegativeInt
+    drafted: NonNegativeInt | None
+    accepted: NonNegativeInt | None
+    rejected: NonNegativeInt | None
+    unreached: NonNegativeInt | None
     rollback: Share | None
     """Of the chains that were drafted; None where drafts branch inside what is verified."""
     branch_waste_per_token: NonNegativeFloat | None
@@ -124,6 +124,7 @@ def _summary(lane: str, category: str | None, runs: Sequence[Run]) -> Summary:
     mine = [run for run in runs if run.lane == lane]
     every = total([run.numbers for run in mine])
     steps, after_first, wall = every.steps, every.after_first, sum(run.wall_ms for run in mine)
+    timed = "draft_ms" not in every.unknown
     spread = Spread()
     for run in mine:
         spread.add(run.spread)
@@ -136,7 +137,7 @@ def _summary(lane: str, category: str | None, runs: Sequence[Run]) -> Summary:
         category=category,
         questions=len({run.question_id for run in mine}),
         runs=len(mine),
-        tokens_per_wall_second=every.emitted / wall * 1e3 if wall else None,
+        tokens_per_wall_second=every.emitted / wall * 1e3 if wall and "emitted" not in every.unknown else None,
         speedup_vs_ar=decode.value,
         speedup_ci95=decode.interval,
         speedup_doubt=decode.doubt,
@@ -148,29 +149,29 @@ def _summary(lane: str, category: str | None, runs: Sequence[Run]) -> Summary:
         wall_vs_hf_ci95=wall_hf.interval,
         wall_vs_hf_doubt=wall_hf.doubt,
         wall_vs_hf_questions=wall_hf.questions,
-        rollback=every.rollback if spread.chains else None,
+        rollback=every.rollback if spread.chains and timed else None,
         branch_waste_per_token=every.waste / after_first if every.confirmed + every.dropped else None,
-        draft_idle_ms_per_token=every.draft_idle_ms / after_first if every.drafted else None,
-        target_idle_ms_per_token=every.target_idle_ms / after_first if every.drafted else None,
+        draft_idle_ms_per_token=every.draft_idle_ms / after_first if every.drafted and timed else None,
+        target_idle_ms_per_token=every.target_idle_ms / after_first if every.drafted and timed else None,
         acceptance_by_position=tuple(spread.acceptance_by_position),
         tokens_per_step_histogram=dict(sorted(spread.emitted.items())),
         ttft_ms=median(first) if first else None,
-        draft_ms_per_step=every.draft_ms / steps if steps else None,
-        verify_ms_per_step=every.verify_ms / steps if steps else None,
+        draft_ms_per_step=every.draft_ms / steps if steps and timed else None,
+        verify_ms_per_step=every.verify_ms / steps if steps and timed else None,
         compared_with_ar=sum(run.identical is not None for run in mine),
         identical_to_ar=sum(run.identical is True for run in mine),
         looping=sum(run.looping is True for run in mine),
         distinct_3=mean(circling) if circling else None,
-        **{name: getattr(every, name) for name in SUMMED},
+        **{name: getattr(every, name) if name not in every.unknown else None for name in SUMMED},
     )
 
 
 def _decode_cost(run: Run) -> tuple[float, float]:
-    return run.new_tokens - 1, run.decode_ms or 0.0
+    return (run.new_tokens or 1) - 1, run.decode_ms or 0.0
 
 
 def _wall_cost(run: Run) -> tuple[float, float]:
-    return run.new_tokens, run.wall_ms
+    return run.new_tokens or 0, run.wall_ms
 
 
 def _decode_doubt(value: float, ours: Sequence[Run], theirs: Sequence[Run]) -> str:

@@ -17,6 +17,11 @@ from .runs import LLAMA_CPP
 from .summary import Ratio, Summary
 
 CALLS = "call tok/s"
+ORDERS = {
+    False: "servers: one after another, each on the clock of whoever asks, the network included",
+    True: "servers: all at once, so that those on one machine share it; each on the clock of whoever asks",
+}
+"""Whether lanes that are servers ran at once -> what that means."""
 DEFINITIONS = (
     "tok/s: tokens after the first / time after it, totals over totals; call tok/s: all tokens / time of the whole "
     "calls. speed-up: its ratio to plain decoding, the lane ar of this run, with a 95 % interval by bootstrap over n "
@@ -67,7 +72,7 @@ _COLUMNS: dict[str, Callable[[Summary], str]] = {
     "call × hf": lambda one: ratio_text(one.calls_against_hf),
     "tokens per step": lambda one: number(one.tokens_per_step),
     "accepted/drafted": lambda one: f"{one.accepted}/{one.drafted} {one.acceptance_rate:.0%}" if one.drafted else "–",
-    "unreached": lambda one: str(one.unreached) if one.drafted else "–",
+    "unreached": lambda one: str(one.unreached) if one.drafted and one.unreached is not None else "–",
     "rollback": lambda one: f"{one.rollback:.0%}" if one.rollback is not None else "–",
     "branch waste": lambda one: number(one.branch_waste_per_token),
     "first token ms": lambda one: number(one.ttft_ms, 1),
@@ -117,6 +122,12 @@ def remarks(report: Report) -> list[str]:
         for one in report.summary
         if one.category is None and _is_own_arithmetic(one.lane) and one.compared_with_ar
     ]
+    made += [
+        f"{one.lane}: {(one.drafted or 0) - (one.accepted or 0)} of {one.drafted} drafted tokens were not accepted; "
+        "servers count them and send none, so that rejected and unreached are one here"
+        for one in report.summary
+        if one.category is None and one.rejected is None and (one.drafted or 0) > (one.accepted or 0)
+    ]
     if report.pair is not None:
         made.append(
             f"draft against target: alpha {report.pair.overlap:.3f} (shared probability), the same likeliest token "
@@ -132,6 +143,16 @@ def _is_own_arithmetic(lane: str) -> bool:
 def describe(block: dict[str, Any]) -> list[str]:
     """The block in a few lines for people."""
     settings, versions = block["settings"], block["versions"]
+    servers = [f"{one['name']}: {one['what']}" for one in block.get("servers", ())]
+    if servers:
+        servers.append(ORDERS[block["servers_at_once"]])
+    if block["forward"] is None:
+        asked = f"temperature {settings['temperature']:g}, seed {settings['seed']}, "
+        return [
+            *servers,
+            f"{asked}at most {settings['max_new_tokens']} tokens",
+            f"asked from: python {block['python']}",
+        ]
     tokens = block["datastore_tokens"]
     store = f"{tokens:,} tokens remembered" if tokens else "empty, so that nothing said before counts"
     curve = "  ".join(f"{rows}: {ms:.2f}" for rows, ms in block["verification_ms"].items())
@@ -152,6 +173,7 @@ def describe(block: dict[str, Any]) -> list[str]:
         "python " + block["python"] + "".join(f", {name} {version}" for name, version in versions.items()),
         f"datastore: {store}" + (", and each lane's own answers to earlier questions" if block.get("learning") else ""),
         f"T(m) in ms behind {block['verification_context']} tokens: {curve or '–'}",
+        *servers,
     ]
 
 

@@ -24,12 +24,12 @@ class Why(NamedTuple):
 
 
 def why(numbers: Numbers, plain_ms: float | None, speedup: Speedup | None = None) -> Why | None:
-    """Of the answer so far, as means over its steps; None before the first step.
+    """Of the answer so far, as means over its steps; None before the first step, and for a server.
 
     ``plain_ms`` is what plain decoding takes for a token: measured if there is a ``speedup``, else an estimate.
     """
     tokens, steps = numbers.tokens_per_step, numbers.steps
-    if tokens is None or not steps or numbers.decode_ms <= 0:
+    if tokens is None or not steps or numbers.decode_ms <= 0 or "verify_ms" in numbers.unknown:
         return None
     wall, draft, check = (ms / steps for ms in (numbers.decode_ms, numbers.draft_ms, numbers.verify_ms))
     if not numbers.drafted:

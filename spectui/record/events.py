@@ -34,8 +34,8 @@ class Ready:
     dtype: str
     seconds: float
     """Time from the command to load until ready."""
-    context: int
-    """The most tokens that prompt and answer may hold together."""
+    context: int | None
+    """The most tokens that prompt and answer may hold together; None where a server does not tell."""
     modes: tuple[str, ...]
     """Names of the modes that this pair can run, in the registry's order."""
     unavailable: dict[str, str] = field(default_factory=dict)
@@ -49,6 +49,8 @@ class Ready:
     """What a dtype of few bits costs in quality, in words; None if that is not known."""
     plain_ms: float | None = None
     """What a pass over one token took at load, behind some context; None if that was not measured."""
+    servers: dict[str, str] = field(default_factory=dict)
+    """Lanes that are servers -> what each is, in one phrase."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +112,49 @@ class ChangedText:
 
     lane: str
     changed: Changed
+
+
+ServedKind = Literal["target", "accepted", "correction", "bonus"]
+
+
+@dataclass(frozen=True, slots=True)
+class ServedText:
+    """What a server sent at once, and what it has said so far of its tokens and drafts; unknown is None."""
+
+    lane: str
+    index: int
+    """0-based number of the piece in its answer."""
+    time_ms: float
+    """Since the request, on the clock of whoever asked, the network included."""
+    text: str
+    kind: ServedKind | None = None
+    """Of the whole piece: ``accepted`` if there are accepted tokens in it."""
+    tokens: int | None = None
+    """Tokens of the answer so far."""
+    ids: tuple[int, ...] = ()
+    """Of the piece's tokens, if the server sends them."""
+    drafted: int | None = None
+    accepted: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a server says of an answer when it is over; unknown is None."""
+
+    lane: str
+    time_ms: float
+    tokens: int | None = None
+    prompt_tokens: int | None = None
+    drafted: int | None = None
+    accepted: int | None = None
+    passes: int | None = None
+    """Target passes after the first token."""
+    source: str | None = None
+    """The field that told of the drafts."""
+    by_step: tuple[tuple[int, int], ...] = ()
+    """(drafted, accepted) of each pass that had a draft."""
+    kinds: tuple[ServedKind, ...] = ()
+    """Of each piece, where only now is known what was drafted; else empty."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +234,8 @@ Record = (
     | StepText
     | SwitchText
     | ChangedText
+    | ServedText
+    | Told
     | EndText
     | Compared
     | Started

@@ -8,7 +8,7 @@ from time import perf_counter
 
 from ..engine.values.events import Event, Prefill, Turn
 from ..engine.values.step import Step
-from .events import PrefillText, Record, StepText, TurnText
+from .events import PrefillText, Record, ServedText, StepText, Told, TurnText
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +44,8 @@ class Numbers:
     """Time of the steps in which nothing was drafted."""
     target_idle_ms: float = 0.0
     """Time of the steps in which the target verified nothing."""
+    unknown: tuple[str, ...] = ()
+    """Names of counts that nobody told, as some of a server's; they are 0 here and null where they are written."""
 
     @property
     def after_first(self) -> int:
@@ -74,12 +76,33 @@ class Numbers:
 
 REFERENCE = "ar"
 """The lane that every other is compared with."""
-COUNTED = tuple(entry.name for entry in fields(Numbers) if entry.name != "ttft_ms")
+COUNTED = tuple(entry.name for entry in fields(Numbers) if entry.name not in ("ttft_ms", "unknown"))
+NEVER_SERVED = ("rejected", "unreached", "cut", "confirmed", "dropped", "waste", "draft_ms", "verify_ms",
+                "draft_idle_ms", "target_idle_ms")  # fmt: skip
+"""Counts that no server tells."""
 
 
 def total(numbers: Sequence[Numbers]) -> Numbers:
     """The sums over several answers; the time to first token is not a thing to add up."""
-    return Numbers(**{name: sum(getattr(one, name) for one in numbers) for name in COUNTED})
+    unknown = dict.fromkeys(name for one in numbers for name in one.unknown)
+    sums = {name: sum(getattr(one, name) for one in numbers) for name in COUNTED if name not in unknown}
+    return Numbers(**sums, unknown=tuple(unknown))
+
+
+def served(
+    tokens: int | None, drafted: int | None, accepted: int | None, passes: int | None, ttft_ms: float, decode_ms: float
+) -> Numbers:
+    """The numbers of a server's answer from what it told.
+
+    Each pass adds what it accepted and one token of its own, so that the passes follow from the tokens where the
+    server does not count them.
+    """
+    if passes is None and tokens is not None and accepted is not None:
+        passes = max(0, tokens - 1 - accepted)
+    told = {"emitted": tokens, "drafted": drafted, "accepted": accepted, "steps": passes}
+    unknown = tuple(name for name, value in told.items() if value is None)
+    known = {name: value for name, value in told.items() if value is not None}
+    return Numbers(**known, ttft_ms=ttft_ms, decode_ms=decode_ms, unknown=(*unknown, *NEVER_SERVED))
 
 
 def idle_ms(step: Step, who: str) -> float:
@@ -95,17 +118,20 @@ class Meter:
         self.spread = Spread()
         self.tokens: list[int] = []
         """Ids of the answer so far."""
+        self.words: list[str] = []
+        """The words of a server's answer, whose ids may be unknown."""
         self._first_ms = 0.0
 
     @property
     def looping(self) -> bool:
         """Whether the answer goes in circles."""
-        return is_looping(distinct(self.tokens))
+        return is_looping(distinct(self.tokens or self.words))
 
-    def copy(self, tokens: Sequence[int]) -> "Meter":
-        """The same so far, but for the ids of the answer, which are these."""
+    def copy(self, tokens: Sequence[int], words: Sequence[str]) -> "Meter":
+        """The same so far, but for the ids and the words of the answer, which are these."""
         made = Meter()
-        made.numbers, made._first_ms, made.tokens = self.numbers, self._first_ms, list(tokens)
+        made.numbers, made._first_ms = self.numbers, self._first_ms
+        made.tokens, made.words = list(tokens), list(words)
         made.spread.add(self.spread)
         return made
 
@@ -114,6 +140,10 @@ class Meter:
         match record:
             case TurnText(turn=event) | PrefillText(prefill=event) | StepText(step=event):
                 self.count(event)
+            case ServedText():
+                self._take(record)
+            case Told():
+                self._end(record)
 
     def count(self, event: Event) -> None:
         """Take in one event of the engine."""
@@ -128,6 +158,27 @@ class Meter:
                 self.tokens += [token.token for token in event.emitted]
                 self.spread.count(event)
                 self.numbers = self._after(event)
+
+    def _take(self, piece: ServedText) -> None:
+        """What a server sent."""
+        if self.numbers.ttft_ms is None:
+            self._first_ms = piece.time_ms
+        self.tokens += piece.ids
+        self.words += piece.text.split()
+        decode = piece.time_ms - self._first_ms
+        self.numbers = served(piece.tokens, piece.drafted, piece.accepted, None, self._first_ms, decode)
+
+    def _end(self, told: Told) -> None:
+        """What a server says at the end; the answer's time is that of its last piece."""
+        if self.numbers.ttft_ms is not None:
+            decode = self.numbers.decode_ms
+            self.numbers = served(told.tokens, told.drafted, told.accepted, told.passes, self._first_ms, decode)
+        for drafted, accepted in told.by_step:
+            self.spread.offered.update(range(1, drafted + 1))
+            self.spread.accepted.update(range(1, accepted + 1))
+            self.spread.emitted[accepted + 1] += 1
+        if told.by_step and (without := self.numbers.steps - len(told.by_step)) > 0:
+            self.spread.emitted[1] += without
 
     def _after(self, step: Step) -> Numbers:
         n = self.numbers
@@ -216,7 +267,7 @@ TOO_HIGH = "above the tokens per step, so the times are off"
 
 def is_enough(numbers: Numbers) -> bool:
     """Whether so many steps in so much time can be compared with others."""
-    return numbers.decode_ms >= ENOUGH_MS and numbers.steps >= ENOUGH_STEPS
+    return numbers.decode_ms >= ENOUGH_MS and (numbers.steps >= ENOUGH_STEPS or "steps" in numbers.unknown)
 
 
 def is_round_due(rounds: Sequence[Mapping[str, Numbers]], seconds: float) -> bool:
@@ -261,7 +312,7 @@ def doubt(ratio: float, ours: Numbers, reference: Numbers) -> str:
     """
     if not (is_enough(ours) and is_enough(reference)):
         return TOO_LITTLE
-    per_step = ours.tokens_per_step
+    per_step = ours.tokens_per_step if not ours.unknown else None  # a server may be another machine
     return TOO_HIGH if per_step is not None and round(ratio, 2) > round(per_step, 2) else ""
 
 

@@ -16,7 +16,7 @@ from ..system.errors import UserError, reason_of
 from ..system.json_lines import DAMAGED
 from ..system.sanitise import sanitise, sanitise_line
 from .events import FORMAT, Record
-from .timeline import COMPARED, END, HEADER, OTHER, PREFILL, STEP, TURN, Mark, mark_of
+from .timeline import COMPARED, END, HEADER, OTHER, PREFILL, STEP, TIMED, TOLD, TURN, Mark, mark_of
 
 LONGEST_LINE = 1 << 25
 """Bytes; the prompt of the longest context that models have takes a tenth of them."""
@@ -26,7 +26,7 @@ MOST_LANES = 64
 KEPT_BYTES = 1 << 24
 """Of the lines whose records are kept in memory."""
 KINDS = {"turn": TURN, "prefill": PREFILL, "step": STEP, "end": END, "compared": COMPARED,
-         "header": HEADER, "switch": OTHER, "settings": OTHER}  # fmt: skip
+         "header": HEADER, "switch": OTHER, "settings": OTHER, "served": STEP, "told": TOLD}  # fmt: skip
 """Types of lines that stand for a record."""
 _BYTES = {name.encode(): kind for name, kind in KINDS.items()}
 _HEAD = re.compile(rb'\s*\{\s*"type"\s*:\s*"(\w+)"\s*,\s*"lane"\s*:\s*"([^"\\]*)"')
@@ -175,7 +175,7 @@ def _mark(line: bytes, names: dict[bytes, str]) -> Mark | None:
     name = names.get(head[2])
     if name is None:
         name = names[head[2]] = sanitise(head[2].decode())
-    if kind not in (PREFILL, STEP):
+    if kind not in TIMED:
         return Mark(kind, name)
     time = _TIME.search(line, head.end())
     return Mark(kind, name, _clock(float(time[1]))) if time else _slow_mark(line, names)
@@ -192,7 +192,7 @@ def _slow_mark(line: bytes, names: dict[bytes, str]) -> Mark | None:
         return Mark(HEADER, None)
     name = sanitise(str(made["lane"]))
     names.setdefault(name.encode(), name)
-    timed = KINDS[kind] in (PREFILL, STEP)
+    timed = KINDS[kind] in TIMED
     return Mark(KINDS[kind], name, _clock(float(made["time_ms"])) if timed else 0.0)
 
 

@@ -4,10 +4,10 @@ from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from .events import Compared, EndText, Ready, Record, StepText, SwitchText, TurnText
+from .events import Compared, EndText, Ready, Record, ServedText, StepText, SwitchText, Told, TurnText
 from .metrics import Meter
 from .recording import Recording, Remembered
-from .timeline import COMPARED, END, OTHER, STEP, TURN, Take, Timeline
+from .timeline import COMPARED, END, OTHER, STEP, TOLD, TURN, Take, Timeline
 
 SPEEDS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0)
 """Times as fast as it was."""
@@ -29,13 +29,21 @@ class LaneState:
     meter: Meter = field(default_factory=Meter)
     step: StepText | None = None
     """The last step."""
+    piece: ServedText | None = None
+    """The last piece that a server sent."""
+    told: Told | None = None
+    """What a server said at the end."""
+    steps: int = 0
+    """Steps so far, or pieces of a server's."""
     end: EndText | None = None
     compared: Compared | None = None
 
     @property
     def clock(self) -> float:
         """Milliseconds on the lane's own clock."""
-        return self.step.step.time_ms if self.step else self.meter.numbers.ttft_ms or 0.0
+        if self.step is not None:
+            return self.step.step.time_ms
+        return self.piece.time_ms if self.piece else self.meter.numbers.ttft_ms or 0.0
 
     def feed(self, record: Record) -> None:
         """Take in one of the lane's records."""
@@ -45,12 +53,38 @@ class LaneState:
                 self.turn, self.mode = record, record.turn.mode
             case StepText():
                 self.step = record
+                self.steps += 1
+            case ServedText():
+                self.piece = record
+                self.steps += 1
+            case Told():
+                self.told = record
             case SwitchText(switch=switch):
                 self.mode = switch.mode
             case EndText():
                 self.end = record
             case Compared():
                 self.compared = record
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A lane's state to come back to; what was said up to there stands elsewhere, once for all of them."""
+
+    state: LaneState
+    """Its meter has neither ids nor words."""
+    ids: int
+    words: int
+
+    @classmethod
+    def of(cls, state: LaneState) -> "Kept":
+        """The state as it is now."""
+        meter = state.meter
+        return cls(replace(state, meter=meter.copy((), ())), len(meter.tokens), len(meter.words))
+
+    def whole(self, ids: Sequence[int], words: Sequence[str]) -> LaneState:
+        """The state with as much of the answer as there was."""
+        return replace(self.state, meter=self.state.meter.copy(ids[: self.ids], words[: self.words]))
 
 
 class Replay:
@@ -67,10 +101,10 @@ class Replay:
         """Which take it is."""
         self.lanes: dict[str, LaneState] = {}
         """The lanes of the take, as they stand."""
-        self._keyframes: dict[int, dict[int, dict[str, LaneState]]] = {}
-        """Take -> place -> states, whose meters have no tokens."""
-        self._tokens: dict[tuple[int, str], list[int]] = {}
-        """Take and lane -> the ids of its answer as far as it was played."""
+        self._keyframes: dict[int, dict[int, dict[str, Kept]]] = {}
+        """Take -> place -> lane -> its state."""
+        self._said: dict[tuple[int, str], tuple[list[int], list[str]]] = {}
+        """Take and lane -> the ids and the words of its answer as far as it was played."""
 
     # -- where it stands
 
@@ -116,7 +150,7 @@ class Replay:
     @property
     def steps(self) -> int:
         """Steps of the take so far, of all lanes."""
-        return sum(state.meter.numbers.steps for state in self.lanes.values())
+        return sum(state.steps for state in self.lanes.values())
 
     def shown(self) -> list[Record]:
         """The records of the take so far, for a view that begins anew.
@@ -161,7 +195,7 @@ class Replay:
         while place < last and kinds[place] != STEP:
             place += 1
         place = min(last, place + 1)
-        while place < self.takes[self.timeline.take_at(place)].end and kinds[place] in (END, COMPARED, OTHER):
+        while place < self.takes[self.timeline.take_at(place)].end and kinds[place] in (END, COMPARED, TOLD, OTHER):
             place += 1
         return place
 
@@ -244,15 +278,14 @@ class Replay:
             return
         state = self.lanes.setdefault(lane, LaneState())
         state.feed(record)
-        known = self._tokens.setdefault((self.number, lane), [])
-        known += state.meter.tokens[len(known) :]
+        ids, words = self._said.setdefault((self.number, lane), ([], []))
+        ids += state.meter.tokens[len(ids) :]
+        words += state.meter.words[len(words) :]
 
     def _keep(self) -> None:
         frames = self._keyframes.setdefault(self.number, {})
         if self.place not in frames:
-            frames[self.place] = {
-                lane: replace(state, meter=state.meter.copy(())) for lane, state in self.lanes.items()
-            }
+            frames[self.place] = {lane: Kept.of(state) for lane, state in self.lanes.items()}
 
     def _nearer(self, number: int, place: int) -> int:
         """The place of the last kept state up to a place; where the take begins if there is none."""
@@ -261,11 +294,7 @@ class Replay:
     def _restore(self, number: int, place: int) -> None:
         self.number, self.place = number, self._nearer(number, place) if self.takes else 0
         kept = self._keyframes.get(number, {}).get(self.place, {})
-        self.lanes = {lane: replace(state, meter=self._whole(lane, state.meter)) for lane, state in kept.items()}
-
-    def _whole(self, lane: str, meter: Meter) -> Meter:
-        """A kept meter with its tokens."""
-        return meter.copy(self._tokens[self.number, lane][: meter.numbers.emitted])
+        self.lanes = {lane: one.whole(*self._said[number, lane]) for lane, one in kept.items()}
 
     def at(self, place: int) -> Record:
         """The record at a place; the replay stays where it is."""

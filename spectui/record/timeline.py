@@ -6,9 +6,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from .events import CHAT, Compared, EndText, PrefillText, Ready, Record, StepText, TurnText
+from .events import CHAT, Compared, EndText, PrefillText, Ready, Record, ServedText, StepText, Told, TurnText
 
-HEADER, TURN, PREFILL, STEP, END, COMPARED, OTHER = "header", "turn", "prefill", "step", "end", "compared", "other"
+HEADER, TURN, PREFILL, STEP, TOLD = "header", "turn", "prefill", "step", "told"
+END, COMPARED, OTHER = "end", "compared", "other"
+"""A piece that a server sent is a step of its lane."""
+TIMED = (PREFILL, STEP, TOLD)
+"""Kinds with a time on their lane's own clock."""
 
 
 class Mark(NamedTuple):
@@ -18,7 +22,7 @@ class Mark(NamedTuple):
     lane: str | None
     """None for a record of no lane."""
     clock: float = 0.0
-    """Milliseconds on the lane's own clock; only a prefill and a step have one."""
+    """Milliseconds on the lane's own clock; only kinds that are ``TIMED`` have one."""
 
 
 def mark_of(record: Record) -> Mark:
@@ -33,6 +37,10 @@ def mark_of(record: Record) -> Mark:
             return Mark(PREFILL, lane, event.time_ms)
         case StepText(step=event):
             return Mark(STEP, lane, event.time_ms)
+        case ServedText(time_ms=time):
+            return Mark(STEP, lane, time)
+        case Told(time_ms=time):
+            return Mark(TOLD, lane, time)
         case EndText():
             return Mark(END, lane)
         case Compared():
@@ -87,7 +95,7 @@ class Timeline:
                 lanes[mark.lane] = None
                 open_ += waiting
                 waiting = []
-            elif mark.kind in (PREFILL, STEP):
+            elif mark.kind in TIMED:
                 clocks[mark.lane] = max(mark.clock, clocks.get(mark.lane, 0.0))
             elif mark.kind == COMPARED:
                 clocks[mark.lane] = max(clocks.values(), default=0.0)

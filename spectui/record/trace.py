@@ -11,8 +11,21 @@ from ..system.errors import UserError
 from ..system.files import open_private
 from ..system.json_lines import read_lines
 from ..system.sanitise import sanitise_line
-from .events import FORMAT, ChangedText, Compared, EndText, PrefillText, Ready, Record, StepText, SwitchText, TurnText
-from .metrics import Meter
+from .events import (
+    FORMAT,
+    ChangedText,
+    Compared,
+    EndText,
+    PrefillText,
+    Ready,
+    Record,
+    ServedText,
+    StepText,
+    SwitchText,
+    Told,
+    TurnText,
+)
+from .metrics import Meter, Numbers
 
 Json = dict[str, Any]
 
@@ -44,6 +57,10 @@ def to_json(record: Record) -> Json | None:
             return {"type": "end", "lane": lane, **asdict(end), "tail": tail}
         case Compared():
             return {"type": "compared", **asdict(record)}
+        case ServedText():
+            return {"type": "served", **asdict(record)}
+        case Told():
+            return {"type": "told", **asdict(record)}
     return None
 
 
@@ -81,6 +98,12 @@ def _chains(branches: Branches, texts: Sequence[Sequence[str]]) -> list[list[Jso
     ]
 
 
+def _counts(numbers: Numbers) -> Json:
+    """The numbers as they are written: what nobody told is null."""
+    counts = asdict(numbers)
+    return counts | dict.fromkeys(counts.pop("unknown"))
+
+
 class TraceLines:
     """The lines of records, in order; the end of an answer adds its summary."""
 
@@ -105,7 +128,7 @@ class TraceLines:
                 "mean_accepted_tokens": numbers.tokens_per_step,
                 "acceptance_rate": numbers.acceptance_rate,
             }
-            yield line_of({"type": "summary", "lane": lane, **asdict(numbers), **rates})
+            yield line_of({"type": "summary", "lane": lane, **_counts(numbers), **rates})
 
 
 class TraceWriter:

@@ -13,7 +13,20 @@ from ..engine.values.options import Options
 from ..engine.values.step import Branches, Candidate, Emitted, Node, Span, Step, Times, walked
 from ..system.sanitise import sanitise_json
 from ..system.typed_json import read_as, schema_of
-from .events import FORMAT, ChangedText, Compared, EndText, PrefillText, Ready, Record, StepText, SwitchText, TurnText
+from .events import (
+    FORMAT,
+    ChangedText,
+    Compared,
+    EndText,
+    PrefillText,
+    Ready,
+    Record,
+    ServedText,
+    StepText,
+    SwitchText,
+    Told,
+    TurnText,
+)
 from .metrics import Numbers
 
 _T = TypeVar("_T")
@@ -30,6 +43,10 @@ MOST_WANTED = 16
 """Tokens that the target could have chosen at a place."""
 Text = Annotated[str, Field(max_length=1 << 16)]
 """Of one token."""
+Served = Annotated[str, Field(max_length=1 << 21)]
+"""Of a server's piece; no event of a stream that is read holds half as much."""
+Drafted = Annotated[int, Field(ge=0, le=MOST_NODES)]
+"""Tokens of one draft."""
 BOUNDED: dict[Any, Any] = {
     int: Count, int | None: Count | None, float: Number, float | None: Number | None,
     tuple[int, ...]: tuple[Count, ...],
@@ -79,6 +96,9 @@ _tokens: Any = Annotated[list[_emitted], Field(max_length=MOST_NODES + 1)]
 _spans: Any = Annotated[list[_span], Field(max_length=MOST_NODES)]
 _seen: dict[str, Any] = {"branches": _branches | None, "target_top": _top | None}
 _rate = Number | None
+_counts = {name: BOUNDED[hint] | None for name, hint in get_type_hints(Numbers).items()
+           if name not in ("unknown", "answers")}  # fmt: skip
+"""Of a server's answer some are null."""
 LINES: dict[str, Any] = {
     "header": _line("header", Ready, ("lane",), format=Literal[FORMAT]),
     "turn": _line("turn", Turn, ("options",), seed=int, settings=Options, question=str, texts=tuple[str, ...]),
@@ -88,8 +108,11 @@ LINES: dict[str, Any] = {
     "settings": _line("settings", Changed, ("options",), settings=Options),
     "end": _line("end", End, tail=Text),
     "compared": _line("compared", Compared),
-    "summary": _line("summary", Numbers, tokens_per_second=_rate, mean_accepted_tokens=_rate, acceptance_rate=_rate),
-}
+    "served": _line("served", ServedText, text=Served),
+    "told": _line("told", Told, by_step=tuple[tuple[Drafted, Drafted], ...]),
+    "summary": _line("summary", Numbers, ("unknown",), **_counts, tokens_per_second=_rate, mean_accepted_tokens=_rate,
+                     acceptance_rate=_rate),
+}  # fmt: skip
 """What each type of line holds."""
 
 
@@ -154,5 +177,7 @@ RECORDS: dict[str, Callable[[Any], Record]] = {
     "settings": lambda line: _part(ChangedText, line, changed=_part(Changed, line, options=line.settings)),
     "end": lambda line: _part(EndText, line, end=_part(End, line)),
     "compared": lambda line: _part(Compared, line),
+    "served": lambda line: _part(ServedText, line),
+    "told": lambda line: _part(Told, line),
 }
 """The record that a line stands for, by its type."""

@@ -1,4 +1,4 @@
-"""A loaded pair at work: conversation, race, the check of equal texts, the datastore of a tokenizer.
+"""A loaded pair or a server at work: conversation, race, the check of equal texts, the datastore of a tokenizer.
 
-May import: record and below.
+May import: servers and below.
 """

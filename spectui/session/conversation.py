@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-from ..config.choice import ModelChoice, StoreChoice
+from ..config.choice import ModelChoice, ServerChoice, StoreChoice
 from ..engine.values.events import End, Event, Turn
 from ..engine.values.options import Options
 from ..engine.worker import Call, Worker, describe, is_out_of_memory
@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from ..engine.retrieval.snapshot import Reader
     from ..record.transcribe import Transcriber
     from .runtime import Runtime
+
+from .served import Messages, ServedLane, all_ended, answer_all, begin_turns, connect, facts_of, leave_out, messages_to
 
 log = logging.getLogger(__name__)
 
@@ -67,6 +69,10 @@ class Beginning:
     loader: Loader
     given: Collection[str] | None = None
     """Options that somebody has set; the rest of sampling follows the model. None if nothing does."""
+    servers: Sequence[ServerChoice] = ()
+    """Servers that may answer besides, each in a lane of its own."""
+    at_once: bool = False
+    """Whether they answer at the same time, and not one after another."""
 
 
 def load_models(choice: ModelChoice, store: StoreChoice | None, progress: Progress) -> "Runtime":
@@ -100,6 +106,7 @@ class Conversation:
         self._asked: Asked | None = None
         self._reader: Reader | None = None
         self._rounds = Rounds()
+        self._served: dict[str, ServedLane] = {}
         self._choice = beginning.choice
         """What is loaded."""
 
@@ -209,7 +216,11 @@ class Conversation:
         else:
             raise UserError("there is no question yet; ask something first")
         options = replace(self.worker.lanes[CHAT].options, sampling=self._beginning.options.sampling)
-        self._side_by_side({mode: mode for mode in modes}, options, prompt, question, repeat)
+        local = {mode: mode for mode in modes if mode not in self._served}
+        served = [self._served[name] for name in modes if name in self._served]
+        before = self._messages if text is not None else self._messages[:-2]
+        messages = messages_to(self._system, before, question)
+        self._side_by_side(local, options, prompt, question, repeat, served, messages)
 
     def instruct(self, system: str | None) -> None:
         """Use another system message from the next question on."""
@@ -309,8 +320,12 @@ class Conversation:
             decoder.close()
         self.worker.lanes.clear()
         self.worker.lanes[CHAT] = loaded.decoder(mode, options, reader=self._reader)
+        served = connect(self._beginning.servers)
+        self._served = served
+        loaded = replace(loaded, ready=replace(loaded.ready, servers={name: one.what for name, one in served.items()}))
         self._choice = choice
         self.environment = environment(loaded, self._beginning.options, choice.model)
+        self.environment |= facts_of(list(served.values()), self._beginning.at_once) if served else {}
         self.options, self.loaded = options, loaded
         self._sink(loaded.ready)
 
@@ -340,8 +355,10 @@ class Conversation:
         prompt: tuple[int, ...],
         question: str,
         repeat: bool = True,
+        served: Sequence[ServedLane] = (),
+        messages: Messages = (),
     ) -> None:
-        """Race the lanes once or, to ``repeat``, until there is enough to measure."""
+        """Race the lanes once or, to ``repeat``, until there is enough to measure; then servers get the messages."""
         from .race import race
 
         loaded, self._rounds = self._loaded, Rounds()
@@ -349,7 +366,15 @@ class Conversation:
         with loaded.undisturbed():
             while again:
                 self._rounds.begin()
-                ended = race(loaded, self.worker, self._transcribers, self._sink, lanes, options, prompt, question)
+                begin_turns(served, options, question, self._sink)
+                ended = not lanes or race(
+                    loaded, self.worker, self._transcribers, self._sink, lanes, options, prompt, question
+                )
+                if ended:
+                    at_once = self._beginning.at_once
+                    ended = all_ended(answer_all(served, messages, options, self._sink, self.worker.stopped, at_once))
+                else:
+                    leave_out(served, self._sink)
                 again = repeat and ended and self._rounds.due
 
     def _emit(self, lane: str, event: Event) -> None:

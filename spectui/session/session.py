@@ -7,7 +7,7 @@ wished for. The other, ``Conversation``, belongs to the decode thread: it alone 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
-from ..config.choice import ModelChoice, StoreChoice
+from ..config.choice import ModelChoice, ServerChoice, StoreChoice
 from ..engine.drafters.registry import MODES, Mode, default_mode
 from ..engine.values.options import Options
 from ..engine.worker import Call, Change, Hold, Stop, SwitchMode
@@ -38,13 +38,19 @@ class Session:
         store: StoreChoice | None = None,
         loader: Loader = load_models,
         given: Collection[str] | None = None,
+        servers: Sequence[ServerChoice] = (),
+        at_once: bool = False,
+        half: Callable[[Beginning, Sink], Conversation] = Conversation,
     ) -> None:
-        """``given`` are the options that somebody has set: the rest of sampling follows the model, without it none."""
+        """``given`` are the options that somebody has set: the rest of sampling follows the model, without it none.
+
+        ``servers`` may race, each in a lane of its own, ``at_once`` or one after another.
+        """
         self.modes: Mapping[str, Mode] = MODES
         self._choice, self._mode, self._wished = choice, mode, mode
         self._changed: Options | None = None
         """The options, once they were changed."""
-        self._half = Conversation(Beginning(choice, options, mode, system, store, loader, given), sink)
+        self._half = half(Beginning(choice, options, mode, system, store, loader, given, servers, at_once), sink)
         self._worker = self._half.worker
         self._newest = 0
         """The id of the last command."""

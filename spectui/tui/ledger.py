@@ -7,7 +7,7 @@ from statistics import median
 from ..engine.values.events import Turn
 from ..present.answer_line import answer_line
 from ..present.why_line import Why, why
-from ..record.events import ChangedText, EndText, PrefillText, Ready, Record, StepText, SwitchText, TurnText
+from ..record.events import ChangedText, EndText, PrefillText, Ready, Record, ServedText, StepText, SwitchText, TurnText
 from ..record.metrics import Meter, Numbers, Speedup
 from .measurement import Measurement
 
@@ -120,6 +120,11 @@ class Ledger:
     def records(self, answer: int) -> list[Record]:
         """What is remembered of an answer."""
         return [*self._begun.get(answer, ()), *(step for (number, _), step in self.steps.items() if number == answer)]
+
+    @property
+    def is_served(self) -> bool:
+        """Whether the latest answer came from a server."""
+        return any(isinstance(record, ServedText) for record in self.told)
 
     @property
     def answer(self) -> int:

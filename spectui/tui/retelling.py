@@ -7,7 +7,7 @@ from ..engine.drafters.registry import MODES
 from ..engine.values.events import End, Turn
 from ..engine.values.options import Options
 from ..record.archived import Archived, Said
-from ..record.events import EndText, PrefillText, Record, StepText, SwitchText, TurnText
+from ..record.events import EndText, PrefillText, Record, ServedText, StepText, SwitchText, Told, TurnText
 from .ledger import REASONS, Ledger
 from .transcript.document import Document
 
@@ -65,6 +65,10 @@ def _step_by_step(
             case StepText():
                 document.add_step(record)
                 steps.append(record)
+            case ServedText():
+                document.add_served(record)
+            case Told(kinds=kinds):
+                document.recolour(kinds)
             case SwitchText(switch=switch):
                 document.seam(_title(switch.mode))
             case EndText():
@@ -72,7 +76,7 @@ def _step_by_step(
                 words = ledger.summary(record.end.reason, room) if room is not None else ""
                 document.end_answer(record, words, legend=room is not None)
     if not ended:
-        ledger.answered = bool(turn.tokens)
+        ledger.answered = bool(turn.tokens or turn.text)
         document.note(REASONS["killed"])
     return steps
 

@@ -10,13 +10,14 @@ from spectui.engine.drafters.registry import MODES
 from spectui.engine.values.options import Options, Sampling
 from spectui.present.answer_line import answer_line
 from spectui.present.glossary import GROUPS, TERMS, by_group, unknown_words
+from spectui.present.load_report import COLUMNS
 from spectui.present.race_book import RaceBook
 from spectui.present.race_table import race_grid
 from spectui.present.step_sentence import sentence
 from spectui.present.tables import _COLUMNS
 from spectui.present.token_looks import LOOKS
 from spectui.present.why_line import why
-from spectui.record.events import Compared, StepText
+from spectui.record.events import Compared, ServedText, StepText, Told
 from spectui.record.metrics import Meter, Speedup
 from spectui.record.replay import Replay
 from spectui.tui.replay_app import ReplayApp
@@ -106,6 +107,20 @@ def test_the_race():
 
 def test_the_bench():
     assert unexplained(*_COLUMNS) == set()
+    assert unexplained(*COLUMNS) == set()
+
+
+@pytest.mark.parametrize("drafted", [None, 5])
+def test_what_a_server_tells_and_what_it_does_not(drafted):
+    meter = Meter()
+    meter.feed(ServedText("lab", 0, 12.0, "One two"))
+    meter.feed(Told("lab", 30.0, 7, 11, drafted, drafted and 4, source="timings"))
+    assert unexplained(answer_line(meter)) == set()
+    assert why(meter.numbers, 7.4) is None
+    bar = MetricBar()
+    bar.on_resize = lambda: None
+    bar.show(meter.numbers, None, False, True, key="")
+    assert unexplained(drawn(bar)) == set()
 
 
 async def test_the_step_pane_the_timeline_and_the_replay():

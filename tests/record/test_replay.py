@@ -9,13 +9,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spectui.engine.values.events import End, Switch
+from spectui.engine.values.events import End, Switch, Turn
+from spectui.engine.values.options import Options
 from spectui.present.answer_line import answer_line
 from spectui.present.frames import frame_of, markdown_frame, svg_frame, text_frame
 from spectui.present.page import page_of
 from spectui.present.reading import told
 from spectui.record import replay as replay_module
-from spectui.record.events import Compared, EndText, PrefillText, StepText, SwitchText
+from spectui.record.events import Compared, EndText, PrefillText, ServedText, StepText, SwitchText, Told, TurnText
 from spectui.record.metrics import Meter
 from spectui.record.recording import TraceFile
 from spectui.record.replay import Player, Replay
@@ -31,6 +32,15 @@ WORDS = st.lists(
     st.sampled_from([" a", " dragon", "\n", " 龍", ",", " e\u0301", " </script>"]), min_size=2, max_size=24
 )
 PACE = st.floats(0.1, 3.0)
+KINDS = ("target", "accepted", "correction", "accepted", "bonus")
+ASKED = TurnText("lab", Turn((), "server", Options()), "why?", ())
+SERVED = [
+    ASKED,
+    *(ServedText("lab", i, 9.0 * i, f" word {i}", tokens=3 * i, ids=(i,), drafted=4 * i) for i in range(5)),
+    Told("lab", 50.0, 13, 11, 16, 9, 4, "timings", ((4, 2), (4, 3)), KINDS),
+    EndText("lab", End("eos")),
+]
+"""A server's answer."""
 
 
 def dumped(record):
@@ -50,6 +60,22 @@ def answers(draw, lane="chat", modes=tuple(DRAFTS)):
 
 
 @st.composite
+def served(draw):
+    """A server's answer: told as it comes, at the end, or not at all; perhaps cut short."""
+    words, pace = draw(WORDS), draw(PACE)
+    kinds = draw(st.sampled_from([(), [None], KINDS]))
+    tokens, ids = draw(st.booleans()), draw(st.booleans())
+    made = [ASKED]
+    for i, word in enumerate(words):
+        kind = kinds[i % len(kinds)] if kinds else None
+        made.append(ServedText("lab", i, 10 + i * pace, word, kind, i + 1 if tokens else None, (i,) if ids else ()))
+    if draw(st.booleans()):
+        late = tuple(KINDS[i % 5] for i in range(len(words))) if draw(st.booleans()) else ()
+        made.append(Told("lab", 12 + len(words) * pace, len(words), 11, 9, 4, kinds=late))
+    return [*made, EndText("lab", End("eos" if isinstance(made[-1], Told) else "stopped"))]
+
+
+@st.composite
 def runs(draw):
     """What a file may hold: a conversation with measurements, and races."""
     made = [READY]
@@ -58,6 +84,7 @@ def runs(draw):
             made += draw(answers())
         lanes = draw(st.lists(st.sampled_from(["ar", "draft", "sssd"]), unique=True, max_size=3))
         both = [draw(answers(lane, (lane,))) for lane in lanes]
+        both += [draw(served())] if draw(st.booleans()) else []
         made += [one[0] for one in both]
         rest = [one[1:] for one in both]
         while any(rest):
@@ -76,6 +103,10 @@ def seen(records):
                 lane.append(told(record))
             case PrefillText(text=text):
                 lane.append([("target", text)])
+            case ServedText(text=text, kind=kind):
+                lane.append([(kind, text)])
+            case Told():
+                lane.append(record)
             case EndText(end=end, tail=tail):
                 lane.append((end.reason, tail))
     return lanes
@@ -85,7 +116,8 @@ def standing(replay):
     """All that a screen shows of a replay: transcripts, marks, numbers, last steps."""
     numbers = {
         lane: (state.meter.numbers, list(state.meter.tokens), deepcopy(state.meter.spread), answer_line(state.meter),
-               state.mode, state.step, state.end, state.compared)
+               state.mode, state.step, state.end, state.compared, state.piece, state.told, list(state.meter.words),
+               state.steps, state.clock)
         for lane, state in replay.lanes.items()
     }  # fmt: skip
     return seen(replay.shown()), numbers, replay.place, replay.number
@@ -123,6 +155,7 @@ def test_a_replay_of_a_file_shows_what_was_there_forwards_backwards_and_anywhere
             for record in mine:
                 meter.feed(record)
             assert (meter.numbers, meter.tokens) == (state.meter.numbers, state.meter.tokens)
+            assert meter.words == state.meter.words
 
     assert standing(replay) == by_place[0]
     while not replay.done:
@@ -174,7 +207,7 @@ def test_a_step_back_after_a_step_inside_an_answer_is_where_it_was(records):
 def test_time_never_runs_backwards_and_lanes_of_a_race_are_together(records):
     replay = Replay(records)
     assert all(a <= b for a, b in pairwise(replay.timeline.times))
-    assert sum(take.steps for take in replay.takes) == sum(isinstance(r, StepText) for r in records)
+    assert sum(take.steps for take in replay.takes) == sum(isinstance(r, StepText | ServedText) for r in records)
     for take in replay.takes:
         assert "chat" not in take.lanes or take.lanes == ("chat",)
 
@@ -186,6 +219,47 @@ def test_a_very_long_answer_shows_its_end_and_counts_all_of_it(monkeypatch):
     assert len(replay.shown()) == 11
     assert replay.left_out == replay.steps - replay.timeline.kinds[-10:].count(STEP)
     assert replay.lanes["chat"].meter.numbers.emitted == 200
+
+
+def test_a_servers_answer_is_played_piece_by_piece_and_coloured_when_its_end_tells(tmp_path):
+    replay = Replay(TraceFile(written(tmp_path / "t.jsonl", [READY, *SERVED])))
+    assert (replay.takes[0].lanes, replay.takes[0].steps, replay.takes[0].length_ms) == (("lab",), 5, 50.0)
+    replay.step()
+    replay.step()
+    (lane,) = frame_of(replay).lanes
+    assert lane.tokens == (("target", " word 0"), ("target", " word 1"))
+    assert (replay.steps, replay.lanes["lab"].clock, lane.step) == (2, 9.0, "")
+    assert [type(one) for one in Replay(SERVED).until(36.0)] == [TurnText, *[ServedText] * 5]
+    while not replay.done:
+        replay.step()
+    (lane,) = frame_of(replay).lanes
+    assert [kind for kind, _ in lane.tokens] == list(KINDS)
+    assert "accepted 9 of them (told in timings)" in lane.step
+    assert "7 drafted in vain (never sent)" in lane.numbers.replace("\xa0", " ")
+    for write in (text_frame, markdown_frame, svg_frame):
+        assert "word 4" in write(frame_of(replay)).replace("\xa0", " ")
+    assert "all that the server told" in page_of(replay, 0)
+    replay.back()
+    assert (replay.steps, replay.lanes["lab"].told) == (4, None)
+
+
+@pytest.mark.parametrize(
+    ("was", "becomes"),
+    [
+        ('"by_step":[[4,2]', '"by_step":[[9007199254740992,2]'),
+        ('"drafted":16', '"drafted":-1'),
+        ('"kinds":["target"', '"kinds":["magic"'),
+        ('"ids":[1]', '"ids":["x"]'),
+        ('"tokens":3', '"tokens":1e999'),
+    ],
+)
+def test_what_no_server_can_have_said_is_refused(tmp_path, was, becomes):
+    path = written(tmp_path / "t.jsonl", [READY, *SERVED])
+    assert was in path.read_text()
+    path.write_text(path.read_text().replace(was, becomes))
+    replay = Replay(TraceFile(path))
+    with pytest.raises(UserError, match="not a trace line"):
+        replay.until(replay.length)
 
 
 def lines(path, count):
@@ -308,7 +382,7 @@ def test_a_trace_that_was_cut_off_ends_before_its_last_line(tmp_path):
 
 PUT = (b"null", b"-1", b"1e999", b"{", b"\n", b"\x1b[2J", b'"', b"\xff")
 GOOD_FILE = "".join(
-    line + "\n" for record in [READY, *answer("specbranch", " word" * 9 + "\n龍", "why?")] for line in [dumped(record)]
+    dumped(record) + "\n" for record in [READY, *answer("specbranch", " word" * 9 + "\n龍", "why?"), *SERVED]
 ).encode()
 
 

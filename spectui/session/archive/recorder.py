@@ -18,8 +18,10 @@ from ...record.events import (
     Ready,
     Record,
     Resumed,
+    ServedText,
     StepText,
     SwitchText,
+    Told,
     TurnText,
 )
 from ...record.metrics import Meter
@@ -41,10 +43,17 @@ class _Running:
     question: str
     meter: Meter = field(default_factory=Meter)
     text: str = ""
+    pieces: int = 0
+    """Of text, from a server."""
     waiting: list[Record] = field(default_factory=list)
     """What is not in the file yet."""
     parts: int = 0
     """How much of its trace is."""
+
+    @property
+    def emitted(self) -> int:
+        """Its tokens so far; pieces of text where a server does not count them."""
+        return self.meter.numbers.emitted or self.pieces
 
 
 class Recorder:
@@ -77,7 +86,7 @@ class Recorder:
         elif isinstance(record, TurnText):
             self._begin(database, record, time() if now is None else now)
         elif self._running is not None and isinstance(
-            record, PrefillText | StepText | SwitchText | ChangedText | EndText
+            record, PrefillText | StepText | ServedText | Told | SwitchText | ChangedText | EndText
         ):
             self._add(self._running, record)
             if isinstance(record, EndText):
@@ -96,9 +105,9 @@ class Recorder:
         tokens = array("I", one.meter.tokens).tobytes()
         database.execute(
             "UPDATE answer SET text = ?, tokens = ?, emitted = ? WHERE id = ?",
-            (one.text, tokens, one.meter.numbers.emitted if one.meter.tokens else 0, one.id),
+            (one.text, tokens, one.emitted, one.id),
         )
-        if one.meter.tokens:
+        if one.emitted:
             self._show(database, one.id, now)
 
     def forget(self, conversation: int) -> None:
@@ -159,6 +168,9 @@ class Recorder:
                 one.text += text
             case StepText(emitted=texts):
                 one.text += "".join(texts)
+            case ServedText(text=text):
+                one.text += text
+                one.pieces += 1
             case EndText(tail=tail):
                 one.text += tail
 

@@ -15,6 +15,7 @@ from ...engine.drafters.registry import MODES
 from ...engine.values.events import End
 from ...models.registry import known_models
 from ...models.resolve import REAL, TOYS, meant
+from ...present.served_sentence import served_sentence
 from ...record.events import (
     ChangedText,
     EndText,
@@ -26,8 +27,10 @@ from ...record.events import (
     PrefillText,
     Ready,
     Record,
+    ServedText,
     StepText,
     SwitchText,
+    Told,
     TurnText,
 )
 from ...record.replay import Replay
@@ -62,7 +65,7 @@ from ..widgets.timeline import Timeline
 from ..widgets.title import TitleBar
 from ..widgets.transcript import Transcript
 from ..widgets.why_bar import WhyBar
-from .inspect import InspectScreen
+from .inspect import UNSEEN, InspectScreen
 from .picker import picker
 from .replay import PACES, ReplayScreen
 from .settings import SettingsScreen
@@ -120,6 +123,8 @@ class ChatScreen(RowScreen):
         """Whether an answer streams."""
         self._ticks = 0
         self._news: StepText | None = None
+        self._served = False
+        """Whether a server has sent something that the numbers do not show yet."""
         self._shown: tuple[StepText | None, bool, bool] = (None, False, False)
         """What the step pane shows, or would."""
         self._chosen = False
@@ -223,6 +228,9 @@ class ChatScreen(RowScreen):
             self._news = None
             self.timeline.show()
             self._show_numbers()
+        elif self._served and self._ticks % READ_OUT_TICKS == 0:
+            self._served = False
+            self._show_numbers()
 
     def apply(self, records: list[Record]) -> None:
         """Take in a batch of records of this screen's own commands, or of none, in order."""
@@ -242,14 +250,21 @@ class ChatScreen(RowScreen):
                 self._news = record
             case PrefillText():
                 self.transcript.document.add_first(record)
+            case ServedText():
+                self.transcript.document.add_served(record)
+                self._served = True
+            case Told(kinds=kinds):
+                self.transcript.document.recolour(kinds)
+                self.step_pane.tell(served_sentence(record))
             case TurnText(turn=turn):
                 self.answering, self._chosen, self._pinned = True, False, None
                 self.metric_bar.rates.clear()
-                self.transcript.document.begin_answer(MODES[turn.mode].title, self.ledger.place_note)
+                title = self.session.modes[turn.mode].title
+                self.transcript.document.begin_answer(title, self.ledger.place_note)
             case SwitchText(switch=switch):
                 self._show_mode(switch.mode)
                 if self.answering:
-                    self.transcript.document.seam(MODES[switch.mode].title)
+                    self.transcript.document.seam(self.session.modes[switch.mode].title)
             case ChangedText():
                 self._show_header()
             case EndText():
@@ -492,7 +507,7 @@ class ChatScreen(RowScreen):
         """The last answer, to be played again; says why there is none."""
         if self.busy:
             self.notify("still answering; esc stops", timeout=3)
-        elif not any(isinstance(record, PrefillText) for record in self.ledger.told):
+        elif not any(isinstance(record, PrefillText | ServedText) for record in self.ledger.told):
             self.notify("ask something first; then its answer can be played again", timeout=3)
         else:
             return Replay([self.ready, *self.ledger.told] if self.ready else self.ledger.told)
@@ -514,6 +529,9 @@ class ChatScreen(RowScreen):
         answer, step = self._pinned or (ledger.answer, None)
         if not ledger.records(answer):
             self.notify("ask something first; then its steps can be inspected", timeout=3)
+            return
+        if ledger.is_served:
+            self.notify(UNSEEN, timeout=3)
             return
         plain = self.ready.plain_ms if self.ready else None
         if answer == ledger.answer:

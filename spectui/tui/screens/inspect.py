@@ -36,6 +36,7 @@ from ..widgets.step_pane import look
 
 BARS = 48
 """Cells of the bars that say who worked when."""
+UNSEEN = "a server sends no steps, only their text; there is nothing to inspect"
 
 
 class Live(Protocol):

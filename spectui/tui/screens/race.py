@@ -11,7 +11,6 @@ from textual.content import Content
 from textual.widgets import Static
 
 from ...bench.compare import field_of
-from ...engine.drafters.registry import MODES
 from ...present.grid import Grid, rich_table
 from ...present.race_book import RaceBook
 from ...present.race_table import RATIO, race_grid
@@ -280,7 +279,7 @@ class RaceScreen(RowScreen):
     def action_mode(self, name: str) -> None:
         """The mode with which the chat goes on."""
         self.app.chat.action_mode(name)  # type: ignore[attr-defined]
-        self.notify(f"the chat goes on with {MODES[self.session.mode].title}", timeout=3, markup=False)
+        self.notify(f"the chat goes on with {self.session.modes[self.session.mode].title}", timeout=3, markup=False)
 
     def action_view(self) -> None:
         """Clean, colour, trace, in all lanes."""

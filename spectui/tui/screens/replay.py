@@ -15,8 +15,9 @@ from ...engine.drafters.registry import MODES
 from ...present.answer_line import answer_line
 from ...present.frames import mode_title
 from ...present.race_book import LaneBook
+from ...present.served_sentence import served_sentence
 from ...present.why_line import why
-from ...record.events import EndText, PrefillText, Record, StepText, SwitchText, TurnText
+from ...record.events import EndText, PrefillText, Record, ServedText, StepText, SwitchText, Told, TurnText
 from ...record.replay import LaneState, Player, Replay
 from ...system.errors import UserError
 from ...system.sanitise import sanitise_line
@@ -35,7 +36,7 @@ from ..widgets.tape import Tape
 from ..widgets.timeline import Timeline
 from ..widgets.transcript import Transcript
 from ..widgets.why_bar import WhyBar
-from .inspect import InspectScreen
+from .inspect import UNSEEN, InspectScreen
 
 PACES = (0.25, 0.05, None, 1.0)
 """Of slow motion, in turn; None is step by step."""
@@ -88,6 +89,8 @@ class ReplayScreen(RowScreen):
         self._left_out = 0
         """Steps of a very long answer that are not shown."""
         self._walls: dict[str, list[float]] = {}
+        self._came: dict[str, float] = {}
+        """Lane -> when its server last sent something."""
         self._goal: int | None = None
         """A far place that it is on the way to."""
         self._tick_at = 0.0
@@ -182,7 +185,7 @@ class ReplayScreen(RowScreen):
             self._take = self.replay.number
             await self._arrange(take.lanes)
         records = self.replay.shown()
-        self._walls, self._left_out = {}, self.replay.left_out
+        self._walls, self._came, self._left_out = {}, {}, self.replay.left_out
         self.metric_bar.rates.clear()
         self.timeline.clear()
         self.tape.show(None)
@@ -215,6 +218,9 @@ class ReplayScreen(RowScreen):
             lane = getattr(record, "lane", "")
             if isinstance(record, StepText):
                 self._walls.setdefault(lane, []).append(record.step.ms.wall)
+            elif isinstance(record, ServedText):
+                self._walls.setdefault(lane, []).append(max(0.0, record.time_ms - self._came.get(lane, 0.0)))
+                self._came[lane] = record.time_ms
             if lane in self.panes:
                 self.panes[lane].feed(record)
             elif not self.panes:
@@ -233,6 +239,10 @@ class ReplayScreen(RowScreen):
                 self.timeline.add(record.step)
                 self.metric_bar.note(len(record.step.emitted))
                 self.tape.show(record)
+            case ServedText():
+                document.add_served(record)
+            case Told(kinds=kinds):
+                document.recolour(kinds)
             case SwitchText(switch=switch):
                 document.seam(mode_title(switch.mode))
             case EndText(lane=lane):
@@ -246,7 +256,9 @@ class ReplayScreen(RowScreen):
             self._read_out_lanes()
             return
         state = next(iter(self.replay.lanes.values()), LaneState())
-        if any(isinstance(record, StepText) for record in records) or not state.step:
+        if state.told is not None:
+            self.step_pane.tell(served_sentence(state.told))
+        elif any(isinstance(record, StepText) for record in records) or not state.step:
             self.step_pane.show(state.step)
         if state.mode in MODES:
             self.timeline.follow(state.mode)
@@ -403,7 +415,8 @@ class ReplayScreen(RowScreen):
         steps = [state.step for state in self.replay.lanes.values() if state.step]
         record = self._pinned or max(steps, key=lambda one: one.step.time_ms, default=None)
         if record is None:
-            self.notify("no step yet; . makes one", timeout=3)
+            served = any(state.piece for state in self.replay.lanes.values())
+            self.notify(UNSEEN if served else "no step yet; . makes one", timeout=3)
             return
         self.player.playing = False
         shown = [one for one in self.replay.shown() if getattr(one, "lane", record.lane) == record.lane]

@@ -1,13 +1,13 @@
 """What a conversation holds: paragraphs of pieces, each piece with its look and the step it came from."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import groupby
 
 from rich.cells import cell_len
 
 from ...present.reading import Refused, read_step
 from ...present.token_looks import LEGEND, LOOKS, shown
-from ...record.events import EndText, PrefillText, StepText
+from ...record.events import EndText, PrefillText, ServedText, StepText
 from .blocks import PLAIN, THOUGHT, Context, Fence, Thought, following, words_of_thought
 from .flow import Piece
 from .paragraph import CLEAN, COLOUR, TRACE, Paragraph
@@ -92,6 +92,27 @@ class Document:
                 self._ghost(shown(slot.text), "cut", step, TRACE)
             elif slot.kind:
                 self._put(slot.text, slot.kind, step)
+
+    def add_served(self, record: ServedText) -> None:
+        """What a server sent at once, as one piece."""
+        if self._steps:
+            self._steps[-1] = record.index + 1
+        self._drafted = self._drafted or record.kind == "accepted"
+        self._put(record.text, record.kind or "target", record.index)
+
+    def recolour(self, kinds: Sequence[str]) -> None:
+        """The kinds of a server's pieces, which it has told only at the end of the answer."""
+        if not kinds or not self._answers:
+            return
+        self._drafted = self._drafted or "accepted" in kinds
+        for paragraph in self.paragraphs[self._answers[-1] :]:
+            if paragraph.kind == "answer":
+                paragraph.pieces = [
+                    piece._replace(look=kinds[piece.step]) if 0 <= piece.step < len(kinds) else piece
+                    for piece in paragraph.pieces
+                ]
+                paragraph.flow = None
+        self._grown()
 
     def seam(self, title: str) -> None:
         """Another mode takes over inside the answer: a sign in the margin, and the mode in the heading."""

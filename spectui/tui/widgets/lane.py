@@ -9,7 +9,7 @@ from textual.widgets import Static
 from ...engine.drafters.registry import MODES
 from ...present.answer_line import percent
 from ...present.race_book import LaneBook
-from ...record.events import EndText, PrefillText, Record, StepText, TurnText
+from ...record.events import EndText, PrefillText, Record, ServedText, StepText, Told, TurnText
 from ...record.metrics import LOOPS
 from ..lecture import LECTURE
 from .metric_bar import BLOCKS
@@ -48,6 +48,10 @@ class LanePane(Vertical):
                 self.transcript.document.add_first(record)
             case StepText():
                 self.transcript.document.add_step(record)
+            case ServedText():
+                self.transcript.document.add_served(record)
+            case Told(kinds=kinds):
+                self.transcript.document.recolour(kinds)
             case EndText():
                 size = self.transcript.size
                 roomy = size.width >= ROOM_FOR_LEGEND.width and size.height >= ROOM_FOR_LEGEND.height

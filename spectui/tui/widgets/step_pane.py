@@ -38,6 +38,10 @@ class StepPane(Static):
     folds = True
     """Whether what was lost is folded."""
 
+    def tell(self, words: str) -> None:
+        """Show sentences where there is no step to show: a server sends none."""
+        self.update(Content.styled(words, "italic"), layout=False)
+
     def show(self, record: StepText | None, pinned: bool = False, goes_on: bool = False) -> None:
         """Draw a step, whether a person has ``pinned`` it and another one follows; None is an empty pane."""
         if record is None:

@@ -57,7 +57,7 @@ class Timeline(TokenRows):
 
     def follow(self, mode: str) -> None:
         """Be there in a mode with a model that drafts, also before there is anything to draw; others never have any."""
-        self._needed = MODES[mode].needs_draft or MODES[mode].needs_head
+        self._needed = mode in MODES and (MODES[mode].needs_draft or MODES[mode].needs_head)
         self.display = self._needed and not self._quiet
 
     def hush(self, quiet: bool) -> None:

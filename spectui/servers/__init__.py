@@ -1,0 +1,4 @@
+"""Lanes that are OpenAI-compatible servers: a client, and what each engine says about its drafts.
+
+May import: system.
+"""

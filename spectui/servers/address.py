@@ -1,0 +1,89 @@
+"""Where a server is: a checked address, and the key that belongs to it."""
+
+import os
+from dataclasses import dataclass, field
+from ipaddress import ip_address
+from urllib.parse import urlsplit
+
+from ..system.errors import UserError
+from ..system.sanitise import sanitise_line
+
+KEY_VARIABLE = "SPECTUI_SERVER_KEY"
+"""The environment variable with the key of a server that has no name in the settings."""
+SILENCE = 120.0
+"""Seconds without a byte after which a server is given up."""
+_ENDINGS = ("/chat/completions", "/v1")
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """One server as a person named it."""
+
+    name: str
+    """What its lane is called."""
+    url: str
+    """Scheme, host, port and path, without ``/v1`` and without a key."""
+    model: str = ""
+    """The model to ask; empty takes the first that the server lists."""
+    key_variable: str = KEY_VARIABLE
+    silence: float = SILENCE
+    key: str | None = field(default=None, repr=False, compare=False)
+    """Never shown, never written."""
+
+    @property
+    def is_here(self) -> bool:
+        """Whether it is this machine, which no proxy stands before."""
+        return is_loopback(urlsplit(self.url).hostname or "")
+
+    @property
+    def shown(self) -> str:
+        """The address for people."""
+        return sanitise_line(self.url)
+
+
+def server_at(
+    url: str, name: str = "", model: str = "", key_variable: str = KEY_VARIABLE, silence: float = SILENCE
+) -> Server:
+    """The server at an address, with the key from the environment; ``#MODEL`` behind the address names a model.
+
+    Raises UserError for an address that cannot be used, or a key that would travel in the clear.
+    """
+    base, _, wanted = url.strip().partition("#")
+    shown = sanitise_line(base)
+    try:
+        parts = urlsplit(base)
+        host, port = parts.hostname, parts.port
+    except ValueError as error:
+        raise UserError(f"{shown} is no address of a server; write http://HOST:PORT") from error
+    if parts.scheme not in ("http", "https") or not host or base != shown or " " in base:
+        raise UserError(f"{shown} is no address of a server; write http://HOST:PORT, or a name from [servers.NAME]")
+    if parts.username is not None or parts.password is not None or parts.query:
+        raise UserError(f"an address holds no key; write {parts.scheme}://{host} and set {key_variable}")
+    key = os.environ.get(key_variable) or None
+    if key is not None and parts.scheme == "http" and not is_loopback(host):
+        raise UserError(f"the key in {key_variable} is not sent to {host} in the clear; use https, or unset it")
+    if key is not None and not (key.isascii() and key.isprintable()):
+        raise UserError(f"the key in {key_variable} is no plain text; set it anew")
+    path = parts.path.rstrip("/")
+    for ending in _ENDINGS:
+        path = path.removesuffix(ending)
+    bare = f"[{host}]" if ":" in host else host
+    place = bare if port is None else f"{bare}:{port}"
+    return Server(name or place, f"{parts.scheme}://{place}{path}", wanted or model, key_variable, silence, key)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host is this machine."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def check_keys(servers: "list[Server]") -> None:
+    """Raise UserError where one key would go to several hosts: each gets its own only under a name."""
+    hosts = {urlsplit(one.url).netloc for one in servers if one.key is not None and one.key_variable == KEY_VARIABLE}
+    if len(hosts) > 1:
+        raise UserError(
+            f"{KEY_VARIABLE} would be sent to {len(hosts)} hosts; name them in [servers.NAME], each with its key"
+        )

@@ -1,0 +1,177 @@
+"""Chat and race with servers, driven by keys."""
+
+from threading import Event
+
+from spectui.config.choice import ServerChoice
+from spectui.present.glossary import unknown_words
+from spectui.record.replay import Replay
+from spectui.session.served_session import served_session
+from spectui.tui.app import RacePlan, SpectuiApp
+from spectui.tui.replay_app import ReplayApp
+from spectui.tui.screens.replay import ReplayScreen
+
+from ..demo import SETTINGS
+from ..record.test_replay import KINDS, SERVED
+from ..servers.fake import event, llama_server, said, serving
+from .helpers import remember_notices, running, say, wait_until
+from .played import READY, STORY_TOLD, answer
+from .test_chat_real import screen_text
+
+
+def make(*fakes):
+    choices = [ServerChoice(url=fake.url, name=f"lab{n}") for n, fake in enumerate(fakes)]
+    return lambda sink: served_session(choices, SETTINGS.options, sink)
+
+
+def looks(app):
+    """(text, look) of the pieces of the answer."""
+    return pieces(app.chat)
+
+
+def pieces(screen):
+    """The same on a screen."""
+    return [
+        (piece.source, piece.look)
+        for paragraph in screen.transcript.document.paragraphs
+        if paragraph.kind == "answer"
+        for piece in paragraph.pieces
+    ]
+
+
+async def over(app, pilot):
+    await wait_until(pilot, lambda: app.chat.ledger.answered and not app.session.busy and not app.chat.answering)
+
+
+async def test_pieces_are_coloured_as_they_come():
+    with serving() as fake:
+        llama_server(fake)
+        async with running(make=make(fake)) as (app, pilot):
+            assert any("no server sends" in told for told in app.told)
+            await say(pilot, "Count")
+            await over(app, pilot)
+            assert looks(app)[:4] == [("One", "target"), (" two", "accepted"), (" three", "accepted"),
+                                      (" four", "correction")]  # fmt: skip
+            await wait_until(pilot, lambda: "4/5" in screen_text(app))
+            text = screen_text(app)
+            assert "accepted 4 of them (told in" in " ".join(text.split())
+            assert "1 drafted in vain (never sent)" in " ".join(text.split())
+            await say(pilot, "And on")
+            await over(app, pilot)
+            sent = [one["content"] for one in fake.asked[-1][2]["messages"]]
+            assert sent == ["Count", "One two three four five six seven", "And on"]
+
+
+async def test_pieces_are_coloured_afterwards_where_only_the_end_tells():
+    with serving() as fake:
+        fake.models([("toy", "vllm")])
+        fake.recorded("vllm.sse")
+        async with running(make=make(fake)) as (app, pilot):
+            await say(pilot, "Where?")
+            await over(app, pilot)
+            kinds = ["target", "accepted", "correction", "accepted", "correction"]
+            assert [look for _, look in looks(app)] == kinds
+            assert "told at the end" in " ".join(screen_text(app).split())
+
+
+async def test_stop_closes_the_request_and_keeps_the_text():
+    with serving() as fake:
+        over_now = Event()
+        ping = [lambda: over_now.wait(0.02), b": ping\n\n"] * 2000
+        fake.stream(event({"choices": [{"delta": {"content": "so far"}}]}), *ping)
+        async with running(make=make(fake)) as (app, pilot):
+            await say(pilot, "Go on for ever")
+            await wait_until(pilot, lambda: looks(app) == [("so far", "target")])
+            await pilot.press("escape")
+            await over(app, pilot)
+            assert fake.gone.wait(10)
+            assert looks(app) == [("so far", "target")]
+            assert "stopped" in screen_text(app)
+            fake.stream(said("again"))
+            await say(pilot, "And now?")
+            await wait_until(pilot, lambda: ("again", "target") in looks(app))
+        over_now.set()
+
+
+async def test_a_failure_stands_below_the_text_so_far():
+    with serving() as fake:
+        fake.stream(event({"choices": [{"delta": {"content": "so far"}}]}), event({"error": "out of memory"}))
+        async with running(make=make(fake)) as (app, pilot):
+            await say(pilot, "Go")
+            await wait_until(pilot, lambda: "failed in mid-answer: out of memory" in " ".join(screen_text(app).split()))
+            assert looks(app) == [("so far", "target")]
+
+
+async def test_no_server_there_is_one_line():
+    choices = [ServerChoice(url="http://127.0.0.1:9")]
+    nobody = lambda sink: served_session(choices, SETTINGS.options, sink)  # noqa: E731
+    async with running(make=nobody, ready=False) as (app, pilot):
+        await wait_until(pilot, lambda: app.chat.failed)
+        assert "nothing answers at http://127.0.0.1:9" in " ".join(screen_text(app).split())
+
+
+async def test_an_answer_is_played_again_piece_by_piece_and_has_no_steps_to_inspect():
+    with serving() as fake:
+        fake.models([("toy", "vllm")])
+        fake.recorded("vllm.sse")
+        async with running(make=make(fake)) as (app, pilot):
+            await say(pilot, "Where?")
+            await over(app, pilot)
+            told = looks(app)
+            app.chat.action_inspect()
+            assert any("sends no steps" in one for one in app.told)
+            app.chat.action_slow()
+            await wait_until(pilot, lambda: isinstance(app.screen, ReplayScreen) and app.screen._take == 0)
+            screen = app.screen
+            await pilot.press("home", "full_stop", "full_stop")
+            assert "step 2 of 5" in str(screen.head.content)
+            assert pieces(screen) == [(text, "target") for text, _ in told[:2]], "nobody knew it then"
+            await pilot.press("end")
+            await wait_until(pilot, lambda: pieces(screen) == told)
+            assert "told at the end" in str(screen.step_pane.content)
+            await pilot.press("comma", "enter")
+            assert not screen.replay.lanes["chat"].told
+            assert app.screen is screen
+            assert unknown_words(str(screen.head.content).replace("Where?", "")) == []
+
+
+async def test_a_race_of_a_mode_and_a_server_is_played_side_by_side():
+    records = [READY, *answer("draft", STORY_TOLD, "why?", "draft"), *SERVED]
+    app = ReplayApp(SETTINGS, Replay(records), 1.0)
+    async with app.run_test(size=(140, 36)) as pilot:
+        await wait_until(pilot, lambda: len(app.replay_screen.panes) == 2)
+        await pilot.press("end")
+        await wait_until(pilot, lambda: app.replay_screen.replay.done)
+        server = app.replay_screen.panes["lab"]
+        looks_there = [piece.look for one in server.transcript.document.paragraphs for piece in one.pieces]
+        assert set(KINDS) <= set(looks_there)
+        assert "9/16" in " ".join(part.text for part in server._numbers._parts)
+
+
+async def test_keys_that_mean_modes_say_why_not():
+    with serving() as fake:
+        fake.stream(said("x"))
+        async with running(make=make(fake)) as (app, pilot):
+            await pilot.press("f3", "ctrl+t")
+            assert any("the server decides how it drafts" in told for told in app.told)
+            await say(pilot, "Hi")
+            await over(app, pilot)
+            await pilot.press("f9")
+            await wait_until(pilot, lambda: any("measure" in told for told in app.told))
+
+
+async def test_two_servers_race_on_the_screen():
+    with serving() as drafts, serving() as plain:
+        llama_server(drafts)
+        plain.stream(said("One", " two", usage={"completion_tokens": 2}))
+        app = SpectuiApp(SETTINGS, make(drafts, plain), None, RacePlan((), "Count"))
+        remember_notices(app)
+        try:
+            async with app.run_test(size=(140, 36)) as pilot:
+                await wait_until(pilot, lambda: app.race is not None and app.race.book.finished)
+                await wait_until(pilot, lambda: "accepted" in screen_text(app) and not app.race.racing)
+                text = screen_text(app)
+                assert set(app.race.panes) == {"lab0", "lab1"}
+                assert "One two three four five six seven" in text
+                assert "lab0: 1 of 5 drafted tokens were not accepted" in text
+        finally:
+            app.close()
