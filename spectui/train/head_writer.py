@@ -16,6 +16,7 @@ from safetensors import SafetensorError
 from safetensors.torch import save
 from torch import Tensor
 
+from ..models.borrowed import narrowed
 from ..system.errors import UserError, reason_of
 from ..system.files import write_whole
 from .eagle_head import Shape
@@ -78,9 +79,3 @@ def write_head(
         write_whole(folder / CONFIG, (json.dumps(dict(config), indent=2) + "\n").encode(), private=False)
     except (OSError, SafetensorError) as error:
         raise UserError(f"cannot write {folder}: {reason_of(error)}; make room or choose another --output") from error
-
-
-def narrowed(weight: Tensor) -> tuple[Tensor, Tensor]:
-    """int8 [out, in] and the scale of each row, float32 [out, 1]; symmetric, to the nearest."""
-    scale = weight.abs().amax(1, keepdim=True).clamp_min(1e-30) / 127
-    return (weight / scale).round_().to(torch.int8), scale

@@ -8,13 +8,14 @@ import torch
 from safetensors.torch import load_file
 from transformers import GPT2Config, GPT2LMHeadModel
 
+from spectui.models.borrowed import narrowed
 from spectui.system.errors import UserError
 from spectui.train import drafter_training, head_training
 from spectui.train import pool as pools
 from spectui.train import target as targets
 from spectui.train.checkpoint import read_checkpoint
 from spectui.train.drafter_training import CHECKPOINT, LOG, TRAINING, DrafterTraining
-from spectui.train.head_writer import narrowed, write_head
+from spectui.train.head_writer import write_head
 from spectui.train.stream import Stream
 from spectui.train.target import Target
 
