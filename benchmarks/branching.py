@@ -91,8 +91,8 @@ def main() -> None:
     args = parser.parse_args()
     loaded = prepare(load_pair(ModelChoice("demo"), lambda *_: None), lambda *_: None, perf_counter())
     made = measured(loaded, args)
-    names = ("lane", "tok/step", "rollback", "waste/tok", "draft idle", "target idle", "bubbles ms/tok",
-             "more than the whole", "× AR")  # fmt: skip
+    names = ("lane", "tokens per step", "rollback", "waste/tok", "draft waiting", "target waiting", "bubbles ms/tok",
+             "more than the whole", "speed-up")  # fmt: skip
     table = Table(*names)
     plain = total(made["ar"])
     for name, numbers in made.items():

@@ -50,7 +50,7 @@ class FakeSession:
         """Ready at once."""
         self._sink(Ready("fake", "fake draft", "none", "none", 0.0, 10**6, tuple(MODES)))
 
-    def ask(self, text: str) -> int | None:
+    def ask(self, text: str, before: int | None = None) -> int | None:
         """Emit an answer from a thread."""
         self.busy = True
         self.commands += 1
@@ -80,9 +80,15 @@ class FakeSession:
         """Take other options."""
         self.options = options
 
+    def instruct(self, system: str) -> None:
+        """Nothing is asked."""
+
     def clear(self) -> None:
         """Stop."""
         self.stop()
+
+    def learn(self, learns: bool) -> None:
+        """Nothing is learnt."""
 
     def close(self, timeout: float = 1.0) -> bool:
         """End the thread."""

@@ -14,35 +14,20 @@ from pathlib import Path
 from typing import Any
 
 import typer.main
-from textual.binding import Binding
 
 from spectui.cli.main import app
 from spectui.config.settings import SECTIONS, Settings, variable
-from spectui.engine.drafters.registry import MODES
 from spectui.engine.values.option import values_of
 from spectui.present.report import report_schema
 from spectui.record.trace_lines import trace_schema
-from spectui.tui.app import SpectuiApp
-from spectui.tui.screens.chat import ChatScreen
-from spectui.tui.screens.help import HelpScreen
-from spectui.tui.screens.race import RaceScreen
+from spectui.tui.actions import ACTIONS, GROUPS, Action
 from spectui.tui.widgets.keys import written
-from spectui.tui.widgets.prompt import Prompt
-from spectui.tui.widgets.transcript import Transcript
 
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "docs" / "reference"
 MADE = "*This page is made by `python -m benchmarks.reference`. Do not edit it by hand.*"
 SETTERS = ("model", "decoding", "datastore")
 """Sections of the settings that have flags."""
-PLACES: dict[str, type[Any]] = {
-    "Everywhere": SpectuiApp,
-    "Chat": ChatScreen,
-    "Prompt": Prompt,
-    "Transcript": Transcript,
-    "Race": RaceScreen,
-    "Help": HelpScreen,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,9 +169,9 @@ def settings_page() -> str:
     lines = ["# Settings", "", MADE, "",
              "A setting comes from the settings file, else from an environment variable, else from its default. An",
              "environment variable wins over the file, and a flag of a command wins over both. `spectui doctor` says where",
-             "your settings file is. The program does not make it: write it yourself.", "",
+             "your settings file is. Write it yourself, or let the drawer of the chat (`ctrl+e`) keep what you set there.", "",
              *_block(["[model]", 'model = "demo"', "", "[decoding]", 'mode = "sssd"', "temperature = 0.8", "",
-                      "[keys]", '"chat.race" = "ctrl+o"'], "toml"),
+                      "[keys]", '"chat.race" = "alt+g"'], "toml"),
              "An unknown section or key is an error that names the file and the key. `SPECTUI_HOME` puts settings,",
              "data and log below one folder.", ""]  # fmt: skip
     for section in SECTIONS:
@@ -198,25 +183,29 @@ def settings_page() -> str:
         )
         lines += _table(["key", "values", "default", "environment variable", "what it does"], rows)
     lines += ["## keys", "", "Name of a binding = key or keys, separated by commas.", ""]
-    lines += ["The names of the bindings stand in [keys](keys.md). The help (`f1`) lists them too.", ""]
+    lines += ["The names of the bindings stand in [keys](keys.md).", ""]
     return _page(lines)
 
 
 def keys_page() -> str:
     """``keys.md``."""
-    lines = ["# Keys", "", MADE, "",
-             "Every key can be changed. Write the name of the binding and the new key below `[keys]` in the settings",
-             "file. Several keys are separated by commas. In the program `f1` shows this list.", ""]  # fmt: skip
-    for place, owner in PLACES.items():
-        bindings = [one for one in owner.BINDINGS if isinstance(one, Binding) and one.id and one.description]
-        rows = ([_keys(one.key), _meaning(one), f"`{one.id}`"] for one in bindings)
-        lines += [f"## {place}", "", *_table(["key", "what it does", "binding"], rows)]
+    lines = ["# Keys and commands", "", MADE, "",
+             "What begins with `/` is typed into the prompt. Every key can be changed: write the name of the binding and",
+             "the new key below `[keys]` in the settings file. Several keys are separated by commas. In the program `f1`",
+             "shows the keys and the commands.", ""]  # fmt: skip
+    for group in GROUPS:
+        rows = (
+            [_keys(one.key), _command_words(one), one.help, f"`{one.name}`" if one.key else ""]
+            for one in ACTIONS
+            if one.group == group and (one.key or one.slash or one.place == "mode")
+        )
+        lines += [f"## {group}", "", *_table(["key", "command", "what it does", "binding"], rows)]
     return _page(lines)
 
 
-def _meaning(binding: Binding) -> str:
-    name = (binding.id or "").removeprefix("mode.")
-    return f"Mode: {MODES[name].title}" if name in MODES else binding.description
+def _command_words(action: Action) -> str:
+    takes = f" {action.takes}" if action.takes else ""
+    return " ".join(f"`/{word}{takes}`" for word in action.words)
 
 
 def _keys(keys: str) -> str:

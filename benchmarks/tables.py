@@ -15,7 +15,7 @@ Row = dict[str, Any]
 def lanes(bench: dict[str, Any]) -> str:
     """Every lane over all questions."""
     lines = [
-        "| lane | tok/s | × AR | call × hf | tok/step | accepted/drafted | same as AR | distinct-3 | loops |",
+        "| lane | tok/s | speed-up | call × hf | tokens per step | accepted/drafted | same text | distinct-3 | loops |",
         "|---|---:|---:|---:|---:|---:|---:|---:|---:|",
     ]
     return "\n".join(lines + [_line(_cells(row)) for row in bench["summary"] if row["category"] is None])

@@ -1,6 +1,6 @@
 """What the screen costs: a fake engine at 1,000 tokens a second, and the real pair with and without the screen.
 
-    python -m benchmarks.ui_throughput [--seconds 10] [--pairs 10]
+    python -m benchmarks.ui_throughput [--seconds 10] [--pairs 10] [--view colour]
 
 Runs the real app in a pseudo-terminal whose output is read and thrown away, so that every byte is rendered.
 """
@@ -44,7 +44,7 @@ def percentile(values: list[float], share: int) -> float:
     return quantiles(values, n=100)[share - 1] if len(values) > 1 else 0.0
 
 
-def fake_child(seconds: float, size: int) -> dict[str, float]:
+def fake_child(seconds: float, size: int, view: str) -> dict[str, float]:
     """The app with a fake engine, in this process's terminal."""
     from benchmarks.fake_session import FakeSession
     from spectui.config.choice import ModelChoice
@@ -52,7 +52,7 @@ def fake_child(seconds: float, size: int) -> dict[str, float]:
     from spectui.tui.app import SpectuiApp
 
     app = SpectuiApp(
-        Settings(ModelChoice("demo")).with_flags("ui", save_conversations=False),
+        Settings(ModelChoice("demo")).with_flags("ui", save_conversations=False, view=view),
         lambda sink: FakeSession(sink, 1000.0, size),  # type: ignore[arg-type, return-value]
     )
     drains: list[float] = []
@@ -106,7 +106,7 @@ def fake_child(seconds: float, size: int) -> dict[str, float]:
     }
 
 
-def real_child(pairs: int, mode: str) -> dict[str, list[list[float]]]:
+def real_child(pairs: int, mode: str, view: str) -> dict[str, list[list[float]]]:
     """Tokens and seconds of the demo pair by length of answer, [tokens shown, seconds, tokens not shown, seconds] a pair.
 
     Answer by answer shown on the screen and not, in turn.
@@ -121,9 +121,8 @@ def real_child(pairs: int, mode: str) -> dict[str, list[list[float]]]:
     from spectui.session.session import Session
     from spectui.tui.app import SpectuiApp
 
-    settings = (
-        Settings(ModelChoice("demo")).with_flags("decoding", mode=mode).with_flags("ui", save_conversations=False)
-    )
+    settings = Settings(ModelChoice("demo")).with_flags("decoding", mode=mode)
+    settings = settings.with_flags("ui", save_conversations=False, view=view)
     ended: SimpleQueue[Record] = SimpleQueue()
     shown = True
     meter = Meter()
@@ -201,7 +200,7 @@ def child(*words: str) -> Any:
         return json.loads(out.read_text())
 
 
-def report(seconds: float, pairs: int) -> None:
+def report(seconds: float, pairs: int, view: str) -> None:
     """Run everything and print the tables."""
     table = Table("fake engine, 160x40", "measured", "budget")
     budgets = {
@@ -212,8 +211,8 @@ def report(seconds: float, pairs: int) -> None:
         "paint p99 ms": "16",
         "CPU % of a core": "10 at a model's pace",
     }
-    short = child("fake", str(seconds), "600")
-    long = child("fake", str(3 * seconds), str(int(2000 * seconds)))
+    short = child("fake", str(seconds), "600", view)
+    long = child("fake", str(3 * seconds), str(int(2000 * seconds)), view)
     for name, value in short.items():
         table.add_row(
             name, f"{value:.2f} (600 tokens)   {long[name]:.2f} ({int(2000 * seconds)} tokens)", budgets.get(name, "")
@@ -221,7 +220,7 @@ def report(seconds: float, pairs: int) -> None:
     Console().print(table)
     rows = Table("real pair, median of interleaved pairs", "not shown, tok/s", "shown, tok/s", "ratio", "budget")
     for mode in ("ar", "draft"):
-        sums = child("real", str(pairs), mode)
+        sums = child("real", str(pairs), mode, view)
         together = [[sum(column) for column in zip(*parts, strict=True)] for parts in zip(*sums.values(), strict=True)]
         for length, made in {**sums, "all": together}.items():
             shown, hidden = [one[0] / one[1] for one in made], [one[2] / one[3] for one in made]
@@ -239,14 +238,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=10.0)
     parser.add_argument("--pairs", type=int, default=10)
-    parser.add_argument("--child", nargs=3)
+    parser.add_argument("--view", choices=("clean", "colour", "trace"), default="colour")
+    parser.add_argument("--child", nargs=4)
     parser.add_argument("--out", type=Path)
     args = parser.parse_args()
     if not args.child:
-        report(args.seconds, args.pairs)
+        report(args.seconds, args.pairs, args.view)
         return
-    kind, first, second = args.child
-    made: Any = fake_child(float(first), int(second)) if kind == "fake" else real_child(int(first), second)
+    kind, first, second, view = args.child
+    made: Any = fake_child(float(first), int(second), view) if kind == "fake" else real_child(int(first), second, view)
     args.out.write_text(json.dumps(made))
 
 

@@ -135,7 +135,7 @@ def main() -> None:
             assert isinstance(run, Run)
             runs.append(replace(run, question_id=f"{run.question_id}.{number_}", turn=0))
         print(f"round {number_ + 1} of {args.rounds}", file=sys.stderr)
-    table = Table("lane", "kind", "× AR [95 %]", "tok/step", "same text")
+    table = Table("lane", "kind", "speed-up [95 %]", "tokens per step", "same text")
     for one in summarise(runs):
         if one.lane != "ar":
             table.add_row(one.lane, one.category or "all", ratio_text(one.speedup), number(one.tokens_per_step),

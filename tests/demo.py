@@ -15,8 +15,8 @@ IDLE = Timings({1: 1.4, 2: 1.7, 4: 2.1, 8: 2.5, 16: 3.7, 32: 5.5, 64: 10.0}, dra
 """Milliseconds of the demo pair on an idle machine: a busy one at load shall not decide what is drafted."""
 
 DEMO = ModelChoice("demo")
-SETTINGS = Settings(model=DEMO)
-"""What tests begin with: the default model is a real one where its weights are."""
+SETTINGS = Settings(model=DEMO).with_flags("datastore", learn=True)
+"""What tests begin with: the default model is a real one where its weights are, and nobody is asked about learning."""
 
 
 @cache

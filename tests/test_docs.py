@@ -109,9 +109,9 @@ def test_commands_on_a_page_exist_with_their_options(page):
         if not words or words[0] == "COMMAND":
             continue
         heads = " ".join(words[:2]).split("|") if words[0] in groups else [words[0]]
-        command = known.get(heads[0]) or known.get(words[0]) or (known[""] if words[0].startswith("-") else None)
+        command = known.get(heads[0]) or known.get(words[0]) or (known["chat"] if words[0].startswith("-") else None)
         assert command, f"{line}: no such command"
-        flags = {word for flag in command.flags for word in flag.words} | {"--help", "-h"}
+        flags = {word for flag in command.flags for word in flag.words} | {"--help", "-h", "--version"}
         for word in words:
             assert not word.startswith("--") or word.partition("=")[0] in flags, f"{line}: no such option"
 
@@ -162,3 +162,15 @@ def test_a_drawing_shows_the_tree_and_the_text_around_it(tmp_path):
     assert '   ├─ x " c" 0.50' in drawn
     assert '   └─ x " d" 0.50' in drawn
     assert drawn[-1] == 'this step adds + " b"  = " e"'
+
+
+def test_each_feature_of_a_chat_has_a_test():
+    page = (DOCS / "features.md").read_text("utf-8")
+    rows, tests = re.findall(r"^\| (\d+) \| [A-Z]", page, re.MULTILINE), {}
+    for number, file, name, planned in re.findall(
+        r"^\| (\d+) \| `([^`:]+)::(\w+)`( \(planned\))? \|", page, re.MULTILINE
+    ):
+        tests[number] = name
+        if not planned:
+            assert f"def {name}(" in (ROOT / file).read_text("utf-8"), name
+    assert rows == [str(number) for number in range(1, 21)] == list(tests)

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.text import Text
 
 from ..present.answer_line import answer_line
+from ..present.pair_words import pair_words
 from ..present.reading import read_step
 from ..present.token_looks import FATE_HUES, LOOKS, TokenKind, legend
 from ..record.events import EndText, Failed, Finished, Note, PrefillText, Ready, Record, StepText
@@ -176,7 +177,7 @@ def run_once(
             if isinstance(item, Ready):
                 at_end.enter_context(on_interrupt(session.stop))
                 if messages().isatty() and not isinstance(printer, JsonPrinter):
-                    print(f"model: {item.model} ← {item.draft or 'no draft'}", file=messages())
+                    print(f"model: {pair_words(item.model, item.draft)}", file=messages())
                     for note in item.notes:
                         print(f"note: {note}", file=messages())
 

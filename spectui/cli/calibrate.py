@@ -8,6 +8,7 @@ import typer
 from rich.console import Console
 
 from ..config.settings import Settings
+from ..present.pair_words import pair_words
 from ..system.streams import messages
 from .flags import with_settings
 
@@ -54,7 +55,7 @@ def run_calibrate(settings: Settings, questions: Sequence[str], limit: int | Non
 
         made = calibrate(loaded, asked, limit, settings.options, stage)
     _report(made)
-    console.print(f"{loaded.pair.name} ← {loaded.pair.draft_name}", markup=False)
+    console.print(pair_words(loaded.pair.name, loaded.pair.draft_name), markup=False)
     console.print(f"kept in {made.file}", markup=False, soft_wrap=True)
     return 0
 

@@ -127,7 +127,7 @@ def info(folder: Path, learns: bool) -> int:
         console.print(sanitise_line(str(path)), style="dim", markup=False, soft_wrap=True)
         if manifest is not None:
             console.print(_table(manifest))
-        console.print(f"damaged: {trouble}" if trouble else "every byte is as it was written", markup=False)
+        console.print(f"damaged: {trouble}" if trouble else "integrity check passed", markup=False)
         console.print()
     if not folders:
         console.print("there is no datastore yet; chatting makes one, or spectui datastore build FILE", markup=False)

@@ -1,29 +1,35 @@
 """``spectui doctor``: what a model can do on this machine, measured, and where everything lies."""
 
+import json
 import os
 import shutil
 import sys
+from dataclasses import asdict
+from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
-from ..config.paths import config_file, conversations, datastores, heads, log_file, user_themes
+from ..config.paths import config_file, conversations_file, datastores, heads, log_file, user_themes
 from ..config.settings import Settings
 from ..engine.drafters.registry import MODES
 from ..engine.values.dtypes import QUANTISED
 from ..engine.values.option import values_of
 from ..engine.values.options import Sampling
-from ..system.sanitise import sanitise_line
+from ..present.pair_words import pair_words
+from ..system.sanitise import sanitise_json, sanitise_line
 from .flags import with_settings
 
 if TYPE_CHECKING:
+    from ..bench.recommend import Recommendation
     from ..engine.policy.latency import LatencyModel
     from ..session.runtime import Runtime
 
-EXAMPLES = "Examples: spectui doctor · spectui doctor --model qwen3-8b"
+EXAMPLES = "Examples: spectui doctor · spectui doctor --model qwen3-8b · spectui doctor --json"
+FORMAT = "spectui.doctor/1"
 
 
 @with_settings()
@@ -33,28 +39,35 @@ def doctor(
         bool, typer.Option("--quality", help="Measure what int8 or int4 costs in quality, on a text of 5,000 tokens.")
     ] = False,
     questions: Annotated[str, typer.Option(help="The text: a question set, as for bench.")] = "practice",
+    recommend: Annotated[
+        bool, typer.Option(help="Let all modes answer three prompts, for at most 20 s, and say which one to take.")
+    ] = True,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object, to paste into a bug report.")] = False,
 ) -> None:
-    """Load a model and say what it can do here: modes, speed of verification, datastore, terminal, files."""
-    raise typer.Exit(run_doctor(settings, questions if quality else None))
+    """Load a model and say what it can do here: modes, which one to take, speed of verification, terminal, files."""
+    raise typer.Exit(run_doctor(settings, questions if quality else None, recommend, as_json))
 
 
-def run_doctor(settings: Settings, questions: str | None = None) -> int:
+def run_doctor(
+    settings: Settings, questions: str | None = None, recommends: bool = False, as_json: bool = False
+) -> int:
     """Load, measure, print; raises UserError with the remedy if the model cannot be loaded.
 
     With ``questions`` a quantised model is first compared with float32 on their text; later starts show the result.
     """
+    from ..bench.recommend import recommend
     from ..models.loading import load_pair
     from ..session.environment import environment
     from ..session.runtime import prepare
 
-    console = Console(highlight=False)
+    console = Console(highlight=False, quiet=as_json)
     if questions is not None:
         _print(console, "quantised beside float32", _quality(settings, questions))
     begun = perf_counter()
     loaded = prepare(load_pair(settings.model, lambda *_: None), lambda *_: None, begun, settings.store())
     block = environment(loaded, settings.options, settings.model.model)
     rows = {
-        "model": f"{block['model']}{' (auto)' if block['auto'] else ''} ← {block['draft'] or 'no draft'}",
+        "model": pair_words(f"{block['model']}{' (auto)' if block['auto'] else ''}", block["draft"]),
         "sampling": _sampling(settings, loaded),
         "device": f"{block['device']}, {block['processor']}, {block['threads']} of {block['cores']} cores",
         "dtype": _dtype(loaded),
@@ -71,7 +84,8 @@ def run_doctor(settings: Settings, questions: str | None = None) -> int:
     _print(console, "", rows)
     for note in loaded.ready.notes:
         console.print(f"note: {note}", markup=False)
-    _print(console, "modes", {mode.name: _state(loaded, mode.name) for mode in MODES.values()})
+    modes = {mode.name: _state(loaded, mode.name) for mode in MODES.values()}
+    _print(console, "modes", modes)
     if loaded.latency:
         console.print(f"\nT(m): one verification pass behind {block['verification_context']} tokens", style="bold")
         console.print(curve(loaded.latency))
@@ -79,10 +93,40 @@ def run_doctor(settings: Settings, questions: str | None = None) -> int:
         console.print(_head(loaded), markup=False)
     else:
         console.print("\nT(m) is not measured: this model verifies one token at a time")
-    files = {"settings": config_file(), "conversations": conversations(), "datastores": datastores(), "heads": heads(),
-             "themes": user_themes(), "log": log_file()}  # fmt: skip
-    _print(console, "files", {name: _place(str(path), path.exists()) for name, path in files.items()})
+    found = recommend(loaded, settings.options) if recommends else None
+    if found is not None:
+        console.print("\nwhich mode to take", style="bold")
+        console.print(ranking(found))
+        console.print(found.words)
+    places = {"settings": config_file(), "conversations": conversations_file(), "datastores": datastores(),
+              "heads": heads(), "themes": user_themes(), "log": log_file()}  # fmt: skip
+    files = {name: _place(str(path), path.exists()) for name, path in places.items()}
+    _print(console, "files", files)
+    if as_json:
+        told = {"format": FORMAT, "environment": block, "rows": rows, "modes": modes, "notes": loaded.ready.notes,
+                "recommendation": asdict(found) if found else None, "files": files}  # fmt: skip
+        print(json.dumps(sanitise_json(_without_home(told)), ensure_ascii=False, indent=2))
     return 0
+
+
+def ranking(found: "Recommendation") -> Table:
+    """How each mode did, the fastest first."""
+    table = Table(box=None, header_style="bold")
+    for title in ("mode", "tokens/s", "x plain decoding", "tokens per step", "tokens"):
+        table.add_column(title, justify="right" if title != "mode" else "left")
+    for one in found.impressions:
+        rate, speedup, per_step = f"{one.tokens_per_second:.1f}", f"{one.speedup:.2f}", f"{one.tokens_per_step:.2f}"
+        table.add_row(one.mode, rate, speedup, per_step, str(one.tokens))
+    return table
+
+
+def _without_home(told: Any) -> Any:
+    """The same, with the home folder, which may name a person, as ``~``."""
+    if isinstance(told, str):
+        return told.replace(str(Path.home()), "~")
+    if isinstance(told, dict):
+        return {name: _without_home(one) for name, one in told.items()}
+    return [_without_home(one) for one in told] if isinstance(told, list | tuple) else told
 
 
 def _quality(settings: Settings, questions: str) -> dict[str, str]:
@@ -202,7 +246,7 @@ def _state(loaded: "Runtime", mode: str) -> str:
 
 
 def _place(path: str, there: bool) -> str:
-    return path if there else f"{path} (not there yet)"
+    return path if there else f"{path} (not created yet)"
 
 
 def _terminal(console: Console) -> str:

@@ -27,12 +27,26 @@ _COMMON = ("model", "decoding", "datastore")
 """The sections whose options are flags."""
 
 
+def _model_names() -> list[str]:
+    from ..models.registry import known_models
+
+    return list(known_models())
+
+
+_COMPLETED: dict[str, Callable[[], list[str]]] = {
+    "mode": lambda: list(MODES),
+    "model": _model_names,
+    "draft": lambda: ["none", *_model_names()],
+}
+"""What a shell offers behind a flag."""
+
+
 def _annotation(name: str, one: Option, default: object) -> Any:
     """What typer makes a flag from; it is None where the flag is not given."""
     words = name.replace("_", "-")
     flags = one.flags or (f"--{words}/--no-{words}" if default is True else f"--{words}",)
     kind = str if one.has_words else one.kind
-    return Annotated[kind | None, typer.Option(*flags, help=one.help)]
+    return Annotated[kind | None, typer.Option(*flags, help=one.help, autocompletion=_COMPLETED.get(name))]
 
 
 def with_settings(

@@ -13,15 +13,16 @@ from ..config.settings import load_settings
 from ..system.errors import UserError
 from ..system.sanitise import sanitise_line
 from ..system.streams import ClosedPipe, messages
-from . import bench, calibrate, chat, compare, datastore, doctor, models, run, train_head
+from . import bench, calibrate, chat, compare, conversations, datastore, doctor, models, run, train_head
+from .program import Program
 
 app = typer.Typer(
-    help="Watch a language model decode speculatively. Without a command it opens the chat.",
-    epilog="Examples: spectui · spectui chat --model llama-3-8b · spectui run 'What is a draft model?' · "
+    cls=Program,
+    help="Watch a language model decode speculatively. Without a command it opens the chat, with all options of that.",
+    epilog="Examples: spectui · spectui --model llama-3-8b · spectui --resume · spectui run 'What is a draft model?' · "
     "echo Hello | spectui run - --mode ar",
     no_args_is_help=False,
     pretty_exceptions_enable=False,
-    add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
@@ -34,6 +35,7 @@ app.command(epilog=calibrate.EXAMPLES)(calibrate.calibrate)
 app.command(epilog=train_head.EXAMPLES)(train_head.train_head)
 app.command(epilog=doctor.EXAMPLES)(doctor.doctor)
 app.add_typer(models.models_app, name="models", epilog=models.EXAMPLES)
+app.add_typer(conversations.conversations_app, name="conversations", epilog=conversations.EXAMPLES)
 
 
 @app.callback(invoke_without_command=True)

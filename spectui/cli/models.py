@@ -12,7 +12,6 @@ from ..system.signals import interrupt, on_interrupt
 from ..system.streams import messages
 
 if TYPE_CHECKING:
-    from ..models.registry import Known
     from ..models.resolve import Place
 
 EXAMPLES = "Example: spectui models"
@@ -62,7 +61,8 @@ def _get(place: "Place") -> None:
 
 
 def _tables() -> list[Table]:
-    from ..models.registry import known_models
+    """Weights on a CPU are float32, four bytes a number."""
+    from ..models.catalogue import catalogue
 
     numbers, words = Table(box=None, header_style="bold"), Table(box=None, header_style="bold")
     for title in ("name", "here", "download", "memory", "fits", "draft"):
@@ -70,37 +70,8 @@ def _tables() -> list[Table]:
     for title in ("name", "source", "head", "note"):
         words.add_column(title, overflow="fold", no_wrap=title == "name")
     free = available_memory()
-    for known in known_models().values():
-        numbers.add_row(known.name, *_numbers(known, free))
-        words.add_row(known.name, _source(known), _head(known), known.note)
+    for entry in catalogue():
+        download = gigabytes(entry.download) if entry.download else "–"
+        numbers.add_row(entry.name, entry.here, download, gigabytes(entry.need), entry.fits(free), entry.draft or "–")
+        words.add_row(entry.name, entry.source, ", ".join(entry.heads) or "–", entry.note)
     return [numbers, words]
-
-
-def _numbers(known: "Known", free: int | None) -> list[str]:
-    """Weights on a CPU are float32, four bytes a number; on the hub they are bfloat16. With the draft, if any."""
-    from ..models.resolve import place, shipped_draft
-    from ..models.size import ROOM, shape_elements
-
-    found = place(known.name)
-    elements = shape_elements(known.shape) + (shape_elements(known.drafts_shape) if known.draft else 0)
-    need = 4 * ROOM * elements
-    fits = "?" if free is None else "yes" if need <= free else "in bfloat16" if need / 2 <= free else "no"
-    download = "–" if known.name == "demo" else gigabytes(2 * elements)
-    here = "no" if not found.local else "package" if found.gguf else "yes"
-    draft = "demo-draft" if known.name == "demo" else known.draft or ((own := shipped_draft(known)) and own.title)
-    return [here, download, gigabytes(need), fits, draft or "–"]
-
-
-def _head(known: "Known") -> str:
-    """The trained head that ``eagle`` takes, and whether it is here."""
-    from ..config.choice import ModelChoice
-    from ..models.head_places import head_place
-
-    place = head_place(ModelChoice(known.name))
-    return "–" if place is None else f"{place.title}{' (here)' if place.local else ''}"
-
-
-def _source(known: "Known") -> str:
-    if known.name == "demo":
-        return "the program"
-    return f"{known.target} or {known.package.install}" if known.package else known.target

@@ -45,8 +45,13 @@ def data_folder() -> Path:
     return _below_home("data") or _dirs().user_data_path
 
 
-def conversations() -> Path:
-    """Traces of past conversations."""
+def conversations_file() -> Path:
+    """Conversations that are kept."""
+    return data_folder() / "conversations.db"
+
+
+def old_conversations() -> Path:
+    """What older versions kept: a trace for each conversation."""
     return data_folder() / "conversations"
 
 
@@ -112,7 +117,7 @@ def prompts_file() -> Path:
 
 def close_folders() -> None:
     """Close the folders of conversations to others; older versions left them open."""
-    for folder in (data_folder(), conversations(), exports(), datastores(), heads(), state_folder()):
+    for folder in (data_folder(), old_conversations(), exports(), datastores(), heads(), state_folder()):
         close_to_others(folder)
 
 

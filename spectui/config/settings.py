@@ -17,6 +17,8 @@ from .choice import ModelChoice, StoreChoice
 from .paths import datastores
 
 PREFIX = "SPECTUI_"
+DEFAULT, SETTINGS_FILE, ENVIRONMENT, FLAG = "default", "settings file", "environment", "flag"
+"""Where a value comes from."""
 VIEWS = ("clean", "colour", "trace")
 _METHODS = ", ".join(f"{mode.name} ({mode.summary})" for mode in MODES.values())
 
@@ -29,7 +31,7 @@ class Decoding(Checked):
         "", f"{_METHODS}; empty takes eagle if there is a head, else draft if there is a draft model, else sssd."
     )
     options: Options = field(default_factory=Options)
-    system: str = option("", "A system message for every conversation.")
+    system: str = option("", "A system message for every conversation.", label="system prompt", changes_text=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +41,9 @@ class Datastore(Checked):
     use: bool = option(
         True, "Look up in the datastore of the model's tokenizer (sssd).", flags=("--datastore/--no-datastore",)
     )
-    learn: bool = option(True, "Add finished answers of chat and run to it; off keeps nothing of what is said.")
+    learn: bool = option(
+        True, "Add finished answers of run to it, and of chat, which asks once and learns nothing before."
+    )
     compare: bool = option(
         False, "Look up in the datastore in races, benches and measurements too; else theirs is empty.",
         flags=("--with-datastore",),
@@ -53,7 +57,7 @@ class Ui(Checked):
     theme: str = option("spectui-dark", "The name of a theme.")
     view: str = option("colour", "clean, colour, or trace (rejected tokens stay inline).", also=VIEWS)
     side_pane: bool = option(True, "Show the step pane where there is room.")
-    save_conversations: bool = option(True, "Keep conversations as trace files.")
+    save_conversations: bool = option(True, "Keep conversations, to list, search and resume them.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +69,13 @@ class Settings:
     datastore: Datastore = field(default_factory=Datastore)
     ui: Ui = field(default_factory=Ui)
     keys: Mapping[str, str] = field(default_factory=dict)
-    given: frozenset[str] = field(default=frozenset(), compare=False)
-    """The options that somebody has set, be it to their defaults."""
+    origins: Mapping[str, str] = field(default_factory=dict, compare=False)
+    """Where the options come from that somebody has set, be it to their defaults: name -> place."""
+
+    @property
+    def given(self) -> frozenset[str]:
+        """The options that somebody has set."""
+        return frozenset(self.origins)
 
     @property
     def options(self) -> Options:
@@ -85,7 +94,7 @@ class Settings:
             for name, flag in flags.items()
             if flag is not None
         }
-        return _replaced(self, section, given)
+        return _replaced(self, section, given, FLAG)
 
 
 SECTIONS = {entry.name: options_of(entry.type) for entry in fields(Settings) if is_dataclass(entry.type)}
@@ -140,12 +149,12 @@ def _section(settings: Settings, section: str, values: Mapping[str, Any], where:
         meant = one.read(value) if isinstance(value, str) and (text or one.has_words) else value
         one.check(meant, f"{where}: {section}.{key}")
         made[key] = float(meant) if one.kind is float else meant
-    return _replaced(settings, section, made)
+    return _replaced(settings, section, made, ENVIRONMENT if text else SETTINGS_FILE)
 
 
-def _replaced(settings: Settings, section: str, given: Mapping[str, Any]) -> Settings:
+def _replaced(settings: Settings, section: str, given: Mapping[str, Any], origin: str) -> Settings:
     changed: dict[str, Any] = {section: with_values(getattr(settings, section), given)}
-    return replace(settings, given=settings.given | given.keys(), **changed)
+    return replace(settings, origins={**settings.origins, **dict.fromkeys(given, origin)}, **changed)
 
 
 def _near(name: str, known: list[str]) -> str:

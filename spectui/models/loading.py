@@ -149,10 +149,10 @@ def rounding_notes(dtype: Any, device: Any) -> list[str]:
     import torch
 
     words = {
-        torch.bfloat16: "bfloat16 rounds to 8 bits: where two tokens nearly tie, a mode's text may leave AR's (33 of "
-        "96 answers of up to 80 tokens of a 135 M model did); float32 keeps it the same",
-        torch.float16: "float16 rounds to 11 bits: where two tokens nearly tie, a mode's text may leave AR's; float32 "
-        "keeps it the same",
+        torch.bfloat16: "bfloat16 rounds to 8 bits: where two tokens nearly tie, a mode's text may leave that of plain "
+        "decoding (33 of 96 answers of up to 80 tokens of a 135 M model did); float32 keeps it the same",
+        torch.float16: "float16 rounds to 11 bits: where two tokens nearly tie, a mode's text may leave that of plain "
+        "decoding; float32 keeps it the same",
     }
     if dtype not in words:
         return []

@@ -10,8 +10,8 @@ from rich.text import Text
 from ..record.metrics import DOUBTFUL, ENOUGH_MS, ENOUGH_STEPS, LOOPING, LOOPS
 
 MARKS = {
-    DOUBTFUL: f"{DOUBTFUL}: doubtful, from less than {ENOUGH_MS:g} ms or {ENOUGH_STEPS} steps, or above tok/step, as "
-    "no speed-up can be",
+    DOUBTFUL: f"{DOUBTFUL}: doubtful, from less than {ENOUGH_MS:g} ms or {ENOUGH_STEPS} steps, or above the tokens "
+    "per step, as no speed-up can be",
     LOOPS: f"{LOOPS}: the answer goes in circles (distinct-3 below {LOOPING:g}), which flatters methods that copy",
 }
 """What the marks behind a ratio mean."""
@@ -40,7 +40,7 @@ def rich_table(grid: Grid) -> Table:
     table = Table(box=None, header_style="bold", pad_edge=False, caption_justify="left", caption_style="dim")
     table.caption = Text("\n".join(grid.notes)) if grid.notes else None
     for index, column in enumerate(grid.columns):
-        words = index == 0 or column in ("text", "same as AR")
+        words = index == 0 or column in ("text", "same text")
         table.add_column(Text(column), justify="left" if words else "right", no_wrap=True)
     for row in grid.rows:
         table.add_row(*(Text(cell, "dim" if MARKED.search(cell) else "") for cell in row))

@@ -18,7 +18,7 @@ def bar(value: float, most: float, width: int = WIDTH) -> str:
 
 
 def speedups(summaries: Sequence[Summary]) -> list[tuple[str, str, Ratio]]:
-    """(category, lane, ratio to AR) of everything that has one; decode time, or whole calls for peers."""
+    """(category, lane, ratio to plain decoding) of everything that has one; decode time, or whole calls for peers."""
     ratios = [(one, one.speedup if one.speedup_vs_ar is not None else one.calls_against_ar) for one in summaries]
     return [(one.category or "all", one.lane, ratio) for one, ratio in ratios if ratio.value is not None]
 
@@ -35,14 +35,14 @@ def histograms(summaries: Sequence[Summary]) -> dict[str, dict[int, float]]:
 
 
 def bars(summaries: Sequence[Summary]) -> Text:
-    """Speed-up over AR by category and lane; the rule stands at 1."""
+    """Speed-up over plain decoding by category and lane; the rule stands at 1."""
     rows = speedups(summaries)
     text = Text()
     if not rows:
         return text
     most = most_of(rows)
     names, lanes = max(len(row[0]) for row in rows), max(len(row[1]) for row in rows)
-    text.append("speed-up over AR (│ is 1)\n", "bold")
+    text.append("speed-up over plain decoding (│ is 1)\n", "bold")
     mark = round(WIDTH / most) - 1
     before = ""
     for category, lane, ratio in rows:

@@ -35,7 +35,7 @@ def _bars(summaries: Sequence[Summary], colours: dict[str, str], y: int) -> tupl
     if not rows:
         return "", y
     most = most_of(rows) * 1.05
-    out = [_text(20, y + 12, "speed-up over AR, 95 % interval", weight="bold")]
+    out = [_text(20, y + 12, "speed-up over plain decoding, 95 % interval", weight="bold")]
     top = y = y + 24
     before = None
     for category, lane, ratio in rows:

@@ -8,7 +8,7 @@ from .grid import MARKS, Grid, number
 from .race_book import LaneBook, RaceBook
 
 WORDS = {None: "running", "stopped": "stopped", "error": "failed", "length": "cut", "context": "context full"}
-RATIO = "× AR [rounds]"
+RATIO = "speed-up [rounds]"
 
 
 def race_grid(book: RaceBook) -> Grid:
@@ -19,8 +19,8 @@ def race_grid(book: RaceBook) -> Grid:
     """
     places = book.places()
     names = sorted(book.lanes, key=lambda name: places.get(name, 99))
-    columns = ("lane", "place", "TTFT ms", "tok/s", "tok/step", "accepted", "rejected",
-               "unreached", "draft ms", "verify ms", RATIO, "text")  # fmt: skip
+    columns = ("lane", "place", "first token ms", "tok/s", "tokens per step", "accepted", "rejected",
+               "unreached", "draft ms", "check ms", RATIO, "text")  # fmt: skip
     rows = [_row(book, name, places.get(name)) for name in names]
     notes = [words for mark, words in MARKS.items() if any(mark in cell for row in rows for cell in row)]
     if book.remembers:
@@ -66,7 +66,7 @@ def _promise(lane: LaneBook) -> str:
     """What became of it."""
     if lane.compared is not None:
         if lane.compared.place is None:
-            return "same as AR ✓"
+            return "same text ✓"
         gap = f", gap {lane.compared.gap:.2g}" if lane.compared.gap is not None else ""
         return f"differs at {lane.compared.place}{gap}"
     if lane.end in WORDS:

@@ -5,6 +5,9 @@ import json
 from ..engine.values.step import Source
 from ..record.events import StepText
 
+END, PART = "end of answer", "part of a character"
+"""What a token without text is: a sign that ends the answer, or bytes that others complete."""
+
 
 def quoted(text: str) -> str:
     """A token's text with its spaces visible; a token without text is ∅."""
@@ -40,9 +43,9 @@ def origin(record: StepText) -> str:
     return ", then ".join(f"{verb} {quoted(text)}{rest}" for verb, text, rest in parts)
 
 
-def sentence(record: StepText) -> str:
-    """What happened in the step, for a reader who has just met speculative decoding."""
-    return f"{_verified(record)}{_meanwhile(record)}"
+def sentence(record: StepText, goes_on: bool = False) -> str:
+    """What happened in the step, for a reader who has just met speculative decoding; ``goes_on`` if another follows."""
+    return f"{_verified(record, PART if goes_on else END)}{_meanwhile(record)}"
 
 
 def _meanwhile(record: StepText) -> str:
@@ -51,16 +54,16 @@ def _meanwhile(record: StepText) -> str:
     if branches is None or not record.emitted:
         return ""
     count = len(branches.tokens)
-    wrote = f" Meanwhile the draft model wrote {f'{count} branches' if count > 1 else 'on'};"
+    wrote = f". Meanwhile the draft model wrote {f'{count} branches' if count > 1 else 'on'};"
     if branches.won is None and record.step.emitted[-1].kind == "correction":
-        return f"{wrote} behind a refused token that is dropped."
+        return f"{wrote} behind a rejected token that is dropped"
     if branches.won is None:
         return (
-            f"{wrote} {'none begins' if count > 1 else 'it does not begin'} with {quoted(record.emitted[-1])}: dropped."
+            f"{wrote} {'none begins' if count > 1 else 'it does not begin'} with {quoted(record.emitted[-1])}: dropped"
         )
     which = f"number {branches.won + 1}" if count > 1 else "it"
     goes_on = " and is the next draft" if len(branches.tokens[branches.won]) > 1 else ""
-    return f"{wrote} {which} begins with {quoted(record.emitted[-1])}{goes_on}."
+    return f"{wrote} {which} begins with {quoted(record.emitted[-1])}{goes_on}"
 
 
 def _refused(record: StepText) -> str:
@@ -71,18 +74,20 @@ def _refused(record: StepText) -> str:
     return next(children, "")
 
 
-def _verified(record: StepText) -> str:
+def _verified(record: StepText, nothing: str) -> str:
+    """What came of the draft; ``nothing`` stands for a last token without text."""
     step = record.step
-    last = quoted(record.emitted[-1]) if record.emitted else "∅"
+    text = record.emitted[-1] if record.emitted else ""
+    last = quoted(text) if text else nothing
     kind = step.emitted[-1].kind if step.emitted else "target"
-    count = step.accepted
     how = origin(record)
-    words = f"{count} drafted token{'s' if count != 1 else ''}{f' ({how})' if how else ''} stood"
+    accepted = f"{step.accepted or 'no'} draft{'s' if step.accepted > 1 else ''}{f' ({how})' if how else ''} accepted"
     if kind == "target":
-        return f"Nothing was drafted{f' ({step.why_no_draft})' if step.why_no_draft else ''}; the target said {last}."
+        why = step.why_no_draft
+        return f"not drafting{f' ({why})' if why else ''}: the target chose {last}"
     if kind == "bonus":
-        return f"All {words.removesuffix(' stood')} on the path stood; the target added {last} for free."
+        all_of = f"all {step.accepted} drafts" if step.accepted > 1 else "the draft"
+        return f"{all_of}{f' ({how})' if how else ''} accepted: the target added {last} for free"
     if kind == "correction":
-        refused = _refused(record)
-        return f"{words}; then the draft's {quoted(refused)} was refused and the target chose {last}."
-    return f"{words}; the answer ended there."
+        return f"{accepted}: the target chose {last} over {quoted(_refused(record))}"
+    return f"{accepted}: the answer ended there"

@@ -10,6 +10,7 @@ from ..engine.values.options import Options
 from ..record.metrics import DOUBTFUL, LOOPING, REFERENCE
 from ..system.typed_json import as_json
 from .grid import MARKS, Grid, number, rich_table
+from .pair_words import pair_words
 from .picture import bars, histogram
 from .report import TOPS, Report
 from .runs import LLAMA_CPP
@@ -18,11 +19,10 @@ from .summary import Ratio, Summary
 CALLS = "call tok/s"
 DEFINITIONS = (
     "tok/s: tokens after the first / time after it, totals over totals; call tok/s: all tokens / time of the whole "
-    "calls. × AR: its ratio to the autoregressive lane of "
-    "this run, with a 95 % interval by bootstrap over n questions; of whole calls where it says call. call × hf: the "
-    "same of whole calls, prefill included, to transformers' generate. tok/step: emitted tokens / steps, the first "
-    "token in neither. accepted / drafted counts unreached tokens as drafted. loops: answers whose distinct-3 is below "
-    f"{LOOPING:g}. {MARKS[DOUBTFUL]}."
+    "calls. speed-up: its ratio to plain decoding, the lane ar of this run, with a 95 % interval by bootstrap over n "
+    "questions; of whole calls where it says call. call × hf: the same of whole calls, prefill included, to "
+    "transformers' generate. tokens per step: emitted tokens / steps, the first token in neither. accepted / drafted "
+    f"counts unreached tokens as drafted. loops: answers whose distinct-3 is below {LOOPING:g}. {MARKS[DOUBTFUL]}."
 )
 
 
@@ -44,7 +44,7 @@ def grids(report: Report) -> list[Grid]:
         by_place = {(one.lane, one.category): one for one in report.summary}
         drafting = [one.lane for one in whole if one.lane != REFERENCE]
         rows = [[c, *(_category_cell(by_place.get((lane, c))) for lane in drafting)] for c in categories]
-        made.append(Grid("by category: × AR [95 %], tok/step", ["category", *drafting], rows))
+        made.append(Grid("by category: speed-up [95 %], tokens per step", ["category", *drafting], rows))
     drafted = [one for one in whole if one.drafts]
     if drafted:
         depth = max(len(one.acceptance_by_position) for one in drafted)
@@ -63,17 +63,17 @@ _COLUMNS: dict[str, Callable[[Summary], str]] = {
     "lane": lambda one: one.lane,
     "tok/s": lambda one: number(one.tokens_per_second, 0),
     CALLS: lambda one: number(one.tokens_per_wall_second, 0),
-    "× AR": lambda one: against_ar(one),
+    "speed-up": lambda one: against_ar(one),
     "call × hf": lambda one: ratio_text(one.calls_against_hf),
-    "tok/step": lambda one: number(one.tokens_per_step),
+    "tokens per step": lambda one: number(one.tokens_per_step),
     "accepted/drafted": lambda one: f"{one.accepted}/{one.drafted} {one.acceptance_rate:.0%}" if one.drafted else "–",
     "unreached": lambda one: str(one.unreached) if one.drafted else "–",
     "rollback": lambda one: f"{one.rollback:.0%}" if one.rollback is not None else "–",
     "branch waste": lambda one: number(one.branch_waste_per_token),
-    "TTFT ms": lambda one: number(one.ttft_ms, 1),
+    "first token ms": lambda one: number(one.ttft_ms, 1),
     "draft ms": lambda one: number(one.draft_ms_per_step),
-    "verify ms": lambda one: number(one.verify_ms_per_step),
-    "same as AR": lambda one: same_text(one),
+    "check ms": lambda one: number(one.verify_ms_per_step),
+    "same text": lambda one: same_text(one),
     "distinct-3": lambda one: number(one.distinct_3),
     "loops": lambda one: f"{one.looping}/{one.runs}",
 }
@@ -106,14 +106,14 @@ def remarks(report: Report) -> list[str]:
     if len(report.skipped) > 5:
         made.append(f"{len(report.skipped)} questions skipped in all")
     made += [
-        f"{run.lane}, question {run.question_id}, turn {run.turn}: text differs from AR at token {run.divergence}, "
-        f"where the target's two best scores are {run.gap:.2g} apart"
+        f"{run.lane}, question {run.question_id}, turn {run.turn}: text differs from plain decoding at token "
+        f"{run.divergence}, where the target's two best scores are {run.gap:.2g} apart"
         for run in report.runs
         if run.identical is False and not _is_own_arithmetic(run.lane)
     ]
     made += [
-        f"{one.lane}: same text as AR in {one.identical_to_ar} of {one.compared_with_ar} answers; llama.cpp computes "
-        "in its own quantised arithmetic, so that other text is no error"
+        f"{one.lane}: same text as plain decoding in {one.identical_to_ar} of {one.compared_with_ar} answers; "
+        "llama.cpp computes in its own quantised arithmetic, so that other text is no error"
         for one in report.summary
         if one.category is None and _is_own_arithmetic(one.lane) and one.compared_with_ar
     ]
@@ -143,11 +143,11 @@ def describe(block: dict[str, Any]) -> list[str]:
     ]
     model = f"{block['model']} (auto)" if block.get("auto") else block["model"]
     return [
-        f"{model} ← {block['draft'] or 'no draft'}, {block['dtype']} on {block['processor']} "
+        f"{pair_words(model, block['draft'])}, {block['dtype']} on {block['processor']} "
         f"({block['device']}, {block['threads']} of {block['cores']} cores, {block['forward']} forward)",
         f"temperature {settings['temperature']:g}, seed {settings['seed']}, "
         f"at most {settings['max_new_tokens']} tokens, "
-        f"draft {settings['draft_tokens']}, tree {settings['draft_tree'] or '–'}, "
+        f"draft length {settings['draft_tokens']}, tree {settings['draft_tree'] or '–'}, "
         f"{settings['rule']} rule" + "".join(f", {words}" for words in others),
         "python " + block["python"] + "".join(f", {name} {version}" for name, version in versions.items()),
         f"datastore: {store}" + (", and each lane's own answers to earlier questions" if block.get("learning") else ""),

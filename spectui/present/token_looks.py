@@ -1,7 +1,9 @@
 """What each kind of token looks like, everywhere: hue, attributes, mark and meaning.
 
-Two hues only, for accepted and rejected; everything else is weight and shape. Marks are ASCII and shown wherever
-tokens are listed, so that meaning never rests on a colour or on an attribute that a terminal may lack.
+Two hues only, for accepted and rejected. What the target chose beside a draft is marked as with a pen: a correction on
+the ground of what was rejected, a bonus on the ground of what was accepted. Everything else is weight and shape. Marks
+are ASCII and shown wherever tokens are listed, so that meaning never rests on a colour or on an attribute that a
+terminal may lack.
 """
 
 from dataclasses import dataclass
@@ -28,6 +30,9 @@ class Look:
     plain_attributes: str = ""
     """Attributes that take the hue's place where there is no colour."""
 
+    ground: Hue | None = None
+    """Whose hue lies behind it, faintly, where there is colour."""
+
     def style(self, colour: bool) -> str:
         """rich attributes without the hue."""
         return self.attributes if colour else f"{self.attributes} {self.plain_attributes}".strip()
@@ -38,8 +43,12 @@ LOOKS: dict[TokenKind, Look] = {
     "drafted": Look("?", "drafted", "drafted, not verified yet", "muted", "italic"),
     "accepted": Look("+", "accepted", "drafted and accepted", "accepted", "", "underline"),
     "rejected": Look("x", "rejected", "drafted and rejected: the target chose another", "rejected", "strike"),
-    "correction": Look("=", "correction", "the target's choice where the draft was rejected", "plain", "bold"),
-    "bonus": Look("*", "bonus", "the target's choice after a full accept, free", "plain", "bold underline2"),
+    "correction": Look(
+        "=", "correction", "the target's choice where the draft was rejected", "plain", "bold", ground="rejected"
+    ),
+    "bonus": Look(
+        "*", "bonus", "the target's choice after a full accept, free", "plain", "bold", "underline2", ground="accepted"
+    ),
     "unreached": Look(".", "unreached", "drafted behind a rejected token; never checked", "muted", "", "dim"),
     "cut": Look("/", "cut", "accepted, then dropped by the answer's end", "muted", "strike", "dim"),
     "seam": Look(">", "mode switch", "another mode took over here", "seam", "", "reverse"),
@@ -48,6 +57,9 @@ LOOKS: dict[TokenKind, Look] = {
 
 LEGEND: tuple[TokenKind, ...] = ("accepted", "rejected", "correction", "bonus", "unreached")
 """The kinds that a person meets first."""
+
+GROUND_SHARE = 28
+"""How much of a hue lies behind a token, in percent."""
 
 FATE_HUES: dict[str, dict[str, str]] = {
     "dark": {"accepted": "#56B4E9", "rejected": "#D55E00"},

@@ -45,6 +45,8 @@ class Ready:
     """The trained head that drafts in ``eagle``."""
     quality: str | None = None
     """What a dtype of few bits costs in quality, in words; None if that is not known."""
+    plain_ms: float | None = None
+    """What a pass over one token took at load, behind some context; None if that was not measured."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +155,21 @@ class Cleared:
 
 
 @dataclass(frozen=True, slots=True)
+class Resumed:
+    """A conversation that was kept goes on; these are the ids of it and of the answers that the models know."""
+
+    conversation: int
+    answers: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Instructed:
+    """Another system message, empty for none, holds from the next question on."""
+
+    system: str
+
+
+@dataclass(frozen=True, slots=True)
 class Note:
     """Something that a person should know now, in one line."""
 
@@ -173,5 +190,7 @@ Record = (
     | Started
     | Finished
     | Cleared
+    | Resumed
+    | Instructed
     | Note
 )

@@ -24,7 +24,13 @@ def to_json(record: Record) -> Json | None:
             return {"type": "header", "format": FORMAT, **asdict(record)}
         case TurnText(lane, turn, question, texts):
             how = {"mode": turn.mode, "seed": turn.options.sampling.seed, "settings": asdict(turn.options)}
-            prompt = {"remembers": turn.remembers, "prompt": turn.prompt, "texts": texts, "question": question}
+            prompt = {
+                "remembers": turn.remembers,
+                "before": turn.before,
+                "prompt": turn.prompt,
+                "texts": texts,
+                "question": question,
+            }
             return {"type": "turn", "lane": lane, **how, **prompt}
         case PrefillText(lane, prefill, text):
             return {"type": "prefill", "lane": lane, **asdict(prefill), "text": text}
@@ -39,6 +45,11 @@ def to_json(record: Record) -> Json | None:
         case Compared():
             return {"type": "compared", **asdict(record)}
     return None
+
+
+def line_of(line: Json) -> str:
+    """A line as it stands in a file, without its end."""
+    return json.dumps(line, ensure_ascii=False, separators=(",", ":"))
 
 
 def _step(record: StepText) -> Json:
@@ -65,25 +76,18 @@ def _chains(branches: Branches, texts: Sequence[Sequence[str]]) -> list[list[Jso
     ]
 
 
-class TraceWriter:
-    """Appends records to a file, line by line; what was written before a crash or kill stays readable."""
+class TraceLines:
+    """The lines of records, in order; the end of an answer adds its summary."""
 
-    def __init__(self, path: Path) -> None:
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            # Every line reaches the system whole when it is written.
-            self._file = open_private(path, "a", buffering=1, encoding="utf-8")
-        except OSError as error:
-            reason = sanitise_line(error.strerror or type(error).__name__)
-            raise UserError(f"cannot write {path}: {reason}; choose another file") from error
+    def __init__(self) -> None:
         self._meters: dict[str, Meter] = {}
 
-    def write(self, record: Record) -> None:
-        """Append a record; the end of an answer adds its summary and reaches the disk."""
+    def of(self, record: Record) -> Iterator[str]:
+        """Those of the next record, without their ends."""
         line = to_json(record)
         if line is None:
             return
-        self._put(line)
+        yield line_of(line)
         lane = line.get("lane")
         if lane is None:
             return
@@ -96,11 +100,28 @@ class TraceWriter:
                 "mean_accepted_tokens": numbers.tokens_per_step,
                 "acceptance_rate": numbers.acceptance_rate,
             }
-            self._put({"type": "summary", "lane": lane, **asdict(numbers), **rates})
-            self._file.flush()
+            yield line_of({"type": "summary", "lane": lane, **asdict(numbers), **rates})
 
-    def _put(self, line: Json) -> None:
-        self._file.write(json.dumps(line, ensure_ascii=False, separators=(",", ":")) + "\n")
+
+class TraceWriter:
+    """Appends records to a file, line by line; what was written before a crash or kill stays readable."""
+
+    def __init__(self, path: Path) -> None:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            # Every line reaches the system whole when it is written.
+            self._file = open_private(path, "a", buffering=1, encoding="utf-8")
+        except OSError as error:
+            reason = sanitise_line(error.strerror or type(error).__name__)
+            raise UserError(f"cannot write {path}: {reason}; choose another file") from error
+        self._lines = TraceLines()
+
+    def write(self, record: Record) -> None:
+        """Append a record; the end of an answer adds its summary and reaches the disk."""
+        for line in self._lines.of(record):
+            self._file.write(line + "\n")
+        if isinstance(record, EndText):
+            self._file.flush()
 
     def flush(self) -> None:
         """Hand everything to the system, so that it survives the program."""

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
@@ -10,7 +11,20 @@ from ..config.choice import ModelChoice, StoreChoice
 from ..engine.values.events import End, Event, Turn
 from ..engine.values.options import Options
 from ..engine.worker import Call, Worker, describe, is_out_of_memory
-from ..record.events import Cleared, EndText, Failed, Finished, Kind, Loading, Note, Record, Started
+from ..record.archived import Archived, Said
+from ..record.events import (
+    Cleared,
+    EndText,
+    Failed,
+    Finished,
+    Instructed,
+    Kind,
+    Loading,
+    Note,
+    Record,
+    Resumed,
+    Started,
+)
 from ..record.metrics import Rounds
 from ..system.errors import UserError
 from ..system.progress import Progress
@@ -79,23 +93,43 @@ class Conversation:
         self.worker = Worker(self._emit, self._crashed)
         self._beginning, self._sink = beginning, sink
         self._transcribers: dict[str, Transcriber] = {}
-        system = beginning.system
-        self._system = [{"role": "system", "content": system}] if system else []
+        self._instruction = self._system = beginning.system
+        """The system message of conversations that begin, and of this one."""
         self._messages: list[dict[str, str]] = []
         self._asked: Asked | None = None
         self._reader: Reader | None = None
         self._rounds = Rounds()
+        self._choice = beginning.choice
+        """What is loaded."""
 
     def load(self, choice: ModelChoice | None = None) -> None:
         """Load the models, others than those of the beginning if told so; ends in Ready or Failed."""
         choice = choice or self._beginning.choice
         try:
             self._begin(self._beginning.loader(choice, self._beginning.store, self._progress), choice)
-        except UserError as error:
-            self._not_loaded(str(error))
         except Exception as error:
-            self._crashed(error)
-            self._not_loaded("out of memory; use a smaller model" if is_out_of_memory(error) else describe(error))
+            self._not_loaded(self._why(error))
+
+    def exchange(self, choice: ModelChoice, mode: str | None) -> None:
+        """Go on with other models, which get the same messages, and in the mode that was wished for if they can.
+
+        Those of before stay, or are loaded again if both did not fit into memory, where the others cannot be loaded.
+        Ends in Ready of the models that are here then, or in Failed if there are none.
+        """
+        if self.loaded is None:
+            return self.load(choice)
+        before, name = self._choice, self.loaded.ready.model
+        if not self._has_room(choice):
+            self._let_go()
+        try:
+            self._begin(self._beginning.loader(choice, self._beginning.store, self._progress), choice, mode)
+            self._asked = None
+        except Exception as error:
+            self._note(f"{self._why(error)}; {name} {'stays' if self.loaded is not None else 'is loaded again'}")
+            if self.loaded is not None:
+                self._sink(replace(self.loaded.ready, notes=()))
+            else:
+                self.load(before)
 
     def run(self, command: int, kind: Kind, function: Callable[[], None]) -> None:
         """Carry out a command between its Started and its Finished, whatever happens."""
@@ -115,9 +149,14 @@ class Conversation:
 
     # -- commands
 
-    def answer(self, text: str, again: bool = False) -> None:
-        """Answer ``text`` as the next message; ``again`` looks up no earlier answer to the same prompt."""
+    def answer(self, text: str, again: bool = False, before: int | None = None) -> None:
+        """Answer ``text`` as the next message; ``again`` looks up no earlier answer to the same prompt.
+
+        ``before`` drops all questions but so many, with their answers, first.
+        """
         loaded = self._loaded
+        if before is not None:
+            del self._messages[2 * before :]
         if self._reader is not None:
             self._reader.hides = again
         try:
@@ -126,7 +165,8 @@ class Conversation:
             self._sink(EndText(CHAT, End("error", sanitise(str(error)))))
             return
         lane = self.worker.lanes[CHAT]
-        self._sink(self._transcribers[CHAT].turn(Turn(prompt, lane.mode, lane.options), text))
+        turn = Turn(prompt, lane.mode, lane.options, before=len(self._messages) // 2)
+        self._sink(self._transcribers[CHAT].turn(turn, text))
         end = self.worker.answer(CHAT, prompt)
         if end.reason == "error":
             return
@@ -134,10 +174,7 @@ class Conversation:
         if loaded.store is not None and end.reason != "stopped" and not again:
             loaded.store.learn(prompt, emitted)
         self._asked = Asked(text, prompt, len(emitted))
-        self._messages += [
-            {"role": "user", "content": text},
-            {"role": "assistant", "content": loaded.text(emitted)},
-        ]
+        self._remember(text, loaded.text(emitted))
 
     def again(self) -> None:
         """Answer the last question once more; the old answer is dropped."""
@@ -173,11 +210,33 @@ class Conversation:
         options = replace(self.worker.lanes[CHAT].options, sampling=self._beginning.options.sampling)
         self._side_by_side({mode: mode for mode in modes}, options, prompt, question, repeat)
 
+    def instruct(self, system: str | None) -> None:
+        """Use another system message from the next question on."""
+        self._instruction = self._system = system
+        self._sink(Instructed(system or ""))
+
     def forget(self) -> None:
         """Begin a new conversation."""
-        self._messages = []
-        self._asked = None
+        self._system, self._messages, self._asked = self._instruction, [], None
         self._sink(Cleared())
+
+    def resume(self, past: Archived) -> None:
+        """Go on with a conversation that was kept, behind the last of its turns."""
+        self._system, self._messages, self._asked = past.system, [], None
+        for turn in past.turns:
+            if self.loaded is not None and turn is past.turns[-1]:
+                with suppress(UserError):  # it is longer than these models can read
+                    self._asked = Asked(turn.question, self._prompt(turn.question), len(turn.tokens))
+            self._remember(turn.question, self._read_back(turn))
+        self._sink(Resumed(past.id, past.answers))
+
+    def learn(self, learns: bool) -> None:
+        """Let finished answers go into the datastore from now on, or not."""
+        store = self._beginning.store
+        if store is not None:
+            self._beginning = replace(self._beginning, store=replace(store, learns=learns))
+        if self.loaded is not None and self.loaded.store is not None:
+            self.loaded.store.learns = learns
 
     # -- parts
 
@@ -196,12 +255,44 @@ class Conversation:
             self.worker.lanes[CHAT] = self.loaded.decoder(mode, self.options, reader=self._reader)
             self._sink(replace(self.loaded.ready, notes=()))
 
-    def _begin(self, loaded: "Runtime", choice: ModelChoice) -> None:
+    def _why(self, error: Exception) -> str:
+        """Why models could not be loaded, in one line; what nobody expected is reported as well."""
+        if isinstance(error, UserError):
+            return str(error)
+        self._crashed(error)
+        return "out of memory; use a smaller model" if is_out_of_memory(error) else describe(error)
+
+    def _has_room(self, choice: ModelChoice) -> bool:
+        """Whether other models fit beside those that are here, as far as their size is known."""
+        from ..models.catalogue import needed
+        from .runtime import free_memory
+
+        device = self._loaded.target.device
+        free, need = free_memory(device), needed(choice, 2 if device.type == "cuda" else 4)
+        return free is None or need is None or need <= free
+
+    def _let_go(self) -> None:
+        """Give the memory of the models back, and whatever else is theirs."""
+        import gc
+
+        if self.loaded is not None and self.loaded.store is not None:
+            self.loaded.store.close(1.0)
+        for decoder in self.worker.lanes.values():
+            decoder.close()
+        self.worker.lanes.clear()
+        self._transcribers, self._reader, self.loaded = {}, None, None
+        gc.unfreeze()
+        gc.collect()
+
+    def _begin(self, loaded: "Runtime", choice: ModelChoice, wished: str | None = None) -> None:
+        """Take models that were loaded, in the mode that was ``wished`` for if they can run it."""
         from ..models.sampling import with_advice
         from ..record.transcribe import Transcriber
         from .environment import environment
 
-        mode = self._first_mode(loaded)
+        mode = wished if wished in loaded.ready.modes else self._first_mode(loaded)
+        if mode not in loaded.ready.modes and wished is not None:
+            mode = loaded.first_mode
         if mode not in loaded.ready.modes:
             raise UserError(f"mode {mode!r} cannot run: {loaded.ready.unavailable.get(mode, 'there is no such mode')}")
         if self.loaded is not None and self.loaded.store is not None:
@@ -213,7 +304,11 @@ class Conversation:
         options, given = self._beginning.options, self._beginning.given
         if given is not None:
             options = with_advice(options, given, loaded.pair.name, loaded.pair.target)
+        for decoder in self.worker.lanes.values():
+            decoder.close()
+        self.worker.lanes.clear()
         self.worker.lanes[CHAT] = loaded.decoder(mode, options, reader=self._reader)
+        self._choice = choice
         self.environment = environment(loaded, self._beginning.options, choice.model)
         self.options, self.loaded = options, loaded
         self._sink(loaded.ready)
@@ -223,7 +318,19 @@ class Conversation:
 
     def _prompt(self, text: str) -> tuple[int, ...]:
         """Ids of the conversation with ``text`` as its next message."""
-        return tuple(self._loaded.prompt([*self._system, *self._messages, {"role": "user", "content": text}]))
+        system = [{"role": "system", "content": self._system}] if self._system else []
+        return tuple(self._loaded.prompt([*system, *self._messages, {"role": "user", "content": text}]))
+
+    def _remember(self, question: str, answer: str) -> None:
+        self._messages += [{"role": "user", "content": question}, {"role": "assistant", "content": answer}]
+
+    def _read_back(self, turn: Said) -> str:
+        """An earlier answer as the models read it: from its ids if it is of these models, else from its text."""
+        loaded = self.loaded
+        same = loaded is not None and turn.model == loaded.ready.model
+        if loaded is None or not same or max(turn.tokens, default=0) >= loaded.pair.vocabulary:
+            return turn.text
+        return loaded.text(turn.tokens)
 
     def _side_by_side(
         self,

@@ -145,6 +145,7 @@ def prepare(pair: Pair, progress: Progress, begun: float, choice: StoreChoice | 
         notes=tuple(map(sanitise_line, (*pair.notes, *store_note, *parts.head_note))),
         versions={name: version(name) for name in ("spectui", "torch", "transformers")},
         quality=read_quality(pair.quantised_file) if pair.quantised_file is not None else None,
+        plain_ms=timings.verify_ms.get(1),
     )
     _leave_out_of_collections()
     resources, latency = timings.given_to(resources), LatencyModel(timings.verify_ms)

@@ -13,6 +13,7 @@ from ..engine.values.options import Options
 from ..engine.worker import Call, Change, Stop, SwitchMode
 from ..models.head_places import brings_head
 from ..models.resolve import brings_draft
+from ..record.archived import Archived
 from ..record.events import Kind
 from .conversation import AGAIN, BASELINE, CHAT, Beginning, Conversation, Loader, Sink, load_models
 
@@ -53,9 +54,9 @@ class Session:
     @property
     def mode(self) -> str:
         """The mode of the next step."""
-        if self._mode:
-            return self._mode
         loaded = self._half.loaded
+        if self._mode and (loaded is None or self._mode in loaded.ready.modes):
+            return self._mode
         if loaded is not None:
             return loaded.first_mode
         return default_mode(brings_draft(self._choice), brings_head(self._choice))
@@ -88,9 +89,22 @@ class Session:
         self._choice, self._mode, self._changed = choice, self._wished, None
         self._worker.submit(Call(lambda: self._half.load(choice)))
 
-    def ask(self, text: str) -> int | None:
-        """Answer ``text`` as the next message; the command's id, or None if another one runs."""
-        return self._command("answer", lambda: self._half.answer(text))
+    def exchange(self, choice: ModelChoice) -> None:
+        """Go on with other models in the same conversation and, where they can run it, in the same mode.
+
+        Ends in Ready, of the models before if these cannot be loaded. Call it while nothing runs.
+        """
+        self._choice, mode = choice, self._mode
+        self._worker.submit(Call(lambda: self._half.exchange(choice, mode)))
+        if self._changed is not None:
+            self._worker.submit(Call(self._keep_changed))
+
+    def ask(self, text: str, before: int | None = None) -> int | None:
+        """Answer ``text`` as the next message; the command's id, or None if another one runs.
+
+        With ``before`` it is asked behind so many questions and their answers, and the others are dropped.
+        """
+        return self._command("answer", lambda: self._half.answer(text, before=before))
 
     def rerun(self) -> int | None:
         """Answer the last question again in the current mode, dropping the old answer; id or None as for ``ask``."""
@@ -128,11 +142,21 @@ class Session:
         self._changed = options
         self._worker.submit(Change(CHAT, options))
 
+    def instruct(self, system: str) -> None:
+        """Use another system message from the next question on, also in later conversations; empty for none."""
+        self._worker.submit(Call(lambda: self._half.instruct(system)))
+
     def clear(self) -> None:
         """Begin a new conversation, which takes commands at once; what runs is stopped."""
-        self.stop()
-        self._left_behind = self._newest
-        self._worker.submit(Call(self._half.forget))
+        self._leave(self._half.forget)
+
+    def resume(self, past: Archived) -> None:
+        """Go on with a conversation that was kept, which takes commands at once; what runs is stopped."""
+        self._leave(lambda: self._half.resume(past))
+
+    def learn(self, learns: bool) -> None:
+        """Let finished answers go into the datastore from now on, or not."""
+        self._worker.submit(Call(lambda: self._half.learn(learns)))
 
     def close(self, timeout: float = 1.0) -> bool:
         """Stop whatever runs and end the threads; whether they ended within about ``timeout`` seconds.
@@ -143,6 +167,17 @@ class Session:
         loaded = self._half.loaded
         store = loaded.store if loaded is not None else None
         return (store is None or store.close(timeout)) and ended
+
+    def _leave(self, begin: Callable[[], None]) -> None:
+        """Stop what runs and begin another conversation."""
+        self.stop()
+        self._left_behind = self._newest
+        self._worker.submit(Call(begin))
+
+    def _keep_changed(self) -> None:
+        """Models that have come decode with the options that somebody has changed, too."""
+        if self._changed is not None:
+            self._worker.submit(Change(CHAT, self._changed))
 
     def _command(self, kind: Kind, function: Callable[[], None]) -> int | None:
         if self.busy:

@@ -5,41 +5,47 @@ import os
 import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from time import monotonic
 from typing import Any, ClassVar
 
 from rich.console import Console
-from textual.app import App, SystemCommand
+from textual import on
+from textual.app import SystemCommand
 from textual.await_complete import AwaitComplete
 from textual.binding import Binding, BindingType
 from textual.driver import Driver
+from textual.message import Message
 from textual.screen import Screen
 
-from ..config.paths import conversations, exports, log_file, shipped_themes, user_themes
+from ..config.paths import conversations_file, exports, log_file, old_conversations, shipped_themes, user_themes
 from ..config.settings import Settings
-from ..engine.drafters.registry import MODES
 from ..record.events import ChangedText, Finished, Note, Ready, Record, Started, SwitchText
+from ..session.archive.archive import Archive
 from ..session.session import CHAT, Session
 from ..system.errors import UserError
-from ..system.files import private_folder, write_text
+from ..system.files import write_text
 from ..system.sanitise import sanitise_line
 from ..system.signals import allow, exit_code, full_screen, interrupt, on_interrupt
 from ..system.streams import messages
+from .actions import ACTIONS, bindings
 from .bridge import Bridge, Saver
 from .priority import yield_to_decoding
 from .screens.chat import ChatScreen
 from .screens.help import HelpScreen
 from .screens.race import RaceScreen
+from .slash import slash_action
 from .steady import Steady
-from .theme import ThemeWatch, load_themes, token_variable_defaults
+from .theming import Themed
 
 log = logging.getLogger(__name__)
 
 MakeSession = Callable[[Callable[[Record], None]], Session]
+OURS = ("Keys", "Screenshot")
+"""Commands of Textual's palette in whose place the program has its own: the help and the picture."""
 PLAIN_THEME = "spectui-ansi"
 MOST_FAILURES, FAILURES_SECONDS = 20, 10.0
 """So many unexpected failures in so many seconds are a loop, which nobody can work with."""
@@ -56,36 +62,54 @@ class RacePlan:
     text: str | None = None
 
 
-class SpectuiApp(Steady, App[int]):
+class Kept(Message):
+    """Something that a person should know about the conversations that are kept."""
+
+    def __init__(self, words: str) -> None:
+        super().__init__()
+        self.words = words
+
+
+class SpectuiApp(Steady, Themed):
     """The program as a person sees it."""
 
     TITLE = "spectui"
     CSS_PATH = "spectui.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("f1", "help", "Help", id="app.help"),
-        Binding("ctrl+q", "quit", "Quit", id="app.quit", priority=True),
+        *bindings("app"),
         Binding("ctrl+c", "help_quit", show=False, id="app.interrupt"),
     ]
 
     def __init__(
-        self, settings: Settings, make_session: MakeSession, record: Path | None = None, race: RacePlan | None = None
+        self,
+        settings: Settings,
+        make_session: MakeSession,
+        record: Path | None = None,
+        race: RacePlan | None = None,
+        resume: int | None = None,
     ) -> None:
+        """``resume`` is the conversation to go on with."""
         self.no_colour = bool(os.environ.get("NO_COLOR"))
-        super().__init__(ansi_color=self.no_colour)
+        super().__init__(shipped_themes(), user_themes(), ansi_color=self.no_colour)
         self.error_console = Console(file=messages(), markup=False, highlight=False)
         self.settings = settings
-        self.savers: list[Saver] = [Saver(lambda: record)] if record else []
+        self.savers: list[Saver] = [Saver(record)] if record else []
+        saves = settings.ui.save_conversations
+        self.archive = Archive(
+            conversations_file() if saves else None,
+            self._tell_of_archive,
+            old_conversations() if saves else None,
+            settings.decoding.system,
+        )
+        self._resume = resume
         self._command: int | None = None
         """The command whose records come from the decode thread."""
         self._failures: deque[float] = deque(maxlen=MOST_FAILURES)
         """When the last unexpected failures happened."""
-        self._watch_themes = ThemeWatch(user_themes())
         self.bridge = Bridge(self._apply)
         self.session = make_session(self._sink)
-        self.chat = ChatScreen(settings, self.session, self.bridge)
+        self.chat = ChatScreen(settings, self.session, self.bridge, self.archive)
         self.race = RaceScreen(self.session, race.modes, race.text) if race else None
-        if settings.ui.save_conversations:
-            self.savers.append(Saver(_new_file, follows=True))
 
     def get_driver_class(self) -> type[Driver]:
         """Textual's own, but for the one that takes ESC in a paste for its end."""
@@ -96,29 +120,21 @@ class SpectuiApp(Steady, App[int]):
 
         return PasteDriver
 
-    def get_theme_variable_defaults(self) -> dict[str, str]:
-        """Colours of tokens, for themes that have none."""
-        return token_variable_defaults(self.current_theme.dark)
-
     def on_mount(self) -> None:
         """Themes, keys, the chat."""
-        self._load_themes()
-        wanted = PLAIN_THEME if self.no_colour else self.settings.ui.theme
-        if wanted in self.available_themes:
-            self.theme = wanted
-        else:
-            self.theme = "spectui-dark"
-            self.notify(f"there is no theme {wanted!r}; using {self.theme}", severity="warning", markup=False)
+        self.begin_themes(PLAIN_THEME if self.no_colour else self.settings.ui.theme, "spectui-dark")
         self.set_keymap(dict(self.settings.keys))
+        self.archive.start()
         self.push_screen(self.chat)
+        if self._resume is not None:
+            self.call_after_refresh(self.chat.keeping.resume, self._resume)
         if self.race is not None:
             self._push_race(self.race)
         self.call_after_refresh(self._warn_of_clashes)
-        self.set_interval(1.0, self._reload_themes)
 
     def _warn_of_clashes(self) -> None:
         """A key from the settings that another action has already: say whose it takes."""
-        known = {name: keys.split(", ") for keys, _, name in self._key_list()}
+        known = {one.name: one.key.split(",") for one in ACTIONS if one.key}
         for name, keys in self.settings.keys.items():
             if name not in known:
                 self.notify(f"[keys] {name}: there is no such binding", severity="warning", markup=False)
@@ -132,12 +148,13 @@ class SpectuiApp(Steady, App[int]):
     def _sink(self, record: Record) -> None:
         """Take a record in the decode thread, which alone writes the list of savers from now on."""
         self.bridge.put(record)
+        self.archive.put(record)
         for saver in list(self.savers):
             try:
                 saver.put(record)
             except (OSError, UserError) as error:
                 self.savers.remove(saver)
-                self.bridge.put(Note(sanitise_line(f"the conversation is no longer saved: {error}")))
+                self.bridge.put(Note(sanitise_line(f"the trace is no longer written: {error}")))
 
     def _apply(self, records: list[Record]) -> None:
         """Hand each record to the screen whose command it belongs to; those of a screen that is gone are dropped."""
@@ -196,56 +213,60 @@ class SpectuiApp(Steady, App[int]):
         """Take the top screen away, but never the chat, however fast keys are pressed."""
         return AwaitComplete() if self.screen is self.chat else super().pop_screen()
 
-    # -- themes
+    def _tell_of_archive(self, words: str) -> None:
+        """Called in the thread that writes."""
+        self.post_message(Kept(words))
 
-    def _load_themes(self) -> None:
-        for folder in (shipped_themes(), user_themes()):
-            themes, problems = load_themes(folder)
-            for theme in themes:
-                self.register_theme(theme)
-            for problem in problems:
-                self.notify(problem, severity="warning", markup=False)
-
-    def _reload_themes(self) -> None:
-        """Load a person's themes again when a file has changed."""
-        if self._watch_themes.changed():
-            self._load_themes()
-            self.refresh_css(animate=False)
+    @on(Kept)
+    def _tell_kept(self, event: Kept) -> None:
+        self.notify(event.words, severity="warning", markup=False, timeout=10)
 
     # -- actions
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """The palette: Textual's own commands and ours."""
-        yield from super().get_system_commands(screen)
-        for mode in MODES.values():
-            yield SystemCommand(f"Mode: {mode.title}", mode.summary, lambda name=mode.name: self.chat.action_mode(name))
-        kept = "; this one stays saved" if self.settings.ui.save_conversations else "; this one is not saved"
-        yield SystemCommand("New conversation", f"Begin another one{kept}", self.chat.action_new)
-        yield SystemCommand("Rerun", "Answer the last question again", self.chat.action_rerun)
-        against = "Time the current mode and autoregressive decoding on the same prompt, in turns"
-        yield SystemCommand("Measure AR", against, self.chat.action_baseline)
-        yield SystemCommand("View", "Clean, colour, trace", self.chat.action_view)
-        yield SystemCommand("Export", "Write the conversation as Markdown", self.chat.action_export)
+        yield from (one for one in super().get_system_commands(screen) if one.title not in OURS)
+        own = {binding.action for _, binding in self._bindings}
+        places = ("mode", "race") if isinstance(screen, RaceScreen) else ("mode", "chat")
+        for one in ACTIONS:
+            if one.place in places and one.call not in own and not (one.takes and not one.takes.startswith("[")):
+                kept = self._kept if one.name == "chat.new" else ""
+                yield SystemCommand(one.title, f"{one.help}{kept}", partial(self.run_action, one.call, screen))
+
+    @property
+    def _kept(self) -> str:
+        """What becomes of a conversation that ends."""
+        return f" This one {'stays' if self.settings.ui.save_conversations else 'is not'} saved."
 
     def action_help(self) -> None:
-        """Show what colours and keys mean."""
-        self.push_screen(HelpScreen(self._key_list()))
+        """Show what colours, keys and commands mean."""
+        self.push_screen(HelpScreen(dict(self.settings.keys)))
 
-    def _key_list(self) -> list[tuple[str, str, str]]:
-        seen: dict[str, tuple[str, str, str]] = {}
-        for owner in (self.chat.prompt, self.chat.transcript, self.chat, self):
-            for key, binding in owner._bindings:
-                if binding.id and binding.id.split(".")[0] in ("app", "chat", "mode", "prompt", "transcript"):
-                    keys = f"{seen[binding.id][0]}, {key}" if binding.id in seen else key
-                    seen[binding.id] = (keys, binding.description, binding.id)
-        return sorted(seen.values(), key=lambda row: row[2].split(".")[0])
+    async def run_slash(self, line: str) -> bool:
+        """Do what a slash command says on the screen on show; whether it could be understood."""
+        try:
+            action, argument = slash_action(line)
+            called = action.called(argument)
+            method = action.call.removeprefix("app.").partition("(")[0]
+            owner = self if action.call.startswith("app.") else self.screen
+            if not hasattr(owner, f"action_{method}") or (argument and owner is self.race):
+                raise UserError(f"/{action.words[0]} works in the chat alone; esc leads there")
+        except UserError as error:
+            self.notify(str(error), severity="warning", markup=False)
+            return False
+        await self.run_action(called, self.screen)
+        return True
 
-    def export(self, stem: str, suffix: str, text: str) -> None:
+    def action_picture(self) -> None:
+        """Write a picture of the screen, and say where it is or why it could not be written."""
+        self.export("picture_", "svg", self.export_screenshot(), "the picture is ")
+
+    def export(self, stem: str, suffix: str, text: str, what: str = "written to ") -> None:
         """Write a file for a person, named by the time, and say where."""
         file = exports() / f"{stem}{datetime.now():%Y-%m-%d_%H%M%S}.{suffix}"
         try:
             write_text(file, text, private=True)
-            self.notify(f"written to {file}", markup=False)
+            self.notify(f"{what}{file}", markup=False)
         except UserError as error:
             self.notify(str(error), severity="error", markup=False)
 
@@ -263,6 +284,7 @@ class SpectuiApp(Steady, App[int]):
     def close(self, timeout: float = 1.0) -> None:
         """End the decode thread and the files."""
         self.session.close(timeout)
+        self.archive.close(timeout)
         for saver in self.savers:
             saver.close()
 
@@ -298,18 +320,18 @@ class SpectuiApp(Steady, App[int]):
         return len(self._failures) < MOST_FAILURES or now - self._failures[0] > FAILURES_SECONDS
 
 
-def _new_file() -> Path:
-    with suppress(OSError):  # who writes will say so
-        private_folder(conversations())
-    return conversations() / f"{datetime.now():%Y-%m-%d_%H%M%S_%f}.jsonl"
-
-
-def run_app(settings: Settings, make: MakeSession, record: Path | None = None, race: RacePlan | None = None) -> int:
+def run_app(
+    settings: Settings,
+    make: MakeSession,
+    record: Path | None = None,
+    race: RacePlan | None = None,
+    resume: int | None = None,
+) -> int:
     """Open the chat, or the race over it; the exit code is 1 if the model could not be loaded."""
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         instead = "compare PROMPT --headless" if race else "run PROMPT"
         raise UserError(f"this needs a terminal; use `spectui {instead}` in a pipe")
-    app = SpectuiApp(settings, make, record, race)
+    app = SpectuiApp(settings, make, record, race, resume)
     try:
         with full_screen(LEAVE_SCREEN), on_interrupt(app.interrupted):
             code = app.run()

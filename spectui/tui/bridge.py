@@ -6,7 +6,7 @@ from pathlib import Path
 from threading import Lock
 from time import perf_counter
 
-from ..record.events import Cleared, EndText, Ready, Record, TurnText
+from ..record.events import EndText, Ready, Record, TurnText
 from ..record.trace import TraceWriter
 
 TICK = 1 / 8
@@ -42,16 +42,14 @@ class Bridge:
 
 
 class Saver:
-    """Keeps a conversation on disk without slowing a step: records are written when an answer ends, or every 2 s.
+    """Writes a trace without slowing a step: records are written when an answer ends, or every 2 s.
 
-    ``new_path`` names the file; it is asked again for each new conversation if ``follows``, else all goes into one. A
-    conversation in which nothing was asked leaves no file.
+    As long as nothing was asked there is no file.
     """
 
-    def __init__(self, new_path: Callable[[], Path], follows: bool = False) -> None:
-        self._new_path, self._follows = new_path, follows
+    def __init__(self, path: Path) -> None:
+        self._path = path
         self._writer: TraceWriter | None = None
-        self._header: Ready | None = None
         self._waiting: list[Record] = []
         self._asked = False
         self._last = perf_counter()
@@ -61,15 +59,9 @@ class Saver:
     def put(self, record: Record) -> None:
         """Take a record, in the decode thread."""
         with self._lock:
-            if isinstance(record, Ready):
-                self._header = record
-                if not self._asked:  # other models, for a conversation that has not begun
-                    self._waiting = [one for one in self._waiting if not isinstance(one, Ready)]
-            elif isinstance(record, TurnText):
-                self._asked = True
-            elif isinstance(record, Cleared) and self._follows:
-                self._end()
-                self._waiting = [self._header] if self._header is not None else []
+            if isinstance(record, Ready) and not self._asked:  # other models, and nothing was asked of the first
+                self._waiting = [one for one in self._waiting if not isinstance(one, Ready)]
+            self._asked = self._asked or isinstance(record, TurnText)
             self._waiting.append(record)
             if self._asked and (isinstance(record, EndText) or perf_counter() - self._last > SAVE_EVERY):
                 self._flush()
@@ -77,20 +69,17 @@ class Saver:
     def close(self) -> None:
         """Write the rest and close."""
         with self._lock:
-            self._end()
-
-    def _end(self) -> None:
-        if self._asked:
-            self._flush()
-        if self._writer is not None:
-            self._writer.close()
-        self._writer, self._asked, self._waiting = None, False, []
+            if self._asked:
+                self._flush()
+            if self._writer is not None:
+                self._writer.close()
+            self._writer, self._asked, self._waiting = None, False, []
 
     def _flush(self) -> None:
         """Write what has gathered."""
         self._last = perf_counter()
         if self._writer is None:
-            self._writer = TraceWriter(self._new_path())
+            self._writer = TraceWriter(self._path)
         for record in self._waiting:
             self._writer.write(record)
         self._waiting.clear()

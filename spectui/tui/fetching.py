@@ -3,22 +3,25 @@
 from importlib import invalidate_caches
 from threading import Event, Thread
 
-from ..models.resolve import place
+from ..models.resolve import Place, place
 from ..system.errors import UserError
 from ..system.sanitise import sanitise_line
 
 
 class Fetching:
-    """One download; the screen reads how far it is. What came is kept, so that another one goes on from there."""
+    """A download of one or several models; the screen reads how far it is. What came is kept for the next time."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, *wanted: str | Place) -> None:
+        """Of names, which may come with a package meanwhile, or of places."""
         self.done = self.total = 0
         """Bytes; 0 in all as long as the hub has not answered."""
         self.here = False
         """Whether the model is on this machine."""
         self.failure = ""
         """Why it could not come, with the remedy."""
-        self._name, self._unwanted = name, Event()
+        self.title = ""
+        """The model that comes now."""
+        self._wanted, self._unwanted = wanted, Event()
         self._thread = Thread(target=self._run, name="fetch", daemon=True)
         self._thread.start()
 
@@ -36,7 +39,10 @@ class Fetching:
 
         try:
             invalidate_caches()  # its package may have been installed meanwhile
-            fetch(place(self._name), self._progress, self._unwanted.is_set)
+            for one in self._wanted:
+                found = place(one) if isinstance(one, str) else one
+                self.title, self.done, self.total = sanitise_line(found.title), 0, 0
+                fetch(found, self._progress, self._unwanted.is_set)
             self.here = True
         except Cancelled:
             pass

@@ -38,6 +38,12 @@ class Measurement:
         return self._speedup if same else None
 
     @property
+    def plain_ms(self) -> float | None:
+        """What plain decoding took for a token, over all rounds."""
+        numbers = self._book.numbers(BASELINE) if BASELINE in self._book.lanes else None
+        return numbers.decode_ms / numbers.after_first if numbers and numbers.after_first > 0 else None
+
+    @property
     def _speedup(self) -> Speedup | None:
         return self._book.speedup(AGAIN, BASELINE)
 
@@ -74,7 +80,8 @@ def _times(speedup: Speedup | None) -> str:
     if speedup is None:
         return "too short to compare"
     doubt = f" (doubtful: {speedup.doubt})" if speedup.doubt else ""
-    return f"×{speedup} {speedup.spread} against AR, step by step in turns{doubt}"
+    rounds = f"{speedup.rounds} rounds, {speedup.low:.2f} to {speedup.high:.2f}" if speedup.rounds > 1 else "1 round"
+    return f"{speedup} × plain decoding (interleaved, {rounds}){doubt}"
 
 
 def _store(remembers: int) -> str:

@@ -200,8 +200,8 @@ def test_its_lanes_answer_beside_ours_from_the_same_ids(tiny):
             assert run.tokens == texts["llama.cpp-file-pld", *place]
     report = Report.of(environment(loaded, settings.options, settings.model.model), runs, left_out)
     shown = markdown_text(report)
-    assert "llama.cpp-file: same text as AR in 3 of 3 answers" in shown
-    assert "llama.cpp-q8_0: same text as AR in" in shown
+    assert "llama.cpp-file: same text as plain decoding in 3 of 3 answers" in shown
+    assert "llama.cpp-q8_0: same text as plain decoding in" in shown
     assert "llama.cpp-q8_0, question" not in shown
     assert "| call tok/s |" in shown
     out = io.StringIO()

@@ -35,7 +35,7 @@ def test_texts_are_loaded_shown_and_cleared(tmp_path, talks):
     assert "mine" in shown
     row = next(line for line in shown.splitlines() if "mine" in line)
     assert row.split()[1] == "8", "seven texts of the talks, one of the notes"
-    assert "every byte is as it was written" in shown
+    assert "integrity check passed" in shown
     assert "finished answers are learnt" in shown
     lines = out(spectui("run", "Where is the bakery?", "--mode", "sssd", "--json")).splitlines()
     steps = [json.loads(line) for line in lines if json.loads(line)["type"] == "step"]
@@ -89,7 +89,7 @@ def test_a_damaged_store_is_told_and_chatting_goes_on(home, talks):
 def test_the_doctor_tells_what_was_measured():
     told = out(spectui("doctor", "--draft", "none"))
     for words in (
-        "demo ← no draft",
+        "demo · no draft model",
         "T(m)",
         "datastore",
         "no draft model is loaded",

@@ -222,5 +222,5 @@ def test_random_demo_has_the_shape_of_the_shipped_pair(role):
 @pytest.mark.parametrize(("dtype", "bits"), [("bfloat16", "8 bits"), ("float16", "11 bits"), ("float32", None)])
 def test_numbers_of_few_bits_are_told_with_what_they_mean_for_the_text(folder, dtype, bits):
     notes = load(folder, dtype=dtype).notes
-    assert any(f"{dtype} rounds to {bits}" in note and "may leave AR's" in note for note in notes) == (bits is not None)
+    assert any(f"{dtype} rounds to {bits}" in note and "may leave that" in note for note in notes) == (bits is not None)
     assert any("slow" in note for note in notes) == (bits is not None)

@@ -58,7 +58,7 @@ def test_places_follow_the_medians_and_not_the_last_round():
     found, grid = table(book)
     assert [row[0] for row in grid.rows] == ["draft", "ar"]
     assert found["draft"]["place"] == "1"
-    assert found["draft"]["tok/step"] == "1.98"
+    assert found["draft"]["tokens per step"] == "1.98"
     assert found["draft"][RATIO] == "1.32 [0.44, 1.32] n=4"
     assert grid.notes == []
 
@@ -68,7 +68,7 @@ def test_every_column_is_over_all_rounds():
     for record in (*lane("ar", WORDS, 2.0), *lane("draft", WORDS, 3.0, 4)):
         book.feed(record)
     found, _ = table(book)
-    assert found["draft"]["tok/step"] == f"{3 * 99 / (50 + 50 + 25):.2f}"
+    assert found["draft"]["tokens per step"] == f"{3 * 99 / (50 + 50 + 25):.2f}"
 
 
 @pytest.mark.parametrize(

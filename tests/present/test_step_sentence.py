@@ -33,7 +33,7 @@ def test_in_a_tree_the_refused_token_is_the_one_where_the_walk_ended():
         "m", 3, 9, 1.0, nodes, 1, (Emitted(1, "accepted"), Emitted(9, "correction")), Times(0, 1, 0, 0, 1), (), 64
     )
     told = sentence(StepText("chat", step, (".", " 5", " Emma"), (".", " Tom")))
-    assert 'the draft\'s " Emma" was refused and the target chose " Tom"' in told
+    assert '1 draft (guessed "." (rank 5)) accepted: the target chose " Tom" over " Emma"' in told
 
 
 def test_a_copy_from_the_datastore_is_told_apart():

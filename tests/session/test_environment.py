@@ -49,5 +49,5 @@ def test_the_schema_knows_every_option():
 
 def test_a_model_that_nobody_named_is_marked():
     told = block(Options()) | {"model": "smollm2-135m"}
-    assert describe(told)[0].startswith("smollm2-135m ← ")
-    assert describe(told | {"auto": True})[0].startswith("smollm2-135m (auto) ← ")
+    assert describe(told)[0].startswith("smollm2-135m · ")
+    assert describe(told | {"auto": True})[0].startswith("smollm2-135m (auto) · ")

@@ -308,3 +308,20 @@ def test_a_race_samples_if_that_was_asked_for():
     made.session.race(["ar", "pld"], "Tell me a story.")
     assert sampling_of(made, TurnText) == {asked.sampling}
     assert made.session.close(5)
+
+
+def test_another_system_message_holds_from_the_next_question_on():
+    made = Talk(options=Options(max_new_tokens=2))
+    made.until(Ready)
+    prompts = []
+    for system in (None, "Answer in rhymes.", ""):
+        if system is not None:
+            made.session.instruct(system)
+            made.session.clear()
+        made.session.ask("Hello!")
+        prompts.append("".join(made.until(TurnText).texts))
+        made.until(Finished)
+        made.settle()
+    made.session.close()
+    assert "Answer in rhymes." in prompts[1]
+    assert prompts[0] == prompts[2]

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from spectui.config.paths import conversations, datastores, exports, log_file, prompts_file
+from spectui.config.paths import datastores, exports, log_file, old_conversations, prompts_file
 from spectui.session.session import Session
 from spectui.system.files import close_to_others, open_private, private_folder
 from spectui.tui.app import RacePlan, SpectuiApp
@@ -88,7 +88,7 @@ async def test_a_chat_and_its_export(home, open_umask):
         await pilot.press("ctrl+s")
         await wait_until(pilot, lambda: any(exports().glob("*.md")) and any(datastores().glob("*/manifest.json")))
     names = check(home)
-    assert {name.split("/")[1] for name in names} >= {"conversations", "exports", "datastores", "prompts.jsonl"}
+    assert {name.split("/")[1] for name in names} >= {"conversations.db", "exports", "datastores", "prompts.jsonl"}
 
 
 async def test_the_export_of_a_race(home, open_umask):
@@ -124,7 +124,7 @@ def test_a_report_that_was_asked_for_is_to_be_shared(home, tmp_path, open_umask)
 
 
 def test_the_log_is_private_and_old_folders_are_closed(home, open_umask):
-    for folder in (conversations(), log_file().parent):
+    for folder in (old_conversations(), log_file().parent):
         folder.mkdir(parents=True)
     log_file().write_text("old\n")
     code = "import sys, logging; sys.argv = ['spectui']\nimport spectui.cli.main, spectui.__main__ as program\n"

@@ -4,13 +4,15 @@ import re
 from collections.abc import Iterator, Sequence
 from itertools import cycle
 
+from spectui.config.choice import ModelChoice
 from spectui.engine.drafters.registry import MODES
 from spectui.engine.values.events import End, Prefill, Reason, Turn
 from spectui.engine.values.options import Options
 from spectui.engine.values.step import Branches, Emitted, Kind, Node, Source, Span, Step, Times
+from spectui.record.archived import Archived
 from spectui.record.events import EndText, PrefillText, Ready, Record, StepText, TurnText
 
-READY = Ready("demo target", "demo draft", "cpu", "float32", 1.2, 2048, tuple(MODES))
+READY = Ready("demo target", "demo draft", "cpu", "float32", 1.2, 2048, tuple(MODES), plain_ms=7.4)
 STORY = "Tell me a story about a shy dragon."
 STORY_TOLD = (
     "Once upon a time there was a shy dragon named Ember, who lived in a quiet cave above the sea. Every morning "
@@ -20,6 +22,32 @@ STORY_TOLD = (
 )
 WIDE = 'Say hello in Japanese, then show me "hello" in Python.'
 WIDE_TOLD = '「こんにちは、世界」 👋\n\n```python\ndef hello(name: str) -> None:\n    print(f"Hello, {name}!")\n```'
+READING = "How do I sort a list in Python?"
+READING_TOLD = """<think>
+The person wants to sort a list. I show both ways, with an example.
+</think>
+
+# Two ways to sort
+
+Use `sorted` for a **copy** and `list.sort` to sort *in place*: [how to sort](https://docs.python.org/3/howto/sorting.html).
+
+```python
+def by_length(words: list[str]) -> list[str]:
+    \"\"\"The shortest first.\"\"\"
+    return sorted(words, key=len)  # a copy
+
+print(by_length(["りんご", "pear", "fig"]))
+```
+
+1. `key` says what to compare, which may be any function of one element, also one that you have written yourself
+2. `reverse=True` turns the order
+
+| call | changes the list | returns |
+|---|---|---|
+| `sorted(x)` | no | a new list |
+| `x.sort()` | yes | `None` |
+
+> Both keep the order of equal elements."""
 WRONG = (" the", " was", " little", "\n", " 龍", " so", " of", ",")
 """What drafts say where they are refused."""
 
@@ -54,7 +82,7 @@ class PlayedSession:
     def load(self) -> None:
         """Nothing is there to load."""
 
-    def ask(self, _text: str = "") -> int:
+    def ask(self, _text: str = "", before: int | None = None) -> int:
         """The id of a new command."""
         self.commands += 1
         return self.commands
@@ -77,11 +105,24 @@ class PlayedSession:
         """Other options from now on."""
         self.options = options
 
+    def instruct(self, system: str) -> None:
+        """Nothing is asked."""
+
+    def exchange(self, choice: ModelChoice) -> None:
+        """Other models from now on."""
+        self.choice = choice
+
     def stop(self) -> None:
         """Nothing runs."""
 
     def clear(self) -> None:
         """Nothing is remembered."""
+
+    def resume(self, _past: Archived) -> None:
+        """Nor this."""
+
+    def learn(self, _learns: bool) -> None:
+        """Nothing is learnt."""
 
     def close(self, timeout: float = 1.0) -> bool:
         """Nothing to end."""

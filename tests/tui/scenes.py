@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from sqlite3 import Connection
 from time import monotonic
 from types import SimpleNamespace
 
@@ -25,13 +26,31 @@ from spectui.record.events import (
     Started,
     StepText,
     SwitchText,
+    TurnText,
 )
 from spectui.record.replay import Replay
+from spectui.session.archive.changes import measured, rename
+from spectui.session.archive.recorder import Recorder
 from spectui.session.session import AGAIN, BASELINE
 from spectui.tui.app import SpectuiApp
 from spectui.tui.screens.chat import READ_OUT_TICKS
+from spectui.tui.screens.conversations import ConversationsScreen
+from spectui.tui.screens.dialogs import ChoiceScreen, LineScreen
+from spectui.tui.screens.picker import ModelPicker
 
-from .played import READY, STORY, STORY_TOLD, WIDE, WIDE_TOLD, answer, steps, words_of
+from ..demo import SETTINGS
+from .played import (
+    READING,
+    READING_TOLD,
+    READY,
+    STORY,
+    STORY_TOLD,
+    WIDE,
+    WIDE_TOLD,
+    answer,
+    steps,
+    words_of,
+)
 
 Story = Callable[["Play"], Awaitable[None]]
 STORIES: dict[str, Story] = {}
@@ -151,7 +170,7 @@ async def answering(play: Play) -> None:
     await play.until(lambda: play.app.screen is not play.chat)
     play.app.screen.query_one(Input).value = "mode"
     commands = play.app.screen.query_one(CommandList)
-    await play.until(lambda: commands.option_count == len(MODES))
+    await play.until(lambda: commands.option_count >= len(MODES))
     await play.shoot("palette")
     await play.press("escape")
     await play.until(lambda: play.app.screen is play.chat)
@@ -172,7 +191,16 @@ async def answering(play: Play) -> None:
     play.chat.prompt.text = "Compare\n\n1. a shy dragon\n2. a brave knight\n\nin a table of three rows, " + "wide " * 20
     play.chat.prompt.move_cursor(play.chat.prompt.document.end)
     await play.shoot("typing")
+    play.chat.prompt.text = "/s"
+    await play.until(lambda: play.chat.completion.display)
+    await play.shoot("slash")
     play.chat.prompt.text = ""
+    await play.press("ctrl+e")
+    await play.until(lambda: play.app.screen is not play.chat)
+    await play.press("down", "down")
+    await play.shoot("settings")
+    await play.press("escape")
+    await play.until(lambda: play.app.screen is play.chat)
     await race(play)
     await play.ask(STORY, [*told[:7], EndText("chat", End("error", "no memory left; choose a smaller model"))])
     await play.feed(Note("the conversation is no longer saved: no space left on the disk"))
@@ -185,20 +213,21 @@ async def switching(play: Play) -> None:
     await play.feed(READY)
     begun = answer("draft", STORY_TOLD, STORY)[:8]
     await play.ask(STORY, begun)
-    await play.press("f6")
+    play.chat.action_mode("specbranch")
     await play.shoot("mode-waits")
     given = sum(len(record.emitted) for record in begun if isinstance(record, StepText))
     rest = list(steps("specbranch", words_of(STORY_TOLD)[given:]))
     await play.feed(SwitchText("chat", Switch("specbranch", 6)), *rest[:9])
     await play.shoot("switched")
     await play.go_on([*rest[9:], EndText("chat", End("eos"))])
-    await play.press("f5")
+    play.chat.action_mode("logitspec")
     await play.feed(SwitchText("chat", Switch("logitspec", 0)))
     await play.ask(WIDE, answer("logitspec", WIDE_TOLD, WIDE, reason="length"))
     await play.press("f7")
     play.app.clear_notifications()
     await play.shoot("wide-characters")
-    await play.press("f7", "f7", "f4")
+    await play.press("f7", "f7")
+    play.chat.action_mode("sssd")
     play.app.clear_notifications()
     await play.feed(SwitchText("chat", Switch("sssd", 0)))
     await play.ask(STORY, answer("sssd", STORY_TOLD, STORY)[:13])
@@ -206,6 +235,112 @@ async def switching(play: Play) -> None:
     play.chat.transcript.focus()
     await play.press("home")
     await play.shoot("scrolled")
+    await play.press("ctrl+b")
+    await play.shoot("side")
+
+
+NOON = 1_772_020_800.0
+"""A day in February 2026, at noon in London."""
+TALKS: dict[str, list[tuple[str, str, str]]] = {
+    "What is entropy?": [("What is entropy?", "The mean of what a message tells.", "draft")],
+    "A fox": [("Tell me a story about a fox.", "A fox lived in a wood.", "sssd"), ("And then?", "It slept.", "ar")],
+    "Hello": [(WIDE, WIDE_TOLD, "logitspec")],
+    "The shy dragon": [(STORY, STORY_TOLD, "draft"), ("And the bird?", "The bird sang every morning.", "sssd")],
+}
+
+
+def fill(database: Connection) -> None:
+    """Conversations of some days; the last one has a question with two answers."""
+    for day, (title, turns) in enumerate(TALKS.items()):
+        recorder, now = Recorder(), NOON + 86_400 * day
+        recorder.feed(database, READY, now)
+        for before, (question, told, mode) in enumerate([*turns, *([turns[-1]] if title == "The shy dragon" else [])]):
+            turn, *rest = answer(mode, told, question)
+            assert isinstance(turn, TurnText)
+            placed = replace(turn, turn=replace(turn.turn, before=min(before, len(turns) - 1)))
+            for record in (placed, *rest):
+                recorder.feed(database, record, now)
+        assert recorder.conversation is not None
+        if title != "What is entropy?":
+            rename(database, recorder.conversation, title)
+            measured(database, recorder.answers[0], 1.2 + day / 8)
+
+
+@story
+async def kept(play: Play) -> None:
+    """Conversations that are kept: the list, what may be done with one, going on, a question asked anew."""
+    await play.feed(READY)
+    play.app.archive.write(fill)
+    await play.press("ctrl+o")
+    await play.until(lambda: isinstance(play.app.screen, ConversationsScreen))
+    screen = play.app.screen
+    assert isinstance(screen, ConversationsScreen)
+    await play.until(lambda: len(screen.found) == len(TALKS))
+    await play.press("down", "down")
+    await play.shoot("conversations")
+    await play.press("r")
+    await play.until(lambda: isinstance(play.app.screen, LineScreen))
+    await play.shoot("conversations-rename")
+    await play.press("escape", "d")
+    await play.until(lambda: isinstance(play.app.screen, ChoiceScreen))
+    await play.shoot("conversations-delete")
+    await play.press("escape", "e")
+    await play.until(lambda: isinstance(play.app.screen, ChoiceScreen))
+    await play.shoot("conversations-export")
+    await play.press("escape", "slash")
+    screen.query_one(Input).value = "sang zebra"
+    await play.until(lambda: len(screen.found) == 0)
+    await play.shoot("conversations-nothing")
+    screen.query_one(Input).value = "bird"
+    await play.until(lambda: len(screen.found) == 1)
+    await play.shoot("conversations-found")
+    await play.press("enter")
+    await play.until(lambda: play.app.screen is play.chat and play.chat.transcript.document.answers == 2)
+    play.app.clear_notifications()
+    await play.shoot("resumed")
+    await play.press("escape", "e")
+    await play.until(lambda: play.chat.keeping.editing is not None)
+    play.app.clear_notifications()
+    await play.shoot("question-anew")
+    await play.press("escape")
+    play.chat.keeping.learns = None
+    play.chat.keeping.ask_to_learn()
+    await play.shoot("learn-asked")
+
+
+@story
+async def reading(play: Play) -> None:
+    """Markdown and code in the clean view, the same in colours with another mode in the middle, thoughts unfolded."""
+    await play.feed(READY)
+    told = answer("draft", READING_TOLD, READING)
+    await play.press("f7", "f7")
+    play.app.clear_notifications()
+    await play.ask(READING, told[: len(told) // 2])
+    await play.shoot("reading-streaming")
+    await play.feed(SwitchText("chat", Switch("logitspec", 6)))
+    await play.go_on(told[len(told) // 2 :])
+    play.chat.transcript.focus()
+    await play.press("home")
+    await play.shoot("reading")
+    await play.press("t", "end")
+    await play.shoot("reading-unfolded")
+    await play.press("f7")
+    play.app.clear_notifications()
+    await play.shoot("reading-colour")
+
+
+@story
+async def choosing(play: Play) -> None:
+    """Another model and another theme."""
+    await play.feed(READY)
+    free = 10_000_000_000
+    play.app.push_screen(ModelPicker(SETTINGS.model, "demo", free))
+    await play.until(lambda: isinstance(play.app.screen, ModelPicker))
+    await play.shoot("models")
+    await play.press(*"smol", "down", "down")
+    await play.until(lambda: play.app.screen.models.highlighted == 2)  # type: ignore[attr-defined]
+    play.app.screen._tell("smollm2-360m  ██████████░░░░░░░░░░░░░░  41% 297 of 724 MB  esc stops")  # type: ignore[attr-defined]
+    await play.shoot("models-filtered")
 
 
 async def race(play: Play) -> None:
@@ -220,7 +355,7 @@ async def race(play: Play) -> None:
     await play.feed(*rounds, Finished(race.command, "race"))
     await play.shoot("race-over")
     race.replay_to(0.2 * replay.length)
-    await play.press("f6")
+    await play.press("ctrl+b")
     await play.shoot("race-by-steps")
     await play.press("escape")
     await play.until(lambda: play.app.screen is play.chat)

@@ -6,11 +6,10 @@ from time import perf_counter
 import pytest
 from textual.events import Key
 
-from spectui.config.paths import conversations
 from spectui.config.settings import Settings
-from spectui.record.trace import read_trace
 from spectui.session.conversation import load_models
-from spectui.tui.widgets.mode_bar import Pill
+from spectui.tui.mode_keys import MODE_KEYS
+from spectui.tui.widgets.mode_bar import NOT_DRAFTING, Pill
 
 from ..demo import DEMO, SETTINGS
 from .helpers import real_session, running, say, wait_until, write
@@ -27,6 +26,11 @@ def screen_text(app):
     return "\n".join("".join(segment.text for segment in strip) for strip in app.screen._compositor.render_strips())
 
 
+def untied(app):
+    """The same with spaces that break."""
+    return screen_text(app).replace("\xa0", " ")
+
+
 async def ended(app, pilot):
     await wait_until(pilot, lambda: app.chat.ledger.numbers.emitted > 0 and not app.session.busy)
     await wait_until(pilot, lambda: not app.chat.answering)
@@ -40,7 +44,7 @@ async def test_type_stream_and_read_the_numbers():
         assert answer(app).startswith("Speculative decoding lets a cheap drafter")
         await pilot.pause(0.2)
         text = screen_text(app)
-        assert "tok/step" in text
+        assert "tokens per step" in text
         assert "Draft model" in text
         numbers = app.chat.ledger.numbers
         assert numbers.accepted > 10
@@ -49,11 +53,11 @@ async def test_type_stream_and_read_the_numbers():
 
 async def test_an_answer_that_streams_moves_nothing_else():
     async with running() as (app, pilot):
-        height = app.chat.timeline.size.height
-        assert height == 2, "room for its rows is there before they are drawn"
         app.session.pause = 0.03
         await say(pilot, STORY)
         await wait_until(pilot, lambda: app.chat.answering)
+        height = app.chat.timeline.size.height
+        assert height == 2, "room for its rows is there before they are drawn"
         moved = set()
         refresh = app.chat._refresh_layout
 
@@ -121,11 +125,11 @@ async def test_the_baseline_gives_a_measured_speedup_and_can_be_stopped():
         await say(pilot, "What is speculative decoding?")
         await ended(app, pilot)
         assert app.chat.ledger.speedup is None
-        assert "f9 measures AR" in screen_text(app)
+        assert "speed-up: press f9" in screen_text(app)
         await pilot.press("f9")
         await wait_until(pilot, lambda: app.chat.ledger.speedup is not None)
         assert app.chat.ledger.speedup.value > 0
-        await wait_until(pilot, lambda: "vs AR" in screen_text(app))
+        await wait_until(pilot, lambda: "× plain" in screen_text(app))
         await pilot.press("f2")
         await wait_until(pilot, lambda: app.chat.ledger.speedup is None)
         await pilot.press("f3")
@@ -143,10 +147,10 @@ async def test_a_short_answer_is_measured_until_there_is_enough_and_says_so():
         await wait_until(pilot, lambda: app.chat.ledger.speedup is not None)
         made = app.chat.ledger.speedup
         assert made.rounds >= 3
-        await wait_until(pilot, lambda: f"×{made} vs AR" in screen_text(app))
+        await wait_until(pilot, lambda: f"{made} × plain" in screen_text(app))
         assert made.spread in screen_text(app)
         said = " ".join(app.told)
-        assert f"×{made} {made.spread} against AR" in said
+        assert f"{made} × plain decoding (interleaved, {made.rounds} rounds" in said
         assert ("doubtful" in said) == bool(made.doubt)
 
 
@@ -157,7 +161,7 @@ async def test_an_answer_in_circles_is_marked_under_it_and_in_the_numbers():
         assert "circles" not in screen_text(app)
         assert "loops" not in screen_text(app)
         app.chat.apply(list(answer_records("chat", "draft", [1, 2, 3] * 20)))
-        await wait_until(pilot, lambda: "goes in circles ↻ (distinct-3 below 0.3)" in screen_text(app))
+        await wait_until(pilot, lambda: "goes in circles ↻ (distinct-3 below 0.3)" in untied(app))
         await wait_until(pilot, lambda: "loops ↻" in screen_text(app))
 
 
@@ -232,9 +236,9 @@ async def test_a_conversation_is_on_disk_when_its_answer_has_ended():
     async with running() as (app, pilot):
         await say(pilot, "Hello!")
         await ended(app, pilot)
-        files = list(conversations().glob("*.jsonl"))
-        assert len(files) == 1
-        kinds = [type(record).__name__ for record in read_trace(files[0])]
+        await wait_until(pilot, lambda: app.archive.newest()[0] and app.archive.archived().turns[0].reason)
+        [records] = app.archive.records(app.archive.archived().answers)
+        kinds = [type(record).__name__ for record in records]
         assert kinds[0] == "Ready"
         assert kinds[-1] == "EndText"
 
@@ -301,7 +305,7 @@ async def test_views_help_and_a_chosen_step():
         assert app.focused is app.chat.transcript
         await pilot.press("comma")
         await pilot.pause(0.1)
-        assert "(chosen)" in screen_text(app)
+        assert "pinned" in screen_text(app)
         await pilot.press("f1")
         await pilot.pause(0.1)
         assert "drafted and accepted" in screen_text(app)
@@ -350,7 +354,7 @@ async def test_a_key_that_two_actions_want_is_told(monkeypatch):
 
 async def test_sssd_shows_its_sources_and_says_when_it_drafts_nothing():
     async with running() as (app, pilot):
-        await pilot.press("f4")
+        await pilot.press(MODE_KEYS["sssd"])
         app.chat.prompt.text = (
             "Repeat this text word for word. Clara is a pilot from Lyon. Clara has a cat called Belmina."
         )
@@ -364,18 +368,22 @@ async def test_sssd_shows_its_sources_and_says_when_it_drafts_nothing():
         assert "-gram" in str(app.chat.step_pane.render())
         assert "prompt" in str(app.chat.step_pane.render())
         await pilot.pause(0.5)
+
+        def state():
+            return str(app.chat.mode_bar.query_one(".state").render())
+
         idle = next((record for record in records if record.step.why_no_draft), None)
         app.chat.mode_bar.show_idle("nothing is known" if idle is None else idle.step.why_no_draft)
-        await wait_until(pilot, lambda: "SSSD idle" in screen_text(app), timeout=5)
+        await wait_until(pilot, lambda: NOT_DRAFTING in state(), timeout=5)
         pill = next(pill for pill in app.chat.mode_bar.query(Pill) if pill.mode.name == "sssd")
-        assert str(pill.tooltip).startswith("nothing was drafted: ")
+        assert str(pill.tooltip).startswith("not drafting: ")
         app.chat.mode_bar.show_idle(None)
-        await wait_until(pilot, lambda: "SSSD idle" not in screen_text(app), timeout=5)
+        await wait_until(pilot, lambda: not state(), timeout=5)
 
 
-@pytest.mark.parametrize(("kept", "words"), [(True, "this one stays saved"), (False, "this one is not saved")])
+@pytest.mark.parametrize(("kept", "words"), [(True, "This one stays saved"), (False, "This one is not saved")])
 async def test_the_palette_says_what_becomes_of_the_conversation(kept, words):
     async with running(SETTINGS.with_flags("ui", save_conversations=kept)) as (app, _pilot):
         told = {command.title: command.help for command in app.get_system_commands(app.screen)}
-        assert words in told["New conversation"]
+        assert words in told["New"]
         assert "Forget" not in " ".join(told.values())

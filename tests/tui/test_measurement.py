@@ -57,19 +57,19 @@ FULL = list(range(40))
 
 def test_a_ratio_stands_with_its_spread_and_the_number_of_rounds():
     said = verdict(FULL, FULL, FULL, rounds=[(4.0, 4.0), (4.0, 3.6), (5.0, 4.0)])
-    assert "×0.90 [0.80, 1.00] n=3 against AR" in said
+    assert "0.90 × plain decoding (interleaved, 3 rounds, 0.80 to 1.00)" in said
     assert "doubtful" not in said
 
 
 def test_a_ratio_from_too_little_is_doubtful():
     said = verdict(FULL[:6], FULL[:6], FULL[:6], rounds=[(2.5, 2.0)])
-    assert "×0.80? n=1" in said
+    assert "0.80? × plain decoding (interleaved, 1 round)" in said
     assert "doubtful: too little was measured" in said
 
 
 def test_a_ratio_above_the_tokens_of_a_step_is_doubtful():
     said = verdict(FULL, FULL, FULL, rounds=[(4.0, 8.0)])
-    assert "×2.00? n=1" in said
+    assert "2.00? × plain decoding (interleaved, 1 round)" in said
     assert "doubtful: above the tokens per step" in said
 
 

@@ -30,13 +30,13 @@ def test_room_is_kept_for_numbers_that_grow():
     assert fitting([Part(0, "1", 5), Part(1, "2", 5)], 11) == [Part(0, "1", 5)]
 
 
-@pytest.mark.parametrize(("width", "whole"), [(120, True), (84, True), (80, False), (40, False), (20, False)])
+@pytest.mark.parametrize(("width", "whole"), [(120, True), (104, True), (80, False), (40, False), (20, False)])
 async def test_the_title_never_cuts_a_part_off(width, whole):
     ready = Ready("demo", "demo-draft", "cpu", "float32", 4.5, 2048, ("ar",))
     async with on_stage(title := TitleBar(), size=(width, 3)):
         title.show(ready, "demo", Options(), "")
         line = rows(title)[0].rstrip()
-        assert "demo ← demo-draft" in line
+        assert ("demo  draft demo-draft" if width > 40 else "demo") in line
         assert line.endswith("loaded in 4.5 s") == whole
         assert ("loaded" in line) == whole
         assert len(line) <= width

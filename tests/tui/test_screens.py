@@ -15,7 +15,7 @@ from .scenes import STORIES, Play
 
 LOOKS = {"dark": "spectui-dark", "light": "spectui-light", "no-colour": "spectui-dark"}
 """Each look with the theme of the settings; NO_COLOR has its own."""
-SIZES = {"80x24": (80, 24), "120x36": (120, 36)}
+SIZES = {"80x24": (80, 24), "120x36": (120, 36), "200x50": (200, 50)}
 NEVER = 1e6
 """Seconds until the screen looks by itself whether records have come: a story says when."""
 FRAME = 1 / 60

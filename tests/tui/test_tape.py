@@ -24,7 +24,7 @@ def line(record, width: int = 200) -> str:
         ),
         (chain(0, [" a", " b"], [], " c"), "tape  + a  + b  * c"),
         (step(0, [], [(" a", "target")], why="the draft model is not sure"),
-         "tape  nothing drafted: the draft model is not sure  - a"),
+         "tape  not drafting: the draft model is not sure  - a"),
         (step(0, [], [(" a", "target")]), "tape  - a"),
         (step(0, [(" a", -1, "accepted"), ("\n", 0, "cut")], [(" a", "accepted")]), "tape  + a  /↵"),
         (step(0, [("<|end|>", -1, "accepted")], [("", "accepted")]), "tape  +∅"),

@@ -40,7 +40,7 @@ def loaded(terminal):
 
 def prompt(terminal):
     """What stands in the prompt, if it is a line."""
-    return next(row.removeprefix("█ ") for row in terminal.screen if row.startswith("█"))
+    return next(row.removeprefix("▌ ") for row in terminal.screen if row.startswith("▌"))
 
 
 def answers_keys(terminal):
@@ -119,7 +119,7 @@ def test_a_paste_is_sent_once(tmp_path):
     with Terminal(home=tmp_path) as terminal:
         terminal.until(loaded)
         terminal.type(START + b"Hello!\rWho are you?" + END + b"\r")
-        terminal.until("first after")
+        terminal.until("tok/s · ")
         assert terminal.close() == 0
     said = [json.loads(line) for line in (tmp_path / "state" / "prompts.jsonl").read_text("utf-8").splitlines()]
     assert said == ["Hello!\nWho are you?"]

@@ -37,8 +37,8 @@ def test_what_works_at_the_same_time_stands_above_each_other():
     steps = [record(beside=(0.0, 5.0), ahead=branches()).step, record(beside=(5.0, 10.0), ahead=branches(None)).step]
     draft, target = map(cells, rows(steps, 80))
     assert scale_of(steps) == 1.0
-    assert draft == f"draft  {KEPT * 5}     ·    {LOST * 5} idle  50%"
-    assert target == f"target {KEPT * 20} idle   0%"
+    assert draft == f"draft  {KEPT * 5}     ·    {LOST * 5} waiting  50 %"
+    assert target == f"target {KEPT * 20} waiting   0 %"
 
 
 def test_a_chain_that_was_refused_in_part_is_shaded_in_part():
@@ -60,7 +60,7 @@ def test_long_histories_show_their_end():
     steps = [record(beside=(0.0, 10.0), ahead=branches(None)).step] * 50 + [record(verify=(0.0, 10.0)).step] * 2
     draft, _ = map(cells, rows(steps, 80))
     assert draft.rstrip().endswith("%")
-    assert LOST not in draft.split(" idle")[0][-20:]
+    assert LOST not in draft.split(" waiting")[0][-20:]
 
 
 async def test_it_is_shown_only_where_a_draft_model_works():
@@ -83,16 +83,16 @@ async def test_it_is_shown_only_where_a_draft_model_works():
 def test_branches_in_words_and_on_the_tape():
     won = record(ahead=branches(0))
     assert sentence(won).endswith(
-        'Meanwhile the draft model wrote 2 branches; number 1 begins with " b" and is the next draft.'
+        'Meanwhile the draft model wrote 2 branches; number 1 begins with " b" and is the next draft'
     )
     none = record(ahead=branches(None))
-    assert sentence(none).endswith('wrote 2 branches; none begins with " b": dropped.')
+    assert sentence(none).endswith('wrote 2 branches; none begins with " b": dropped')
     refused = record(refused=1, ahead=branches(None, at=1))
-    assert sentence(refused).endswith("wrote 2 branches; behind a refused token that is dropped.")
+    assert sentence(refused).endswith("wrote 2 branches; behind a rejected token that is dropped")
     single = record(ahead=branches(None, ((1, 2),)))
-    assert sentence(single).endswith('wrote on; it does not begin with " b": dropped.')
+    assert sentence(single).endswith('wrote on; it does not begin with " b": dropped')
     ended = record(ahead=branches(1, ((1, 2, 3), (9,))))
-    assert sentence(ended).endswith('number 2 begins with " b".')
+    assert sentence(ended).endswith('number 2 begins with " b"')
     assert [text for text, _ in tape_cells(won)][-4:] == ["then", "? c", "? d", "(1 branch lost)"]
     assert [text for text, _ in tape_cells(none)][-1] == "(2 branches lost)"
 
@@ -105,8 +105,8 @@ async def test_the_step_pane_lists_the_branches():
         pane.show(record(beside=(0.0, 4.0), ahead=branches(1, at=0)))
         await pilot.pause()
         text = "\n".join(painted(pane))
-        assert 'meanwhile, after " a" (40% sure)' in text
+        assert 'meanwhile, after " a" (40 % sure)' in text
         assert 'x " b" " c" " d"' in text
         assert '+ " e" " f"' in text
         assert "branch waste 2" in text
-        assert "idle: draft 6.00 ms, target 0.00 ms" in text
+        assert "waiting: draft 6.00, target 0.00" in text

@@ -123,9 +123,30 @@ def test_each_view_shows_what_it_should():
     last = {level: shown(viewport(document, 80, level=level))[-1] for level in (CLEAN, COLOUR, TRACE)}
     assert last == {
         CLEAN: "so the log",
-        COLOUR: "so ⇢ Draft model  the log",
-        TRACE: "so ⇢ Draft model  the sum↵ (of all) log",
+        COLOUR: "so the sum↵ log",
+        TRACE: "so the sum↵ (of all) log",
     }
+
+
+def test_a_switch_is_marked_in_the_margin_of_its_row_and_in_the_heading():
+    document = answer("so far this was well and truly draf")
+    document.seam("LogitSpec")
+    document.add_step(step(1, [], [("ted\nthe end", "target")]))
+    for level, signs, heading in (
+        (CLEAN, ["", ""], "Draft model"),
+        (COLOUR, ["", "⇢ "], "Draft model ⇢ LogitSpec"),
+        (TRACE, ["", "⇢ "], "Draft model ⇢ LogitSpec"),
+    ):
+        made = viewport(document, 30, level=level)
+        assert [line.sign for line in made.lines if line.paragraph.kind == "answer"] == [*signs, ""]
+        assert "well and truly drafted" in "".join(shown(made))
+        assert heading in shown(made)
+
+
+def test_a_switch_behind_which_nothing_came_is_marked_in_the_last_row():
+    document = answer("so")
+    document.seam("LogitSpec")
+    assert [line.sign for line in viewport(document).lines if line.paragraph.kind == "answer"] == ["⇢ "]
 
 
 def test_the_trace_counts_refused_tokens_that_are_too_many():
@@ -144,7 +165,7 @@ def test_tabs_go_to_the_next_stop_and_are_copied_as_tabs():
 
 
 @settings(max_examples=60)
-@given(st.lists(TEXTS, max_size=12), st.integers(1, 30), st.sampled_from([CLEAN, COLOUR, TRACE]))
+@given(st.lists(TEXTS, max_size=12), st.integers(1, 30), st.sampled_from([COLOUR, TRACE]))
 def test_copying_everything_yields_the_text_at_any_width(texts, width, level):
     document = answer(*texts)
     copied = viewport(document, width, level=level).source(None, None)
@@ -155,7 +176,7 @@ def test_copying_everything_yields_the_text_at_any_width(texts, width, level):
 @given(st.lists(TEXTS, max_size=12), st.integers(1, 30))
 def test_all_rows_joined_are_the_text_at_any_width(texts, width):
     document = answer(*(text.replace("\t", " ") for text in texts))
-    made = viewport(document, width, 10_000, CLEAN)
+    made = viewport(document, width, 10_000, COLOUR)
     rows = [(at, row) for at, row in zip(places(made), shown(made), strict=True) if at.paragraph > 2]
     joined = "".join(("\n" if at.row == 0 and at.paragraph > 3 else "") + row for at, row in rows)
     assert joined == "".join(texts).replace("\t", " ")

@@ -13,7 +13,7 @@ LONGEST_MATCH = 3
 """Tokens that are looked up in the conversation, at most (SSSD, 2411.05894)."""
 QUERY = 4
 """Tokens that are looked up in the datastore, at most (SSSD, 2411.05894)."""
-NOTHING = "these tokens were neither said nor stored before"
+NOTHING = "no match in this chat or the datastore"
 
 
 class Sssd(Drafter):

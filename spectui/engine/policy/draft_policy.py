@@ -15,7 +15,7 @@ from .latency import SIZES, LatencyModel
 
 MOST_NODES = SIZES[-1]
 """The most nodes of a draft: T(m) is measured so far."""
-CLOSED = "drafting costs more than it brings here; it is tried again soon"
+CLOSED = "paused: drafting is slower here; tried again soon"
 
 
 @dataclass(slots=True)

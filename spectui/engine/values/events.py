@@ -18,6 +18,8 @@ class Turn:
     options: Options
     remembers: int = 0
     """Tokens of the datastore that a lane of a comparison may look up."""
+    before: int | None = None
+    """Earlier questions of the conversation that are in the prompt, each with its answer; None if nobody counts."""
 
 
 @dataclass(frozen=True, slots=True)

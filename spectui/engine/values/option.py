@@ -33,6 +33,14 @@ class Option:
     """Empty for its name, with the opposite of what is on by default."""
     title: str = ""
     """What errors call it; empty for its name."""
+    label: str = ""
+    """What the screens call it; empty for its title."""
+    changes_text: bool = False
+    """Whether another value may give another text."""
+
+    def label_of(self, name: str) -> str:
+        """What the screens call it."""
+        return self.label or self.title or name.replace("_", " ")
 
     @property
     def has_words(self) -> bool:

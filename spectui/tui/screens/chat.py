@@ -1,15 +1,16 @@
 """The chat: ask, watch, switch, stop, measure."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
 
-from ...config.choice import AUTO
-from ...config.settings import Settings
+from ...config.choice import AUTO, ModelChoice
+from ...config.settings import VIEWS, Settings
 from ...engine.drafters.registry import MODES
 from ...engine.values.events import End
 from ...models.registry import known_models
@@ -29,14 +30,24 @@ from ...record.events import (
     SwitchText,
     TurnText,
 )
+from ...session.archive.archive import Archive
 from ...session.session import CHAT, Session
+from ...system.errors import UserError
 from ...system.sanitise import sanitise
+from ..actions import bindings
+from ..attaching import with_attachments
 from ..bridge import TICK, Bridge
+from ..changing import Changes, declared
 from ..compositor import RowScreen
+from ..keeping import Keeping
 from ..ledger import Ledger
-from ..mode_keys import MODE_BINDINGS
+from ..slash import is_command
+from ..widgets.attached import Attached
+from ..widgets.completion import Completion
 from ..widgets.examples import Examples
 from ..widgets.keys import Keys
+from ..widgets.learn_question import LearnQuestion
+from ..widgets.legend import Legend
 from ..widgets.metric_bar import MetricBar
 from ..widgets.mode_bar import ModeBar
 from ..widgets.offer import Offer
@@ -46,7 +57,12 @@ from ..widgets.tape import Tape
 from ..widgets.timeline import Timeline
 from ..widgets.title import TitleBar
 from ..widgets.transcript import Transcript
+from ..widgets.why_bar import WhyBar
+from .picker import picker
+from .settings import SettingsScreen
 
+USUAL_LENGTH, MOST_LENGTH = 5, 16
+"""Of a draft, where somebody asks for a longer or shorter one than the automatic one, and at most."""
 READ_OUT_TICKS = 6
 """Half ticks between changes of tape, step pane and numbers while an answer streams: nobody reads faster.
 
@@ -59,42 +75,37 @@ class ChatScreen(RowScreen):
 
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (60, "-normal"), (100, "-wide")]  # noqa: RUF012 (Textual types it so)
     VERTICAL_BREAKPOINTS = [(0, "-short"), (14, "-tall")]  # noqa: RUF012
-    BINDINGS: ClassVar[list[BindingType]] = [
-        *MODE_BINDINGS,
-        Binding("escape", "stop", "Stop", id="chat.stop"),
-        Binding("ctrl+t", "next_mode", "Mode", id="chat.next_mode", priority=True),
-        Binding("f7", "view", "View", id="chat.view", priority=True),
-        Binding("f9", "baseline", "Measure AR", id="chat.baseline"),
-        Binding("ctrl+g", "race", "Race", id="chat.race"),
-        Binding("ctrl+r", "rerun", "Rerun", id="chat.rerun"),
-        Binding("ctrl+n", "new", "New", id="chat.new"),
-        Binding("ctrl+o", "fetch", "Get a real model", id="chat.fetch", show=False),
-        Binding("ctrl+b", "side", "Steps", id="chat.side", show=False),
-        Binding("ctrl+s", "export", "Export", id="chat.export", show=False),
-        Binding("plus", "longer(1)", "Longer drafts", id="chat.longer", show=False),
-        Binding("minus", "longer(-1)", "Shorter drafts", id="chat.shorter", show=False),
-        Binding("v", "view", "View", id="chat.view_letter", show=False),
-        Binding("f8", "app.screenshot", "Screenshot", id="chat.screenshot", show=False),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = bindings("chat", "mode")
 
-    def __init__(self, settings: Settings, session: Session, bridge: Bridge) -> None:
+    def __init__(self, settings: Settings, session: Session, bridge: Bridge, archive: Archive) -> None:
         super().__init__()
         self.settings, self.session, self.bridge = settings, session, bridge
         self.header = TitleBar(id="header")
         self.mode_bar = ModeBar(session.modes)
         self.examples = Examples(id="examples")
-        self.offer = Offer("ctrl+o", id="offer")
+        self.offer = Offer("alt+m", id="offer")
+        self.learn_question = LearnQuestion(id="learn")
+        self.legend = Legend(id="legend")
         self.transcript = Transcript(id="transcript")
         self.step_pane = StepPane(id="side", markup=False)
         self.tape = Tape(id="tape")
         self.timeline = Timeline(id="timeline")
+        self.why_bar = WhyBar(id="why")
         self.metric_bar = MetricBar(id="metrics")
+        self.completion = Completion(id="completion")
         self.prompt = Prompt(id="prompt")
+        self.attached = Attached(id="attached")
         self.ledger = Ledger()
+        self.changes = Changes(settings, session, self.transcript, lambda: self.app)
+        self.keeping = Keeping(self, archive)
+        self.choice = settings.model
+        """What was asked for."""
         self.model = meant(settings.model.model)
         """What the chat is with, or will be."""
         self.ready: Ready | None = None
         self.failed = False
+        self._answers_as: tuple[str, str | None] | None = None
+        """The model and the draft model of the answers so far."""
         self.empty = True
         """Whether nothing was asked yet, so that examples are shown."""
         self._stage = "starting"
@@ -102,6 +113,8 @@ class ChatScreen(RowScreen):
         """Whether an answer streams."""
         self._ticks = 0
         self._news: StepText | None = None
+        self._shown: tuple[StepText | None, bool, bool] = (None, False, False)
+        """What the step pane shows, or would."""
         self._chosen = False
         self._unasked: str | None = None
         """A question that is being painted; asked when it stands, so that decoding does not share its moment."""
@@ -117,16 +130,24 @@ class ChatScreen(RowScreen):
                 yield self.examples
                 yield self.transcript
                 yield self.offer
+                yield self.learn_question
+                yield self.legend
             yield self.step_pane
         yield self.tape
         yield self.timeline
+        yield self.why_bar
         yield self.metric_bar
+        yield self.completion
+        yield self.attached
         yield self.prompt
         yield Keys(compact=True, show_command_palette=False)
 
     def on_mount(self) -> None:
         """Show what is known before anything is loaded; begin loading after the first frame."""
         self.transcript.view = self.settings.ui.view
+        self.watch(self.transcript, "view", self._view_changed, init=False)
+        self.prompt.completion = self.completion
+        self.prompt.example = lambda number: self.examples.prompt(number) if self.empty else None
         self.set_class(not self.settings.ui.side_pane, "-no-side")
         self.examples.show(self.model)
         if self.settings.model.model == AUTO and self.model == TOYS:
@@ -135,6 +156,7 @@ class ChatScreen(RowScreen):
         self._show_header()
         self._begin_empty()
         self.set_interval(TICK / 2, self._tick)
+        self.keeping.begin_learning()
         self.call_after_refresh(self.session.load)
 
     def _begin_empty(self) -> None:
@@ -142,6 +164,7 @@ class ChatScreen(RowScreen):
         self.command = self._unasked = self._news = None
         self.answering = self._chosen = False
         self.ledger = Ledger()
+        self.keeping.reset()
         self.transcript.clear()
         self.metric_bar.rates.clear()
         self.timeline.clear()
@@ -152,13 +175,29 @@ class ChatScreen(RowScreen):
         self.prompt.cursor_blink = True
         self.prompt.focus()
 
+    def show_past(self) -> None:
+        """Show a conversation to which turns that were kept are added."""
+        self._begin_empty()
+        self._set_empty(False)
+
+    def show_steps(self, steps: Sequence[StepText]) -> None:
+        """Show the last steps of an answer that was kept, and its numbers."""
+        for record in steps:
+            self.timeline.add(record.step)
+        self.timeline.show()
+        self._show_step(steps[-1] if steps else None)
+        self._show_numbers()
+
     def _set_empty(self, empty: bool) -> None:
         """Show the examples or the conversation; a class on the screen would style every widget anew."""
         self.empty = empty
         if not empty and self.examples.has_focus:
             self.prompt.focus()
         self.examples.display, self.transcript.display = empty, not empty
+        self.legend.display = empty
         self.tape.set_class(empty, "-empty")
+        self.why_bar.set_class(empty, "-empty")
+        self.timeline.hush(empty)
         self.offer.hush(not empty)
 
     # -- what comes from the decode thread
@@ -196,7 +235,7 @@ class ChatScreen(RowScreen):
             case TurnText(turn=turn):
                 self.answering, self._chosen = True, False
                 self.metric_bar.rates.clear()
-                self.transcript.document.begin_answer(MODES[turn.mode].title)
+                self.transcript.document.begin_answer(MODES[turn.mode].title, self.ledger.place_note)
             case SwitchText(switch=switch):
                 self._show_mode(switch.mode)
                 if self.answering:
@@ -235,13 +274,15 @@ class ChatScreen(RowScreen):
     def _end(self, record: EndText) -> None:
         if self.answering:
             roomy = not self.has_class("-short")
-            words = self.ledger.summary(record.end.reason) if roomy else ""
+            words = self.ledger.summary(record.end.reason, self.transcript.viewport.room) if roomy else ""
             self.transcript.document.end_answer(record, words, legend=roomy)
         else:
             self.transcript.document.error(record.end.message or "the answer could not begin")
         self.answering = False
         self.prompt.cursor_blink = True
         self._show_numbers()
+        if self.ledger.answered:
+            self.keeping.ask_to_learn()
 
     def _become_ready(self, ready: Ready) -> None:
         self.ready = ready
@@ -251,6 +292,10 @@ class ChatScreen(RowScreen):
         self.examples.show(self.model)
         for note in ready.notes:
             self.notify(note, markup=False)
+        if not self.empty and self._answers_as not in (None, (ready.model, ready.draft)):
+            draft = f" ← {ready.draft}" if ready.draft else ""
+            self.transcript.document.note(f"from here on: {ready.model}{draft}")
+        self._answers_as = ready.model, ready.draft
         self._show_header()
 
     def _fail(self, message: str) -> None:
@@ -266,10 +311,14 @@ class ChatScreen(RowScreen):
             self.notify(verdict, markup=False)
         if isinstance(record, Finished):
             self._show_numbers()
+            speedup = self.ledger.speedup
+            if speedup is not None and not speedup.doubt:
+                self.keeping.archive.measured(speedup.value)
 
     # -- read-outs
 
     def _show_header(self) -> None:
+        """Show what holds for the next step."""
         state = "not loaded" if self.failed else f"{self._stage} …"
         options = self.session.options
         advised = options.sampling != self.settings.options.sampling
@@ -284,6 +333,7 @@ class ChatScreen(RowScreen):
     def _show_numbers(self) -> None:
         ledger, follow = self.ledger, self.transcript.viewport.follow
         measuring = ledger.measurement.running
+        self.why_bar.show(ledger.why(self.ready))
         self.metric_bar.show(ledger.numbers, ledger.speedup, measuring, follow, key="f9", looping=ledger.looping)
 
     @on(Transcript.FollowChanged)
@@ -295,18 +345,27 @@ class ChatScreen(RowScreen):
         record = self.ledger.steps.get((event.answer, event.step))
         self._chosen = record is not None
         if record is not None:
-            self._show_step(record, pinned=True)
+            self._show_step(record, True, (event.answer, event.step + 1) in self.ledger.steps)
 
-    def _show_step(self, record: StepText | None, pinned: bool = False) -> None:
+    def _view_changed(self, view: str) -> None:
+        """The trace shows in the step pane, too, what was lost."""
+        self.step_pane.folds = view != VIEWS[-1]
+        self.step_pane.show(*self._shown)
+
+    def _show_step(self, record: StepText | None, pinned: bool = False, goes_on: bool = False) -> None:
         self.tape.show(record)
+        self._shown = record, pinned, goes_on
         if self.step_pane.display or record is None or pinned:
-            self.step_pane.show(record, pinned)
+            self.step_pane.show(record, pinned, goes_on)
 
     # -- what a person does
 
     @on(Prompt.Sent)
-    def _sent(self, event: Prompt.Sent) -> None:
-        if self._send(event.text):
+    async def _sent(self, event: Prompt.Sent) -> None:
+        if is_command(event.text):
+            if await self.app.run_slash(event.text):  # type: ignore[attr-defined]
+                self.prompt.take(event.text)
+        elif self._send(event.text):
             self.prompt.take(event.text)
             self.prompt.focus()
 
@@ -322,12 +381,15 @@ class ChatScreen(RowScreen):
             self.notify("type something first", timeout=2)
         elif self.busy:
             self.notify("still answering; esc stops", timeout=3)
-        else:
+        elif (attached := self.attached.with_mentioned(text)) is not None:
             self._set_empty(False)
+            self.keeping.begin_question()
             self.transcript.viewport.follow = True
-            self.transcript.document.begin_question(sanitise(text.strip()))
+            names = "".join(f"\n+ {one}" for one in attached)
+            self.transcript.document.begin_question(sanitise(f"{text.strip()}{names}"))
+            self.attached.clear()
             self.prompt.cursor_blink = False
-            self._unasked = text.strip()
+            self._unasked = with_attachments(text.strip(), attached)
             self.call_after_refresh(self._ask)
             return True
         return False
@@ -335,7 +397,7 @@ class ChatScreen(RowScreen):
     def _ask(self) -> None:
         if self._unasked is not None:
             question, self._unasked = self._unasked, None
-            if not self._give(self.session.ask(question)):
+            if not self._give(self.session.ask(question, before=self.keeping.take_place())):
                 self.transcript.document.error("not asked: something else runs; stop it, then ask again")
 
     def _give(self, command: int | None) -> bool:
@@ -356,6 +418,8 @@ class ChatScreen(RowScreen):
         if self.busy:
             self._ask()
             self.session.stop()
+        elif self.keeping.leave_edit():
+            pass
         elif self.focused is self.prompt:
             (self.examples if self.empty else self.transcript).focus()
         else:
@@ -365,6 +429,9 @@ class ChatScreen(RowScreen):
         """Switch to a mode, also in mid-answer."""
         if self.ready is None:
             self.notify("still loading", timeout=2)
+            return
+        if name not in MODES:
+            self.notify(f"there is no mode {name}; choose from {', '.join(MODES)}", severity="warning", markup=False)
             return
         why_not = self.ready.unavailable.get(name)
         if why_not:
@@ -379,9 +446,12 @@ class ChatScreen(RowScreen):
         names = list(self.ready.modes if self.ready else MODES)
         self.action_mode(names[(names.index(self.session.mode) + 1) % len(names)])
 
-    def action_view(self) -> None:
+    def action_view(self, name: str = "") -> None:
         """Clean, colour, trace."""
-        self.transcript.next_view()
+        if name in VIEWS:
+            self.transcript.view = name
+        else:
+            self.transcript.next_view()
         self.notify(f"view: {self.transcript.view}", timeout=2)
 
     def action_baseline(self) -> None:
@@ -401,6 +471,14 @@ class ChatScreen(RowScreen):
         else:
             self.app.open_race(self.ready, self.ledger.answered)  # type: ignore[attr-defined]
 
+    def action_attach(self, path: str) -> None:
+        """Attach a text file to the next question."""
+        self.attached.add(path)
+
+    def action_detach(self) -> None:
+        """Take back what was attached."""
+        self.attached.clear()
+
     def action_rerun(self) -> None:
         """Answer the last question again in the current mode."""
         if self.busy:
@@ -415,13 +493,30 @@ class ChatScreen(RowScreen):
         """Begin a new conversation, with the model that was fetched if there is one; the old one stays saved."""
         if self.offer.state == "here":
             self.offer.withdraw()
-            self.session.open(replace(self.settings.model, model=REAL))
+            self.choice = replace(self.settings.model, model=REAL)
+            self.session.open(self.choice)
             self.ready, self.model, self._stage = None, REAL, "starting"
             self.examples.show(REAL)
             self._show_header()
         else:
             self.session.clear()
         self._begin_empty()
+
+    def action_models(self, name: str = "") -> None:
+        """Choose another model and draft model, among those with ``name``; the conversation goes on with them."""
+        if self.busy or (self.ready is None and not self.failed):
+            self.notify("still answering; esc stops" if self.ready else "still loading", timeout=3)
+        else:
+            self.app.push_screen(picker(self.choice, self.ready, name), self._exchange)
+
+    def _exchange(self, choice: ModelChoice | None) -> None:
+        if choice is None:
+            return
+        self.choice, self.ready, self.model = choice, None, choice.model
+        self.failed, self._stage = False, "starting"
+        self.ledger.can_measure = False
+        self.session.exchange(choice)
+        self._show_header()
 
     def action_fetch(self) -> None:
         """Fetch a real model for those who have only the demo pair, or stop that."""
@@ -430,6 +525,31 @@ class ChatScreen(RowScreen):
         else:
             self.offer.toggle()
 
+    def action_conversations(self) -> None:
+        """List what was said, to go on with it."""
+        self.keeping.open_list()
+
+    def action_edit(self) -> None:
+        """Write the question of the chosen answer, or the last one, anew."""
+        self.keeping.edit()
+
+    def action_other_answer(self, by: int) -> None:
+        """Show another answer to the same question."""
+        if not self.empty:
+            self.keeping.other(by)
+
+    def action_reseed(self) -> None:
+        """Answer the last question again with the next seed."""
+        self.keeping.reseed()
+
+    def action_learn(self, learns: bool) -> None:
+        """Say whether answers may be learnt."""
+        self.keeping.decide_to_learn(learns)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Whether answers may be learnt is asked once."""
+        return action != "learn" or self.learn_question.open
+
     @on(Offer.Here)
     def _model_is_here(self) -> None:
         """Go over to it, but not in the middle of a conversation."""
@@ -437,20 +557,38 @@ class ChatScreen(RowScreen):
             self.action_new()
 
     def action_side(self) -> None:
-        """Show or hide the step pane."""
-        self.toggle_class("-no-side")
+        """Show or hide the step pane: beside the text, or over it where there is no room beside it."""
+        self.toggle_class("-no-side" if self.has_class("-wide") else "-side-over")
+        self.step_pane.show(*self._shown)
 
     def action_longer(self, by: int) -> None:
-        """Draft by a fixed length, one longer or shorter."""
+        """Draft by a fixed length, one longer or shorter; beyond both ends it is automatic again."""
+        old = self.session.options.speculation.draft_tokens
+        length = (old if isinstance(old, int) else USUAL_LENGTH) + by
+        self.action_set("draft_tokens", str(length) if 1 <= length <= MOST_LENGTH else "auto")
+
+    def action_set(self, name: str, value: str) -> None:
+        """Set an option from the next step on."""
         if self.ready is None:
             self.notify("still loading", timeout=2)
             return
-        options = self.session.options
-        old = options.speculation.draft_tokens
-        length = min(16, max(1, (old if isinstance(old, int) else 5) + by))
-        speculation = replace(options.speculation, draft_tokens=length)
-        self.session.change(replace(options, speculation=speculation))
-        self._show_header()
+        try:
+            self.changes.set(name, value)
+        except UserError as error:
+            self.notify(str(error), severity="warning", markup=False)
+        else:
+            self.notify(f"{declared(name).label_of(name)}: {self.changes.value(name)}", timeout=2, markup=False)
+
+    def action_settings(self) -> None:
+        """Show what can be changed now."""
+        if self.ready is None:
+            self.notify("still loading", timeout=2)
+        else:
+            self.app.push_screen(SettingsScreen(self.changes))
+
+    def action_copy_code(self) -> None:
+        """Copy the last block of code on show."""
+        self.transcript.action_copy_code()
 
     def action_export(self) -> None:
         """Write the conversation as Markdown."""

@@ -1,5 +1,7 @@
-"""F1: what the colours and keys mean."""
+"""F1: what the colours mean, and what a person can do, task by task."""
 
+from collections.abc import Iterator, Mapping
+from textwrap import wrap
 from typing import Any, ClassVar
 
 from textual.app import ComposeResult
@@ -9,10 +11,9 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
-from ...engine.drafters.registry import MODES
 from ...present.grid import MARKS
 from ...present.token_looks import LOOKS
-from ..mode_keys import MODE_KEYS
+from ..actions import ACTIONS, GROUPS
 from ..steady import Steady
 from ..widgets.keys import written
 from ..widgets.step_pane import look
@@ -23,32 +24,54 @@ WHAT = (
 )
 
 AGAINST = (
-    "× against AR: both answer the same prompt in turns, short answers again and again; the median of the rounds, "
-    "[least, most] and n = rounds. The datastore is empty meanwhile, unless --with-datastore was given."
+    "1.49 × plain: the mode and plain decoding answered the same prompt interleaved, short answers again and again; "
+    "the median of the rounds, [least, most] and n = rounds. The datastore is empty meanwhile, unless "
+    "--with-datastore was given."
 )
+COLUMN = 22
+"""Cells of the keys and commands."""
 
 
 class HelpScreen(Steady, ModalScreen[None]):
-    """A page over the chat."""
+    """A page over the chat; ``keys`` are those that a person has changed, by the action's name."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,f1,q", "dismiss", "Close", id="help.close")]
 
-    def __init__(self, keys: list[tuple[str, str, str]]) -> None:
+    def __init__(self, keys: Mapping[str, str]) -> None:
         super().__init__()
         self._keys = keys
 
     def compose(self) -> ComposeResult:
-        """Tokens, modes, keys."""
-        parts: list[Any] = [("What you see\n", "bold"), f"{WHAT}\n\n", ("Tokens\n", "bold")]
-        for kind, own in LOOKS.items():
-            words = f"{own.mark} {own.word}"
-            parts += [" ", (words, look(kind)), f"{'':<{16 - len(words)}}{own.meaning}\n"]
-        parts.append(("\nModes\n", "bold"))
-        for name, mode in MODES.items():
-            parts.append(f" {MODE_KEYS.get(name, ''):<2}  {mode.title}: {mode.summary}\n")
-        parts.append(("\nSpeed-ups\n", "bold"))
-        parts += [f" {line}\n" for line in (AGAINST, *MARKS.values())]
-        parts.append(("\nKeys (the id in brackets is for [keys] in settings.toml)\n", "bold"))
-        parts += [f" {written(keys):<20} {words} [{name}]\n" for keys, words, name in self._keys]
+        """Tokens, tasks, numbers."""
         with VerticalScroll(id="help"):
-            yield Static(Content.assemble(*parts), markup=False)
+            yield Static(markup=False)
+
+    def on_resize(self) -> None:
+        """Write it in columns that fit."""
+        page = self.query_one(VerticalScroll)
+        room = max(20, page.scrollable_content_region.width - COLUMN)
+        self.query_one(Static).update(Content.assemble(*_tokens(), *self._tasks(room), *_numbers()))
+
+    def _tasks(self, room: int) -> Iterator[Any]:
+        """Keys and commands of each task; what they do stands in lines of ``room`` cells beside them."""
+        for group in GROUPS:
+            yield (f"\n{group}\n", "bold")
+            for one in ACTIONS:
+                keys = written(self._keys.get(one.name, one.key)).replace("escape", "esc")
+                ways = "  ".join(filter(None, [keys, f"/{one.words[0]}" if one.words else ""]))
+                if one.group == group and (ways or one.place == "mode"):
+                    yield (f" {ways:<{COLUMN - 1}}", "$text-primary")
+                    yield f"\n{'':{COLUMN}}".join(wrap(one.help, room)) + "\n"
+
+
+def _tokens() -> Iterator[Any]:
+    yield from (("What you see\n", "bold"), f"{WHAT}\n\n")
+    for kind, own in LOOKS.items():
+        words = f"{own.mark} {own.word}"
+        yield from (" ", (words, look(kind)), f"{'':<{16 - len(words)}}{own.meaning}\n")
+
+
+def _numbers() -> Iterator[Any]:
+    yield ("\nNumbers\n", "bold")
+    for line in (AGAINST, *MARKS.values()):
+        yield f" {line}\n"

@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import getters, on
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Container
 from textual.content import Content
 from textual.widgets import Static
 
 from ...bench.compare import field_of
+from ...engine.drafters.registry import MODES
 from ...present.grid import Grid, rich_table
 from ...present.race_book import RaceBook
 from ...present.race_table import RATIO, race_grid
@@ -19,8 +20,10 @@ from ...record.events import Finished, Note, Ready, Record, Started, TurnText
 from ...record.replay import Replay
 from ...system.errors import UserError
 from ...system.sanitise import sanitise, sanitise_line
+from ..actions import bindings
 from ..bridge import TICK
 from ..compositor import RowScreen
+from ..slash import is_command
 from ..widgets.keys import Keys
 from ..widgets.lane import LanePane
 from ..widgets.prompt import Prompt
@@ -28,9 +31,11 @@ from ..widgets.prompt import Prompt
 if TYPE_CHECKING:
     from ...session.session import Session
 
-NARROW = ("lane", "place", "tok/s", "tok/step", RATIO, "text")
+NARROW = ("lane", "place", "tok/s", "tokens per step", RATIO, "text")
 NARROWEST = tuple(name for name in NARROW if name != "place")
 """Rows stand in the order of their places."""
+SLOW = 0.25
+"""The pace of slow motion."""
 LONGEST_SHOWN = 0.95
 """Bars are drawn to this quantile of all step times, so that one slow step does not flatten the others."""
 
@@ -40,16 +45,7 @@ class RaceScreen(RowScreen):
 
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]  # noqa: RUF012 (Textual types it so)
     VERTICAL_BREAKPOINTS = [(0, "-short"), (20, "-tall")]  # noqa: RUF012
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "stop", "Stop, back", id="race.stop"),
-        Binding("ctrl+r", "again", "Again", id="race.again", priority=True),
-        Binding("f3", "replay(1.0)", "Replay", id="race.replay"),
-        Binding("f4", "replay(0.25)", "Slowly", id="race.slowly"),
-        Binding("f6", "step", "By steps", id="race.step", priority=True),
-        Binding("f7", "view", "View", id="race.view", priority=True),
-        Binding("ctrl+s", "export", "Export", id="race.export", show=False),
-        Binding("f8", "app.screenshot", "Screenshot", id="race.screenshot", show=False),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = bindings("race", "mode")
 
     head = getters.query_one("#race-head", Static)
     table = getters.query_one("#race-table", Static)
@@ -203,12 +199,16 @@ class RaceScreen(RowScreen):
             self._speed = 0.0
         self._play(records)
 
-    def action_replay(self, speed: float) -> None:
-        """Play the last race once more, on one clock for all lanes."""
-        if self._may_replay():
+    def action_replay(self) -> None:
+        """Play the last race once more, on one clock for all lanes; while it plays, go over to slow motion and back."""
+        if not self._may_replay():
+            return
+        if self._replay is not None and self._speed:
+            self._speed = SLOW if self._speed == 1.0 else 1.0
+        else:
             self._rewind()
-            self._speed = speed
-            self._read_out()
+            self._speed = 1.0
+        self._read_out()
 
     def action_step(self) -> None:
         """Replay by single steps, in the order in which they happened."""
@@ -241,12 +241,12 @@ class RaceScreen(RowScreen):
 
     def _show_head(self) -> None:
         if self._replay is not None:
-            pace = f"×{self._speed:g}" if self._speed else "by steps"
+            pace = "step by step" if not self._speed else "in slow motion" if self._speed == SLOW else "at full pace"
             state = "replay over" if self._replay.done else f"replay {pace}"
             state += f", {self._replay.clock:.0f} of {self._replay.length:.0f} ms"
         else:
             state = "racing, repeated for the table" if self._repeating else "racing"
-            state = state if self.racing else "f3 replays, ctrl+r races again" if self.records else "ask something"
+            state = state if self.racing else "ctrl+l replays, ctrl+r races again" if self.records else "ask something"
         question = next((r.question for r in self.records if isinstance(r, TurnText)), self._text or "")
         count = f", {len(self.book.rounds)} rounds" if len(self.book.rounds) > 1 else ""
         parts: list[Any] = [
@@ -264,8 +264,11 @@ class RaceScreen(RowScreen):
     # -- what a person does
 
     @on(Prompt.Sent)
-    def _sent(self, event: Prompt.Sent) -> None:
-        if not event.text.strip():
+    async def _sent(self, event: Prompt.Sent) -> None:
+        if is_command(event.text):
+            if await self.app.run_slash(event.text):  # type: ignore[attr-defined]
+                self.prompt.take(event.text)
+        elif not event.text.strip():
             self.notify("type something first", timeout=2)
         elif not self.racing and self.panes:
             self.prompt.take(event.text)
@@ -289,6 +292,11 @@ class RaceScreen(RowScreen):
             self.notify("ask something first", timeout=2)
         else:
             self._start()
+
+    def action_mode(self, name: str) -> None:
+        """The mode with which the chat goes on."""
+        self.app.chat.action_mode(name)  # type: ignore[attr-defined]
+        self.notify(f"the chat goes on with {MODES[self.session.mode].title}", timeout=3, markup=False)
 
     def action_view(self) -> None:
         """Clean, colour, trace, in all lanes."""

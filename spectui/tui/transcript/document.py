@@ -1,7 +1,6 @@
 """What a conversation holds: paragraphs of pieces, each piece with its look and the step it came from."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from itertools import groupby
 
 from rich.cells import cell_len
@@ -9,10 +8,11 @@ from rich.cells import cell_len
 from ...present.reading import Refused, read_step
 from ...present.token_looks import LEGEND, LOOKS, shown
 from ...record.events import EndText, PrefillText, StepText
-from .flow import Flow, Piece
+from .blocks import PLAIN, THOUGHT, Context, Fence, Thought, following, words_of_thought
+from .flow import Piece
+from .paragraph import CLEAN, COLOUR, TRACE, Paragraph
+from .reading import widen
 
-CLEAN, COLOUR, TRACE = range(3)
-"""The views, each showing all that the ones before it show."""
 TAB = 4
 """Columns between tab stops."""
 MOST_REFUSED = 3
@@ -21,31 +21,6 @@ SIGNS = {"question": "❯ ", "heading": "● ", "error": "! "}
 """What stands before the first row of what has a kind, two cells wide."""
 ROLE_LOOKS = ("question", "heading", "note", "error")
 """Looks of text that no step made."""
-
-
-@dataclass(slots=True, eq=False)
-class Paragraph:
-    """The text between two newlines."""
-
-    kind: str
-    """``question``, ``heading``, ``answer``, ``note``, ``error`` or ``space``."""
-    before: int
-    """Characters of the document before it, without newlines."""
-    answer: int = -1
-    """Number of the answer it belongs to; -1 for none."""
-    level: int = CLEAN
-    """The first view that shows it."""
-    sign: str = ""
-    pieces: list[Piece] = field(default_factory=list)
-    size: int = 0
-    """Characters that every view shows."""
-    flow: Flow | None = None
-    """How it was last laid out."""
-
-    @property
-    def source(self) -> str:
-        """The plain text."""
-        return "".join([piece.source for piece in self.pieces])
 
 
 class Document:
@@ -58,6 +33,14 @@ class Document:
         self._steps: list[int] = []
         self._drafted = False
         self._explained = False
+        self._whole = False
+        """Whether the last answer is whole."""
+
+    @property
+    def growing(self) -> Paragraph | None:
+        """The paragraph to which text comes; None while no answer is written."""
+        last = self.paragraphs[-1] if self.paragraphs else None
+        return last if last is not None and last.kind == "answer" and not self._whole else None
 
     @property
     def answers(self) -> int:
@@ -67,6 +50,11 @@ class Document:
     def steps(self, answer: int) -> int:
         """How many steps an answer has so far."""
         return self._steps[answer]
+
+    def begin(self, note: str) -> None:
+        """What stands above the first question."""
+        self._open("note")
+        self._put(note, "note")
 
     def begin_question(self, text: str) -> None:
         """What the person asked."""
@@ -82,7 +70,7 @@ class Document:
         if self.paragraphs:
             self._open("space", number)
         self._steps.append(0)
-        self._drafted = False
+        self._drafted = self._whole = False
         self._open("heading", number)
         self._put(title, "heading")
         self._put(f"  {note}" if note else "", "note")
@@ -99,28 +87,43 @@ class Document:
             self._steps[-1] = step + 1
         self._drafted = self._drafted or bool(record.nodes)
         for slot in read_step(record):
-            self._refuse(slot.refused, record)
+            self._refuse(slot.refused, record, COLOUR if slot.kind == "correction" else TRACE)
             if slot.kind == "cut":
                 self._ghost(shown(slot.text), "cut", step, TRACE)
             elif slot.kind:
                 self._put(slot.text, slot.kind, step)
 
     def seam(self, title: str) -> None:
-        """Another mode takes over inside the answer."""
-        step = self._steps[-1] if self._steps else -1
-        self._ghost(f" ⇢ {title} ", "seam", step, COLOUR)
+        """Another mode takes over inside the answer: a sign in the margin, and the mode in the heading."""
+        if not self._answers:
+            return
+        self.paragraphs[-1].pieces.append(Piece("", "", "seam", -1, COLOUR))
+        heading = next(p for p in self.paragraphs[self._answers[-1] :] if p.kind == "heading")
+        heading.pieces.append(Piece(f" ⇢ {title}", "", "seam", -1, COLOUR))
+        self._grown()
 
     def end_answer(self, record: EndText, summary: str, legend: bool = True) -> None:
         """The answer is over; an error it ended with is shown below it, and once, what the colours mean."""
         self._put(record.tail, "target", self._steps[-1] - 1 if self._steps else -1)
+        self._whole = True
+        if self._answers and self.paragraphs[-1].kind == "answer":
+            self._behind(self.paragraphs[-1])
         if record.end.message:
             self.error(record.end.message)
         if summary:
-            self._open("note", self.answers - 1)
-            self._put(summary, "note")
+            self.note(summary)
         if legend and self._drafted and not self._explained:
             self._explained = True
             self._legend()
+
+    def add_text(self, text: str) -> None:
+        """An answer of which nothing is known but what it says."""
+        self._put(text, "target")
+
+    def note(self, text: str) -> None:
+        """A line below the last answer."""
+        self._open("note", self.answers - 1)
+        self._put(text, "note")
 
     def error(self, text: str) -> None:
         """A failure, in place."""
@@ -135,6 +138,18 @@ class Document:
             if any(paragraph.level == COLOUR for paragraph in self.paragraphs[first:]):
                 self._explained = False
             del self.paragraphs[first:]
+
+    def rewind(self, answers: int) -> None:
+        """Keep the first answers, and drop the question of the next one with all that came after it."""
+        if answers < self.answers:
+            first = self._answers[answers]
+            while first and self.paragraphs[first - 1].kind == "question":
+                first -= 1
+            if first and self.paragraphs[first - 1].kind == "space":
+                first -= 1
+            if any(paragraph.level == COLOUR for paragraph in self.paragraphs[first:]):
+                self._explained = False
+            del self.paragraphs[first:], self._answers[answers:], self._steps[answers:]
 
     @property
     def blocks(self) -> list[tuple[str, str]]:
@@ -152,6 +167,16 @@ class Document:
         titles = {"question": "**You:** ", "answer": "", "note": "> ", "error": "> "}
         return "\n\n".join(titles[kind] + text for kind, text in self.blocks if kind in titles) + "\n"
 
+    @property
+    def fences(self) -> list[Fence]:
+        """The blocks of code in all answers."""
+        return [paragraph.opens for paragraph in self.paragraphs if isinstance(paragraph.opens, Fence)]
+
+    def code(self, fence: Fence) -> str:
+        """The code in a block, as the model wrote it."""
+        lines = self.paragraphs[fence.first : fence.end]
+        return "\n".join(one.source for one in lines if one.kind == "answer" and one.context.fence is fence)
+
     def answer_text(self, answer: int = -1) -> str:
         """The plain text of an answer; empty if there is none."""
         if not self._answers:
@@ -163,8 +188,31 @@ class Document:
     def _open(self, kind: str, answer: int = -1, level: int = CLEAN, begins: bool = True) -> None:
         last = self.paragraphs[-1] if self.paragraphs else None
         before = last.before + last.size if last else 0
-        self.paragraphs.append(Paragraph(kind, before, answer, level, SIGNS.get(kind, "") if begins else ""))
+        context = self._behind(last) if last and last.kind == kind == "answer" and not begins else PLAIN
+        sign = SIGNS.get(kind, "") if begins else ""
+        self.paragraphs.append(Paragraph(kind, before, answer, level, sign, context=context))
         self._grown()
+
+    def _behind(self, last: Paragraph) -> Context:
+        """The blocks that are open behind the last paragraph, which is whole now."""
+        text, index = last.source, len(self.paragraphs) - 1
+        context, last.opens = following(text, last.context, index)
+        if THOUGHT in text and last.context == PLAIN and last.opens is None:
+            self._was_thought(index)
+        if context.grid is not None:
+            widen(context.grid, text)
+        return context
+
+    def _was_thought(self, end: int) -> None:
+        """A thought ends that did not begin: all of the answer before was one, begun by the prompt."""
+        first = next(i for i in range(self._answers[-1], end + 1) if self.paragraphs[i].kind == "answer")
+        earlier = self.paragraphs[first : end + 1]
+        if any(isinstance(one.opens, Thought) for one in earlier):
+            return
+        thought = Thought(first, sum(words_of_thought(one.source) for one in earlier), ended=True)
+        for one in earlier:
+            one.context = one.context._replace(thought=thought)
+        earlier[0].opens = thought
 
     def _put(self, text: str, look: str, step: int = -1) -> None:
         """Add text, which may hold newlines and tabs."""
@@ -191,13 +239,14 @@ class Document:
                 paragraph.size += len(piece.display)
             self._grown()
 
-    def _refuse(self, refused: tuple[Refused, ...], record: StepText) -> None:
+    def _refuse(self, refused: tuple[Refused, ...], record: StepText, first: int) -> None:
+        """What was refused; from the view ``first`` on the one that a correction replaces, the rest in the trace."""
         step = record.step.index
-        for one in refused[:MOST_REFUSED]:
+        for level, one in zip((first, *[TRACE] * MOST_REFUSED), refused[:MOST_REFUSED], strict=False):
             text = shown(record.nodes[one.node])
             word = text.lstrip(" ") or text
-            self._ghost(text[: len(text) - len(word)], "target", step, TRACE)
-            self._ghost(word, "rejected", step, TRACE)
+            self._ghost(text[: len(text) - len(word)], "target", step, level)
+            self._ghost(word, "rejected", step, level)
             if one.below:
                 below = "".join(shown(record.nodes[node]) for node in one.below)
                 self._ghost(f" ({below.strip(' ')})", "unreached", step, TRACE)

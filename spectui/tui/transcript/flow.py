@@ -24,13 +24,38 @@ class Piece(NamedTuple):
     """The first view that shows it."""
 
 
+class Lead(NamedTuple):
+    """What stands between a paragraph's sign and its text, in its first row and in the rows that wrapping made."""
+
+    first: str = ""
+    rest: str = ""
+    look: str = "note"
+    ground: str = ""
+    """The look of the row behind the text; none for that of the transcript."""
+
+    @property
+    def size(self) -> int:
+        """Cells that it takes."""
+        return max(cell_len(self.first), cell_len(self.rest))
+
+
 class Flow:
     """One paragraph in one view at one width; takes in what the paragraph gains."""
 
-    __slots__ = ("_offsets", "_pieces", "_taken", "level", "starts", "text", "width")
+    __slots__ = ("_offsets", "_pieces", "_taken", "hidden", "key", "lead", "level", "look", "seams", "starts", "text",
+                 "width")  # fmt: skip
 
-    def __init__(self, level: int, width: int) -> None:
+    def __init__(self, level: int, width: int, look: str = "") -> None:
         self.level, self.width = level, width
+        self.look = look
+        """The look that all of it has, whatever its pieces say; none for their own."""
+        self.lead = Lead()
+        self.hidden = False
+        """Whether it takes no row."""
+        self.key: object = None
+        """What it was made from."""
+        self.seams: list[int] = []
+        """Indices in ``text`` where another mode took over."""
         self.text = ""
         """All characters that the view shows."""
         self.starts = [0]
@@ -49,7 +74,9 @@ class Flow:
         for piece in fresh:
             self._offsets.append(at)
             at += len(piece.display)
-        self._pieces += fresh
+            if piece.look == "seam" and not piece.display:
+                self.seams.append(at)
+        self._pieces += [piece._replace(look=self.look) for piece in fresh] if self.look else fresh
         self.text += "".join([piece.display for piece in fresh])
         extend(self.starts, self.text, self.width)
 
@@ -57,6 +84,11 @@ class Flow:
         """First and end index of a row."""
         end = self.starts[row + 1] if row + 1 < len(self.starts) else len(self.text)
         return self.starts[row], end
+
+    def is_seam(self, row: int) -> bool:
+        """Whether another mode took over in a row."""
+        start, end = self.span(row)
+        return any(start <= seam < end or seam == end == len(self.text) for seam in self.seams)
 
     def row_at(self, index: int) -> int:
         """The row that holds a character."""

@@ -5,8 +5,11 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import NamedTuple
 
-from .document import CLEAN, Document, Paragraph
-from .flow import Flow
+from .blocks import FENCE, THINK, THOUGHT, Fence
+from .document import Document
+from .flow import Flow, Lead
+from .paragraph import CLEAN, Paragraph
+from .reading import key, read, step_pieces
 
 INDENT = 2
 """Cells before every row, where a paragraph's sign stands."""
@@ -16,7 +19,9 @@ MARKED = 3
 """Above this many cells the last one is for the position mark."""
 NEAR = 2
 """Rows from the end within which scrolling down follows the end again."""
-THUMB, MORE, HELD = "▐", "↓", "‖"
+THUMB, MORE, HELD, SEAM = "▐", "↓", "‖", "⇢ "
+LONGEST_FENCE = 80
+"""Characters of a line from which on it is not looked at whether it opens a block of code."""
 
 
 class Position(NamedTuple):
@@ -37,11 +42,24 @@ class Line(NamedTuple):
     """Indices in the text of the flow."""
     mark: str
     """The sign of one cell that stands last, or none."""
+    seams: int
+    """How many changes of the mode its paragraph shows; it may come behind text that stands."""
 
     @property
     def sign(self) -> str:
-        """What stands before the text."""
-        return self.paragraph.sign if self.place.row == 0 else ""
+        """What stands in the margin."""
+        return SEAM if self.is_seam else self.paragraph.sign if self.place.row == 0 else ""
+
+    @property
+    def is_seam(self) -> bool:
+        """Whether another mode took over in this row."""
+        return bool(self.flow.seams) and self.flow.is_seam(self.place.row)
+
+    @property
+    def lead(self) -> str:
+        """What stands between the margin and the text."""
+        lead = self.flow.lead
+        return lead.first if self.place.row == 0 else lead.rest
 
     @property
     def text(self) -> str:
@@ -67,19 +85,42 @@ class Viewport:
         """Whether the end stays in view; scrolling up releases it, coming back near the end takes it up."""
         self.held = False
         """Whether the display holds still while text goes on arriving."""
+        self.folded = True
+        """Whether thoughts are folded in the clean view."""
         self.chosen: tuple[int, int] | None = None
         """The chosen (answer, step)."""
         self.lines: list[Line] = []
         self._shape = (0, 0, -1)
 
+    @property
+    def room(self) -> int:
+        """Cells of a row of text."""
+        return max(1, self.width - self.indent)
+
     def flow(self, index: int) -> Flow:
         """The layout of a paragraph, up to date."""
         paragraph = self.document.paragraphs[index]
-        width = max(1, self.width - self.indent)
-        flow = paragraph.flow
-        if flow is None or flow.width != width or flow.level != self.level:
-            flow = paragraph.flow = Flow(self.level, width)
+        width = self.room
+        if self.level == CLEAN and paragraph.kind == "answer":
+            return self._reading(index, width)
+        flow, look = paragraph.flow, "note" if _is_fence(paragraph) else ""
+        if flow is None or (flow.width, flow.level, flow.look) != (width, self.level, look):
+            flow = paragraph.flow = Flow(self.level, width, look)
         flow.take(paragraph.pieces)
+        return flow
+
+    def _reading(self, index: int, width: int) -> Flow:
+        """The layout of a paragraph of an answer as Markdown."""
+        paragraph = self.document.paragraphs[index]
+        growing = paragraph is self.document.growing
+        made_from = key(paragraph, growing, self.folded, width)
+        flow = paragraph.flow
+        if flow is None or flow.level != CLEAN or flow.key != made_from:
+            parts, lead, hidden = read(self.document.paragraphs, index, growing, self.folded, width)
+            lead = lead if lead.size < width else Lead()
+            flow = paragraph.flow = Flow(CLEAN, width - lead.size)
+            flow.key, flow.lead, flow.hidden = made_from, lead, hidden
+            flow.take(list(step_pieces(parts, paragraph)))
         return flow
 
     # -- moving; each way ends with the lines that are on show then
@@ -108,11 +149,22 @@ class Viewport:
         self.held = held
         self._lay_out()
 
+    def fold(self, folded: bool) -> None:
+        """Fold thoughts, or show them."""
+        self.folded = folded
+        self._lay_out()
+
     def drop_answer(self) -> None:
         """Take the document's last answer back, and what was chosen."""
         self.document.drop_answer()
         self.chosen = None
         self._lay_out()
+
+    def rewind(self, answers: int) -> None:
+        """Keep the document's first answers, and follow its end."""
+        self.document.rewind(answers)
+        self.chosen = None
+        self.end()
 
     def scroll(self, rows: int) -> None:
         """Move down by some rows (up if negative); releases or takes up following the end."""
@@ -143,7 +195,7 @@ class Viewport:
         if x < self.indent or not 0 <= y < len(self.lines):
             return None
         line = self.lines[y]
-        index = line.flow.index_at(line.place.row, x - self.indent)
+        index = line.flow.index_at(line.place.row, x - self.indent - line.flow.lead.size)
         step = next((piece.step for piece, _, _ in line.flow.pieces(index, index + 1)), -1)
         return (line.paragraph.answer, step) if line.paragraph.answer >= 0 and step >= 0 else None
 
@@ -159,6 +211,14 @@ class Viewport:
             self.top = place
             self.scroll(-(self.height // 3))
         return True
+
+    def fences_on_show(self) -> list[Fence]:
+        """The blocks of code of which something is on show."""
+        met: dict[Fence, None] = {}
+        for paragraph in dict.fromkeys(line.paragraph for line in self.lines):
+            opened, fence = paragraph.opens, paragraph.context.fence
+            met |= {one: None for one in (fence, opened) if isinstance(one, Fence)}
+        return list(met)
 
     def place_of(self, answer: int, step: int) -> Position | None:
         """The first row that shows something of a step; None if nothing does."""
@@ -203,11 +263,13 @@ class Viewport:
         column = self._column(places) if self._shape[0] > MARKED else [""] * self.height
         self.lines = [self._line(place, mark) for place, mark in zip(places, column, strict=False)]
         below = column[len(places) :]
-        self.lines += [Line(Position(-1, 0), *EMPTY, 0, 0, mark) for mark in below]
+        self.lines += [Line(Position(-1, 0), *EMPTY, 0, 0, mark, 0) for mark in below]
 
     def _line(self, place: Position, mark: str) -> Line:
         flow = self.flow(place.paragraph)
-        return Line(place, self.document.paragraphs[place.paragraph], flow, *flow.span(place.row), mark)
+        return Line(
+            place, self.document.paragraphs[place.paragraph], flow, *flow.span(place.row), mark, len(flow.seams)
+        )
 
     def _column(self, places: list[Position]) -> list[str]:
         """Position marks: a thumb that tells where the view stands, and in the last row whether there is more."""
@@ -234,7 +296,8 @@ class Viewport:
         """Rows of a paragraph in this view."""
         if self.document.paragraphs[index].level > self.level:
             return 0
-        return len(self.flow(index).starts)
+        flow = self.flow(index)
+        return 0 if flow.hidden else len(flow.starts)
 
     def _forward(self, start: Position) -> Iterator[Position]:
         """The rows from ``start`` on."""
@@ -256,3 +319,11 @@ class Viewport:
 
     def _last_top(self) -> Position:
         return next(iter(self._last_rows()), Position(0, 0))
+
+
+def _is_fence(paragraph: Paragraph) -> bool:
+    """Whether a line is a mark around code or around thoughts, no text of its own."""
+    if paragraph.kind != "answer" or not paragraph.pieces or paragraph.size > LONGEST_FENCE:
+        return False
+    text = paragraph.source
+    return text.strip() in (THINK, THOUGHT) or (("```" in text or "~~~" in text) and FENCE.match(text) is not None)

@@ -41,6 +41,10 @@ class Examples(Steady, OptionList):
                 title = f" {number}  {first} … {shown}" if more else f" {number}  {first}"
                 self.add_option(Option(Content(title), id=str(len(self._prompts) - 1)))
 
+    def prompt(self, number: int) -> str | None:
+        """The prompt of a number; None if there is none."""
+        return self._prompts[number - 1] if 1 <= number <= len(self._prompts) else None
+
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         """Send the chosen one."""
         event.stop()
@@ -49,5 +53,5 @@ class Examples(Steady, OptionList):
 
     def action_choose(self, number: int) -> None:
         """Send by number."""
-        if number <= len(self._prompts):
-            self.post_message(Prompt.Sent(self._prompts[number - 1]))
+        if (prompt := self.prompt(number)) is not None:
+            self.post_message(Prompt.Sent(prompt))

@@ -7,6 +7,7 @@ from textual.geometry import Size
 from textual.widgets import Static
 
 from ...engine.drafters.registry import MODES
+from ...present.answer_line import percent
 from ...present.race_book import LaneBook
 from ...record.events import EndText, PrefillText, Record, StepText, TurnText
 from ...record.metrics import LOOPS
@@ -55,7 +56,7 @@ class LanePane(Vertical):
         """Show the lane's numbers; bars of step times are drawn to the scale of ``longest_ms``."""
         title = MODES[self.mode].title if self.mode in MODES else self.mode
         state = ORDINALS.get(place or 0, "") if book is None or book.end is None or place else book.end
-        if self._title.size.width < len(f" {title}  1st"):
+        if 0 < self._title.size.width < len(f" {title}  1st"):
             title = self.mode
         parts = [Part(0, f" {title}", style="bold")]
         if state:
@@ -69,16 +70,16 @@ class LanePane(Vertical):
 
 
 def numbers_line(book: LaneBook | None) -> list[Part]:
-    """tok/s, tokens per step, acceptance; unknown is –."""
+    """tok/s, tokens per step, accepted; unknown is –."""
     if book is None:
         return [Part(0, "– tok/s")]
     n = book.numbers
     rate, per, share = n.tokens_per_second, n.tokens_per_step, n.acceptance_rate
-    accepted = f"{n.accepted}/{n.drafted} {share:.0%}" if share is not None else "–"
+    accepted = f"{n.accepted}/{n.drafted} {percent(share)}" if share is not None else "–"
     parts = [Part(1, f"loops {LOOPS}")] if book.meter.looping else []
     parts.append(Part(0, f"{f'{rate:.0f}' if rate else '–'} tok/s"))
-    parts.append(Part(2, f"{f'{per:.2f}' if per else '–'} tok/step"))
-    parts.append(Part(3, f"acc {accepted}"))
+    parts.append(Part(2, f"{f'{per:.2f}' if per else '–'} per step"))
+    parts.append(Part(3, f"accepted {accepted}"))
     return [*parts, Part(4, f"remembers {book.remembers:,} tokens")] if book.remembers else parts
 
 

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from ...present.answer_line import percent
 from ...record.metrics import LOOPS, Numbers, Speedup
 from .parts import Part, PartsLine
 
@@ -33,14 +34,15 @@ class MetricBar(PartsLine):
         rate = numbers.tokens_per_second if numbers.emitted > 10 or numbers.decode_ms > 250 else None
         share, per = numbers.acceptance_rate, numbers.tokens_per_step
         accepted = f"{numbers.accepted}/{numbers.drafted}" if numbers.drafted else "–"
+        rate_of = f" {percent(share)}" if share is not None else ""
         first = f"{numbers.ttft_ms:.0f} ms" if numbers.ttft_ms is not None else "–"
-        against = f"×{speedup} vs AR" if speedup else "measuring AR…" if measuring else f"× – ({key} measures AR)"
+        against = f"{speedup} × plain" if speedup else "measuring …" if measuring else f"speed-up: press {key}"
         parts: list[Part] = [
             Part(0, f"{rate:.0f} tok/s" if rate else "– tok/s", 10, "bold"),
             Part(5, self._bars(), STEPS, "$token-accepted"),
-            Part(3, f"acc {accepted}{f' {share:.0%}' if share is not None else ''}", 16),
-            Part(4, f"{per:.2f} tok/step" if per else "– tok/step", 14),
-            Part(6, f"TTFT {first}", 10),
+            Part(4, f"accepted {accepted}{rate_of}", 20),
+            Part(3, f"{per:.2f} tokens per step" if per else "– tokens per step", 20),
+            Part(6, f"first token {first}", 17),
             Part(2, against, 12, "$text-muted" if speedup and (speedup.doubt or looping) else ""),
         ]
         if speedup:

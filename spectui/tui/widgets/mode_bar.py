@@ -11,34 +11,32 @@ from textual.widgets import Static
 from ...engine.drafters.registry import Mode
 from ..mode_keys import MODE_KEYS
 
-IDLE = " idle"
-"""Has its room in the current pill all the time: where it came and went, so would the layout of the whole screen."""
-
-NEXT = " next"
-"""As long, so that it has room where there is little."""
+CURRENT, PAUSED, WAITING, USABLE, UNUSABLE = "●", "‖", "▸", "○", "×"
+NOT_DRAFTING, NEXT_STEP = "not drafting", "next step"
 
 
 class Pill(Static):
-    """One mode; a click chooses it."""
+    """One mode, always as wide; a click chooses it."""
 
     def __init__(self, mode: Mode, key: str) -> None:
         super().__init__(markup=False, classes="pill")
         self.mode, self.key = mode, key
-        self.short = False
-        """Whether there is only room for the mode's name, not its title."""
+        self.squeezed = 0
+        """How little room there is: 0 for the mode's title, 1 for its name, 2 for its name close to the key."""
 
-    def show(self, current: bool, waiting: bool, why_not: str | None, idle: str | None) -> None:
+    def words(self, sign: str) -> str:
+        """What stands on it."""
+        gap = " " if self.squeezed < 2 else ""
+        return f"{self.key}{gap}{sign} {self.mode.name if self.squeezed else self.mode.title}".lstrip()
+
+    def show(self, sign: str, current: bool, why_not: str | None, idle: str | None) -> None:
         """Draw the pill in its state: ``why_not`` says why it cannot run, ``idle`` why it drafted nothing."""
-        sign = "●" if current else "×" if why_not else "○"
-        soon = NEXT if self.short else f"{NEXT} step"
-        note = soon if waiting else IDLE if idle else " " * len(IDLE) if current else ""
-        text = f"{self.key} {sign} {self.mode.name if self.short else self.mode.title}{note}".lstrip()
-        before = str(self.content)
+        text, before = self.words(sign), str(self.content)
         if text != before:
             self.update(Content(text), layout=len(text) != len(before))
         self.set_class(current, "-current")
         self.set_class(why_not is not None, "-unavailable")
-        self.tooltip = why_not or (f"nothing was drafted: {idle}" if idle else self.mode.summary)
+        self.tooltip = why_not or (f"{NOT_DRAFTING}: {idle}" if idle else self.mode.summary)
 
     async def on_click(self, event: Click) -> None:
         """Choose."""
@@ -47,24 +45,35 @@ class Pill(Static):
 
 
 class ModeBar(Horizontal):
-    """Every mode of the registry, the current one marked, what cannot run with its reason."""
+    """Every mode of the registry, the current one marked, what cannot run with its reason.
+
+    Nothing on it moves: the state of the current mode is a sign, and stands in words at the right where there is room.
+    """
 
     def __init__(self, modes: Mapping[str, Mode]) -> None:
         super().__init__()
         self._pills = [Pill(mode, MODE_KEYS.get(name, "").upper()) for name, mode in modes.items()]
+        self._state = Static(markup=False, classes="state")
         self.current, self.waiting = "", False
         self.idle: str | None = None
         self.unavailable: Mapping[str, str] = {}
 
     def compose(self) -> ComposeResult:
-        """The pills."""
+        """The pills, and the state of the current one."""
         yield from self._pills
+        yield self._state
 
     def on_resize(self, event: Resize) -> None:
-        """Titles where they fit, else names."""
-        needed = sum(len(f" {pill.key} ● {pill.mode.title} ") for pill in self._pills) + len(" next step")
-        for pill in self._pills:
-            pill.short = event.size.width < needed
+        """Titles where they fit, else names; the state where it fits beside them."""
+        room = len(NOT_DRAFTING) + 2
+        pills = 0
+        for squeezed in range(3):
+            for pill in self._pills:
+                pill.squeezed = squeezed
+            pills = sum(len(pill.words(CURRENT)) + 2 for pill in self._pills)
+            if pills + (room if squeezed == 0 else 0) <= event.size.width:
+                break
+        self._state.display = pills + room <= event.size.width
         self._draw()
 
     def show(self, current: str, waiting: bool = False) -> None:
@@ -81,5 +90,14 @@ class ModeBar(Horizontal):
     def _draw(self) -> None:
         for pill in self._pills:
             name = pill.mode.name
-            mine = name == self.current
-            pill.show(mine, mine and self.waiting, self.unavailable.get(name), self.idle if mine else None)
+            why_not, mine = self.unavailable.get(name), name == self.current
+            pill.show(
+                self._sign if mine else UNUSABLE if why_not else USABLE, mine, why_not, self.idle if mine else None
+            )
+        state = NEXT_STEP if self.waiting else NOT_DRAFTING if self.idle else ""
+        if state != str(self._state.content):
+            self._state.update(Content(state), layout=False)
+
+    @property
+    def _sign(self) -> str:
+        return WAITING if self.waiting else PAUSED if self.idle else CURRENT

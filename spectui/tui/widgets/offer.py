@@ -89,7 +89,7 @@ class Offer(Steady, Static):
                 f"{name}: asking the hub … ({key} stops)" if fetching.runs else f"{name}: stopped; {key} tries again",
                 "",
             )
-        far = f"{_bar(fetching.done / fetching.total)} {fetching.done / 1e6:.0f} of {fetching.total / 1e6:.0f} MB"
+        far = f"{bar(fetching.done / fetching.total)} {fetching.done / 1e6:.0f} of {fetching.total / 1e6:.0f} MB"
         return f"{name}  {far}  {key} {'stops' if self.state == 'coming' else 'goes on'}", ""
 
 
@@ -100,6 +100,7 @@ def _size(name: str) -> str:
     return gigabytes(2 * shape_elements(known_models()[name].shape))
 
 
-def _bar(share: float) -> str:
+def bar(share: float) -> str:
+    """How much of something is done, drawn and as a percentage."""
     full = int(BAR * min(1.0, share))
     return "█" * full + "░" * (BAR - full) + f" {share:4.0%}"

@@ -1,6 +1,6 @@
 """Rows of the transcript as strips, and the styles that they have in a theme."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from rich.segment import Segment
@@ -16,11 +16,18 @@ from .token_rows import TOKEN_CLASSES, token_css, token_styles
 
 MOST_KEPT = 1000
 """Painted rows that are kept."""
-_NO_LINE = Style(underline=False, underline2=False)
+_NO_LINE = Style(underline=False, underline2=False, strike=False)
 """Laid over the spaces before a word, or words of one token each would stand on one long stripe."""
 _PARTS = (*ROLE_LOOKS, "question-sign", "heading-sign", "error-sign", "chosen", "mark")
+_READING = (
+    "prose", "title", "subtitle", "strong", "emphasis", "deleted", "code", "link", "address", "quote", "sign",
+    "thought", "block", "keyword", "string", "comment", "number", "name", "builtin",
+)  # fmt: skip
+"""Parts of Markdown and of code. A look of several names has all their styles, the later ones laid over the others."""
+GROUNDS = ("prose", "block", "thought")
+"""Those that others are laid over."""
 
-TRANSCRIPT_CLASSES = {*TOKEN_CLASSES, *(f"transcript--{part}" for part in _PARTS)}
+TRANSCRIPT_CLASSES = {*TOKEN_CLASSES, *(f"transcript--{part}" for part in (*_PARTS, *_READING))}
 TRANSCRIPT_CSS = """
 Transcript { height: 1fr; background: $background; color: $token-plain; }
 Transcript .transcript--question { text-style: bold; }
@@ -33,6 +40,25 @@ Transcript .transcript--error-sign { color: $error; text-style: bold; }
 Transcript .transcript--chosen { background: $primary 25%; }
 Transcript .transcript--mark { color: $token-muted; }
 Transcript:ansi .transcript--chosen, Transcript:nocolor .transcript--chosen { text-style: reverse; }
+Transcript .transcript--prose { color: $token-plain; }
+Transcript .transcript--title { color: $text-primary; text-style: bold underline; }
+Transcript .transcript--subtitle { color: $text-primary; text-style: bold; }
+Transcript .transcript--strong { text-style: bold; }
+Transcript .transcript--emphasis { text-style: italic; }
+Transcript .transcript--deleted { text-style: strike; }
+Transcript .transcript--code { color: $text-accent; background: $surface; }
+Transcript .transcript--link { text-style: underline; }
+Transcript .transcript--address { color: $token-muted; }
+Transcript .transcript--quote { color: $token-muted; text-style: italic; }
+Transcript .transcript--sign { color: $text-primary; }
+Transcript .transcript--thought { color: $token-muted; text-style: italic; }
+Transcript .transcript--block { color: $token-plain; background: $surface; }
+Transcript .transcript--keyword { color: $text-primary; text-style: bold; }
+Transcript .transcript--string { color: $text-success; }
+Transcript .transcript--comment { color: $token-muted; text-style: italic; }
+Transcript .transcript--number { color: $text-warning; }
+Transcript .transcript--name { color: $text-accent; }
+Transcript .transcript--builtin { color: $text-secondary; }
 Transcript:ansi .transcript--note, Transcript:nocolor .transcript--note { text-style: dim; }
 """ + token_css("Transcript")
 
@@ -65,7 +91,28 @@ def palette(widget: Widget, clean: bool) -> Palette:
         selection += Style(reverse=True)
     ground = widget.get_component_rich_style("transcript--chosen")
     chosen = Style(bgcolor=ground.bgcolor, reverse=ground.reverse)
-    return Palette(base, {**bare, **styles, **tokens}, chosen, selection, styles["mark"])
+    looks = Looks({**bare, **styles, **tokens}, lambda part: _partial(widget, part))
+    return Palette(base, looks, chosen, selection, styles["mark"])
+
+
+class Looks(dict[str, Style]):
+    """Styles by look; those of several names, and those of Markdown, are made when they are first met."""
+
+    def __init__(self, known: Mapping[str, Style], partial: Callable[[str], Style]) -> None:
+        super().__init__(known)
+        self._partial = partial
+
+    def __missing__(self, look: str) -> Style:
+        style = Style()
+        for part in look.split():
+            style += self._partial(part)
+        self[look] = style
+        return style
+
+
+def _partial(widget: Widget, part: str) -> Style:
+    """What a part of Markdown adds to the style of the text around it."""
+    return widget.get_component_rich_style(f"transcript--{part}", partial=part not in GROUNDS)
 
 
 class Painter:
@@ -100,16 +147,20 @@ class Painter:
 
     def _paint(self, line: Line, lit: range, chosen: int | None, place: tuple[int, int] | None) -> Strip:
         """Put the sign before the text, fill it up, and put the mark behind."""
-        sign_style, fill_style = self._palette.looks[f"{line.paragraph.kind}-sign"], self._palette.base
+        looks, lead = self._palette.looks, line.flow.lead
+        sign_style = looks["seam" if line.is_seam else f"{line.paragraph.kind}-sign"]
+        fill_style = looks[lead.ground] if lead.ground else self._palette.base
         sign = [Segment(line.sign.ljust(self._indent)[: self._indent], sign_style)]
+        if lead.size:
+            sign.append(Segment(line.lead.ljust(lead.size), looks[lead.look]))
         text = Strip(self._segments(line, lit, chosen))
         if place is not None:
             here = Style.from_meta({"offset": place})
-            sign = [Segment(cell, sign_style + here) for cell in sign[0].text]
+            sign = [Segment(cell, (one.style or sign_style) + here) for one in sign for cell in one.text]
             text = text.apply_offsets(*place)
             # Without an offset the fill counts as the row's end; an empty row has nothing else to carry one.
             fill_style += here if line.start == line.end else Style()
-        room = self.width - self._indent - len(line.mark)
+        room = self.width - self._indent - lead.size - len(line.mark)
         text = text.crop(0, room)  # spaces may hang over the edge
         fill = Segment(" " * (room - text.cell_length), fill_style)
         mark = Segment(line.mark, self._palette.mark)
@@ -121,12 +172,15 @@ class Painter:
         index = line.start
         for piece, first, last in line.flow.pieces(line.start, line.end):
             style = self._palette.looks[piece.look]
-            if chosen is not None and piece.step == chosen:
+            mine = chosen is not None and piece.step == chosen
+            if mine:
                 style += self._palette.chosen
             for text, bright in _split(piece.display[first:last], lit, index):
                 full = style + self._palette.selection if bright else style
-                words = text.lstrip(" ") if full.underline or full.underline2 else text
-                _add(runs, text[: len(text) - len(words)], full + _NO_LINE)
+                grounded = not (mine or bright) and style.bgcolor != self._palette.base.bgcolor
+                words = text.lstrip(" ") if full.underline or full.underline2 or grounded else text
+                spaces = full + Style(bgcolor=self._palette.base.bgcolor) if grounded else full
+                _add(runs, text[: len(text) - len(words)], spaces + _NO_LINE)
                 _add(runs, words, full)
             index += last - first
         return [Segment(text, style) for text, style in runs]

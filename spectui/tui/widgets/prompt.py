@@ -1,25 +1,26 @@
 """Where a person types: one to eight rows, enter sends, up and down recall."""
 
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 from textual import events
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.message import Message
 from textual.widgets import TextArea
 
 from ...config.paths import prompts_file
+from ..actions import bindings
 from ..history import History
 from ..pasting import MOST_PASTED, beginning
+from ..slash import Suggestion
 from ..steady import Steady
+from .completion import Completion
 
 
 class Prompt(Steady, TextArea):
     """The input; what is pasted is sanitised before it is shown."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "send", "Send", id="prompt.send", show=False),
-        Binding("ctrl+j,shift+enter", "newline", "New line", id="prompt.newline", show=False),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = bindings("prompt")
 
     class Sent(Message):
         """A person has sent a prompt, typed or chosen."""
@@ -34,6 +35,12 @@ class Prompt(Steady, TextArea):
     def __init__(self, history: History | None = None, **kwargs: Any) -> None:
         super().__init__(compact=True, highlight_cursor_line=False, placeholder="Ask something", **kwargs)
         self.past = history or History(prompts_file())
+        self.completion: Completion | None = None
+        """What shows how to go on."""
+        self.example: Callable[[int], str | None] = lambda number: None
+        """The example of a number, where examples are on show."""
+        self._digit = ""
+        """The digit in whose place an example stands."""
 
     def on_mount(self) -> None:
         """Say what became of the history, if it was damaged."""
@@ -59,11 +66,53 @@ class Prompt(Steady, TextArea):
         """Enter keeps its place behind the keys typed before it, which a priority binding would overtake."""
         name = {"prompt.send": "enter", "prompt.newline": "ctrl+j,shift+enter"}
         keys = {key: name for name, default in name.items() for key in self._keys(name, default)}
-        if event.key in keys:
+        if self._take_example(event) or self._complete(event, keys.get(event.key) == "prompt.send"):
+            event.prevent_default().stop()
+        elif event.key in keys:
             event.prevent_default().stop()
             (self.action_send if keys[event.key] == "prompt.send" else self.action_newline)()
         else:
             self._recall(event)
+
+    def _take_example(self, event: events.Key) -> bool:
+        """A digit in an empty prompt brings an example; to type on takes the digit instead."""
+        digit, self._digit = self._digit, ""
+        if digit and event.is_printable:
+            self.text = digit
+            self.move_cursor(self.document.end)
+        elif not self.text and (event.character or "").isdecimal():
+            text = self.example(int(event.character or 0))
+            if text is not None:
+                self.text, self._digit = text, event.character or ""
+                self.move_cursor(self.document.end)
+                return True
+        return False
+
+    def _complete(self, event: events.Key, sends: bool) -> bool:
+        """Keys that mean the list of suggestions while it is there."""
+        one = self.completion.chosen if self.completion is not None else None
+        if self.completion is None or one is None:
+            return False
+        if event.key in ("up", "down"):
+            self.completion.move(1 if event.key == "down" else -1)
+        elif event.key == "escape":
+            self.completion.hide()
+        elif event.key == "tab" or (sends and one.is_command and not self._is_said(one)):
+            self.text = one.text
+            self.move_cursor(self.document.end)
+            if sends and one.whole:
+                self.action_send()
+        else:
+            return False
+        return True
+
+    def _is_said(self, one: Suggestion) -> bool:
+        return one.text.strip() == self.text.strip() and one.whole
+
+    def on_text_area_changed(self) -> None:
+        """Show how it may go on."""
+        if self.completion is not None:
+            self.completion.offer(self.text)
 
     def _keys(self, name: str, default: str) -> list[str]:
         """The keys of a binding, by the settings."""

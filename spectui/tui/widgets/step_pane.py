@@ -1,83 +1,101 @@
 """The chosen or latest step in full."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from textual.content import Content
 from textual.widgets import Static
 
 from ...present.step_sentence import quoted, sentence, source_words
-from ...present.token_looks import LOOKS, TokenKind
+from ...present.token_looks import GROUND_SHARE, LOOKS, TokenKind
+from ...present.tree_lines import tree_lines
 from ...record.events import StepText
 from ...record.metrics import idle_ms
 
-MOST_NODES = 24
+MOST_LINES = 24
+"""Lines of a tree."""
+DEEPEST = 12
+"""Cells of box characters."""
+_HUES = {
+    "plain": "",
+    "accepted": "$token-accepted",
+    "rejected": "$token-rejected",
+    "muted": "$token-muted",
+    "seam": "$token-seam",
+}
 
 
-def look(kind: Any) -> str:
+def look(kind: TokenKind) -> str:
     """The style of a token kind, for Content."""
-    hue = {"plain": "", "accepted": "$token-accepted", "rejected": "$token-rejected", "muted": "$token-muted"}
     own = LOOKS[kind]
-    return f"{own.attributes.replace('underline2', 'underline')} {hue.get(own.hue, '$token-seam')}".strip()
+    ground = f"on {_HUES[own.ground]} {GROUND_SHARE}%" if own.ground else ""
+    return f"{own.attributes.replace('underline2', 'underline')} {_HUES[own.hue]} {ground}".strip()
 
 
 class StepPane(Static):
-    """The chosen or latest step: its tree, its times, and one plain sentence."""
+    """The chosen or latest step: its times, its tree, and one plain sentence."""
 
-    def show(self, record: StepText | None, pinned: bool = False) -> None:
-        """Draw a step; None is an empty pane."""
+    folds = True
+    """Whether what was lost is folded."""
+
+    def show(self, record: StepText | None, pinned: bool = False, goes_on: bool = False) -> None:
+        """Draw a step, whether a person has ``pinned`` it and another one follows; None is an empty pane."""
         if record is None:
             self.update(Content.styled("no step yet", "$token-muted"), layout=False)
             return
-        step, ms = record.step, record.step.ms
-        count = len(step.nodes)
+        step = record.step
         parts: list[Any] = [
-            (f"step {step.index}{'  (chosen)' if pinned else ''}\n", "bold"),
-            (f"accepted {step.accepted}/{count}   emitted {len(step.emitted)}\n\n", ""),
+            (f"step {step.index}  {step.ms.wall:.2f} ms", "bold"),
+            (f"  {'pinned' if pinned else ''}\n", "$text-primary"),
+            *_times(record),
+            f"\naccepted {step.accepted}/{len(step.nodes)}, tokens {len(step.emitted)}\n" if step.nodes else "\n",
             *self._tree(record),
-            *self._branches(record),
-            (f"\n{sentence(record)}\n\n", "italic"),
-            (f"draft  {ms.draft:7.2f} ms\nverify {ms.verify:7.2f} ms\n", "$token-muted"),
-            (f"commit {ms.commit:7.2f} ms\nother  {ms.other:7.2f} ms\nwall   {ms.wall:7.2f} ms", "$token-muted"),
-            *self._bubbles(record),
+            *_branches(record),
+            (f"\n{sentence(record, goes_on)}", "italic"),
         ]
         self.update(Content.assemble(*parts), layout=False)
 
-    def _tree(self, record: StepText) -> list[Any]:
-        parts: list[Any] = []
-        depths: list[int] = []
-        source = ""
-        for node, text in zip(record.step.nodes, record.nodes, strict=True):
-            depths.append(0 if node.parent < 0 else depths[node.parent] + 1)
-            if len(depths) > MOST_NODES:
-                parts.append((f"… {len(record.step.nodes) - MOST_NODES} more\n", "$token-muted"))
+    def _tree(self, record: StepText) -> Iterator[Any]:
+        nodes, source = record.step.nodes, ""
+        for count, (boxes, node, folded) in enumerate(tree_lines(nodes, self.folds)):
+            if count == MOST_LINES:
+                yield ("… (the tree goes on)\n", "$token-muted")
                 break
-            share = f"{node.probability:4.0%}" if node.probability is not None else "   –"
-            words = source_words(node.source)
-            indent = " " * min(depths[-1], 12)
-            parts += [indent, (f"{LOOKS[node.fate].mark} {quoted(text)}", look(node.fate))]
-            parts.append((f" {share}{'' if words == source else f'  {words}'}\n", "$token-muted"))
+            yield (boxes[-DEEPEST:], "$token-muted")
+            if node is None:
+                yield (f"{LOOKS['rejected'].mark} {folded} more\n", "$token-muted")
+                continue
+            bold = "bold " if nodes[node].fate == "accepted" else ""
+            yield (f"{LOOKS[nodes[node].fate].mark} {quoted(record.nodes[node])}", bold + look(nodes[node].fate))
+            words, share = source_words(nodes[node].source), nodes[node].probability
+            known = f" {share * 100:.0f} %" if share is not None else ""
+            below = f" (+{folded})" if folded else ""
+            yield (f"{known}{below}{'' if words == source else f'  {words}'}\n", "$token-muted")
             source = words
         kind = record.step.emitted[-1].kind if record.step.emitted else "target"
         if kind != "accepted":
-            parts.append((f"{LOOKS[kind].mark} {quoted(record.emitted[-1])}\n", look(kind)))
-        return parts
+            yield (f"{LOOKS[kind].mark} {quoted(record.emitted[-1])}", look(kind))
+            yield "\n"
 
-    def _branches(self, record: StepText) -> list[Any]:
-        """What was drafted meanwhile: each branch in a line, the winner marked as what it is."""
-        branches = record.step.branches
-        if branches is None:
-            return []
-        after = quoted(record.nodes[branches.at]) if branches.at >= 0 else "the root"
-        parts: list[Any] = [(f"\nmeanwhile, after {after} ({branches.confidence:.0%} sure)\n", "$token-muted")]
-        for index, words in enumerate(record.branches):
-            kind: TokenKind = "accepted" if index == branches.won else "rejected" if index == 0 else "unreached"
-            parts.append((f"{LOOKS[kind].mark} {' '.join(map(quoted, words))}\n", look(kind)))
-        parts.append((f"dropped {branches.dropped}   branch waste {branches.waste}\n", "$token-muted"))
-        return parts
 
-    def _bubbles(self, record: StepText) -> list[Any]:
-        """How long each of the two had nothing to do, where both could have worked."""
-        if record.step.branches is None:
-            return []
-        idle = {name: idle_ms(record.step, who) for name, who in (("draft", "draft"), ("target", "verify"))}
-        return [(f"\nidle: draft {idle['draft']:.2f} ms, target {idle['target']:.2f} ms", "$token-muted")]
+def _times(record: StepText) -> Iterator[Any]:
+    """What the step cost and, where both models could have worked at the same time, how long each waited."""
+    ms = record.step.ms
+    yield (f"draft  {ms.draft:7.2f}   check {ms.verify:7.2f}", "$token-muted")
+    yield (f"\ncommit {ms.commit:7.2f}   other {ms.other:7.2f}\n", "$token-muted")
+    if record.step.branches is not None:
+        draft, target = (idle_ms(record.step, who) for who in ("draft", "verify"))
+        yield (f"waiting: draft {draft:.2f}, target {target:.2f}\n", "$token-muted")
+
+
+def _branches(record: StepText) -> Iterator[Any]:
+    """What was drafted meanwhile: each branch in a line, the winner marked as what it is."""
+    branches = record.step.branches
+    if branches is None:
+        return
+    after = quoted(record.nodes[branches.at]) if branches.at >= 0 else "the root"
+    yield (f"\nmeanwhile, after {after} ({branches.confidence * 100:.0f} % sure)\n", "$token-muted")
+    for index, words in enumerate(record.branches):
+        kind: TokenKind = "accepted" if index == branches.won else "rejected" if index == 0 else "unreached"
+        yield (f"{LOOKS[kind].mark} {' '.join(map(quoted, words))}\n", look(kind))
+    yield (f"dropped {branches.dropped}   branch waste {branches.waste}\n", "$token-muted")

@@ -50,7 +50,7 @@ def tape_cells(record: StepText) -> list[Cell]:
     """A step as tape: tokens with their marks, in the order of the text."""
     cells: list[Cell] = []
     if not record.nodes and record.step.why_no_draft:
-        cells.append((f"nothing drafted: {record.step.why_no_draft}", MUTED))
+        cells.append((f"not drafting: {record.step.why_no_draft}", MUTED))
     for slot in read_step(record):
         cells += _slot(slot, record)
     return cells + _branches(record)

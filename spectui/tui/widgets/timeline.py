@@ -9,16 +9,20 @@ from textual.strip import Strip
 
 from ...engine.drafters.registry import MODES
 from ...engine.values.step import Step
+from ...present.answer_line import percent
+from ...present.token_looks import TokenKind
 from .token_rows import Cell, TokenRows, token_css
 
 Row = list[Cell]
 WHO = {"draft": "draft ", "verify": "target"}
 """Whose spans each row shows, and its label."""
+LOOK_OF: dict[str, TokenKind] = {"draft": "accepted", "verify": "unreached"}
+"""The look of each one's work: two colours."""
 KEPT, LOST, EDGE = "█", "▒", "·"
 MOST_STEPS = 64
 COLUMNS = 12
 """How wide a usual step is drawn, about."""
-IDLE_WIDTH = 11
+WAITING_WIDTH = 14
 
 
 class Piece(NamedTuple):
@@ -38,6 +42,7 @@ class Timeline(TokenRows):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.steps: deque[Step] = deque(maxlen=MOST_STEPS)
+        self._needed, self._quiet = True, False
         self._drawn: tuple[int, list[Row]] = (0, [])
         """For which width the rows were drawn, and the rows."""
 
@@ -52,7 +57,13 @@ class Timeline(TokenRows):
 
     def follow(self, mode: str) -> None:
         """Be there in a mode with a model that drafts, also before there is anything to draw; others never have any."""
-        self.display = MODES[mode].needs_draft or MODES[mode].needs_head
+        self._needed = MODES[mode].needs_draft or MODES[mode].needs_head
+        self.display = self._needed and not self._quiet
+
+    def hush(self, quiet: bool) -> None:
+        """Leave its room to others while nothing was asked."""
+        self._quiet = quiet
+        self.display = self._needed and not quiet
 
     def show(self) -> None:
         """Draw the steps so far."""
@@ -68,8 +79,8 @@ class Timeline(TokenRows):
 
 
 def rows(steps: Sequence[Step], width: int) -> list[Row]:
-    """Both rows for the last steps that fit, the latest at the right; at the end the share of idle time."""
-    room = width - len(WHO["draft"]) - 1 - IDLE_WIDTH
+    """Both rows for the last steps that fit, the latest at the right; at the end the share of time that each waited."""
+    room = width - len(WHO["draft"]) - 1 - WAITING_WIDTH
     if room < 2 * COLUMNS or not steps:
         return [[(label, "unreached")] for label in WHO.values()]
     scale = scale_of(steps)
@@ -84,9 +95,9 @@ def rows(steps: Sequence[Step], width: int) -> list[Row]:
             for begin, step in zip(begins, shown, strict=True)
             for piece in pieces_of(step, who)
         ]
-        idle = 1.0 - min(1.0, sum(piece.end - piece.start for piece in pieces) / whole) if whole else 0.0
-        cells = _cells(pieces, int(whole / scale), scale, edges)
-        made.append([(f"{label} ", "unreached"), *cells, (f" idle {idle:4.0%}", "unreached")])
+        waiting = 1.0 - min(1.0, sum(piece.end - piece.start for piece in pieces) / whole) if whole else 0.0
+        cells = _cells(pieces, int(whole / scale), scale, edges, LOOK_OF[who])
+        made.append([(f"{label} ", "unreached"), *cells, (f" waiting {percent(waiting):>5}", "unreached")])
     return made
 
 
@@ -126,10 +137,10 @@ def _last_that_fit(steps: Sequence[Step], ms: float) -> list[Step]:
     return shown[::-1]
 
 
-def _cells(pieces: Sequence[Piece], columns: int, scale: float, edges: set[int]) -> Row:
+def _cells(pieces: Sequence[Piece], columns: int, scale: float, edges: set[int], kept: TokenKind) -> Row:
     """One cell a column: who worked at its middle."""
     marks: Row = [(EDGE, "unreached") if column in edges else (" ", "unreached") for column in range(columns)]
     for piece in pieces:
         for column in range(max(0, round(piece.start / scale)), min(columns, round(piece.end / scale))):
-            marks[column] = (KEPT, "accepted") if piece.kept else (LOST, "rejected")
+            marks[column] = (KEPT, kept) if piece.kept else (LOST, "rejected")
     return marks

@@ -1,6 +1,7 @@
 """The title line: which pair, which settings, on what."""
 
 from ...engine.values.options import Options
+from ...present.pair_words import NO_DRAFT
 from ...record.events import Ready
 from ...system.sanitise import sanitise_line
 from .parts import Part, PartsLine
@@ -15,17 +16,20 @@ class TitleBar(PartsLine):
         ``advised`` says that sampling follows the model's makers.
         """
         sampling, drafts = options.sampling, options.speculation.draft_tokens
-        pair = f"{ready.model} ← {ready.draft or 'no draft'}" if ready else sanitise_line(model)
+        heat = f"temperature {sampling.temperature:g}" if sampling.temperature else "greedy"
         parts = [
             Part(4, " spectui", style="bold $primary"),
-            Part(0, pair),
+            Part(0, ready.model if ready else sanitise_line(model)),
             Part(
                 2,
-                f"seed {sampling.seed}  T {sampling.temperature:g}{' advised' if advised else ''}",
+                f"seed {sampling.seed}  {heat}{' advised' if advised else ''}",
                 style="$token-muted",
             ),
-            Part(3, f"draft {drafts}", style="$token-muted"),
         ]
+        if ready:
+            parts.insert(2, Part(1, f"draft {ready.draft}" if ready.draft else NO_DRAFT))
+        if ready and ready.draft:
+            parts.append(Part(3, f"draft length {drafts}", style="$token-muted"))
         if ready:
             parts.append(Part(5, f"{ready.device} {ready.dtype}", style="$token-muted"))
             if ready.quality:

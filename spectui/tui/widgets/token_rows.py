@@ -8,7 +8,7 @@ from rich.style import Style
 from textual.strip import Strip
 from textual.widget import Widget
 
-from ...present.token_looks import LOOKS, TokenKind
+from ...present.token_looks import GROUND_SHARE, LOOKS, TokenKind
 
 Cell = tuple[str, TokenKind]
 """A piece of text and the token kind that it looks like."""
@@ -24,10 +24,11 @@ def token_css(widget: str) -> str:
     rules = []
     for kind, look in LOOKS.items():
         selector = f"{widget} .token--{kind}"
-        rules.append(f"{selector} {{ color: $token-{look.hue}; text-style: {_text_style(look.style(True))}; }}")
+        ground = f" background: $token-{look.ground} {GROUND_SHARE}%;" if look.ground else ""
+        rules.append(f"{selector} {{ color: $token-{look.hue};{ground} text-style: {_text_style(look.style(True))}; }}")
         for plain in ("nocolor", "ansi"):
             style = _text_style(look.style(False))
-            rules.append(f"{widget}:{plain} .token--{kind} {{ text-style: {style}; }}")
+            rules.append(f"{widget}:{plain} .token--{kind} {{ background: transparent; text-style: {style}; }}")
     return "\n".join(rules)
 
 

@@ -3,7 +3,7 @@
 from typing import Any, ClassVar
 
 from textual import events
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.geometry import Region
 from textual.message import Message
 from textual.reactive import reactive
@@ -12,7 +12,9 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from ...config.settings import VIEWS
+from ..actions import bindings
 from ..steady import Steady
+from ..transcript.blocks import Fence
 from ..transcript.document import Document
 from ..transcript.viewport import Line, Viewport
 from .painter import TRANSCRIPT_CLASSES, TRANSCRIPT_CSS, Painter, palette
@@ -29,18 +31,7 @@ class Transcript(Steady, Widget, can_focus=True):
 
     DEFAULT_CSS = TRANSCRIPT_CSS
     COMPONENT_CLASSES: ClassVar[set[str]] = TRANSCRIPT_CLASSES
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up,k", "scroll_by(-1)", "Up", id="transcript.up", show=False),
-        Binding("down,j", "scroll_by(1)", "Down", id="transcript.down", show=False),
-        Binding("pageup", "page(-1)", "Page up", id="transcript.page_up", show=False),
-        Binding("pagedown", "page(1)", "Page down", id="transcript.page_down", show=False),
-        Binding("home,g", "home", "Top", id="transcript.top", show=False),
-        Binding("end,G", "end", "End, follow", id="transcript.end", show=False),
-        Binding("space", "pause", "Hold still", id="transcript.pause", show=False),
-        Binding("full_stop", "step(1)", "Next step", id="transcript.next_step"),
-        Binding("comma", "step(-1)", "Step back", id="transcript.previous_step"),
-        Binding("y", "copy", "Copy", id="transcript.copy"),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = bindings("transcript")
 
     view: reactive[str] = reactive("colour", init=False, repaint=False)
     """One of ``VIEWS``."""
@@ -63,6 +54,8 @@ class Transcript(Steady, Widget, can_focus=True):
         self._shown: list[Line] = []
         self._growing = False
         self._told = (True, False)
+        self._copied: Fence | None = None
+        """The block of code that was copied last."""
 
     # -- the document changes
 
@@ -75,6 +68,11 @@ class Transcript(Steady, Widget, can_focus=True):
     def drop_answer(self) -> None:
         """Take the last answer back."""
         self.viewport.drop_answer()
+        self._show()
+
+    def rewind(self, answers: int) -> None:
+        """Keep the first answers, and take back what came after them."""
+        self.viewport.rewind(answers)
         self._show()
 
     def _grown(self) -> None:
@@ -150,6 +148,13 @@ class Transcript(Steady, Widget, can_focus=True):
         if self.viewport.choose(by):
             self._step_chosen()
 
+    def choose(self, answer: int, step: int) -> None:
+        """Choose a step and show it."""
+        self.viewport.chosen = answer, step
+        if self.viewport.choose(0):
+            self._show()
+            self._step_chosen()
+
     def on_click(self, event: events.Click) -> None:
         """Choose the step of the token under the pointer."""
         step = self.viewport.step_at(event.x, event.y) if self.text_selection is None else None
@@ -173,6 +178,27 @@ class Transcript(Steady, Widget, can_focus=True):
         if text:
             self.app.copy_to_clipboard(text)
             self.notify("copied", timeout=2)
+
+    def action_copy_code(self) -> None:
+        """Copy the last block of code on show, else the last one there is; again: the one before it."""
+        fences = self.document.fences
+        if not fences:
+            self.notify("there is no block of code", timeout=2)
+            return
+        shown = self.viewport.fences_on_show() or fences
+        number = fences.index(self._copied) if self._copied in shown else fences.index(shown[-1]) + 1
+        self._copied = fence = fences[(number - 1) % len(fences)]
+        code, place = self.document.code(fence), fences.index(fence) + 1
+        self.app.copy_to_clipboard(code + "\n")
+        lines = code.count("\n") + 1
+        which = f" ({place} of {len(fences)}; again copies the one before)" if len(fences) > 1 else ""
+        self.notify(f"copied {lines} {'line' if lines == 1 else 'lines'} of {fence.language or 'code'}{which}",
+                    timeout=3, markup=False)  # fmt: skip
+
+    def action_fold(self) -> None:
+        """Fold thoughts, or show them."""
+        self.viewport.fold(not self.viewport.folded)
+        self._show()
 
     # -- painting
 

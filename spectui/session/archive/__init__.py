@@ -1,0 +1,4 @@
+"""Conversations that are kept, in one SQLite file.
+
+May import: record and below.
+"""
