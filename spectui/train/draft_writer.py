@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import save
+from safetensors.torch import load_file, save
 from torch import Tensor
 
 from ..models.borrowed import BORROWS, narrowed
@@ -22,6 +22,8 @@ from .head_writer import CONFIG, COPIED, WEIGHTS
 from .target import Target
 
 PREFIX = "model."
+LENT = (f"{PREFIX}embed_tokens.weight", "lm_head.weight")
+"""What layers alone take from their target."""
 
 
 def draft_config(target: Target, layers: int) -> dict[str, Any]:
@@ -58,18 +60,20 @@ def write_draft(folder: Path, target: Target, tensors: Mapping[str, Tensor], lay
         target.pair.tokenizer.save_pretrained(folder)
 
 
-def write_layers(folder: Path, config: Mapping[str, Any], tensors: Mapping[str, Tensor], int8: bool) -> None:
-    """Write what a draft model does not have from its target: ``tensors`` by their names in the full one.
+def write_layers(made: Path, folder: Path, int8: bool = True) -> None:
+    """Write into ``folder`` what a draft model in the folder ``made`` does not have from its target.
 
-    Matrices are in bfloat16, or in int8 with ``<name>_scale``, float32 [out, 1], beside each.
+    Matrices are in int8 with ``<name>_scale``, float32 [out, 1], beside each, or in bfloat16.
     """
     stored: dict[str, Tensor] = {}
-    for name, tensor in tensors.items():
+    for name, tensor in load_file(made / WEIGHTS).items():
+        if name in LENT:
+            continue
         if int8 and tensor.ndim == 2:
             stored[name], stored[f"{name}_scale"] = narrowed(tensor.float())
         else:
             stored[name] = tensor.to(torch.bfloat16)
-    _write(folder, {**config, BORROWS: True}, stored)
+    _write(folder, {**json.loads((made / CONFIG).read_bytes()), BORROWS: True}, stored)
 
 
 def _write(folder: Path, config: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:

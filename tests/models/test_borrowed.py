@@ -1,7 +1,5 @@
 """Draft models that have layers only: they say what the full ones say, and what is refused in one line."""
 
-import json
-
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
@@ -48,9 +46,7 @@ def full(tmp_path, tokenizer, target):
 
 
 def layers_of(full, folder, int8=False):
-    tensors = load_file(full / "model.safetensors")
-    config = json.loads((full / "config.json").read_text())
-    write_layers(folder, config, {name: one for name, one in tensors.items() if "embed" not in name}, int8)
+    write_layers(full, folder, int8)
     return folder
 
 
