@@ -12,11 +12,13 @@ from ..system.streams import messages
 from .flags import with_settings
 
 if TYPE_CHECKING:
+    from ..train.command import Order
     from ..train.drafter_training import Status
     from ..train.held_out import Worth
 
 EXAMPLES = (
     "Examples: spectui train-head --model demo --minutes 20 · "
+    "spectui train-head --model smollm2-135m --kind lm · "
     "spectui train-head --model qwen3-1.7b --questions mine.jsonl --output heads/mine"
 )
 TO_KEEP = 20.0
@@ -26,6 +28,13 @@ TO_KEEP = 20.0
 @with_settings()
 def train_head(
     settings: Settings,
+    kind: Annotated[
+        str,
+        typer.Option(
+            "--kind", help="eagle: an EAGLE-3 head; lm: a small draft model for the modes draft and specbranch."
+        ),
+    ] = "eagle",
+    layers: Annotated[int, typer.Option("--layers", help="The layers of a draft model.")] = 2,
     minutes: Annotated[
         float | None, typer.Option("--minutes", min=0.1, help="How long to train; default is an hour.")
     ] = None,
@@ -40,14 +49,14 @@ def train_head(
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with a training that was interrupted.")] = False,
 ) -> None:
-    """Train an EAGLE-3 head for a model, from nothing but the model; Ctrl+C keeps the best one so far."""
-    raise typer.Exit(run_train_head(settings, minutes, output, questions or [], resume))
+    """Train an EAGLE-3 head or a draft model, from nothing but the model; Ctrl+C keeps the best one so far."""
+    from ..train.command import Order
+
+    raise typer.Exit(run_train_head(settings, questions or [], Order(kind, layers, minutes, output, resume)))
 
 
-def run_train_head(
-    settings: Settings, minutes: float | None, output: Path | None, questions: list[str], resume: bool
-) -> int:
-    """Train a head for the model that the settings name; raises UserError with the remedy."""
+def run_train_head(settings: Settings, questions: list[str], order: "Order") -> int:
+    """Train a drafter for the model that the settings name; raises UserError with the remedy."""
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
     from ..bench.questions import read_questions
@@ -64,7 +73,7 @@ def run_train_head(
             progress.update(task, description=described(status), completed=status.share)
 
         with on_interrupt(interrupt):
-            made = train_drafter(settings.model, asked, minutes, output, resume, told)
+            made = train_drafter(settings.model, asked, order, told)
     if made.worth is not None:
         console.print(described_worth(made.worth), markup=False)
     console.print(f"kept in {made.folder}", markup=False, soft_wrap=True)

@@ -9,7 +9,7 @@ from ..config.choice import ModelChoice
 from ..system.errors import UserError
 from .head_places import head_place
 from .registry import RANDOM, Known, known_models
-from .resolve import brings_draft, meant, place
+from .resolve import brings_draft, meant, place, shipped_draft
 from .size import ROOM, folder_elements, shape_elements
 
 WORTH = 3
@@ -76,13 +76,21 @@ def _entry(known: Known, item: int) -> Entry:
         source=_source(known),
         note=known.note,
         elements=elements,
-        draft="demo-draft" if known.name == "demo" else known.draft,
+        draft=_own_draft(known),
         drafts=tuple(dict.fromkeys(_drafts(known))),
         heads=_heads(known),
         here="no" if not found.local else "package" if found.gguf else "yes",
         download=0 if known.name == "demo" else HUB_BYTES * both,
         need=int(item * ROOM * both),
     )
+
+
+def _own_draft(known: Known) -> str | None:
+    """By the name that people see."""
+    if known.draft is None:
+        shipped = shipped_draft(known)
+        return shipped.title if shipped else None
+    return "demo-draft" if known.name == "demo" else known.draft
 
 
 def _drafts(known: Known) -> Iterator[str]:

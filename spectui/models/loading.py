@@ -4,12 +4,12 @@ import gc
 from collections.abc import Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..config.choice import ModelChoice
-from ..engine.values.dtypes import DTYPES, QUANTISED
+from ..engine.values.dtypes import DTYPES, INT4, INT8, QUANTISED
 from ..system.errors import UserError
 from ..system.progress import Progress
 from .failures import explain
@@ -97,12 +97,18 @@ def _load_pair(choice: ModelChoice, progress: Progress) -> Pair:
     import torch
     from transformers.utils import logging
 
+    from .borrowed import borrows
+
     logging.disable_progress_bar()
     device = _device(choice.device)
     dtype = _dtype(choice.dtype, device)
     item = dtype.itemsize if device.type == "cpu" else 0
     target_place, draft_place = (place and unpacked(place, progress, item) for place in places)
     assert target_place is not None
+    if borrows(target_place):
+        raise UserError(
+            f"{target_place.title} has only the layers of a draft model; give it as --draft beside its target"
+        )
     tokenizer = _tokenizer(target_place, choice, progress, begun)
     numbers = _numbers(target_place, tokenizer, choice, device, progress, "target")
     target, draft_numbers = numbers.model, None
@@ -110,8 +116,9 @@ def _load_pair(choice: ModelChoice, progress: Progress) -> Pair:
     vocabulary = min(len(tokenizer), target.get_input_embeddings().weight.shape[0])
     reserved: frozenset[int] = frozenset()
     if draft_place is not None:
-        draft_tokenizer = tokenizer if draft_place.shape else _tokenizer(draft_place, choice, progress)
-        draft_numbers = _numbers(draft_place, draft_tokenizer, choice, beside, progress, "draft")
+        lent = draft_place.shape or borrows(draft_place)
+        draft_tokenizer = tokenizer if lent else _tokenizer(draft_place, choice, progress)
+        draft_numbers = _draft_numbers(draft_place, draft_tokenizer, choice, beside, progress, target)
         reserved = check_pair(tokenizer, target, draft_tokenizer, draft_numbers.model, draft_place.title)
     head = find_eagle_head(choice, target.config.get_text_config(decoder=True), target_place.title, progress)
     notes = [f"random weights: {place.title} shows speed, not text" for place in places if place and place.shape]
@@ -219,8 +226,16 @@ def _tokenizer(place: Place, choice: ModelChoice, progress: Progress, begun: "Fu
 
 
 def _numbers(
-    place: Place, tokenizer: Any, choice: ModelChoice, device: Any, progress: Progress, role: str
+    place: Place,
+    tokenizer: Any,
+    choice: ModelChoice,
+    device: Any,
+    progress: Progress,
+    role: str,
+    target: Any | None = None,
 ) -> "Numbers":
+    """A model of a ``role``; a draft may borrow of the ``target``."""
+    from .borrowed import borrows
     from .precision import Numbers, quantised
 
     progress(f"loading the {role} {place.title}", None)
@@ -230,6 +245,8 @@ def _numbers(
     def load() -> Any:
         if place.shape is not None:
             return _random(place, config, device, dtype)
+        if borrows(place):
+            return _borrowed(place, config, target, device, dtype)
         return _model(place, config, choice, device, dtype, progress)
 
     unasked = choice.dtype == "auto" and place.shape is None  # random weights are not worth keeping
@@ -237,6 +254,22 @@ def _numbers(
     if device.type != "cpu" or not (unasked or asked):
         return Numbers(load())
     return quantised(place, config, tokenizer, asked, load, progress)
+
+
+def _draft_numbers(
+    place: Place, tokenizer: Any, choice: ModelChoice, device: Any, progress: Progress, target: Any
+) -> "Numbers":
+    """Where the target is asked to run in int4, its draft runs in int8: a small model loses more by rounding."""
+    choice = replace(choice, dtype=INT8) if choice.dtype == INT4 else choice
+    return _numbers(place, tokenizer, choice, device, progress, "draft", target)
+
+
+def _borrowed(place: Place, config: Any, target: Any, device: Any, dtype: Any) -> Any:
+    from .borrowed import borrowed
+
+    with explain(place):
+        return borrowed(place, config, target, device, dtype)
+    raise AssertionError
 
 
 def _config(place: Place, choice: ModelChoice, device: str) -> Any:

@@ -22,6 +22,8 @@ class Known:
     draft: str | None
     """Another name, or a hub id; None where no smaller model is enough faster to draft."""
     note: str
+    shipped_draft: str = ""
+    """The folder below ``drafts`` of one that comes with the program, used where there is no other ``draft``."""
     heads: tuple[str, ...] = ()
     """Trained heads for ``eagle``, the best first: hub ids, or names below the folder of those that are shipped."""
     package: Package | None = None

@@ -4,6 +4,7 @@ import os
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +70,18 @@ def resolve(choice: ModelChoice) -> tuple[Place, Place | None]:
     if choice.draft:
         return target, place(choice.draft, as_draft=True)
     return target, _own_draft(known, name.startswith(RANDOM)) if known else None
+
+
+def shipped_folder() -> Path:
+    """Below it are the draft models that come with the program."""
+    return Path(str(files(__package__))) / "drafts"
+
+
+def shipped_draft(known: Known) -> Place | None:
+    """The draft model of a known one that comes with the program, if it does."""
+    folder = shipped_folder() / known.shipped_draft
+    here = known.shipped_draft and (folder / "config.json").is_file()
+    return Place(f"{known.name}-draft", str(folder), local=True) if here else None
 
 
 def brings_draft(choice: ModelChoice) -> bool:
@@ -147,7 +160,7 @@ def _random(name: str, as_draft: bool) -> Place:
 
 def _own_draft(known: Known, random: bool) -> Place | None:
     if known.draft is None:
-        return None
+        return None if random else shipped_draft(known)
     if random:
         return Place(f"{RANDOM}{known.name} draft", str(demo_folder() / "target"), known.drafts_shape, local=True)
     return place("demo" if known.name == "demo" else known.draft, as_draft=True)

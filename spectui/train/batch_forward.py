@@ -37,12 +37,12 @@ class BatchCache(NamedTuple):
 
 
 class Pass(NamedTuple):
-    """What a pass gives, each [sequences, length, hidden]."""
+    """What a pass gives, each [sequences, length, ...]."""
 
     last: Tensor
-    """Behind the last norm: what the output projection reads."""
-    states: list[Tensor]
-    """The residual stream as it enters the layers that were asked for."""
+    """Behind the last norm: what the output projection reads, [..., hidden]."""
+    states: Tensor
+    """The residual stream as it enters the layers that were asked for, beside each other: [..., layers * hidden]."""
 
 
 def batch_forward(
@@ -93,8 +93,8 @@ def batch_forward(
         gate, up = project(h, layer.gate_up_proj).chunk(2, -1)
         activated = functional.silu(gate) if layer.down_proj.scale is None else exact_silu(gate)
         x = project_onto(x, activated * up, layer.down_proj)
-    last = norm(x, weights.norm, config.rms_norm_eps)
-    return Pass(last.view(sequences, length, -1), [states[index] for index in wanted])
+    last = norm(x, weights.norm, config.rms_norm_eps).view(sequences, length, -1)
+    return Pass(last, torch.cat([last[..., :0], *(states[index] for index in wanted)], -1))
 
 
 def as_read_by(x: Tensor, linear: Linear) -> Tensor:

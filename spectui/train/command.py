@@ -1,4 +1,4 @@
-"""What ``spectui train-head`` does, from the choice of a model to the folder of its head."""
+"""What ``spectui train-head`` does, from the choice of a model to the folder of its drafter."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -8,8 +8,9 @@ from typing import NamedTuple
 
 import torch
 
-from ..config.choice import ModelChoice
+from ..config.choice import AUTO, ModelChoice
 from ..config.paths import drafters
+from ..engine.values.dtypes import QUANTISED
 from ..models.loading import Pair, load_pair
 from ..models.sampling import advised
 from ..system.errors import UserError
@@ -18,8 +19,9 @@ from .chat_format import chat_format
 from .drafter_training import DrafterTraining, Status, Told
 from .generator import Plan, Style
 from .held_out import Worth
+from .kinds import KINDS
 from .stream import Stream
-from .target import Target, aux_layers
+from .target import Target
 
 LONGEST = 512
 """Tokens of a conversation at most."""
@@ -38,28 +40,53 @@ class Made(NamedTuple):
     worth: Worth | None
 
 
-def train_drafter(
-    choice: ModelChoice, questions: Sequence[str], minutes: float | None, output: Path | None, resume: bool, told: Told
-) -> Made:
-    """Train an EAGLE-3 head for a model, by answers to ``questions`` or, without any, to those that it invents.
+class Order(NamedTuple):
+    """What is to be trained, and for how long."""
+
+    kind: str = "eagle"
+    layers: int = 2
+    """Of a draft model."""
+    minutes: float | None = None
+    output: Path | None = None
+    resume: bool = False
+
+
+def train_drafter(choice: ModelChoice, questions: Sequence[str], order: Order, told: Told) -> Made:
+    """Train a drafter for a model, by answers to ``questions`` or, without any, to those that it invents.
 
     Raises UserError with the remedy; KeyboardInterrupt once everything is kept.
     """
-    pair = load_pair(replace(choice, draft="none"), lambda doing, _: told(Status(doing, 0.0, None, 0)))
+    if order.kind not in KINDS:
+        raise UserError(f"unknown kind {order.kind!r}; choose from {', '.join(KINDS)}")
+    kind = KINDS[order.kind]
+    choice = replace(choice, draft="none", dtype=exact_dtype(choice) if kind.exact else choice.dtype)
+    pair = load_pair(choice, lambda doing, _: told(Status(doing, 0.0, None, 0)))
     target = Target(pair, min(LONGEST, pair.context))
-    plan, chat = _plan(pair, target, questions), chat_format(pair.tokenizer)
-    folder = output or drafters() / file_stem(pair.name)
-    training = DrafterTraining(target, lambda kept, used: Stream(target, chat, plan, kept, used), folder, told)
+    if not 0 < order.layers <= target.layers:
+        raise UserError(f"{pair.name} has {target.layers} layers; give --layers from 1 to {target.layers}")
+    plan, chat = _plan(pair, kind.aux(target.layers), questions), chat_format(pair.tokenizer)
+    folder = order.output or drafters() / f"{file_stem(pair.name)}{kind.suffix}"
+
+    def stream_of(kept: Path, used: int) -> Stream:
+        return Stream(target, chat, plan, kept, used)
+
+    training = DrafterTraining(target, kind, order.layers, stream_of, folder, told)
     with _flushed():
-        training.run(minutes, resume)
+        training.run(order.minutes, order.resume)
     return Made(folder, training.worth)
 
 
-def _plan(pair: Pair, target: Target, questions: Sequence[str]) -> Plan:
+def exact_dtype(choice: ModelChoice) -> str:
+    """The numbers in which a model is loaded with the weights that it came with."""
+    cuda = choice.device.startswith("cuda") or (choice.device == AUTO and torch.cuda.is_available())
+    return choice.dtype if cuda or choice.dtype not in (AUTO, *QUANTISED) else "float32"
+
+
+def _plan(pair: Pair, aux: tuple[int, ...], questions: Sequence[str]) -> Plan:
     found = advised(pair.name, pair.target)
     own = Style(found.get("temperature", 0.0) or 0.7, found.get("top_p", 1.0) or 1.0)
     asked = [pair.tokenizer(text, add_special_tokens=False)["input_ids"] for text in questions]
-    plan = Plan(aux_layers(target.layers), own)
+    plan = Plan(aux, own)
     most = min(LONGEST, pair.context) - plan.answer[1] - 64  # for what the chat format puts around them
     asked = [ids for ids in asked if 0 < len(ids) <= most]
     if questions and len(asked) < 2:

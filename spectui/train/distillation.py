@@ -41,3 +41,36 @@ def cross_entropy(x: Tensor, weight: Tensor, teacher: Tensor, rows: Tensor) -> T
     """
     made: Tensor = _CrossEntropy.apply(x, weight, teacher, rows)  # type: ignore[no-untyped-call]
     return made
+
+
+class _ToTarget(torch.autograd.Function):
+    """As above, for an output projection that both share and that stays as it is: only ``x`` has a gradient."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, wanted: Tensor, weight: Tensor, weighted: Tensor) -> Tensor:
+        gradient, loss = torch.empty_like(x), x.new_zeros((), dtype=torch.float32)
+        for begin in range(0, len(x), CHUNK):
+            some = slice(begin, begin + CHUNK)
+            told = (wanted[some] @ weight.t() + weighted).softmax(-1)
+            said = x[some] @ weight.t() + weighted
+            if not begin:
+                loss = -(told.float() * said.float().log_softmax(-1)).sum(-1).mean()
+            gradient[some] = (said.softmax(-1) - told) @ weight
+        ctx.save_for_backward(gradient)
+        return loss
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+        (gradient,) = ctx.saved_tensors
+        return gradient * (grads[0] / len(gradient)).to(gradient.dtype), None, None, None
+
+
+def cross_entropy_to_target(x: Tensor, wanted: Tensor, weight: Tensor, weighted: Tensor) -> Tensor:
+    """Mean cross entropy of what a drafter says to what the target says, both by the target's output projection.
+
+    The number is that of the first ``CHUNK`` rows. x and wanted [n, hidden], what the projection reads of each, n > 0;
+    weight [tokens, hidden], its rows of some tokens; all in the same numbers. weighted [tokens]: the logarithm of how
+    many tokens each stands for.
+    """
+    made: Tensor = _ToTarget.apply(x, wanted, weight, weighted)  # type: ignore[no-untyped-call]
+    return made

@@ -12,9 +12,9 @@ from ..system.errors import UserError, reason_of
 from ..system.files import open_private, private_folder
 from .checkpoint import Progress, read_checkpoint, write_checkpoint
 from .generator import Conversation
-from .head_training import HeadTraining, head_vocabulary
-from .head_writer import head_config, write_head
 from .held_out import Worth
+from .kinds import Kind
+from .learner import Learner, frequent_tokens
 from .pool import Pool
 from .stream import Stream
 from .target import Target
@@ -27,7 +27,7 @@ LEARNING = "learning"
 """What is told while it learns; before that it makes text."""
 TRAINING, CHECKPOINT, LOG = "training", "checkpoint.safetensors", "training.jsonl"
 VOCABULARY = 8192
-"""Tokens of a head: with some eight thousand it can say 99 % of what a target says."""
+"""Frequent tokens: some eight thousand are 99 % of what a target says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,14 +47,24 @@ Told = Callable[[Status], None]
 
 
 class DrafterTraining:
-    """Trains a head into ``folder``; all that is needed to go on is kept in a folder below it.
+    """Trains a drafter of one ``kind``, a draft model of so many ``layers``, into ``folder``.
 
-    ``stream_of`` makes the stream of conversations, given that folder and how many of them are used up.
+    All that is needed to go on is kept in a folder below it. ``stream_of`` makes the stream of conversations, given
+    that folder and how many of them are used up.
     """
 
-    def __init__(self, target: Target, stream_of: Callable[[Path, int], Stream], folder: Path, told: Told) -> None:
+    def __init__(
+        self,
+        target: Target,
+        kind: Kind,
+        layers: int,
+        stream_of: Callable[[Path, int], Stream],
+        folder: Path,
+        told: Told,
+    ) -> None:
         self.worth: Worth | None = None
         """The last look at the held-out answers."""
+        self._kind, self._layers = kind, layers
         self._target, self._stream_of, self._folder, self._told = target, stream_of, folder, told
         self._kept = folder / TRAINING
         self._checkpoint = self._kept / CHECKPOINT
@@ -74,8 +84,8 @@ class DrafterTraining:
             raise UserError("the model gives no answer to learn from; ask it something with --questions FILE")
         pool = Pool(iter(stream), seed=progress.conversations)
         self._fill(pool, progress, "making the first answers")
-        ids = state["ids"] if state else head_vocabulary(self._target, pool.waiting, VOCABULARY)
-        training = HeadTraining(self._target, ids)
+        ids = state["ids"] if state else frequent_tokens(self._target, pool.waiting, VOCABULARY)
+        training = self._kind.learner(self._target, ids, self._layers)
         if state:
             training.restore(state, progress.steps)
         self._look(training, apart, progress, stream)
@@ -101,7 +111,7 @@ class DrafterTraining:
         return progress, state
 
     def _learn(
-        self, training: HeadTraining, pool: Pool, apart: list[Conversation], progress: Progress, stream: Stream
+        self, training: Learner, pool: Pool, apart: list[Conversation], progress: Progress, stream: Stream
     ) -> None:
         looked = kept = perf_counter()
         while progress.seconds < 60 * progress.minutes:
@@ -124,8 +134,8 @@ class DrafterTraining:
             pool.fetch()
             self._say(doing, progress)
 
-    def _look(self, training: HeadTraining, apart: list[Conversation], progress: Progress, stream: Stream) -> None:
-        """Look at the held-out answers, note it, and write the head if it is the best one so far."""
+    def _look(self, training: Learner, apart: list[Conversation], progress: Progress, stream: Stream) -> None:
+        """Look at the held-out answers, note it, and write the drafter if it is the best one so far."""
         self.worth = training.measure(apart)
         line = asdict(progress) | asdict(self.worth) | {"generated": stream.generator.tally.answer_tokens}
         try:
@@ -135,11 +145,10 @@ class DrafterTraining:
             raise UserError(f"cannot write {self._kept / LOG}: {reason_of(error)}; make room") from error
         if self.worth.tokens_per_step > progress.best:
             progress.best = self.worth.tokens_per_step
-            config = head_config(self._target, training.head.shape, training.aux)
-            write_head(self._folder, config, training.tensors(), training.ids)
+            training.write(self._folder)
 
-    def _keep(self, training: HeadTraining, progress: Progress) -> None:
-        write_checkpoint(self._checkpoint, progress, training.state() | {"ids": training.ids})
+    def _keep(self, training: Learner, progress: Progress) -> None:
+        write_checkpoint(self._checkpoint, progress, training.state())
 
     def _say(self, doing: str, progress: Progress) -> None:
         progress.seconds = perf_counter() - self._begun

@@ -14,7 +14,7 @@ from ..engine.model.linear import project
 from .batch_forward import BatchCache, Pass, as_read_by, batch_forward
 from .chat_format import ChatFormat
 from .loops import TAIL, begins_to_loop, loops
-from .target import Target, wide
+from .target import Target
 
 ROWS = 192
 """Conversations at once: from here on a pass costs as much more as it has more rows."""
@@ -98,7 +98,7 @@ class _Desk(NamedTuple):
 
     def write(self, places: Tensor, made: Pass) -> None:
         every = torch.arange(len(places), device=places.device)
-        self.states[every, places] = wide(made.states)[:, 0].to(STATES)
+        self.states[every, places] = made.states[:, 0].to(STATES)
         self.last[every, places] = made.last[:, 0].to(STATES)
 
     def select(self, rows: Sequence[int]) -> "_Desk":
@@ -180,7 +180,7 @@ class Generator:
             ids = torch.tensor([frame] * rows, device=starts.device)
             made = batch_forward(self._target.weights, desk.cache, ids, starts, self._plan.aux)
             desk.states[:, : len(frame)], desk.last[:, : len(frame)] = (
-                wide(made.states).to(STATES),
+                made.states.to(STATES),
                 made.last.to(STATES),
             )
 

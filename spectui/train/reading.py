@@ -9,7 +9,7 @@ from torch.nn.utils.rnn import pad_sequence
 
 from .batch_forward import BatchCache, batch_forward
 from .generator import STATES, Conversation
-from .target import Target, wide
+from .target import Target
 
 TOGETHER = 8
 """Conversations a pass."""
@@ -26,7 +26,7 @@ def read_again(
         cache = BatchCache.empty(target.weights, *tokens.shape)
         starts = torch.zeros(len(some), dtype=torch.long, device=target.device)
         made = batch_forward(target.weights, cache, tokens, starts, aux)
-        states, last = wide(made.states).to(STATES), made.last.to(STATES)
+        states, last = made.states.to(STATES), made.last.to(STATES)
         for row, (ids, prompt) in enumerate(some):
             read = len(ids) - 1
             yield Conversation(ids, prompt, states[row, :read].clone(), last[row, :read].clone())

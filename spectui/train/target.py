@@ -1,6 +1,5 @@
 """The model that a drafter is trained for, as training reads it: layers to run, and weights to start from."""
 
-from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -72,6 +71,11 @@ class Target:
         """The last norm's weight, float32 [hidden]."""
         return self.weights.norm[: self.hidden_size].float()
 
+    @property
+    def tied(self) -> bool:
+        """Whether the output projection is the embedding."""
+        return bool(self.config.tie_word_embeddings)
+
     def lm_head(self, ids: Tensor | None = None) -> Tensor:
         """Rows of the output projection, float32 [ids, hidden]; all of them without ``ids``."""
         return self._matrix("lm_head", self.weights.lm_head.weight, ids)
@@ -115,8 +119,3 @@ def aux_layers(layers: int) -> tuple[int, int, int]:
     """
     low, middle, high = min(2, layers - 1), layers // 2, max(layers - 3, 0)
     return low, middle, max(high, middle)
-
-
-def wide(states: Sequence[Tensor]) -> Tensor:
-    """States of several layers beside each other, [..., layers * hidden]."""
-    return torch.cat(list(states), -1)

@@ -14,6 +14,7 @@ from torch.nn import functional
 
 from .batch import Batch
 from .eagle_head import EagleHead
+from .target import Target
 
 
 class Context(NamedTuple):
@@ -24,6 +25,12 @@ class Context(NamedTuple):
     """cos and sin [positions, 1, head_dim], the first half of sin negated, as ``llama.Weights`` has them."""
     scaling: float
 
+    @classmethod
+    def of(cls, target: Target) -> "Context":
+        """Of a target, its embedding in float32."""
+        weights = target.weights
+        return cls(weights.embed_tokens.float(), weights.rope_cache, weights.config.scaling)
+
 
 def drafts(head: EagleHead, context: Context, batch: Batch, depth: int) -> Iterator[Tensor]:
     """The head's outputs [sequences, answer, hidden] at each of ``depth`` steps, before its last norm."""
@@ -33,8 +40,8 @@ def drafts(head: EagleHead, context: Context, batch: Batch, depth: int) -> Itera
     read = functional.embedding(batch.tokens[:, 1 : 1 + length], context.embed_tokens)
     features = head.fc(batch.states)
     x = head.midlayer.inputs(read.to(features.dtype), features)
-    keys = _turned(_heads(attention.k_proj(x), shape.key_heads), positions, context)
-    values = _heads(attention.v_proj(x), shape.key_heads)
+    keys = turned(split_heads(attention.k_proj(x), shape.key_heads), positions, context)
+    values = split_heads(attention.v_proj(x), shape.key_heads)
     hidden = positions > batch.entries[:, :, None]
     mask = torch.zeros(hidden.shape, dtype=x.dtype, device=x.device).masked_fill_(hidden, float("-inf"))
     mask = mask[:, None, None]
@@ -45,9 +52,9 @@ def drafts(head: EagleHead, context: Context, batch: Batch, depth: int) -> Itera
         if step:
             read = functional.embedding(batch.tokens[every, places + 1], context.embed_tokens)
             x = head.midlayer.inputs(read.to(h.dtype), h)
-            k = _turned(_heads(attention.k_proj(x), shape.key_heads), places, context)
-            own.append((k, _heads(attention.v_proj(x), shape.key_heads)))
-        q = _turned(_heads(attention.q_proj(x), shape.heads), places, context)
+            k = turned(split_heads(attention.k_proj(x), shape.key_heads), places, context)
+            own.append((k, split_heads(attention.v_proj(x), shape.key_heads)))
+        q = turned(split_heads(attention.q_proj(x), shape.heads), places, context)
         h = head.midlayer.after_attention(h, _attended(q * context.scaling, keys, values, mask, own))
         yield h
 
@@ -70,11 +77,11 @@ def _attended(q: Tensor, keys: Tensor, values: Tensor, mask: Tensor, own: list[t
     return joined
 
 
-def _heads(x: Tensor, heads: int) -> Tensor:
+def split_heads(x: Tensor, heads: int) -> Tensor:
     return x.view(*x.shape[:-1], heads, -1)
 
 
-def _turned(x: Tensor, positions: Tensor, context: Context) -> Tensor:
+def turned(x: Tensor, positions: Tensor, context: Context) -> Tensor:
     """Rotary embedding of [..., heads, head_dim] at ``positions`` [...]."""
     cos, sin = (table[positions].to(x.dtype) for table in context.rope_cache)
     return torch.addcmul(x * cos, x.roll(x.shape[-1] // 2, -1), sin)

@@ -16,6 +16,7 @@ from spectui.train import target as targets
 from spectui.train.checkpoint import read_checkpoint
 from spectui.train.drafter_training import CHECKPOINT, LOG, TRAINING, DrafterTraining
 from spectui.train.head_writer import write_head
+from spectui.train.kinds import KINDS
 from spectui.train.stream import Stream
 from spectui.train.target import Target
 
@@ -52,7 +53,10 @@ class Watch:
 
 
 def training(tiny, folder, told=None):
-    return DrafterTraining(tiny, lambda kept, used: Stream(tiny, CHAT, plan(), kept, used), folder, told or Watch())
+    def stream_of(kept, used):
+        return Stream(tiny, CHAT, plan(), kept, used)
+
+    return DrafterTraining(tiny, KINDS["eagle"], 2, stream_of, folder, told or Watch())
 
 
 def interrupt():

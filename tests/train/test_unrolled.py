@@ -11,8 +11,9 @@ from spectui.train import target as targets
 from spectui.train.batch import batched
 from spectui.train.eagle_head import EagleHead
 from spectui.train.generator import Generator
-from spectui.train.head_training import DISCOUNT, STEPS, HeadTraining, head_vocabulary
+from spectui.train.head_training import DISCOUNT, STEPS, HeadTraining
 from spectui.train.held_out import worth
+from spectui.train.learner import frequent_tokens
 
 from .tiny import CHAT, plan, target
 
@@ -32,7 +33,7 @@ def conversations(tiny):
 
 @pytest.fixture
 def training(tiny, conversations):
-    made = HeadTraining(tiny, head_vocabulary(tiny, conversations, 40))
+    made = HeadTraining(tiny, frequent_tokens(tiny, conversations, 40))
     torch.manual_seed(1)
     for parameter in made.head.parameters():
         parameter.data.add_(0.05 * torch.randn_like(parameter))
