@@ -88,25 +88,25 @@ def write_head(folder, told, tensors, dialect="flat", **more):
     return folder
 
 
-def load_head(folder, model, int8=False, pack=False):
+def load_head(folder, model, rounded=None, pack=False):
     """The head of a folder, beside a transformers model."""
     return build_head(
-        read_head_file(folder, folder.name, model.config), model.get_input_embeddings().weight.detach(), int8, pack
+        read_head_file(folder, folder.name, model.config), model.get_input_embeddings().weight.detach(), rounded, pack
     )
 
 
-def random_head(folder, model, dialect="flat", seed=0, int8=False, pack=False, qwen=False, **more):
+def random_head(folder, model, dialect="flat", seed=0, rounded=None, pack=False, qwen=False, **more):
     """A head with random weights for a model, by way of a checkpoint."""
     told = numbers(model.config)
     return load_head(
-        write_head(folder, told, random_tensors(model.config, told, seed, qwen), dialect, **more), model, int8, pack
+        write_head(folder, told, random_tensors(model.config, told, seed, qwen), dialect, **more), model, rounded, pack
     )
 
 
-def tiny_head(model, int8=False, pack=False, seed=0):
+def tiny_head(model, rounded=None, pack=False, seed=0):
     """A head with random weights for any model, without a checkpoint."""
     told = numbers(model.config)
-    return _built(model, told, random_tensors(model.config, told, seed), False, int8, pack)
+    return _built(model, told, random_tensors(model.config, told, seed), False, rounded, pack)
 
 
 def bigram(model):
@@ -136,10 +136,10 @@ def right_head(model, own=None):
     tensors["lm_head.weight"] = model.lm_head.weight.detach()[ids]
     tensors.pop("t2d", None)
     tensors["d2t"] = ids - torch.arange(len(ids))
-    return _built(model, told, tensors, True, False, False)
+    return _built(model, told, tensors, True, None, False)
 
 
-def _built(model, told, tensors, norm_first, int8, pack):
+def _built(model, told, tensors, norm_first, rounded, pack):
     tensors = dict(tensors)
     own = torch.arange(told["draft_vocab_size"])
     ids = own + tensors.pop("d2t") if "d2t" in tensors else None
@@ -150,7 +150,7 @@ def _built(model, told, tensors, norm_first, int8, pack):
     config = Config(heads, told["num_key_value_heads"], size, told["rms_norm_eps"], size**-0.5)
     layers = tuple(told["eagle_aux_hidden_state_layer_ids"])
     file = HeadFile("tiny head", config, layers, norm_first, tensors, ids, rotary)
-    return build_head(file, model.get_input_embeddings().weight.detach(), int8, pack)
+    return build_head(file, model.get_input_embeddings().weight.detach(), rounded, pack)
 
 
 class SlowHead:

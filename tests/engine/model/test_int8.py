@@ -16,6 +16,7 @@ from spectui.engine.model.linear import project, project_onto
 from spectui.engine.model.llama import exact_silu
 from spectui.engine.model.load_check import Check
 from spectui.engine.model.quantised import bare_model, dress, quantise, why_not_quantised
+from spectui.engine.values.dtypes import INT8
 from spectui.engine.values.options import Options, Sampling
 from spectui.system.errors import UnsupportedModel
 
@@ -122,7 +123,7 @@ def test_every_mode_and_any_switching_give_the_same_text(temperature):
     model = tiny_model(dtype=torch.float32)
     target, draft = in_int8(model, pack=True), in_int8(related(model))
     options = Options(sampling=Sampling(temperature=temperature, seed=3), max_new_tokens=80)
-    head = tiny_head(model, int8=True, pack=True)
+    head = tiny_head(model, INT8, pack=True)
     expected, _ = run(decoder_of(target, draft, options=options), [1, 2, 3])
     for mode in MODES:
         assert run(decoder_of(target, draft, mode, options, head=head), [1, 2, 3])[0] == expected

@@ -7,10 +7,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ...model.int4 import grouped, int4_linear, packed_nibbles
 from ...model.int8 import int8_linear, quantised
-from ...model.linear import Linear
+from ...model.linear import GROUP, Linear
 from ...model.llama import Config, Layer, packed, rope_cache, twice
 from ...model.quantised import FINE_INPUTS
+from ...values.dtypes import INT4, INT8
 from .head import EagleHead, HeadWeights
 
 FINE = (*FINE_INPUTS, "fc")
@@ -38,12 +40,13 @@ class HeadFile:
     """transformers' module for its rotary frequencies."""
 
 
-def build_head(file: HeadFile, embedding: Tensor, int8: bool, pack: bool) -> EagleHead:
+def build_head(file: HeadFile, embedding: Tensor, quantised_to: str | None, pack: bool) -> EagleHead:
     """A head beside a target with this embedding [vocabulary, width], whose device and type it takes.
 
-    With ``int8`` its linear layers are in int8; ``pack`` spends memory for a faster layout, as for the target.
+    ``quantised_to`` names what its linear layers are rounded to: int8, int4, or nothing. ``pack`` spends memory for a
+    faster layout, as for the target.
     """
-    builder = _Builder(file.tensors, embedding, int8, pack)
+    builder = _Builder(file.tensors, embedding, quantised_to, pack)
     own = builder.matrix("embed_tokens") if "embed_tokens.weight" in file.tensors else embedding
     attention, mlp = "midlayer.self_attn.", "midlayer.mlp."
     layer = Layer(
@@ -74,8 +77,8 @@ def build_head(file: HeadFile, embedding: Tensor, int8: bool, pack: bool) -> Eag
 class _Builder:
     """Takes weights out of a checkpoint."""
 
-    def __init__(self, tensors: Mapping[str, Tensor], like: Tensor, int8: bool, pack: bool) -> None:
-        self._tensors, self._like, self._int8, self._pack = tensors, like, int8, pack
+    def __init__(self, tensors: Mapping[str, Tensor], like: Tensor, quantised_to: str | None, pack: bool) -> None:
+        self._tensors, self._like, self._quantised_to, self._pack = tensors, like, quantised_to, pack
 
     def matrix(self, name: str) -> Tensor:
         """A weight in the target's type."""
@@ -94,7 +97,11 @@ class _Builder:
         """Layers that read the same input, as one."""
         biases = [self._tensors[f"{name}.bias"].to(self._like) for name in names if f"{name}.bias" in self._tensors]
         bias = torch.cat(biases) if biases else None
-        if self._int8:
+        sides = [side for name in names for side in self._tensors[f"{name}.weight"].shape]
+        if self._quantised_to == INT4 and not any(side % GROUP for side in sides):
+            steps, groups = grouped(torch.cat([self.matrix(name) for name in names]))
+            return int4_linear(packed_nibbles(steps), groups, bias)
+        if self._quantised_to in (INT4, INT8):  # other sides have no product in int4
             parts = [self._whole(name) for name in names]
             weight, scale = (torch.cat(list(part)) for part in zip(*parts, strict=True))
             return int8_linear(weight, scale, bias, self._pack, fine=kind in FINE)
