@@ -29,6 +29,8 @@ OPENINGS = (
     "Write a Python function", "Write a short story", "Write an email", "Explain", "What is", "How do I", "Why",
     "How many", "Solve", "Calculate", "If", "Translate", "Summarize", "Compare", "List", "Give me", "Who", "When",
     "Imagine", "Rewrite", "Is it", "Describe", "A ", "In a", "What are the", "Compose", "def ", "Pretend", "Find",
+    "Complete this function:\n\ndef ", "Write code that", "Fix this code:\n\n", "```python\n", "A shop sells",
+    "There are", "Anna has", "A farmer", "It takes", "Extract", "Convert", "Prove that",
 )  # fmt: skip
 """How half of the invented questions begin, so that there are some of every kind."""
 
