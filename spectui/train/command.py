@@ -10,12 +10,11 @@ import torch
 
 from ..bench.questions import read_questions
 from ..config.choice import AUTO, ModelChoice
-from ..config.paths import drafters
 from ..engine.values.dtypes import QUANTISED
 from ..models.loading import Pair, load_pair
+from ..models.resolve import drafter_folder
 from ..models.sampling import advised
 from ..system.errors import UserError
-from ..system.files import file_stem
 from .chat_format import chat_format
 from .drafter_training import DrafterTraining, Status, Told
 from .generator import Plan, Style
@@ -32,6 +31,8 @@ OPENINGS = (
     "Write a Python function", "Write a short story", "Write an email", "Explain", "What is", "How do I", "Why",
     "How many", "Solve", "Calculate", "If", "Translate", "Summarize", "Compare", "List", "Give me", "Who", "When",
     "Imagine", "Rewrite", "Is it", "Describe", "A ", "In a", "What are the", "Compose", "def ", "Pretend", "Find",
+    "Complete this function:\n\ndef ", "Write code that", "Fix this code:\n\n", "```python\n", "A shop sells",
+    "There are", "Anna has", "A farmer", "It takes", "Extract", "Convert", "Prove that",
 )  # fmt: skip
 """How half of the invented questions begin, so that there are some of every kind."""
 
@@ -78,7 +79,7 @@ def train_drafter(choice: ModelChoice, questions: Sequence[str], order: Order, t
     if not questions and not invents_questions(target, chat, plan):
         set_asked = PRACTICE
         plan = _plan(pair, kind.aux(target.layers), [one.turns[0] for one in read_questions(PRACTICE)])
-    folder = order.output or drafters() / f"{file_stem(pair.name)}{kind.suffix}"
+    folder = order.output or drafter_folder(pair.name, kind.suffix)
 
     def stream_of(kept: Path, used: int) -> Stream:
         return Stream(target, chat, plan, kept, used)

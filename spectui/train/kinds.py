@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from ..models.resolve import DRAFT
 from .draft_training import DraftTraining
 from .head_training import HeadTraining
 from .learner import Learner
@@ -41,5 +42,5 @@ def _no_layers(layers: int) -> tuple[int, ...]:
 
 KINDS = {
     "eagle": Kind("an EAGLE-3 head", aux_layers, lambda target, ids, _: HeadTraining(target, ids), "--head"),
-    "lm": Kind("a draft model", _no_layers, DraftTraining, "--draft", suffix="-draft", sized=True, exact=True),
+    "lm": Kind("a draft model", _no_layers, DraftTraining, "--draft", suffix=DRAFT, sized=True, exact=True),
 }
