@@ -2,12 +2,13 @@
 
 import json
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from ..engine.values.step import Branches
-from ..system.errors import UserError
+from ..system.errors import UserError, reason_of
 from ..system.files import open_private
 from ..system.json_lines import read_lines
 from ..system.sanitise import sanitise_line
@@ -132,32 +133,44 @@ class TraceLines:
 
 
 class TraceWriter:
-    """Appends records to a file, line by line; what was written before a crash or kill stays readable."""
+    """Appends records to a file, line by line; what was written before a crash or kill stays readable.
+
+    Whatever it does raises UserError if the file cannot be written.
+    """
 
     def __init__(self, path: Path) -> None:
-        try:
+        self._path = path
+        with self._explained():
             path.parent.mkdir(parents=True, exist_ok=True)
             # Every line reaches the system whole when it is written.
             self._file = open_private(path, "a", buffering=1, encoding="utf-8")
-        except OSError as error:
-            reason = sanitise_line(error.strerror or type(error).__name__)
-            raise UserError(f"cannot write {path}: {reason}; choose another file") from error
         self._lines = TraceLines()
 
     def write(self, record: Record) -> None:
         """Append a record; the end of an answer adds its summary and reaches the disk."""
-        for line in self._lines.of(record):
-            self._file.write(line + "\n")
-        if isinstance(record, EndText):
-            self._file.flush()
+        with self._explained():
+            for line in self._lines.of(record):
+                self._file.write(line + "\n")
+            if isinstance(record, EndText):
+                self._file.flush()
 
     def flush(self) -> None:
         """Hand everything to the system, so that it survives the program."""
-        self._file.flush()
+        with self._explained():
+            self._file.flush()
 
     def close(self) -> None:
         """Flush and close."""
-        self._file.close()
+        with self._explained():
+            self._file.close()
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            reason = sanitise_line(reason_of(error))
+            raise UserError(f"cannot write {self._path}: {reason}; choose another file") from error
 
 
 def read_trace(path: Path) -> Iterator[Record]:

@@ -18,6 +18,7 @@ from ..engine.model.int8 import quantised
 from ..models.borrowed import BORROWS
 from ..system.errors import UserError, reason_of
 from ..system.files import write_whole
+from ..system.sanitise import sanitise_line
 from .eagle_head import Shape
 from .head_writer import CONFIG, COPIED, WEIGHTS
 from .target import Target
@@ -56,9 +57,9 @@ def write_draft(folder: Path, target: Target, tensors: Mapping[str, Tensor], lay
     stored[f"{PREFIX}embed_tokens.weight"] = target.embed_tokens.to(torch.bfloat16)
     if not target.tied:
         stored["lm_head.weight"] = target.lm_head().to(torch.bfloat16)
-    _write(folder, draft_config(target, layers), stored)
     if target.pair.tokenizer is not None:
-        target.pair.tokenizer.save_pretrained(folder)
+        _write_tokenizer(folder, target.pair.tokenizer)
+    _write(folder, draft_config(target, layers), stored)
 
 
 def write_layers(made: Path, folder: Path, int8: bool = True) -> None:
@@ -77,6 +78,13 @@ def write_layers(made: Path, folder: Path, int8: bool = True) -> None:
     _write(folder, {**json.loads((made / CONFIG).read_bytes()), BORROWS: True}, stored)
 
 
+def _write_tokenizer(folder: Path, tokenizer: Any) -> None:
+    try:
+        tokenizer.save_pretrained(folder)
+    except Exception as error:  # the library that writes it has no errors of its own
+        raise _unwritten(folder, error) from error
+
+
 def _write(folder: Path, config: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:
     stored = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     try:
@@ -84,4 +92,9 @@ def _write(folder: Path, config: Mapping[str, Any], tensors: Mapping[str, Tensor
         write_whole(folder / WEIGHTS, save(stored, {"format": "pt"}), private=False)
         write_whole(folder / CONFIG, (json.dumps(dict(config), indent=2) + "\n").encode(), private=False)
     except (OSError, SafetensorError) as error:
-        raise UserError(f"cannot write {folder}: {reason_of(error)}; make room or choose another --output") from error
+        raise _unwritten(folder, error) from error
+
+
+def _unwritten(folder: Path, error: Exception) -> UserError:
+    reason = sanitise_line(reason_of(error))
+    return UserError(f"cannot write {folder}: {reason}; make room or choose another --output")

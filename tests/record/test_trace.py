@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 
 import jsonschema
 import pytest
@@ -168,6 +169,16 @@ def test_a_folder_that_cannot_be_written_is_one_clear_line(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match="cannot write"):
         TraceWriter(tmp_path / "file" / "t.jsonl")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+def test_a_disk_that_fills_meanwhile_is_one_clear_line():
+    writer = TraceWriter(Path("/dev/full"))
+    said = "cannot write /dev/full: No space left on device; choose another file"
+    with pytest.raises(UserError, match=said):
+        writer.write(EndText("chat", End("eos")))
+    with pytest.raises(UserError, match=said):
+        writer.close()
 
 
 def test_a_summary_follows_each_answer(tmp_path):
