@@ -8,7 +8,6 @@ from typing import NamedTuple
 
 import torch
 
-from ..bench.questions import read_questions
 from ..config.choice import AUTO, ModelChoice
 from ..engine.values.dtypes import QUANTISED
 from ..models.loading import Pair, load_pair
@@ -78,7 +77,7 @@ def train_drafter(choice: ModelChoice, questions: Sequence[str], order: Order, t
     plan = _plan(pair, kind.aux(target.layers), questions)
     if not questions and not invents_questions(target, chat, plan):
         set_asked = PRACTICE
-        plan = _plan(pair, kind.aux(target.layers), [one.turns[0] for one in read_questions(PRACTICE)])
+        plan = _plan(pair, kind.aux(target.layers), _practice())
     folder = order.output or drafter_folder(pair.name, kind.suffix)
 
     def stream_of(kept: Path, used: int) -> Stream:
@@ -94,6 +93,12 @@ def exact_dtype(choice: ModelChoice) -> str:
     """The numbers in which a model is loaded with the weights that it came with."""
     cuda = choice.device.startswith("cuda") or (choice.device == AUTO and torch.cuda.is_available())
     return choice.dtype if cuda or choice.dtype not in (AUTO, *QUANTISED) else "float32"
+
+
+def _practice() -> list[str]:
+    from ..bench.questions import read_questions  # not at the top: ``benchmarks.gpu`` runs where pydantic is not
+
+    return [question.turns[0] for question in read_questions(PRACTICE)]
 
 
 def _plan(pair: Pair, aux: tuple[int, ...], questions: Sequence[str]) -> Plan:

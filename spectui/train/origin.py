@@ -10,7 +10,7 @@ from ..system.files import private_folder, write_whole
 from ..system.json_lines import DAMAGED
 from ..system.sanitise import sanitise_line
 from ..system.typed_json import read_as
-from .head_writer import CONFIG, WEIGHTS
+from .model_folder import CONFIG, WEIGHTS
 from .target import Target
 
 FILE = "origin.json"

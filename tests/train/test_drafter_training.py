@@ -206,7 +206,7 @@ def test_a_full_disk_is_told_in_a_line(tiny, tmp_path, monkeypatch):
     def full(*_, **__):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("spectui.train.head_writer.write_whole", full)
+    monkeypatch.setattr("spectui.train.model_folder.write_whole", full)
     with pytest.raises(UserError, match="No space left on device; make room"):
         training(tiny, tmp_path).run(0.02, resume=False)
 
