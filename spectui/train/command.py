@@ -27,13 +27,15 @@ PRACTICE = "practice"
 LONGEST = 512
 """Tokens of a conversation at most."""
 OPENINGS = (
-    "Write a Python function", "Write a short story", "Write an email", "Explain", "What is", "How do I", "Why",
-    "How many", "Solve", "Calculate", "If", "Translate", "Summarize", "Compare", "List", "Give me", "Who", "When",
-    "Imagine", "Rewrite", "Is it", "Describe", "A ", "In a", "What are the", "Compose", "def ", "Pretend", "Find",
-    "Complete this function:\n\ndef ", "Write code that", "Fix this code:\n\n", "```python\n", "A shop sells",
-    "There are", "Anna has", "A farmer", "It takes", "Extract", "Convert", "Prove that",
+    "Write a Python function", "Write code that", "def ", "Complete this function:\n\ndef ", "Fix this code:\n\n",
+    "```python\n", "Write a class", "What does this code do?\n\n", "Write a regular expression", "How do I sort",
+    "Write a test for", "Write SQL", "Here is my code:\n\n", "Write a script",
+    "Solve", "Calculate", "How many", "A shop sells", "There are", "Anna has", "A farmer", "It takes", "Prove that",
+    "A train", "If a", "What is the sum of", "Each of", "On Monday",
+    "Write a short story", "Write an email", "Explain", "What is", "How do I", "Why", "Translate", "Summarize",
+    "Compare", "List", "Imagine", "Rewrite", "Extract", "Describe",
 )  # fmt: skip
-"""How half of the invented questions begin, so that there are some of every kind."""
+"""How half of the invented questions begin: a third of these about code, a third with sums, a third about anything."""
 
 
 class Made(NamedTuple):
