@@ -98,7 +98,7 @@ def _lane(name: str, state: LaneState, records: Sequence[Record]) -> LaneFrame:
     return LaneFrame(
         title if name in (state.mode, "chat") else f"{name}: {title}",
         tuple(text.tokens),
-        answer_line(state.meter),
+        str(answer_line(state.meter)),
         said,
         (state.end.end.message or "") if state.end else "",
     )

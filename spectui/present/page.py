@@ -73,7 +73,7 @@ class _Lane:
                     self.moments[-1]["n"] = len(self.text.tokens)
 
     def _add(self, time: float, title: str, said: str, cost: str, nodes: list[Any]) -> None:
-        line = answer_line(self.meter).replace(TIED, " ")
+        line = str(answer_line(self.meter)).replace(TIED, " ")
         self.moments.append({"t": time, "n": len(self.text.tokens), "title": title, "said": said, "cost": cost,
                              "nodes": nodes, "line": line})  # fmt: skip
 
