@@ -1,7 +1,7 @@
 """The plots of a report as one SVG file: bars of speed-up with intervals, histograms of tokens per step."""
 
 from collections.abc import Sequence
-from xml.sax.saxutils import escape
+from html import escape
 
 from .picture import histograms, most_of, speedups
 from .summary import Summary
@@ -84,4 +84,4 @@ def line(x1: float, y1: float, x2: float, y2: float, stroke: str, dash: str = ""
 
 def text(x: float, y: float, text: str, anchor: str = "start", weight: str = "normal") -> str:
     """Text, which may hold anything."""
-    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" font-weight="{weight}">{escape(text)}</text>'
+    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" font-weight="{weight}">{escape(text, quote=False)}</text>'

@@ -18,7 +18,6 @@ from .actions import bindings
 from .exporting import export
 from .leaving import LEAVE_SCREEN, PLAIN_THEME
 from .lecture import Lectures
-from .screens.help import HelpScreen
 from .screens.replay import ReplayScreen
 from .steady import Steady
 from .theming import Themed
@@ -51,7 +50,9 @@ class ScreenApp(Lectures, Steady, Themed):
         self.push_screen(self.first)
 
     def action_help(self) -> None:
-        """Show what colours, keys and numbers mean."""
+        """Show what colours, keys and numbers mean; loaded only now, for a replay starts in half a second."""
+        from .screens.help import HelpScreen
+
         self.push_screen(HelpScreen(dict(self.settings.keys)))
 
     def action_picture(self) -> None:

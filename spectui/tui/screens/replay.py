@@ -36,7 +36,6 @@ from ..widgets.tape import Tape
 from ..widgets.timeline import Timeline
 from ..widgets.transcript import Transcript
 from ..widgets.why_bar import WhyBar
-from .inspect import UNSEEN, InspectScreen
 
 PACES = (0.25, 0.05, None, 1.0)
 """Of slow motion, in turn; None is step by step."""
@@ -406,6 +405,8 @@ class ReplayScreen(RowScreen):
 
     def action_inspect(self) -> None:
         """The step on show, in full; of lanes side by side that of the one which was last."""
+        from .inspect import UNSEEN, InspectScreen
+
         steps = [state.step for state in self.replay.lanes.values() if state.step]
         record = self._pinned or max(steps, key=lambda one: one.step.time_ms, default=None)
         if record is None:
