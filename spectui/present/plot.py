@@ -84,4 +84,4 @@ def line(x1: float, y1: float, x2: float, y2: float, stroke: str, dash: str = ""
 
 def text(x: float, y: float, text: str, anchor: str = "start", weight: str = "normal") -> str:
     """Text, which may hold anything."""
-    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" font-weight="{weight}">{escape(text, quote=False)}</text>'
+    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" font-weight="{weight}">{escape(text)}</text>'
