@@ -10,6 +10,8 @@ from .step_sentence import quoted
 
 OWN = -2
 """Stands for the target's own token, with which a step ends."""
+WRITERS = {"draft": "The draft model", "eagle": "The trained head"}
+"""Who writes tokens, in place of copying them."""
 MOST_ITEMS = 512
 """Lines of a tree; those of our methods have 65 at most."""
 AROUND = 14
@@ -102,8 +104,8 @@ def fate_words(record: StepText, node: int) -> str:
     if node == OWN:
         kind = record.step.emitted[-1].kind
         return {
-            "correction": "The target chose it where the draft was refused.",
-            "bonus": "The target added it for free: all before it was accepted.",
+            "correction": "The target chose it in place of a rejected token.",
+            "bonus": "The target added it for free: all drafted tokens before it were accepted.",
         }.get(kind, "The target chose it; nothing was drafted.")
     one = record.step.nodes[node]
     if one.fate == "accepted":
@@ -111,9 +113,9 @@ def fate_words(record: StepText, node: int) -> str:
     if one.fate == "cut":
         return "Accepted, then dropped: the answer ended before it."
     if one.fate == "unreached":
-        return "Never checked: a token before it was refused."
+        return "Never checked: a token before it was rejected."
     instead = chosen_text(record, one.parent)
-    return "Refused." if instead is None else f"Refused: the target chose {quoted(instead)} here."
+    return "Rejected." if instead is None else f"Rejected: the target chose {quoted(instead)} here."
 
 
 def source_sentence(record: StepText, node: int, words: Mapping[int, str]) -> str:
@@ -121,19 +123,17 @@ def source_sentence(record: StepText, node: int, words: Mapping[int, str]) -> st
     one = record.step.nodes[node]
     source, share = one.source, one.probability
     sure = f", {share * 100:.0f} % sure" if share is not None else ""
-    if source.kind == "draft":
-        rank = f", its choice number {source.rank + 1}" if source.rank else ""
-        return f"The draft model wrote it{rank}{sure}."
+    if source.kind in WRITERS:
+        rank = f" as its choice number {source.rank + 1}" if source.rank else ""
+        return f"{WRITERS[source.kind]} wrote it{rank}{sure}."
     parts = []
     if source.kind == "guess" and source.rank is not None:
-        parts.append(f"Guessed from the last logits: rank {source.rank + 1} of them{sure}")
+        parts.append(f"Guessed: it had rank {source.rank + 1} in the target's last logits{sure}")
     if source.n is not None:
         what = quoted("".join(ngram(record, node, words)))
-        times = f", {source.count} times" if source.count and source.count > 1 else ""
-        if source.kind == "datastore":
-            parts.append(f"Quoted from the datastore: there {what} goes on with {quoted(record.nodes[node])}{times}")
-        else:
-            parts.append(f"Copied from the text, where {what} stood before{times}")
+        times = f" {source.count} times" if source.count and source.count > 1 else ""
+        place = "in the datastore" if source.kind == "datastore" else "in the text before"
+        parts.append(f"Copied: {quoted(record.nodes[node])} stands{times} behind {what} {place}")
     return ". ".join(parts) + "." if parts else f"From {source.kind}{sure}."
 
 

@@ -155,7 +155,7 @@ def _controls() -> str:
         '<input type="range" id="time" min="0" max="1" step="any" value="1" aria-label="Time">\n'
         '<output id="where" for="time"></output>\n'
         '<label><input type="checkbox" id="marks" checked> marks</label>\n'
-        '<label><input type="checkbox" id="lost" checked> what was refused</label>\n</div>\n'
+        '<label><input type="checkbox" id="lost" checked> what was rejected</label>\n</div>\n'
     )
 
 

@@ -113,7 +113,7 @@ async def test_five_questions_are_answered_in_three_keys_as_the_docs_say():
     assert len(rows) == 5
     assert all(len(keys) <= 3 for keys in rows.values())
     answers = {
-        "Which token was refused, and why?": r"Why it ended: .*the target chose .* over ",
+        "Which token was rejected, and why?": r"Why it ended: .*the target chose .* instead of ",
         "What did the target want?": r"The target's choices here.*\n▸[^\n]* 70\.0 %",
         "Where does this draft come from?": r"The draft model wrote it",
         "What did this step cost?": r"draft .* ms for \d+ tokens?; plain ≈ .* (won|lost)",
