@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from ..engine.values.step import Node, Span, Step, walked
+from ..engine.values.step import Node, Source, Span, Step, walked
 from ..record.events import PrefillText, Record, StepText, TurnText
 from .step_sentence import quoted
 
@@ -12,6 +12,8 @@ OWN = -2
 """Stands for the target's own token, with which a step ends."""
 WRITERS = {"draft": "The draft model", "eagle": "The trained head"}
 """Who writes tokens, in place of copying them."""
+DATASTORE = "datastore"
+"""The source of what stands outside the text."""
 MOST_ITEMS = 512
 """Lines of a tree; those of our methods have 65 at most."""
 AROUND = 14
@@ -132,7 +134,7 @@ def source_sentence(record: StepText, node: int, words: Mapping[int, str]) -> st
     if source.n is not None:
         what = quoted("".join(ngram(record, node, words)))
         times = f" {source.count} times" if source.count and source.count > 1 else ""
-        place = "in the datastore" if source.kind == "datastore" else "in the text before"
+        place = "in the datastore" if source.kind == DATASTORE else "in the text before"
         parts.append(f"Copied: {quoted(record.nodes[node])} stands{times} behind {what} {place}")
     return ". ".join(parts) + "." if parts else f"From {source.kind}{sure}."
 
@@ -140,6 +142,8 @@ def source_sentence(record: StepText, node: int, words: Mapping[int, str]) -> st
 def ngram(record: StepText, node: int, words: Mapping[int, str]) -> list[str]:
     """The tokens whose earlier occurrence a copied token stands behind."""
     step, source = record.step, record.step.nodes[node].source
+    if source.kind == DATASTORE:
+        return [*_pending(step, source, words), *_above(record, node)]
     first, _ = _run(step.nodes, node)
     path: list[str] = []
     above = step.nodes[first].parent
@@ -171,8 +175,10 @@ class Passage(NamedTuple):
 
 
 def passage(record: StepText, node: int, words: Mapping[int, str]) -> Passage | None:
-    """The place in the text from which a token was copied; None if it was not copied from the text."""
+    """The place from which a token was copied, in the text or in the datastore; None if it was not, or nobody knows."""
     source = record.step.nodes[node].source if node != OWN else None
+    if source is not None and source.kind == DATASTORE:
+        return _quoted(record, node, words)
     if source is None or source.at is None or source.n is None:
         return None
     _, behind = _run(record.step.nodes, node)
@@ -183,6 +189,28 @@ def passage(record: StepText, node: int, words: Mapping[int, str]) -> Passage | 
 
     return Passage(text(at - source.n - AROUND, at - source.n), text(at - source.n, at), text(at, end),
                    text(end, end + AROUND))  # fmt: skip
+
+
+def _quoted(record: StepText, node: int, words: Mapping[int, str]) -> Passage | None:
+    for quote, (before, after) in zip(record.step.quotes or (), record.quotes, strict=True):
+        if quote.node == node:
+            match = _pending(record.step, record.step.nodes[node].source, words)
+            copied = [*_above(record, node), record.nodes[node]]
+            return Passage("".join(before), "".join(match), "".join(copied), "".join(after))
+    return None
+
+
+def _pending(step: Step, source: Source, words: Mapping[int, str]) -> list[str]:
+    """The last tokens of the text, as many as matched."""
+    return [words.get(index, "") for index in range(step.position - (source.n or 0) + 1, step.position + 1)]
+
+
+def _above(record: StepText, node: int) -> list[str]:
+    """The drafted tokens between the text and a node."""
+    path: list[str] = []
+    while (node := record.step.nodes[node].parent) >= 0:
+        path.insert(0, record.nodes[node])
+    return path
 
 
 def words_of(records: Iterable[Record]) -> dict[int, str]:

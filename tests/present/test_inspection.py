@@ -4,7 +4,7 @@ import pytest
 
 from spectui.engine.values.events import Prefill, Turn
 from spectui.engine.values.options import Options
-from spectui.engine.values.step import Branches, Candidate, Emitted, Node, Source, Span, Step, Times
+from spectui.engine.values.step import Branches, Candidate, Emitted, Node, Quote, Source, Span, Step, Times
 from spectui.present.inspection import (
     OWN,
     choices,
@@ -97,6 +97,17 @@ def test_the_passage_from_which_it_was_copied():
     assert passage(RECORD, 0, WORDS) == ("", "the", " cat", " sat. the the cat ran")
     assert passage(RECORD, 1, WORDS) == ("", "the", " cat sat", ". the the cat ran")
     assert passage(RECORD, 3, WORDS) is None
+
+
+def test_the_passage_in_the_datastore_from_which_it_was_copied():
+    stored = Source("datastore", n=2, count=7)
+    nodes = [Node(11, -1, stored, None, "accepted"), Node(13, 0, stored, None, "rejected")]
+    quotes = (Quote(1, (21, 22), (23,)),)
+    told = StepText("chat", step(nodes, [Emitted(11, "accepted"), Emitted(14, "correction")])._replace(quotes=quotes),
+                    (" cat", " sat"), (" cat", " ran"), quotes=(((" once", "."), (" down",)),))  # fmt: skip
+    assert passage(told, 1, WORDS) == (" once.", " the the", " cat sat", " down")
+    assert passage(told, 0, WORDS) is None, "nobody noted it"
+    assert source_sentence(told, 1, WORDS) == 'Copied: " sat" stands 7 times behind " the the cat" in the datastore.'
 
 
 def test_what_it_cost_and_brought():

@@ -13,6 +13,7 @@ from textual.widgets import Static
 from ...engine.values.step import Step
 from ...present.frames import mode_title
 from ...present.inspection import (
+    DATASTORE,
     OWN,
     Choice,
     choices,
@@ -221,8 +222,10 @@ class InspectScreen(RowScreen):
                 (_line(text), look(token.kind)) for token, text in zip(record.step.emitted, record.emitted, strict=True)
             ]
         else:
-            parts = [("copied from  ", "bold"), (_line(f"…{found.before}"), "$token-muted"),
-                     (_line(found.match), "underline"), (_line(found.copied), f"{look('accepted')} reverse"),
+            stored = record.step.nodes[node].source.kind == DATASTORE
+            parts = [("copied from the datastore  " if stored else "copied from  ", "bold"),
+                     (_line(f"…{found.before}"), "$token-muted"), (_line(found.match), "underline"),
+                     (_line(found.copied), f"{look('accepted')} reverse"),
                      (_line(f"{found.after}…"), "$token-muted")]  # fmt: skip
         self.passage.update(Content.assemble(*parts))
 
