@@ -27,7 +27,7 @@ from ...present.inspection import (
 )
 from ...present.step_sentence import quoted, sentence
 from ...present.token_looks import LOOKS, TokenKind
-from ...record.events import EndText, Record, StepText
+from ...record.events import EndText, Record, StepText, TurnText
 from ..actions import bindings
 from ..bridge import TICK
 from ..compositor import RowScreen
@@ -37,6 +37,10 @@ from ..widgets.step_pane import look
 
 BARS = 48
 """Cells of the bars that say who worked when."""
+GREEDY = "The likeliest is taken, whatever was drafted."
+NOISY = "The highest sum is taken. The noise here is the same in every mode, whatever was drafted."
+CLASSIC = "Drawn at random by the classic rule: another mode gives another text."
+"""How the target chooses, and why the text is the same in every mode, or is not."""
 UNSEEN = "a server sends no steps, only their text; there is nothing to inspect"
 
 
@@ -200,8 +204,13 @@ class InspectScreen(RowScreen):
         parts: list[Any] = [("The target's choices here\n", "bold"), (f"{'':13}{'share':>7}{more}\n", "$token-muted")]
         for one in found:
             parts += self._choice(one)
-        parts.append((f"The {'highest sum' if noisy else 'likeliest'} is taken.", "$token-muted"))
+        parts.append((NOISY if noisy else CLASSIC if self._draws else GREEDY, "$token-muted"))
         return parts
+
+    @property
+    def _draws(self) -> bool:
+        """Whether tokens are drawn at random."""
+        return isinstance(self._begun, TurnText) and self._begun.turn.options.sampling.temperature > 0
 
     def _choice(self, one: Choice) -> list[Any]:
         """A row of 38 cells: the token, its share and, where it was drawn, log p, noise and their sum."""
