@@ -2,7 +2,6 @@
 
 import logging
 import os
-import sys
 from typing import Any, ClassVar
 
 from textual.binding import Binding, BindingType
@@ -14,6 +13,7 @@ from ..record.replay import Replay
 from ..system.errors import UserError
 from ..system.sanitise import sanitise_line
 from ..system.signals import full_screen, interrupt, on_interrupt
+from ..system.streams import has_screen
 from .actions import bindings
 from .exporting import export
 from .leaving import LEAVE_SCREEN, PLAIN_THEME
@@ -93,7 +93,7 @@ def run_replay(settings: Settings, replay: Replay, speed: float) -> int:
 
 def run_screen(app: Any, instead: str) -> int:
     """Run an app until somebody leaves; the exit code. Raises UserError that says what to do ``instead`` in a pipe."""
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+    if not has_screen():
         raise UserError(instead)
     with full_screen(LEAVE_SCREEN), on_interrupt(app.interrupted):
         code = app.run()
