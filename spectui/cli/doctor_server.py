@@ -71,7 +71,7 @@ def _tried(lane: ServedLane) -> dict[str, str]:
     answer_all([lane], messages_to(None, (), QUESTION), Options(max_new_tokens=LENGTH), take, lambda: False)
     counted = lane.counters().since(before)
     return {
-        "numbers": answer_line(meter),
+        "numbers": str(answer_line(meter)),
         "drafts": f"told in {told.source}" if told.source else "not told in the answer",
         "single tokens": "told as they come or at the end" if _tells_kinds(meter, told) else "not told",
         "counters": f"{counted.accepted}/{counted.drafted} meanwhile" if counted.drafted is not None else "–",

@@ -88,15 +88,21 @@ def _step(record: StepText) -> Json:
             [one._asdict() | {"text": text} for one, text in zip(row, words, strict=True)]
             for row, words in zip(step.target_top, record.top, strict=True)
         ],
+        "quotes": step.quotes
+        and [
+            {"node": one.node, "before": _written(one.before, before), "after": _written(one.after, after)}
+            for one, (before, after) in zip(step.quotes, record.quotes, strict=True)
+        ],
         "branches": step.branches and asdict(step.branches) | {"tokens": _chains(step.branches, record.branches)},
     }
 
 
 def _chains(branches: Branches, texts: Sequence[Sequence[str]]) -> list[list[Json]]:
-    return [
-        [{"token": token, "text": text} for token, text in zip(tokens, words, strict=True)]
-        for tokens, words in zip(branches.tokens, texts, strict=True)
-    ]
+    return [_written(tokens, words) for tokens, words in zip(branches.tokens, texts, strict=True)]
+
+
+def _written(tokens: Sequence[int], texts: Sequence[str]) -> list[Json]:
+    return [{"token": token, "text": text} for token, text in zip(tokens, texts, strict=True)]
 
 
 def _counts(numbers: Numbers) -> Json:
