@@ -109,9 +109,10 @@ class Asking:
     def _once(self, wanted: Wanted, begun: float) -> Iterator[Piece | Outcome]:
         body = request_body(self._engine, self._model, wanted, self._extras)
         reading = _Reading(self._connection.server.shown, self._speculates)
+        server = self._connection.server
         with self._connection.post(PATH, body) as parts:
             try:
-                for data in events(parts):
+                for data in events(parts, server.hush):
                     if data.strip() == "[DONE]":
                         reading.done = True
                         break
@@ -154,7 +155,8 @@ class _Reading:
         if not isinstance(event, dict):
             raise UserError(f"{self.shown} sends what is no event; is it an OpenAI-compatible server?")
         if event.get("error"):
-            raise UserError(f"{self.shown} failed in mid-answer: {reason_in(event)}; the text so far is kept")
+            why = reason_in(event) or "it says no more"
+            raise UserError(f"{self.shown} failed in mid-answer: {why}; the text so far is kept")
         choices = event.get("choices")
         choice = choices[0] if isinstance(choices, list) and choices and isinstance(choices[0], dict) else {}
         self._count(event, choice)
