@@ -11,7 +11,7 @@ class TooLong(Exception):
 
 
 def events(parts: Iterable[bytes], hush: Callable[[bytes], bytes] = bytes) -> Iterator[str]:
-    """The data of each event, in order, as ``hush`` leaves it; comments and other fields are left out. Raises TooLong."""
+    """The data of each event, in order, as ``hush`` leaves it; comments are left out. Raises TooLong."""
     data: list[str] = []
     size = 0
     for line in _lines(parts):
