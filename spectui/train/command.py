@@ -9,12 +9,11 @@ from typing import NamedTuple
 import torch
 
 from ..config.choice import AUTO, ModelChoice
-from ..config.paths import drafters
 from ..engine.values.dtypes import QUANTISED
 from ..models.loading import Pair, load_pair
+from ..models.resolve import drafter_folder
 from ..models.sampling import advised
 from ..system.errors import UserError
-from ..system.files import file_stem
 from .chat_format import chat_format
 from .drafter_training import DrafterTraining, Status, Told
 from .generator import Plan, Style
@@ -29,6 +28,8 @@ OPENINGS = (
     "Write a Python function", "Write a short story", "Write an email", "Explain", "What is", "How do I", "Why",
     "How many", "Solve", "Calculate", "If", "Translate", "Summarize", "Compare", "List", "Give me", "Who", "When",
     "Imagine", "Rewrite", "Is it", "Describe", "A ", "In a", "What are the", "Compose", "def ", "Pretend", "Find",
+    "Complete this function:\n\ndef ", "Write code that", "Fix this code:\n\n", "```python\n", "A shop sells",
+    "There are", "Anna has", "A farmer", "It takes", "Extract", "Convert", "Prove that",
 )  # fmt: skip
 """How half of the invented questions begin, so that there are some of every kind."""
 
@@ -65,7 +66,7 @@ def train_drafter(choice: ModelChoice, questions: Sequence[str], order: Order, t
     if not 0 < order.layers <= target.layers:
         raise UserError(f"{pair.name} has {target.layers} layers; give --layers from 1 to {target.layers}")
     plan, chat = _plan(pair, kind.aux(target.layers), questions), chat_format(pair.tokenizer)
-    folder = order.output or drafters() / f"{file_stem(pair.name)}{kind.suffix}"
+    folder = order.output or drafter_folder(pair.name, kind.suffix)
 
     def stream_of(kept: Path, used: int) -> Stream:
         return Stream(target, chat, plan, kept, used)
