@@ -133,7 +133,7 @@ class _Reading:
     def __init__(self, shown: str, speculates: bool) -> None:
         self.shown, self._speculates = shown, speculates
         self.done = False
-        """Whether the server said that this was all."""
+        """Whether the server said that no more comes; it says why in the last piece, if the answer is whole."""
         self._reason: str | None = None
         self._tokens: int | None = None
         self._prompt_tokens: int | None = None
@@ -176,8 +176,9 @@ class _Reading:
 
     def outcome(self, time_ms: float) -> Outcome:
         """The end; raises UserError if the stream stopped before it."""
-        if not self.done and self._reason is None:
-            raise UserError(f"{self.shown} cut the answer off; the text so far is kept: ask again")
+        if self._reason is None:
+            why = "; another request may have taken its place" if self.done else ""
+            raise UserError(f"{self.shown} cut the answer off{why}; the text so far is kept: ask again")
         by_step = self._drafts.by_step if self._drafts is not None else ()
         kinds = late_kinds(self._sizes, by_step) if by_step and all(self._sizes) else ()
         tokens = self._tokens if self._tokens is not None else self._ids or None

@@ -85,6 +85,14 @@ def test_a_cut_stream_keeps_the_text():
     assert "cut the answer off" in message
 
 
+def test_an_end_without_a_reason_is_none():
+    with serving() as fake:
+        fake.stream(delta("so far"), b"data: [DONE]\n\n")
+        text, message = read(fake)
+    assert text == "so far"
+    assert "cut the answer off; another request may have taken its place" in message
+
+
 def test_a_chunked_stream_that_breaks():
     def reply(handler):
         handler.send_response(200)
