@@ -71,6 +71,8 @@ async def test_pieces_are_coloured_afterwards_where_only_the_end_tells():
         async with running(make=make(fake)) as (app, pilot):
             await say(pilot, "Where?")
             await over(app, pilot)
+            assert "press f9" not in screen_text(app), "a server is not measured against itself"
+            assert "draft length" not in screen_text(app), "it is the server's affair"
             kinds = ["target", "accepted", "correction", "accepted", "correction"]
             assert [look for _, look in looks(app)] == kinds
             assert "told at the end" in " ".join(screen_text(app).split())

@@ -73,6 +73,7 @@ from .settings import SettingsScreen
 
 USUAL_LENGTH, MOST_LENGTH = 5, 16
 """Of a draft, where somebody asks for a longer or shorter one than the automatic one, and at most."""
+NO_STEPS = "A server sends no steps. What it tells of its drafts stands here when the answer is over."
 READ_OUT_TICKS = 6
 """Half ticks between changes of tape, step pane and numbers while an answer streams: nobody reads faster.
 
@@ -262,6 +263,8 @@ class ChatScreen(RowScreen):
                 self.metric_bar.rates.clear()
                 title = self.session.modes[turn.mode].title
                 self.transcript.document.begin_answer(title, self.ledger.place_note)
+                if turn.mode == SERVED:
+                    self.step_pane.tell(NO_STEPS)
             case SwitchText(switch=switch):
                 self._show_mode(switch.mode)
                 if self.answering:
@@ -321,10 +324,15 @@ class ChatScreen(RowScreen):
             self.notify(note, markup=False)
         if not self.empty and self._answers_as not in (None, (ready.model, ready.draft)):
             draft = f" ← {ready.draft}" if ready.draft else ""
-            place = f" ({ready.device})" if SERVED in ready.modes else ""
+            place = f" ({ready.device})" if self.with_server else ""
             self.transcript.document.note(f"from here on: {ready.model}{place or draft}")
         self._answers_as = ready.model, ready.draft
         self._show_header()
+
+    @property
+    def with_server(self) -> bool:
+        """Whether a server answers."""
+        return self.ready is not None and SERVED in self.ready.modes
 
     def _fail(self, message: str) -> None:
         self.failed = True
@@ -362,7 +370,8 @@ class ChatScreen(RowScreen):
         ledger, follow = self.ledger, self.transcript.viewport.follow
         measuring = ledger.measurement.running
         self.why_bar.show(ledger.why(self.ready))
-        self.metric_bar.show(ledger.numbers, ledger.speedup, measuring, follow, key="f9", looping=ledger.looping)
+        key = "" if self.with_server else "f9"
+        self.metric_bar.show(ledger.numbers, ledger.speedup, measuring, follow, key=key, looping=ledger.looping)
 
         rate, speedup = ledger.numbers.tokens_per_second, ledger.speedup
         label = "times plain decoding" if speedup else "speed-up: measuring" if measuring else "speed-up: F9 measures"
