@@ -46,7 +46,6 @@ from ..changing import Changes, declared
 from ..compositor import RowScreen
 from ..exporting import export_page
 from ..keeping import Keeping
-from ..lecture import LECTURE
 from ..ledger import Ledger
 from ..slash import is_command
 from ..widgets.attached import Attached
@@ -302,9 +301,7 @@ class ChatScreen(RowScreen):
 
     def _end(self, record: EndText) -> None:
         if self.answering:
-            roomy = not self.has_class("-short") and not self.app.has_class(LECTURE)
-            words = self.ledger.summary(record.end.reason, self.transcript.viewport.room) if roomy else ""
-            self.transcript.document.end_answer(record, words, legend=roomy)
+            self.transcript.document.end_answer(record, self.ledger.summary(record.end.reason))
         else:
             self.transcript.document.error(record.end.message or "the answer could not begin")
         self.answering = False
