@@ -127,10 +127,11 @@ def ask(urls: Sequence[str], arguments: argparse.Namespace) -> list[str]:
         "doctor": spectui("doctor", *named),
         **{f"run {url}": spectui("run", PROMPT, "--server", url, *few, "--plain") for url in urls},
         "race": spectui("compare", PROMPT, "--headless", "--rounds", "2", "--model", "demo", "--modes", "pld", *few, *four),
-        "race at once": spectui("compare", PROMPT, "--headless", "--rounds", "1", *few, *named, "--at-once"),
         "bench": spectui("bench", "--model", "demo", "--modes", "ar", *questions, *few, *named),
         "load": spectui("bench", *questions, *few, *named, "--concurrency", str(arguments.concurrency)),
     }  # fmt: skip
+    if len(urls) > 1:
+        done["race at once"] = spectui("compare", PROMPT, "--headless", "--rounds", "1", *few, *named, "--at-once")
     return [name for name, code in done.items() if code]
 
 

@@ -129,7 +129,7 @@ async def test_commands_are_completed_and_done():
         await wait_until(pilot, lambda: app.chat.completion.display)
         assert "/seed" in screen_text(app)
         await pilot.press("tab")
-        assert app.chat.prompt.text in ("/seed ", "/settings")
+        assert app.chat.prompt.text in ("/seed ", "/server", "/settings")
         app.chat.prompt.text = "/seed 7"
         await pilot.press("enter")
         await wait_until(pilot, lambda: app.session.options.sampling.seed == 7)
