@@ -87,7 +87,8 @@ def _verified(record: StepText, nothing: str) -> str:
         return f"not drafting{f' ({why})' if why else ''}: the target chose {last}"
     if kind == "bonus":
         all_of = f"all {step.accepted} drafts" if step.accepted > 1 else "the draft"
-        return f"{all_of}{f' ({how})' if how else ''} accepted: the target added {last} for free"
+        added = f"the target added {last} for free" if text or nothing == PART else "then the answer ended"
+        return f"{all_of}{f' ({how})' if how else ''} accepted: {added}"
     if kind == "correction":
         return f"{accepted}: the target chose {last} over {quoted(_refused(record))}"
     return f"{accepted}: the answer ended there"

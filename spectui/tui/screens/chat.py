@@ -624,8 +624,8 @@ class ChatScreen(RowScreen):
         self.keeping.decide_to_learn(learns)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Whether answers may be learnt is asked once."""
-        return action != "learn" or self.learn_question.open
+        """Whether answers may be learnt is asked once; only what was attached can be taken back."""
+        return {"learn": self.learn_question.open, "detach": bool(self.attached.files)}.get(action, True)
 
     @on(Offer.Here)
     def _model_is_here(self) -> None:
