@@ -19,8 +19,8 @@ SHARES = (50, 90, 99)
 DEFINITIONS = (
     "concurrency: requests at a time; as soon as one ends the next is asked. latency: from a request to its last "
     "piece. first token: to its first piece. tok/s: of one request, (tokens - 1) / time after the first; total tok/s: "
-    "all tokens of a level / its time. p50, p90, p99: percentiles over requests, by nearest rank. All on the clock of whoever asks, "
-    "the network included."
+    "all tokens of a level / its time. p50, p90, p99: percentiles over requests, by nearest rank. All on the clock of "
+    "whoever asks, the network included."
 )
 
 
