@@ -247,3 +247,15 @@ async def test_the_palette_offers_what_can_be_done_now(tmp_path):
         assert titles.isdisjoint({"Detach", "Maximize", "Minimize"})
         app.chat.attached.add(str(tmp_path / "notes.txt"))
         assert "Detach" in {command.title for command in app.get_system_commands(app.screen)}
+
+
+async def test_the_step_pane_comes_back_with_the_latest_step():
+    async with answered((120, 36)) as (app, pilot):
+        shown = str(app.chat.step_pane.content)
+        await pilot.resize_terminal(60, 20)
+        await pilot.pause()
+        app.chat._show_step(next(record for record in app.chat.ledger.steps.values() if record.step.index == 2))
+        await pilot.pause()
+        await pilot.resize_terminal(120, 36)
+        await wait_until(pilot, lambda: str(app.chat.step_pane.content) != shown)
+        assert str(app.chat.step_pane.content).startswith("step 2 ")

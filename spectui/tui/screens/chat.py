@@ -174,6 +174,10 @@ class ChatScreen(RowScreen):
         self.keeping.begin_learning()
         self.call_after_refresh(self.session.load)
 
+    def on_resize(self) -> None:
+        """The step pane comes back with the step that is on show, which it was not told while it had no room."""
+        self.call_after_refresh(lambda: self.step_pane.show(*self._shown))
+
     def _begin_empty(self) -> None:
         """Show a conversation in which nothing was asked."""
         self.command = self._unasked = self._news = None
