@@ -56,7 +56,7 @@ class Camera:
         while self.app.screen is not chat:
             await self.press("escape")
             await self.pilot.pause(0.2)
-        await self.press("ctrl+n")
+        await self.press("ctrl+n", "f5")
         while chat.transcript.view != view:
             chat.action_view()
             await self.pilot.pause()

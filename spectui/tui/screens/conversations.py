@@ -24,7 +24,7 @@ from ..compositor import RowScreen
 from ..widgets.keys import Keys
 from .dialogs import ChoiceScreen, LineScreen
 
-NUMBERS = 31
+NUMBERS = 34
 """Cells for date, tokens and speed-up behind a name."""
 HINT = "Search in what was said; enter goes on, down leads to the list"
 DELETE, KEEP = "Delete it", "Keep it"
