@@ -71,7 +71,7 @@ def heads() -> Path:
 
 
 def drafters() -> Path:
-    """EAGLE-3 heads that were trained here, a folder for each model."""
+    """EAGLE-3 heads and draft models that were trained here, a folder for each."""
     return data_folder() / "drafters"
 
 

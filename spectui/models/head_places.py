@@ -11,7 +11,7 @@ from ..system.errors import UserError
 from ..system.progress import Progress
 from ..system.sanitise import sanitise_line
 from .registry import known_models
-from .resolve import Place, meant
+from .resolve import Place, meant, place, trained
 from .sources import cached_file
 
 if TYPE_CHECKING:
@@ -38,24 +38,27 @@ def shipped_folder() -> Path:
 def head_place(choice: ModelChoice) -> Place | None:
     """Where the head is that was asked for, or that belongs to the model; None if there is none.
 
+    One that was trained here goes before those of the registry.
     Raises UserError for a name that can be nothing of these.
     """
     if choice.head == NONE:
         return None
+    if not choice.head and (own := trained(place(meant(choice.model)))):
+        return own
     known = known_models().get(choice.head or meant(choice.model))
     if known is not None:
-        found = [place for one in known.heads if (place := _listed(one)) is not None]
+        found = [where for one in known.heads if (where := _listed(one)) is not None]
         if not found and choice.head:
             raise UserError(f"there is no head for {known.name} here; give a folder or a hub id, or --head none")
-        return next((place for place in found if place.local), found[0] if found else None)
+        return next((where for where in found if where.local), found[0] if found else None)
     return _given(choice.head) if choice.head else None
 
 
 def brings_head(choice: ModelChoice) -> bool:
     """Whether what was chosen has a head at hand, as far as that is known before it is loaded."""
     with suppress(UserError):
-        place = head_place(choice)
-        return place is not None and place.local
+        where = head_place(choice)
+        return where is not None and where.local
     return False
 
 

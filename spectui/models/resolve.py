@@ -9,13 +9,17 @@ from pathlib import Path
 from typing import Any
 
 from ..config.choice import AUTO, ModelChoice
+from ..config.paths import drafters
 from ..system.errors import UserError
+from ..system.files import file_stem
 from .hub import hub_answers
 from .registry import RANDOM, Known, demo_folder, known_models
 from .sources import Package, cached_file, cached_model
 
 HUB_REMEDY = "check the name and the network, or give a local folder"
 GGUF = ".gguf"
+DRAFT = "-draft"
+"""Behind the model's name in that of the folder of a draft model that was trained for it."""
 REAL, TOYS = "smollm2-135m", "demo"
 """What ``auto`` stands for: a real model where its weights are on this machine, and the pair that is always there."""
 
@@ -69,7 +73,20 @@ def resolve(choice: ModelChoice) -> tuple[Place, Place | None]:
         return target, None
     if choice.draft:
         return target, place(choice.draft, as_draft=True)
-    return target, _own_draft(known, name.startswith(RANDOM)) if known else None
+    own = trained(target, DRAFT)
+    return target, own or (_own_draft(known, name.startswith(RANDOM)) if known else None)
+
+
+def drafter_folder(title: str, suffix: str = "") -> Path:
+    """Where ``spectui train-head`` puts what it makes for the model called so: a head, or a draft model."""
+    return drafters() / f"{file_stem(title)}{suffix}"
+
+
+def trained(target: Place, suffix: str = "") -> Place | None:
+    """What ``spectui train-head`` made here for a model, if it did; it goes before what the registry names."""
+    folder = drafter_folder(target.title, suffix)
+    here = target.shape is None and (folder / "config.json").is_file()
+    return Place(f"{folder.name} (trained here)", str(folder), local=True) if here else None
 
 
 def shipped_folder() -> Path:

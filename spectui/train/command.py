@@ -9,12 +9,11 @@ from typing import NamedTuple
 import torch
 
 from ..config.choice import AUTO, ModelChoice
-from ..config.paths import drafters
 from ..engine.values.dtypes import QUANTISED
 from ..models.loading import Pair, load_pair
+from ..models.resolve import drafter_folder
 from ..models.sampling import advised
 from ..system.errors import UserError
-from ..system.files import file_stem
 from .chat_format import chat_format
 from .drafter_training import DrafterTraining, Status, Told
 from .generator import Plan, Style
@@ -26,11 +25,15 @@ from .target import Target
 LONGEST = 512
 """Tokens of a conversation at most."""
 OPENINGS = (
-    "Write a Python function", "Write a short story", "Write an email", "Explain", "What is", "How do I", "Why",
-    "How many", "Solve", "Calculate", "If", "Translate", "Summarize", "Compare", "List", "Give me", "Who", "When",
-    "Imagine", "Rewrite", "Is it", "Describe", "A ", "In a", "What are the", "Compose", "def ", "Pretend", "Find",
+    "Write a Python function", "Write code that", "def ", "Complete this function:\n\ndef ", "Fix this code:\n\n",
+    "```python\n", "Write a class", "What does this code do?\n\n", "Write a regular expression", "How do I sort",
+    "Write a test for", "Write SQL", "Here is my code:\n\n", "Write a script",
+    "Solve", "Calculate", "How many", "A shop sells", "There are", "Anna has", "A farmer", "It takes", "Prove that",
+    "A train", "If a", "What is the sum of", "Each of", "On Monday",
+    "Write a short story", "Write an email", "Explain", "What is", "How do I", "Why", "Translate", "Summarize",
+    "Compare", "List", "Imagine", "Rewrite", "Extract", "Describe",
 )  # fmt: skip
-"""How half of the invented questions begin, so that there are some of every kind."""
+"""How half of the invented questions begin: a third of these about code, a third with sums, a third about anything."""
 
 
 class Made(NamedTuple):
@@ -65,7 +68,7 @@ def train_drafter(choice: ModelChoice, questions: Sequence[str], order: Order, t
     if not 0 < order.layers <= target.layers:
         raise UserError(f"{pair.name} has {target.layers} layers; give --layers from 1 to {target.layers}")
     plan, chat = _plan(pair, kind.aux(target.layers), questions), chat_format(pair.tokenizer)
-    folder = order.output or drafters() / f"{file_stem(pair.name)}{kind.suffix}"
+    folder = order.output or drafter_folder(pair.name, kind.suffix)
 
     def stream_of(kept: Path, used: int) -> Stream:
         return Stream(target, chat, plan, kept, used)

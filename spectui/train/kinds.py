@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from ..models.resolve import DRAFT
 from .draft_training import DraftTraining
 from .head_training import HeadTraining
 from .learner import Learner
@@ -33,5 +34,5 @@ def _no_layers(layers: int) -> tuple[int, ...]:
 
 KINDS = {
     "eagle": Kind("an EAGLE-3 head", aux_layers, lambda target, ids, _: HeadTraining(target, ids)),
-    "lm": Kind("a draft model", _no_layers, DraftTraining, suffix="-draft", exact=True),
+    "lm": Kind("a draft model", _no_layers, DraftTraining, suffix=DRAFT, exact=True),
 }

@@ -78,6 +78,7 @@ def _attended(q: Tensor, keys: Tensor, values: Tensor, mask: Tensor, own: list[t
 
 
 def split_heads(x: Tensor, heads: int) -> Tensor:
+    """[..., heads * head_dim] as [..., heads, head_dim]."""
     return x.view(*x.shape[:-1], heads, -1)
 
 

@@ -14,6 +14,7 @@ from spectui.models import head_places
 from spectui.models.head_files import read_head_file
 from spectui.models.head_places import brings_head, find_eagle_head, head_place
 from spectui.models.registry import known_models
+from spectui.models.resolve import DRAFT, drafter_folder, resolve
 from spectui.system.errors import UserError
 
 from ..engine.heads import numbers, random_tensors, write_head
@@ -255,3 +256,19 @@ def test_what_the_program_ships_is_skipped_where_it_is_not_there(tmp_path, monke
     assert head_place(ModelChoice("smollm2-135m")) is None
     assert head_place(ModelChoice("qwen3-8b")).source == known_models()["qwen3-8b"].heads[0]
     assert head_place(ModelChoice("random:qwen3-8b")) is None
+
+
+def test_what_was_trained_here_goes_before_what_the_registry_names(model):
+    told = numbers(model.config)
+    choice = ModelChoice(model="demo")
+    for suffix in ("", DRAFT):
+        write_head(drafter_folder("demo", suffix), told, random_tensors(model.config, told))
+    head, draft = head_place(choice), resolve(choice)[1]
+    assert (head.title, head.source) == ("demo (trained here)", str(drafter_folder("demo")))
+    assert (draft.title, draft.source) == ("demo-draft (trained here)", str(drafter_folder("demo", DRAFT)))
+    asked_for_none = ModelChoice(model="demo", head="none", draft="none")
+    assert head_place(asked_for_none) is None
+    assert resolve(asked_for_none)[1] is None
+    assert head_place(ModelChoice(model="random:demo")) is None, (
+        "random weights have no drafter that was trained for them"
+    )
