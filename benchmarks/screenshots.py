@@ -64,11 +64,12 @@ class Camera:
     async def say(self, question: str, shares: float = 1.0) -> None:
         """Ask, and wait for the answer, or for a share of its length limit."""
         chat = self.app.chat
+        before = len(chat.ledger.asked)
         chat.prompt.focus()
         self.app.post_message(Paste(question))
         await self.pilot.pause()
         await self.press("enter")
-        await self.until(lambda: chat.command is not None)
+        await self.until(lambda: len(chat.ledger.asked) > before)
         most = shares * self.app.session.options.max_new_tokens
         await self.until(lambda: chat.command is None or (shares < 1 and chat.ledger.numbers.emitted >= most))
 
