@@ -181,7 +181,7 @@ async def race_replay(camera: Camera) -> None:
     """The same race, played again in slow motion."""
     await camera.press("ctrl+l")
     await camera.until(lambda: camera.app.screen is not camera.app.race)
-    await camera.press("home", "s", "greater_than_sign", "greater_than_sign", "greater_than_sign", "space")
+    await camera.press("home", "s", *["greater_than_sign"] * 7, "space")
     await camera.finished()
 
 
