@@ -49,7 +49,7 @@ def measure(drafter: Drafter, speculation: Speculation, tokens: list[int], start
     times = []
     for length in range(start, len(tokens), 3):
         top = rng.sample(range(VOCABULARY), 64)
-        context = Context(tokens[:length], 64, speculation, sampler, True, CURVE, acceptance, 0, top)
+        context = Context(tokens[:length], 64, speculation, sampler, True, CURVE, acceptance, top_ids=top)
         made = tuple(Emitted(token, "target") for token in tokens[length : length + 3])
         step = Step("x", 0, length - 1, 0.0, (), 0, made, Times(0, 0, 0, 0, 0), (), 64)
         begin = perf_counter()

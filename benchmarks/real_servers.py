@@ -73,7 +73,8 @@ def servers(gguf: Path | None, demo: Path) -> list[Server]:
             Server("llama.cpp-plain", ("xllamacpp",), ("-c", LLAMA_CPP, file, "PORT", "plain")),
             Server("llama-cpp-python", ("llama_cpp", "fastapi", "uvicorn", "sse_starlette", "starlette_context"), (
                 "-m", "llama_cpp.server", "--model", file, "--host", "127.0.0.1", "--port", "PORT", "--n_ctx", "2048",
-                "--draft_model", "prompt-lookup-decoding", "--draft_model_num_pred_tokens", "2")),
+                "--draft_model", "prompt-lookup-decoding", "--draft_model_num_pred_tokens", "2",
+                "--interrupt_requests", "False")),
         ]  # fmt: skip
     return made
 

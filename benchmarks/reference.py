@@ -1,4 +1,5 @@
-"""What follows from declarations: the reference's pages of commands, settings, keys and words, and the formats' schemas.
+"""What follows from declarations: the reference's pages of commands, settings, keys and words, and the formats' schemas;
+and in the pages of concepts what the lessons say.
 
 python -m benchmarks.reference            writes them
 python -m benchmarks.reference --check    fails if one of them is stale
@@ -24,6 +25,9 @@ from spectui.present.report import report_schema
 from spectui.record.trace_lines import trace_schema
 from spectui.tui.actions import ACTIONS, GROUPS, Action
 from spectui.tui.widgets.keys import written
+
+from .lesson_pages import CONCEPTS, with_lesson
+from .lesson_pages import LESSONS as LESSON_PAGES
 
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "docs" / "reference"
@@ -266,7 +270,11 @@ SCHEMAS = {
     ROOT / "spectui" / room / "schema.json": lambda schema=schema: json.dumps(schema(), indent=1) + "\n"
     for room, schema in {"bench": report_schema, "record": trace_schema}.items()
 }
-FILES = PAGES | SCHEMAS
+LESSONS = {
+    CONCEPTS / f"{page}.md": lambda page=page, number=number: with_lesson(CONCEPTS / f"{page}.md", number)
+    for page, number in LESSON_PAGES.items()
+}
+FILES = PAGES | SCHEMAS | LESSONS
 """All that this makes; a page's path is relative to its folder."""
 
 

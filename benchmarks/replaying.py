@@ -3,10 +3,13 @@
     python -m benchmarks.replaying [--steps 100000]
 
 The long trace is a step of the transcript's benchmark, again and again. A start is a whole process: a short trace to
-text. Medians; the screen's own start is that of ``spectui`` without a model.
+text, or on a screen until it shows how many steps there are. Medians.
 """
 
 import argparse
+import os
+import pty
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -61,6 +64,20 @@ def start(path: Path) -> None:
     subprocess.run(words, check=True, stdout=subprocess.DEVNULL)
 
 
+def start_screen(path: Path) -> None:
+    """The same on a terminal, until the picture with its first numbers stands there."""
+    process, terminal = pty.fork()
+    if not process:
+        os.environ |= {"TERM": "xterm-256color", "COLUMNS": "120", "LINES": "36"}
+        os.execv(sys.executable, [sys.executable, "-m", "spectui", "replay", str(path)])
+    seen = b""
+    while f" of {SHORT}".encode() not in seen:
+        seen += os.read(terminal, 1 << 16)
+    os.kill(process, signal.SIGKILL)
+    os.waitpid(process, 0)
+    os.close(terminal)
+
+
 def main() -> None:
     """Print a table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -84,6 +101,7 @@ def main() -> None:
         table.add_row("a step back there", f"{seconds(replay.back):.3f}")
         table.add_row("to the middle, when it was played before", f"{seconds(lambda: replay.go_to(count // 2), 1):.3f}")
         table.add_row(f"spectui replay, {SHORT} steps, as text", f"{seconds(lambda: start(short)):.2f}")
+        table.add_row(f"spectui replay, {SHORT} steps, on a screen", f"{seconds(lambda: start_screen(short)):.2f}")
     Console().print(table)
 
 

@@ -141,7 +141,7 @@ def real_child(pairs: int, mode: str, view: str) -> dict[str, list[list[float]]]
 
     async def answer(prompt: str) -> None:
         if shown:
-            while app.chat.busy or app.chat._answering:
+            while app.chat.busy or app.chat.answering:
                 await asyncio.sleep(0.01)
             app.chat.action_new()
             await asyncio.sleep(0.25)

@@ -43,15 +43,12 @@ def test_the_wheel_contains(wheel, name):
     assert wheel.get(name, 0) > 0 or (name.endswith("py.typed") and name in wheel)
 
 
-def test_every_theme_is_inside(wheel):
-    themes = {path.name for path in (ROOT / "themes").glob("*.toml")}
-    assert themes
-    assert {f"spectui/themes/{name}" for name in themes} <= wheel.keys()
-
-
-def test_the_package_data_stays_small_and_tests_stay_out(wheel):
+def test_the_package_is_inside_and_nothing_else(wheel):
+    files = [path for path in (ROOT / "spectui").rglob("*") if path.is_file() and "__pycache__" not in path.parts]
+    package = {path.relative_to(ROOT).as_posix() for path in files}
+    themes = {f"spectui/themes/{path.name}" for path in (ROOT / "themes").glob("*.toml")}
+    assert {name for name in wheel if ".dist-info/" not in name} == package | themes
     assert sum(wheel.values()) < 60e6
-    assert not any(name.startswith(("tests/", "benchmarks/")) for name in wheel)
 
 
 def test_the_script_takes_signals_and_streams_over_before_anything_else():

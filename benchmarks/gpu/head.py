@@ -7,7 +7,7 @@ from time import perf_counter
 
 from benchmarks.prompts import prompts
 from spectui.config.choice import ModelChoice
-from spectui.train.command import train_drafter
+from spectui.train.command import Order, train_drafter
 from spectui.train.drafter_training import LEARNING, Status
 
 from .figure import Figure, Setting
@@ -29,7 +29,7 @@ def figures(setting: Setting) -> Iterator[Figure]:
     name = setting.model if setting.small else f"random:{setting.model}"
     choice = ModelChoice(name, "none", device=str(setting.device))
     with TemporaryDirectory() as folder:
-        train_drafter(choice, questions, minutes, Path(folder) / "head", False, told)
+        train_drafter(choice, questions, Order(minutes=minutes, output=Path(folder) / "head"), told)
     seconds = learnt[-1][0] - learnt[0][0] if learnt else 0.0
     speed = (learnt[-1][1] - learnt[0][1]) / seconds if seconds > 0 else EARLY
     yield Figure("training a head", speed, "tokens/s" if seconds > 0 else "")

@@ -92,7 +92,7 @@ class MarkedPrinter(PlainPrinter):
 
     def finish(self, meter: Meter) -> None:
         """The legend and the numbers."""
-        _write(legend() + "\n" + answer_line(meter) + "\n")
+        _write(f"{legend()}\n{answer_line(meter)}\n")
 
 
 class ColouredPrinter:

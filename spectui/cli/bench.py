@@ -165,7 +165,7 @@ def _ready(loaded: "Runtime | None", served: "Mapping[str, ServedLane]", setting
     """The models and servers, as a trace names them."""
     if loaded is not None:
         return replace(loaded.ready, servers={name: lane.what for name, lane in served.items()})
-    from ..session.served_session import served_ready
+    from ..session.served_conversation import served_ready
 
     return served_ready(served, settings.options)
 
@@ -177,7 +177,7 @@ def _where(
     from ..session.served import facts_of
 
     if loaded is None:
-        from ..session.served_session import served_environment
+        from ..session.served_conversation import served_environment
 
         return served_environment(served, settings.options, request.at_once)
     from ..session.environment import environment

@@ -20,8 +20,9 @@ from ..engine.values.dtypes import QUANTISED
 from ..engine.values.option import values_of
 from ..engine.values.options import Sampling
 from ..present.pair_words import pair_words
-from ..system.sanitise import sanitise_json, sanitise_line
+from ..system.sanitise import sanitise_json
 from .flags import ServerFlag, servers_of, with_settings
+from .rows import print_rows
 
 if TYPE_CHECKING:
     from ..bench.recommend import Recommendation
@@ -70,7 +71,7 @@ def run_doctor(
 
     console = Console(highlight=False, quiet=as_json)
     if questions is not None:
-        _print(console, "quantised beside float32", _quality(settings, questions))
+        print_rows(console, "quantised beside float32", _quality(settings, questions))
     begun = perf_counter()
     loaded = prepare(load_pair(settings.model, lambda *_: None), lambda *_: None, begun, settings.store())
     block = environment(loaded, settings.options, settings.model.model)
@@ -89,11 +90,11 @@ def run_doctor(
         "datastore": f"{sum(map(len, loaded.store.indexes)):,} tokens" if loaded.store else "not used",
         "terminal": _terminal(console),
     }
-    _print(console, "", rows)
+    print_rows(console, "", rows)
     for note in loaded.ready.notes:
         console.print(f"note: {note}", markup=False)
     modes = {mode.name: _state(loaded, mode.name) for mode in MODES.values()}
-    _print(console, "modes", modes)
+    print_rows(console, "modes", modes)
     if loaded.latency:
         console.print(f"\nT(m): one verification pass behind {block['verification_context']} tokens", style="bold")
         console.print(curve(loaded.latency))
@@ -109,7 +110,7 @@ def run_doctor(
     places = {"settings": config_file(), "conversations": conversations_file(), "datastores": datastores(),
               "heads": heads(), "themes": user_themes(), "log": log_file()}  # fmt: skip
     files = {name: _place(str(path), path.exists()) for name, path in places.items()}
-    _print(console, "files", files)
+    print_rows(console, "files", files)
     if as_json:
         told = {"format": FORMAT, "environment": block, "rows": rows, "modes": modes, "notes": loaded.ready.notes,
                 "recommendation": asdict(found) if found else None, "files": files}  # fmt: skip
@@ -236,17 +237,6 @@ def _side_by_side(loaded: "Runtime") -> str:
     threads = f"{share.target_threads} + {share.draft_threads} threads; " if share.target_threads else ""
     head = "a trained head" if loaded.resources.head else "no trained head (spectui calibrate)"
     return f"{threads}a pass of the target takes {share.slowdown:.2f} of its time alone; {head}"
-
-
-def _print(console: Console, title: str, rows: dict[str, str]) -> None:
-    if title:
-        console.print(f"\n{title}", style="bold")
-    table = Table(box=None, show_header=False, pad_edge=False)
-    table.add_column(style="dim", no_wrap=True)
-    table.add_column(overflow="fold")
-    for name, text in rows.items():
-        table.add_row(name, sanitise_line(text))
-    console.print(table)
 
 
 def _state(loaded: "Runtime", mode: str) -> str:

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 from rich.console import Console
-from rich.table import Table
 
 from ..config.choice import ServerChoice
 from ..engine.values.options import Options
@@ -12,7 +11,7 @@ from ..record.events import EndText, Record, Told
 from ..record.metrics import Meter
 from ..session.served import ServedLane, answer_all, connect
 from ..system.errors import UserError
-from ..system.sanitise import sanitise_line
+from .rows import print_rows
 
 QUESTION = "Count from one to thirty in words."
 """Repeats itself enough that any method drafts something."""
@@ -24,8 +23,8 @@ def examine(choices: Sequence[ServerChoice]) -> int:
     """Ask each server what it is and for a short answer, and print what both tell."""
     console = Console(highlight=False)
     for lane in connect(choices).values():
-        _print(console, lane.name, _what(lane))
-        _print(console, "a short answer", _tried(lane))
+        print_rows(console, lane.name, _what(lane))
+        print_rows(console, "a short answer", _tried(lane))
     return 0
 
 
@@ -72,7 +71,7 @@ def _tried(lane: ServedLane) -> dict[str, str]:
     answer_all([lane], messages_to(None, (), QUESTION), Options(max_new_tokens=LENGTH), take, lambda: False)
     counted = lane.counters().since(before)
     return {
-        "numbers": answer_line(meter),
+        "numbers": str(answer_line(meter)),
         "drafts": f"told in {told.source}" if told.source else "not told in the answer",
         "single tokens": "told as they come or at the end" if _tells_kinds(meter, told) else "not told",
         "counters": f"{counted.accepted}/{counted.drafted} meanwhile" if counted.drafted is not None else "–",
@@ -82,13 +81,3 @@ def _tried(lane: ServedLane) -> dict[str, str]:
 def _tells_kinds(meter: Meter, told: Told) -> bool:
     """Whether the kinds of single pieces were told."""
     return bool(told.kinds) or (told.source == "timings" and meter.numbers.drafted > 0)
-
-
-def _print(console: Console, title: str, rows: dict[str, str]) -> None:
-    console.print(f"{title}", style="bold", markup=False)
-    table = Table(box=None, show_header=False, pad_edge=False)
-    table.add_column(style="dim", no_wrap=True)
-    table.add_column(overflow="fold")
-    for name, text in rows.items():
-        table.add_row(name, sanitise_line(text))
-    console.print(table)

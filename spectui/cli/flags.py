@@ -146,16 +146,10 @@ def session_maker(
 
 def servers_of(settings: Settings, given: Sequence[str] | None) -> list[ServerChoice]:
     """The servers behind these addresses and names; raises BadParameter for what is neither."""
-    made = []
-    for text in given or ():
-        if text in settings.servers:
-            made.append(settings.servers[text])
-        elif "://" in text:
-            made.append(ServerChoice(url=text))
-        else:
-            known = ", ".join(settings.servers) or "no server has a name yet"
-            raise typer.BadParameter(f"unknown server {text!r}; write http://HOST:PORT, or one of [servers]: {known}")
-    return made
+    try:
+        return [settings.server(text) for text in given or ()]
+    except UserError as error:
+        raise typer.BadParameter(str(error)) from error
 
 
 def served_maker(
@@ -164,7 +158,10 @@ def served_maker(
     """What makes a session whose answers come from servers; no model is loaded."""
     from ..session.served_session import served_session
 
-    return lambda sink: served_session(servers, settings.options, sink, settings.decoding.system or None, at_once)
+    system = settings.decoding.system or None
+    return lambda sink: served_session(
+        servers, settings.options, sink, system, at_once, settings.store(), settings.given
+    )
 
 
 def names_of(text: str | None, known: Collection[str], what: str) -> list[str]:

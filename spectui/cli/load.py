@@ -21,7 +21,7 @@ def run_load(settings: Settings, request: "Request", concurrency: int, output: "
     from ..present.load_plot import load_svg
     from ..present.load_report import LOAD_FORMATS, Level, LoadReport, print_load
     from ..session.served import connect
-    from ..session.served_session import served_environment
+    from ..session.served_conversation import served_environment
     from ..system.files import write_text
 
     console = Console(file=messages(), highlight=False)

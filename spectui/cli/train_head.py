@@ -1,5 +1,6 @@
 """``spectui train-head``: a drafter for a model that has none."""
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -76,7 +77,11 @@ def run_train_head(settings: Settings, questions: list[str], order: "Order") -> 
             made = train_drafter(settings.model, asked, order, told)
     if made.worth is not None:
         console.print(described_worth(made.worth), markup=False)
+    if made.set_asked is not None:
+        console.print(f"the model invents no questions: it was asked the built-in set {made.set_asked}", markup=False)
     console.print(f"kept in {made.folder}", markup=False, soft_wrap=True)
+    used = ["spectui", "--model", settings.model.model, made.option, str(made.folder)]
+    console.print(f"try it: {shlex.join(used)}", markup=False, soft_wrap=True)
     return 0
 
 

@@ -84,6 +84,15 @@ class Settings:
         """What the engine decodes with."""
         return self.decoding.options
 
+    def server(self, text: str) -> ServerChoice:
+        """The server behind an address or a name; raises UserError for what is neither."""
+        if text in self.servers:
+            return self.servers[text]
+        if "://" in text:
+            return ServerChoice(url=text)
+        known = ", ".join(self.servers) or "no server has a name yet"
+        raise UserError(f"unknown server {sanitise_line(text)!r}; write http://HOST:PORT, or one of [servers]: {known}")
+
     def store(self) -> StoreChoice | None:
         """The datastore to use; None for none."""
         return StoreChoice(datastores(), self.datastore.learn, self.datastore.compare) if self.datastore.use else None

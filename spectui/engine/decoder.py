@@ -302,6 +302,7 @@ class Decoder:
         nodes = _nodes(tree, verdict.path, len(emitted)) if len(tree) else ()
         wall = watch.now()
         top = self._top(tree, verdict, out) if self.options.inspect else None
+        quotes = self._drafters[self.mode].quotes(self.answer.tokens, tree) if self.options.inspect else None
         draft, verified, joined, committed = watch.laps
         spans: tuple[Span, ...] = (Span("draft", 0.0, draft), Span("verify", draft, verified))
         times = Times(draft, verified - draft, committed - joined, max(0.0, wall - committed), wall)
@@ -322,6 +323,7 @@ class Decoder:
             why_no_draft=None if nodes else tree.why,
             branches=branches,
             target_top=top,
+            quotes=quotes,
         )
 
     def _top(self, tree: DraftTree, verdict: Verdict, out: Output) -> tuple[tuple[Candidate, ...], ...]:

@@ -71,13 +71,13 @@ Command = Call | Stop | SwitchMode | Change | Hold | Quit
 class Worker:
     """Owns the thread in which everything that touches a model happens.
 
-    ``emit`` gets each event with the name of its lane, in order, in the decode thread. ``crashed`` gets exceptions
-    that nobody expected; it must not raise. Commands may be submitted from any thread.
+    ``emit`` gets each event with the name of its lane, in order, in the decode thread, where it may be exchanged.
+    ``crashed`` gets exceptions that nobody expected; it must not raise. Commands may be submitted from any thread.
     """
 
     def __init__(self, emit: Callable[[str, Event], None], crashed: Callable[[BaseException], None]) -> None:
         self.lanes: dict[str, Decoder] = {}
-        self._emit, self._crashed = emit, crashed
+        self.emit, self._crashed = emit, crashed
         self._commands: SimpleQueue[Command] = SimpleQueue()
         self._later: deque[Call] = deque()
         self._quit = False
@@ -118,7 +118,7 @@ class Worker:
             if not isinstance(error, UserError):
                 decoder.forget()
             end = self._failure(error)
-        self._emit(lane, end)
+        self.emit(lane, end)
         return end
 
     def race(self, lanes: Sequence[str], prompt: Sequence[int], together: bool = True) -> dict[str, list[int]]:
@@ -126,12 +126,12 @@ class Worker:
 
         Call it only from a function that was submitted with ``Call``; what goes wrong ends all of them.
         """
-        race = Race({lane: self.lanes[lane] for lane in lanes}, self._emit, self._stopped)
+        race = Race({lane: self.lanes[lane] for lane in lanes}, self.emit, self._stopped)
         try:
             _inferring(race.run)(prompt, together)
         except Exception as error:
             for lane in race.clocks or lanes:
-                self._emit(lane, self._failure(error))
+                self.emit(lane, self._failure(error))
         return race.answers
 
     def stopped(self) -> bool:
@@ -151,11 +151,11 @@ class Worker:
         first = decoder.prefill(prompt, self._stopped)
         if first is None:
             return "stopped"
-        self._emit(lane, first)
+        self.emit(lane, first)
         while decoder.answer.end is None:
             if self._held(decoder):
                 return "stopped"
-            self._emit(lane, decoder.step())
+            self.emit(lane, decoder.step())
         return decoder.answer.end
 
     def _stopped(self) -> bool:
@@ -224,10 +224,10 @@ class Worker:
                 self._quit = True
             case SwitchMode(lane, mode) if lane in self.lanes:
                 self.lanes[lane].set_mode(mode)
-                self._emit(lane, Switch(mode, self.lanes[lane].steps))
+                self.emit(lane, Switch(mode, self.lanes[lane].steps))
             case Change(lane, options) if lane in self.lanes:
                 self.lanes[lane].set_options(options)
-                self._emit(lane, Changed(options, self.lanes[lane].steps))
+                self.emit(lane, Changed(options, self.lanes[lane].steps))
 
 
 def _inferring(function: Callable[P, R]) -> Callable[P, R]:

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from ..system.errors import UserError
 from ..system.sanitise import sanitise_line
@@ -38,6 +39,8 @@ def _check_folder(place: Place) -> None:
         raise UserError(f"{config} is damaged ({sanitise_line(str(error))}); copy the model again") from error
     if not isinstance(parsed, dict):
         raise UserError(f"{config} is damaged: not an object; copy the model again")
+    if any("eagle" in str(name).lower() for name in _listed(parsed.get("architectures"))):
+        raise UserError(f"{place.title} is an EAGLE head, not a model; give it as --head beside its target")
     if not any(folder.glob("*.safetensors")):
         if any((folder / name).exists() for name in PICKLES):
             raise UserError(
@@ -45,6 +48,10 @@ def _check_folder(place: Place) -> None:
                 "convert them to safetensors (save_pretrained does it) or use another copy"
             )
         raise UserError(f"{place.source} has no weights: no .safetensors file in it")
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
 
 
 def _nested(file: Path) -> str:
@@ -81,6 +88,8 @@ def _reason(place: Place, error: Exception) -> str:
     if not place.local and (isinstance(error, OSError) or "connect" in low or "offline" in low):
         why = "does not answer" if place.cached else f"could not give it ({kind})"
         return f"{place.title} is not in the local cache and the hub {why}; {place.remedy}"
+    if "backend tokenizer" in low:
+        return f"{place.title} has no tokenizer that can be read; copy its tokenizer.json beside its weights"
     if "unrecognized" in low or "does not recognize this architecture" in low or "autoconfig" in low:
         return f"{place.title} is not a causal language model that this transformers knows; use another model"
     return f"{place.title} could not be loaded: {kind}: {text}"

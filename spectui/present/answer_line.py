@@ -1,5 +1,7 @@
 """The numbers of an answer in one line, as under it on every screen."""
 
+from dataclasses import dataclass
+
 from ..record.metrics import LOOPING, LOOPS, Meter, Numbers
 
 GAP = " · "
@@ -12,17 +14,35 @@ def percent(share: float) -> str:
     return f"{share * 100:.0f} %"
 
 
-def answer_line(meter: Meter, more: str = "", room: int = 1000) -> str:
-    """The numbers of an answer in one line, and what else is to be said; unknown is –.
+@dataclass(frozen=True, slots=True)
+class AnswerLine:
+    """Numbers of an answer, of which as many are shown as there is room for."""
 
-    Where ``room`` cells do not hold all of it, the least important numbers are left out.
-    """
-    said = (*_numbers(meter), *_unsent(meter.numbers), *_loops(meter), *([more] if more else []))
-    parts = [part.replace(" ", TIED) for part in said]
-    for least in _numbers(meter)[::-1][:3]:
-        if len(GAP.join(parts)) > room:
-            parts.remove(least.replace(" ", TIED))
-    return GAP.join(parts)
+    parts: tuple[str, ...]
+    least: tuple[str, ...] = ()
+    """The parts that may be left out, what can be missed most easily first."""
+
+    def __str__(self) -> str:
+        return GAP.join(self.parts)
+
+    def within(self, room: int) -> str:
+        """What fits into so many cells; what is important stays even if it does not."""
+        parts = list(self.parts)
+        for least in self.least:
+            if len(GAP.join(parts)) > room:
+                parts.remove(least)
+        return GAP.join(parts)
+
+
+def answer_line(meter: Meter, more: str = "") -> AnswerLine:
+    """The numbers of an answer in one line, and what else is to be said; unknown is –."""
+    numbers = [_tied(part) for part in _numbers(meter)]
+    said = (*_unsent(meter.numbers), *_loops(meter), *([more] if more else []))
+    return AnswerLine((*numbers, *map(_tied, said)), tuple(numbers[:1:-1]))
+
+
+def _tied(part: str) -> str:
+    return part.replace(" ", TIED)
 
 
 def _numbers(meter: Meter) -> list[str]:

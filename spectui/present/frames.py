@@ -3,9 +3,9 @@
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from html import escape
 from itertools import groupby
 from textwrap import wrap
-from xml.sax.saxutils import escape
 
 from rich.cells import cell_len, set_cell_size
 
@@ -98,7 +98,7 @@ def _lane(name: str, state: LaneState, records: Sequence[Record]) -> LaneFrame:
     return LaneFrame(
         title if name in (state.mode, "chat") else f"{name}: {title}",
         tuple(text.tokens),
-        answer_line(state.meter),
+        str(answer_line(state.meter)),
         said,
         (state.end.end.message or "") if state.end else "",
     )
@@ -238,7 +238,7 @@ def svg_frame(frame: Frame) -> str:
         out.append(_svg_text(column, y, words, kind))
         column += len(words) + 3
     width, height = COLUMNS * _CELL + 2 * _EDGE, (y + 1) * _ROW + 2 * _EDGE
-    title = escape(f"spectui: {frame.question}"[:200])
+    title = escape(f"spectui: {frame.question}"[:200], quote=False)
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" role="img" viewBox="0 0 {width:.0f} {height:.0f}" '
         f'width="{width:.0f}" height="{height:.0f}" font-family="monospace" font-size="14"><title>{title}</title>'
@@ -283,7 +283,7 @@ def _svg_text(column: float, row: int, text: str, kind: TokenKind, weight: str =
     return (
         f'{behind}<text x="{x:.1f}" y="{y + 15:.1f}" fill="{_INKS[look.hue]}" font-weight="{bold}" '
         f'text-decoration="{line}" textLength="{width:.1f}" lengthAdjust="spacingAndGlyphs" xml:space="preserve">'
-        f"{escape(text)}</text>"
+        f"{escape(text, quote=False)}</text>"
     )
 
 

@@ -4,12 +4,16 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from ..engine.values.step import Node, Span, Step, walked
+from ..engine.values.step import Node, Source, Span, Step, walked
 from ..record.events import PrefillText, Record, StepText, TurnText
 from .step_sentence import quoted
 
 OWN = -2
 """Stands for the target's own token, with which a step ends."""
+WRITERS = {"draft": "The draft model", "eagle": "The trained head"}
+"""Who writes tokens, in place of copying them."""
+DATASTORE = "datastore"
+"""The source of what stands outside the text."""
 MOST_ITEMS = 512
 """Lines of a tree; those of our methods have 65 at most."""
 AROUND = 14
@@ -102,8 +106,8 @@ def fate_words(record: StepText, node: int) -> str:
     if node == OWN:
         kind = record.step.emitted[-1].kind
         return {
-            "correction": "The target chose it where the draft was refused.",
-            "bonus": "The target added it for free: all before it was accepted.",
+            "correction": "The target chose it in place of a rejected token.",
+            "bonus": "The target added it for free: all drafted tokens before it were accepted.",
         }.get(kind, "The target chose it; nothing was drafted.")
     one = record.step.nodes[node]
     if one.fate == "accepted":
@@ -111,9 +115,9 @@ def fate_words(record: StepText, node: int) -> str:
     if one.fate == "cut":
         return "Accepted, then dropped: the answer ended before it."
     if one.fate == "unreached":
-        return "Never checked: a token before it was refused."
+        return "Never checked: a token before it was rejected."
     instead = chosen_text(record, one.parent)
-    return "Refused." if instead is None else f"Refused: the target chose {quoted(instead)} here."
+    return "Rejected." if instead is None else f"Rejected: the target chose {quoted(instead)} here."
 
 
 def source_sentence(record: StepText, node: int, words: Mapping[int, str]) -> str:
@@ -121,25 +125,25 @@ def source_sentence(record: StepText, node: int, words: Mapping[int, str]) -> st
     one = record.step.nodes[node]
     source, share = one.source, one.probability
     sure = f", {share * 100:.0f} % sure" if share is not None else ""
-    if source.kind == "draft":
-        rank = f", its choice number {source.rank + 1}" if source.rank else ""
-        return f"The draft model wrote it{rank}{sure}."
+    if source.kind in WRITERS:
+        rank = f" as its choice number {source.rank + 1}" if source.rank else ""
+        return f"{WRITERS[source.kind]} wrote it{rank}{sure}."
     parts = []
     if source.kind == "guess" and source.rank is not None:
-        parts.append(f"Guessed from the last logits: rank {source.rank + 1} of them{sure}")
+        parts.append(f"Guessed: it had rank {source.rank + 1} in the target's last logits{sure}")
     if source.n is not None:
         what = quoted("".join(ngram(record, node, words)))
-        times = f", {source.count} times" if source.count and source.count > 1 else ""
-        if source.kind == "datastore":
-            parts.append(f"Quoted from the datastore: there {what} goes on with {quoted(record.nodes[node])}{times}")
-        else:
-            parts.append(f"Copied from the text, where {what} stood before{times}")
+        times = f" {source.count} times" if source.count and source.count > 1 else ""
+        place = "in the datastore" if source.kind == DATASTORE else "in the text before"
+        parts.append(f"Copied: {quoted(record.nodes[node])} stands{times} behind {what} {place}")
     return ". ".join(parts) + "." if parts else f"From {source.kind}{sure}."
 
 
 def ngram(record: StepText, node: int, words: Mapping[int, str]) -> list[str]:
     """The tokens whose earlier occurrence a copied token stands behind."""
     step, source = record.step, record.step.nodes[node].source
+    if source.kind == DATASTORE:
+        return [*_pending(step, source, words), *_above(record, node)]
     first, _ = _run(step.nodes, node)
     path: list[str] = []
     above = step.nodes[first].parent
@@ -171,8 +175,10 @@ class Passage(NamedTuple):
 
 
 def passage(record: StepText, node: int, words: Mapping[int, str]) -> Passage | None:
-    """The place in the text from which a token was copied; None if it was not copied from the text."""
+    """The place from which a token was copied, in the text or in the datastore; None if it was not, or nobody knows."""
     source = record.step.nodes[node].source if node != OWN else None
+    if source is not None and source.kind == DATASTORE:
+        return _quoted(record, node, words)
     if source is None or source.at is None or source.n is None:
         return None
     _, behind = _run(record.step.nodes, node)
@@ -183,6 +189,28 @@ def passage(record: StepText, node: int, words: Mapping[int, str]) -> Passage | 
 
     return Passage(text(at - source.n - AROUND, at - source.n), text(at - source.n, at), text(at, end),
                    text(end, end + AROUND))  # fmt: skip
+
+
+def _quoted(record: StepText, node: int, words: Mapping[int, str]) -> Passage | None:
+    for quote, (before, after) in zip(record.step.quotes or (), record.quotes, strict=True):
+        if quote.node == node:
+            match = _pending(record.step, record.step.nodes[node].source, words)
+            copied = [*_above(record, node), record.nodes[node]]
+            return Passage("".join(before), "".join(match), "".join(copied), "".join(after))
+    return None
+
+
+def _pending(step: Step, source: Source, words: Mapping[int, str]) -> list[str]:
+    """The last tokens of the text, as many as matched."""
+    return [words.get(index, "") for index in range(step.position - (source.n or 0) + 1, step.position + 1)]
+
+
+def _above(record: StepText, node: int) -> list[str]:
+    """The drafted tokens between the text and a node."""
+    path: list[str] = []
+    while (node := record.step.nodes[node].parent) >= 0:
+        path.insert(0, record.nodes[node])
+    return path
 
 
 def words_of(records: Iterable[Record]) -> dict[int, str]:

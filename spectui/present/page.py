@@ -73,7 +73,7 @@ class _Lane:
                     self.moments[-1]["n"] = len(self.text.tokens)
 
     def _add(self, time: float, title: str, said: str, cost: str, nodes: list[Any]) -> None:
-        line = answer_line(self.meter).replace(TIED, " ")
+        line = str(answer_line(self.meter)).replace(TIED, " ")
         self.moments.append({"t": time, "n": len(self.text.tokens), "title": title, "said": said, "cost": cost,
                              "nodes": nodes, "line": line})  # fmt: skip
 
@@ -155,7 +155,7 @@ def _controls() -> str:
         '<input type="range" id="time" min="0" max="1" step="any" value="1" aria-label="Time">\n'
         '<output id="where" for="time"></output>\n'
         '<label><input type="checkbox" id="marks" checked> marks</label>\n'
-        '<label><input type="checkbox" id="lost" checked> what was refused</label>\n</div>\n'
+        '<label><input type="checkbox" id="lost" checked> what was rejected</label>\n</div>\n'
     )
 
 

@@ -1,7 +1,7 @@
 """The plots of a report as one SVG file: bars of speed-up with intervals, histograms of tokens per step."""
 
 from collections.abc import Sequence
-from xml.sax.saxutils import escape
+from html import escape
 
 from .picture import histograms, most_of, speedups
 from .summary import Summary

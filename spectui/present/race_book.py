@@ -1,6 +1,6 @@
 """What a race has shown so far, from its records alone: live, after it, or from its trace."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from statistics import median
 from time import perf_counter
@@ -141,13 +141,3 @@ class RaceBook:
     def remembers(self) -> int:
         """Tokens of the datastore that a lane may look up."""
         return max((lane.remembers for lane in self.lanes.values()), default=0)
-
-
-def first_round(records: Sequence[Record]) -> list[Record]:
-    """The records before a lane is given its second turn."""
-    lanes: set[str] = set()
-    for index, record in enumerate(records):
-        if isinstance(record, TurnText) and record.lane in lanes:
-            return list(records[:index])
-        lanes.add(getattr(record, "lane", ""))
-    return list(records)

@@ -54,16 +54,17 @@ def _meanwhile(record: StepText) -> str:
     if branches is None or not record.emitted:
         return ""
     count = len(branches.tokens)
-    wrote = f". Meanwhile the draft model wrote {f'{count} branches' if count > 1 else 'on'};"
-    if branches.won is None and record.step.emitted[-1].kind == "correction":
-        return f"{wrote} behind a rejected token that is dropped"
+    several, last = count > 1, quoted(record.emitted[-1])
+    wrote = f". Meanwhile the draft model wrote {f'{count} branches' if several else 'more tokens'}"
     if branches.won is None:
-        return (
-            f"{wrote} {'none begins' if count > 1 else 'it does not begin'} with {quoted(record.emitted[-1])}: dropped"
-        )
-    which = f"number {branches.won + 1}" if count > 1 else "it"
-    goes_on = " and is the next draft" if len(branches.tokens[branches.won]) > 1 else ""
-    return f"{wrote} {which} begins with {quoted(record.emitted[-1])}{goes_on}"
+        if record.step.emitted[-1].kind == "correction":
+            why = "a token before them was rejected"
+        else:
+            why = f"none of them begins with {last}" if several else f"they do not begin with {last}"
+        return f"{wrote}. They are dropped: {why}"
+    begins = f"Number {branches.won + 1} begins" if several else "They begin"
+    goes_on = f" and {'is' if several else 'are'} the next draft" if len(branches.tokens[branches.won]) > 1 else ""
+    return f"{wrote}. {begins} with {last}{goes_on}"
 
 
 def _refused(record: StepText) -> str:
@@ -81,14 +82,16 @@ def _verified(record: StepText, nothing: str) -> str:
     last = quoted(text) if text else nothing
     kind = step.emitted[-1].kind if step.emitted else "target"
     how = origin(record)
-    accepted = f"{step.accepted or 'no'} draft{'s' if step.accepted > 1 else ''}{f' ({how})' if how else ''} accepted"
+    count, came = step.accepted, f" ({how})" if how else ""
+    tokens, were = ("tokens", "were") if count > 1 else ("token", "was")
+    accepted = f"{count or 'no'} drafted {tokens}{came} {were} accepted"
     if kind == "target":
         why = step.why_no_draft
-        return f"not drafting{f' ({why})' if why else ''}: the target chose {last}"
+        return f"nothing was drafted{f' ({why})' if why else ''}: the target chose {last}"
     if kind == "bonus":
-        all_of = f"all {step.accepted} drafts" if step.accepted > 1 else "the draft"
+        all_of = f"all {count}" if count > 1 else "the"
         added = f"the target added {last} for free" if text or nothing == PART else "then the answer ended"
-        return f"{all_of}{f' ({how})' if how else ''} accepted: {added}"
+        return f"{all_of} drafted {tokens}{came} {were} accepted, and {added}"
     if kind == "correction":
-        return f"{accepted}: the target chose {last} over {quoted(_refused(record))}"
-    return f"{accepted}: the answer ended there"
+        return f"{accepted}{', then' if count else ':'} the target chose {last} instead of {quoted(_refused(record))}"
+    return f"{accepted}, then the answer ended"

@@ -96,6 +96,8 @@ class StepText:
     """Previews of the branches that were drafted meanwhile."""
     top: tuple[tuple[str, ...], ...] = ()
     """Previews of what the target could have chosen, as in the step's ``target_top``."""
+    quotes: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...] = ()
+    """Texts of the step's ``quotes``: before and behind."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,12 +2,13 @@
 
 import json
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from ..engine.values.step import Branches
-from ..system.errors import UserError
+from ..system.errors import UserError, reason_of
 from ..system.files import open_private
 from ..system.json_lines import read_lines
 from ..system.sanitise import sanitise_line
@@ -87,15 +88,21 @@ def _step(record: StepText) -> Json:
             [one._asdict() | {"text": text} for one, text in zip(row, words, strict=True)]
             for row, words in zip(step.target_top, record.top, strict=True)
         ],
+        "quotes": step.quotes
+        and [
+            {"node": one.node, "before": _written(one.before, before), "after": _written(one.after, after)}
+            for one, (before, after) in zip(step.quotes, record.quotes, strict=True)
+        ],
         "branches": step.branches and asdict(step.branches) | {"tokens": _chains(step.branches, record.branches)},
     }
 
 
 def _chains(branches: Branches, texts: Sequence[Sequence[str]]) -> list[list[Json]]:
-    return [
-        [{"token": token, "text": text} for token, text in zip(tokens, words, strict=True)]
-        for tokens, words in zip(branches.tokens, texts, strict=True)
-    ]
+    return [_written(tokens, words) for tokens, words in zip(branches.tokens, texts, strict=True)]
+
+
+def _written(tokens: Sequence[int], texts: Sequence[str]) -> list[Json]:
+    return [{"token": token, "text": text} for token, text in zip(tokens, texts, strict=True)]
 
 
 def _counts(numbers: Numbers) -> Json:
@@ -132,32 +139,44 @@ class TraceLines:
 
 
 class TraceWriter:
-    """Appends records to a file, line by line; what was written before a crash or kill stays readable."""
+    """Appends records to a file, line by line; what was written before a crash or kill stays readable.
+
+    Whatever it does raises UserError if the file cannot be written.
+    """
 
     def __init__(self, path: Path) -> None:
-        try:
+        self._path = path
+        with self._explained():
             path.parent.mkdir(parents=True, exist_ok=True)
             # Every line reaches the system whole when it is written.
             self._file = open_private(path, "a", buffering=1, encoding="utf-8")
-        except OSError as error:
-            reason = sanitise_line(error.strerror or type(error).__name__)
-            raise UserError(f"cannot write {path}: {reason}; choose another file") from error
         self._lines = TraceLines()
 
     def write(self, record: Record) -> None:
         """Append a record; the end of an answer adds its summary and reaches the disk."""
-        for line in self._lines.of(record):
-            self._file.write(line + "\n")
-        if isinstance(record, EndText):
-            self._file.flush()
+        with self._explained():
+            for line in self._lines.of(record):
+                self._file.write(line + "\n")
+            if isinstance(record, EndText):
+                self._file.flush()
 
     def flush(self) -> None:
         """Hand everything to the system, so that it survives the program."""
-        self._file.flush()
+        with self._explained():
+            self._file.flush()
 
     def close(self) -> None:
         """Flush and close."""
-        self._file.close()
+        with self._explained():
+            self._file.close()
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            reason = sanitise_line(reason_of(error))
+            raise UserError(f"cannot write {self._path}: {reason}; choose another file") from error
 
 
 def read_trace(path: Path) -> Iterator[Record]:

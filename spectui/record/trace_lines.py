@@ -1,7 +1,7 @@
 """The lines of a trace as types, and the records that they stand for."""
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import MISSING, dataclass, field, make_dataclass
 from functools import cache
 from typing import Annotated, Any, Literal, TypeVar, Union, get_type_hints
@@ -10,7 +10,7 @@ from pydantic import Field
 
 from ..engine.values.events import Changed, End, Prefill, Switch, Turn
 from ..engine.values.options import Options
-from ..engine.values.step import Branches, Candidate, Emitted, Node, Span, Step, Times, walked
+from ..engine.values.step import Branches, Candidate, Emitted, Node, Quote, Span, Step, Times, walked
 from ..system.sanitise import sanitise_json
 from ..system.typed_json import read_as, schema_of
 from .events import (
@@ -91,10 +91,12 @@ _span: Any = _object("span", Span)
 _candidate: Any = _object("candidate", Candidate, text=Text)
 _row: Any = Annotated[list[_candidate], Field(max_length=MOST_WANTED)]
 _top: Any = Annotated[list[_row], Field(max_length=MOST_NODES + 1)]
+_quote: Any = _object("quote", Quote, before=Chain, after=Chain)
+_quotes: Any = Annotated[list[_quote], Field(max_length=MOST_NODES)]
 _nodes: Any = Annotated[list[_node], Field(max_length=MOST_NODES)]
 _tokens: Any = Annotated[list[_emitted], Field(max_length=MOST_NODES + 1)]
 _spans: Any = Annotated[list[_span], Field(max_length=MOST_NODES)]
-_seen: dict[str, Any] = {"branches": _branches | None, "target_top": _top | None}
+_seen: dict[str, Any] = {"branches": _branches | None, "target_top": _top | None, "quotes": _quotes | None}
 _rate = Number | None
 _counts = {name: BOUNDED[hint] | None for name, hint in get_type_hints(Numbers).items()
            if name not in ("unknown", "answers")}  # fmt: skip
@@ -149,6 +151,9 @@ def _step(line: Any) -> StepText:
     if ahead and (ahead.at >= len(nodes) or (ahead.won is not None and not 0 <= ahead.won < len(chains))):
         raise ValueError("no such branch")
     top = None if line.target_top is None else tuple(tuple(_part(Candidate, c) for c in row) for row in line.target_top)
+    quoted = [(one.node, one.before, one.after) for one in line.quotes or ()]
+    if any(node >= len(nodes) for node, _, _ in quoted):
+        raise ValueError("no such node is quoted")
     step = _part(
         Step,
         line,
@@ -157,15 +162,24 @@ def _step(line: Any) -> StepText:
         ms=_part(Times, line.ms),
         spans=tuple(_part(Span, span) for span in line.spans),
         target_top=top,
-        branches=ahead and _part(Branches, ahead, tokens=tuple(tuple(t.token for t in chain) for chain in chains)),
+        quotes=None if line.quotes is None else tuple(Quote(node, _ids(b), _ids(a)) for node, b, a in quoted),
+        branches=ahead and _part(Branches, ahead, tokens=tuple(map(_ids, chains))),
     )
-    texts, emitted = (tuple(token.text for token in tokens) for tokens in (line.nodes, line.emitted))
+    texts, emitted = _texts(line.nodes), _texts(line.emitted)
     if top is not None and len(top) != 1 + len(walked(step)):
         raise ValueError("target_top has not a row for each walked node")
-    previews = tuple(tuple(t.text for t in chain) for chain in chains)
-    return StepText(
-        line.lane, step, texts, emitted, previews, tuple(tuple(c.text for c in row) for row in line.target_top or ())
-    )
+    previews = tuple(map(_texts, chains))
+    wanted = tuple(map(_texts, line.target_top or ()))
+    around = tuple((_texts(before), _texts(after)) for _, before, after in quoted)
+    return StepText(line.lane, step, texts, emitted, previews, wanted, around)
+
+
+def _ids(chain: Iterable[Any]) -> tuple[int, ...]:
+    return tuple(one.token for one in chain)
+
+
+def _texts(chain: Iterable[Any]) -> tuple[str, ...]:
+    return tuple(one.text for one in chain)
 
 
 RECORDS: dict[str, Callable[[Any], Record]] = {

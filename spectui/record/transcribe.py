@@ -1,5 +1,6 @@
 """Puts words to the engine's events."""
 
+from functools import partial
 from typing import Any
 
 from ..engine.values.events import Changed, End, Event, Prefill, Switch, Turn
@@ -28,7 +29,7 @@ class Transcriber:
                 top = self._candidates(event)
                 nodes, branches = self._previews(event)
                 emitted = tuple(self._push(e.token) for e in event.emitted)
-                return StepText(self._lane, event, nodes, emitted, branches, top)
+                return StepText(self._lane, event, nodes, emitted, branches, top, self._quotes(event))
             case Prefill(token=token):
                 return PrefillText(self._lane, event, self._push(token))
             case Switch():
@@ -54,6 +55,11 @@ class Transcriber:
                 reader.preview(step.nodes[place].token)
             texts.append(tuple(reader.copy().preview(one.token) for one in row))
         return tuple(texts)
+
+    def _quotes(self, step: Step) -> tuple[tuple[tuple[str, ...], tuple[str, ...]], ...]:
+        """What stands around the copied tokens, where they were copied from."""
+        texts = partial(token_texts, self._tokenizer)
+        return tuple((texts(quote.before), texts(quote.after)) for quote in step.quotes or ())
 
     def _previews(self, step: Step) -> tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]:
         """Each node and each branch as it reads after its path; a reader is copied only where paths part."""

@@ -12,6 +12,9 @@ KEY_VARIABLE = "SPECTUI_SERVER_KEY"
 """The environment variable with the key of a server that has no name in the settings."""
 SILENCE = 120.0
 """Seconds without a byte after which a server is given up."""
+LEAST_KEY = 8
+"""Characters of a key that is a secret; shorter ones are words such as ``none``."""
+HUSHED = b"[key]"
 _ENDINGS = ("/chat/completions", "/v1")
 
 
@@ -34,6 +37,11 @@ class Server:
     def is_here(self) -> bool:
         """Whether it is this machine, which no proxy stands before."""
         return is_loopback(urlsplit(self.url).hostname or "")
+
+    def hush(self, data: bytes) -> bytes:
+        """What it sends, without the key, which some servers repeat where they refuse it."""
+        key = (self.key or "").encode()
+        return data.replace(key, HUSHED) if len(key) >= LEAST_KEY else data
 
     @property
     def shown(self) -> str:

@@ -109,9 +109,10 @@ class Asking:
     def _once(self, wanted: Wanted, begun: float) -> Iterator[Piece | Outcome]:
         body = request_body(self._engine, self._model, wanted, self._extras)
         reading = _Reading(self._connection.server.shown, self._speculates)
+        server = self._connection.server
         with self._connection.post(PATH, body) as parts:
             try:
-                for data in events(parts):
+                for data in events(parts, server.hush):
                     if data.strip() == "[DONE]":
                         reading.done = True
                         break
@@ -132,7 +133,7 @@ class _Reading:
     def __init__(self, shown: str, speculates: bool) -> None:
         self.shown, self._speculates = shown, speculates
         self.done = False
-        """Whether the server said that this was all."""
+        """Whether the server said that no more comes; it says why in the last piece, if the answer is whole."""
         self._reason: str | None = None
         self._tokens: int | None = None
         self._prompt_tokens: int | None = None
@@ -154,7 +155,8 @@ class _Reading:
         if not isinstance(event, dict):
             raise UserError(f"{self.shown} sends what is no event; is it an OpenAI-compatible server?")
         if event.get("error"):
-            raise UserError(f"{self.shown} failed in mid-answer: {reason_in(event)}; the text so far is kept")
+            why = reason_in(event) or "it says no more"
+            raise UserError(f"{self.shown} failed in mid-answer: {why}; the text so far is kept")
         choices = event.get("choices")
         choice = choices[0] if isinstance(choices, list) and choices and isinstance(choices[0], dict) else {}
         self._count(event, choice)
@@ -174,8 +176,9 @@ class _Reading:
 
     def outcome(self, time_ms: float) -> Outcome:
         """The end; raises UserError if the stream stopped before it."""
-        if not self.done and self._reason is None:
-            raise UserError(f"{self.shown} cut the answer off; the text so far is kept: ask again")
+        if self._reason is None:
+            why = "; another request may have taken its place" if self.done else ""
+            raise UserError(f"{self.shown} cut the answer off{why}; the text so far is kept: ask again")
         by_step = self._drafts.by_step if self._drafts is not None else ()
         kinds = late_kinds(self._sizes, by_step) if by_step and all(self._sizes) else ()
         tokens = self._tokens if self._tokens is not None else self._ids or None

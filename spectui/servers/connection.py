@@ -75,7 +75,7 @@ class Connection:
         self.cancelled = False
         url = self.server.url + path
         with self._failures():
-            request = self._client.build_request(method, url, json=body, extensions={"trace": self._note_stream})
+            request = self._request(method, url, body)
             response = self._client.send(request, stream=True)
         try:
             if not 200 <= response.status_code < 300:
@@ -87,6 +87,12 @@ class Connection:
             with suppress(Exception):
                 response.close()
 
+    def _request(self, method: str, url: str, body: Mapping[str, Any] | None) -> httpx2.Request:
+        try:
+            return self._client.build_request(method, url, json=body, extensions={"trace": self._note_stream})
+        except UnicodeEncodeError as error:  # half a character, in a question or in a model's name
+            raise UserError(f"{self.server.shown} is asked for what is no UTF-8; leave out what is no text") from error
+
     def _refusal(self, response: httpx2.Response, path: str) -> Refused:
         with suppress(UserError, Cancelled):
             body = bytearray()
@@ -94,7 +100,8 @@ class Connection:
                 body += part
                 if len(body) > MOST_ERROR:
                     break
-        return refusal(self.server, response.status_code, response.headers, bytes(body[:MOST_ERROR]), path)
+        headers = {name: self.server.hush(value.encode()).decode() for name, value in response.headers.items()}
+        return refusal(self.server, response.status_code, headers, self.server.hush(bytes(body[:MOST_ERROR])), path)
 
     def _whole(self, response: httpx2.Response, path: str) -> bytes:
         body = bytearray()
@@ -102,7 +109,7 @@ class Connection:
             body += part
             if len(body) > MOST_BODY:
                 raise UserError(f"{self.server.shown} sends more than {MOST_BODY:,} bytes as {path}; is it a server?")
-        return bytes(body)
+        return self.server.hush(bytes(body))
 
     def _parts(self, response: httpx2.Response) -> Iterator[bytes]:
         with self._failures():

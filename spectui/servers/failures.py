@@ -14,6 +14,10 @@ MOST_REASON = 200
 """Characters of a server's own words that are shown."""
 
 
+MOST_DIGITS = 6
+"""Of the seconds after which a busy server may be asked again."""
+
+
 class Cancelled(Exception):
     """The request was taken back."""
 
@@ -40,7 +44,7 @@ def refusal(server: Server, status: int, headers: Mapping[str, str], body: bytes
         message = f"{server.shown} has no {path} or no such model ({words}); `spectui doctor --server` lists models"
     elif status == 429:
         wait = sanitise_line(headers.get("retry-after", ""))[:40]
-        when = f"in {wait} s" if wait.isdigit() else f"after {wait}" if wait else "later"
+        when = f"in {wait} s" if wait.isdigit() and len(wait) <= MOST_DIGITS else f"after {wait}" if wait else "later"
         message = f"{server.shown} is busy ({words}); try again {when}"
     elif status >= 500:
         message = f"{server.shown} failed ({words}); look into its log"

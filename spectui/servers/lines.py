@@ -1,6 +1,6 @@
 """Server-sent events from bytes as they come, however they are cut, and never more than a bound in memory."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 MOST_LINE = 1 << 20
 """Bytes of a line or of an event; real ones have a few hundred."""
@@ -10,8 +10,8 @@ class TooLong(Exception):
     """A line or an event that no server of answers sends."""
 
 
-def events(parts: Iterable[bytes]) -> Iterator[str]:
-    """The data of each event, in order; comments and other fields are left out. Raises TooLong."""
+def events(parts: Iterable[bytes], hush: Callable[[bytes], bytes] = bytes) -> Iterator[str]:
+    """The data of each event, in order, as ``hush`` leaves it; comments are left out. Raises TooLong."""
     data: list[str] = []
     size = 0
     for line in _lines(parts):
@@ -23,7 +23,7 @@ def events(parts: Iterable[bytes]) -> Iterator[str]:
             size += len(line)
             if size > MOST_LINE:
                 raise TooLong
-            data.append(line[5:].removeprefix(b" ").decode("utf-8", "replace"))
+            data.append(hush(line[5:].removeprefix(b" ")).decode("utf-8", "replace"))
     if data:
         yield "\n".join(data)
 

@@ -4,6 +4,8 @@ import re
 from dataclasses import dataclass
 from math import isfinite
 
+from .drafts import count
+
 DRAFTED = (
     "vllm:spec_decode_num_draft_tokens_total",
     "llamacpp:spec_decode_num_draft_tokens_total",
@@ -64,8 +66,10 @@ def read_counters(text: str) -> Counters:
 
 
 def _total(sums: dict[str, list[float]], names: tuple[str, ...]) -> int | None:
-    return next((int(sum(sums[name])) for name in names if name in sums), None)
+    total = next((sum(sums[name]) for name in names if name in sums), None)
+    return count(int(total)) if total is not None and isfinite(total) else None
 
 
 def _mean(sums: dict[str, list[float]], names: tuple[str, ...]) -> float | None:
-    return next((sum(sums[name]) / len(sums[name]) for name in names if name in sums), None)
+    mean = next((sum(sums[name]) / len(sums[name]) for name in names if name in sums), None)
+    return mean if mean is not None and isfinite(mean) else None

@@ -8,6 +8,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from ..config.choice import ModelChoice, ServerChoice, StoreChoice
+from ..engine.drafters.registry import MODES, Mode
 from ..engine.values.events import End, Event, Turn
 from ..engine.values.options import Options
 from ..engine.worker import Call, Worker, describe, is_out_of_memory
@@ -73,6 +74,8 @@ class Beginning:
     """Servers that may answer besides, each in a lane of its own."""
     at_once: bool = False
     """Whether they answer at the same time, and not one after another."""
+    earlier: Sequence[ServerChoice] = ()
+    """Servers that were asked before in this session: a key that one of them has goes to no other host."""
 
 
 def load_models(choice: ModelChoice, store: StoreChoice | None, progress: Progress) -> "Runtime":
@@ -86,9 +89,12 @@ def load_models(choice: ModelChoice, store: StoreChoice | None, progress: Progre
 
 
 class Conversation:
-    """Runs commands one after another. Apart from the three fields below, it is used in the decode thread alone."""
+    """Runs commands one after another. Apart from the first fields below, it is used in the decode thread alone."""
 
-    def __init__(self, beginning: Beginning, sink: Sink) -> None:
+    def __init__(self, beginning: Beginning, sink: Sink, worker: Worker | None = None) -> None:
+        """With the ``worker`` of another half it can take over from that."""
+        self.modes: Mapping[str, Mode] = MODES
+        """What an answer's mode may be."""
         self.loaded: Runtime | None = None
         """Written by the decode thread; other threads may read what never changes in it."""
         self.options = beginning.options
@@ -97,7 +103,7 @@ class Conversation:
         """Where this runs, for reports; written with ``loaded``, empty until then."""
         self.finished = 0
         """The id of the last command that is over; written by the decode thread, read by others."""
-        self.worker = Worker(self._emit, self._crashed)
+        self.worker = worker or Worker(self._emit, self._crashed)
         self._beginning, self._sink = beginning, sink
         self._transcribers: dict[str, Transcriber] = {}
         self._instruction = self._system = beginning.system
@@ -114,7 +120,7 @@ class Conversation:
         """Load the models, others than those of the beginning if told so; ends in Ready or Failed."""
         choice = choice or self._beginning.choice
         try:
-            self._begin(self._beginning.loader(choice, self._beginning.store, self._progress), choice)
+            self._bring(choice)
         except Exception as error:
             self._not_loaded(self._why(error))
 
@@ -130,7 +136,7 @@ class Conversation:
         if not self._has_room(choice):
             self._let_go()
         try:
-            self._begin(self._beginning.loader(choice, self._beginning.store, self._progress), choice, mode)
+            self._bring(choice, mode)
             self._asked = None
         except Exception as error:
             self._note(f"{self._why(error)}; {name} {'stays' if self.loaded is not None else 'is loaded again'}")
@@ -138,6 +144,32 @@ class Conversation:
                 self._sink(replace(self.loaded.ready, notes=()))
             else:
                 self.load(before)
+
+    def follower(self, kind: "type[Conversation]", choice: ModelChoice | ServerChoice) -> "Conversation":
+        """Another half, which may take this conversation over with other models or a server."""
+        served = isinstance(choice, ServerChoice)
+        change: dict[str, Any] = {"servers": (choice,)} if served else {"servers": (), "choice": choice}
+        asked = self._beginning.servers if self._served else ()
+        change["earlier"] = (*self._beginning.earlier, *asked)
+        after = kind(replace(self._beginning, **change), self._sink, self.worker)
+        after.finished, after.options = self.finished, self.options
+        after._instruction, after._system, after._messages = self._instruction, self._system, self._messages
+        return after
+
+    def take_over(self, before: "Conversation", mode: str | None) -> None:
+        """Load what answers from now on, in this mode if that can be, and let go what the half of before has.
+
+        Ends in Ready; raises what loading raises, and then that half stays as it was.
+        """
+        self._bring(self._choice, mode, before)
+
+    def stay(self, error: Exception) -> None:
+        """Nothing else could take over: say why, and go on with what is here; ends in Ready or Failed."""
+        if self.loaded is None:
+            self._sink(Failed(sanitise(self._why(error))))
+        else:
+            self._note(f"{self._why(error)}; {self.loaded.ready.model} stays")
+            self._sink(replace(self.loaded.ready, notes=()))
 
     def run(self, command: int, kind: Kind, function: Callable[[], None]) -> None:
         """Carry out a command between its Started and its Finished, whatever happens."""
@@ -282,6 +314,18 @@ class Conversation:
         device = self._loaded.target.device
         free, need = free_memory(device), needed(choice, 2 if device.type == "cuda" else 4)
         return free is None or need is None or need <= free
+
+    def _bring(self, choice: ModelChoice, mode: str | None = None, before: "Conversation | None" = None) -> None:
+        """Load models and take them, in this mode if they can run it; raises what loading raises."""
+        loaded = self._beginning.loader(choice, self._beginning.store, self._progress)
+        self._replace(before)
+        self._begin(loaded, choice, mode)
+
+    def _replace(self, before: "Conversation | None") -> None:
+        """Let the half of before go, whose worker is ours from now on."""
+        if before is not None:
+            before._let_go()
+            self.worker.emit = self._emit
 
     def _let_go(self) -> None:
         """Give the memory of the models back, and whatever else is theirs."""

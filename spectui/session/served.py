@@ -217,11 +217,15 @@ def _follow(running: Sequence[Running], sink: Sink, stopped: Callable[[], bool])
                 sink(record)
 
 
-def connect(choices: Sequence[ServerChoice]) -> dict[str, ServedLane]:
-    """The lanes of these servers, by name; raises UserError for one that cannot be asked."""
+def connect(choices: Sequence[ServerChoice], earlier: Sequence[ServerChoice] = ()) -> dict[str, ServedLane]:
+    """The lanes of these servers, by name; raises UserError for one that cannot be asked.
+
+    A key that went to an ``earlier`` server goes to no other host.
+    """
     from ..servers.address import check_keys, server_at
 
-    check_keys([server_at(one.url, one.name, one.model, one.key_variable, one.silence) for one in choices])
+    known = (*earlier, *choices)
+    check_keys([server_at(one.url, one.name, one.model, one.key_variable, one.silence) for one in known])
     lanes: dict[str, ServedLane] = {}
     try:
         for choice in choices:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from ..config.choice import ModelChoice, ServerChoice, StoreChoice
-from ..engine.drafters.registry import MODES, Mode, default_mode
+from ..engine.drafters.registry import Mode, default_mode
 from ..engine.values.options import Options
 from ..engine.worker import Call, Change, Hold, Stop, SwitchMode
 from ..models.head_places import brings_head
@@ -16,6 +16,7 @@ from ..models.resolve import brings_draft
 from ..record.archived import Archived
 from ..record.events import CHAT, Kind
 from .conversation import AGAIN, BASELINE, Beginning, Conversation, Loader, Sink, load_models
+from .served_conversation import ServedConversation
 
 __all__ = ["AGAIN", "BASELINE", "CHAT", "Session", "Sink"]
 
@@ -46,7 +47,6 @@ class Session:
 
         ``servers`` may race, each in a lane of its own, ``at_once`` or one after another.
         """
-        self.modes: Mapping[str, Mode] = MODES
         self._choice, self._mode, self._wished = choice, mode, mode
         self._changed: Options | None = None
         """The options, once they were changed."""
@@ -56,6 +56,11 @@ class Session:
         """The id of the last command."""
         self._left_behind = 0
         """Commands up to this id belong to a conversation that was left."""
+
+    @property
+    def modes(self) -> Mapping[str, Mode]:
+        """What an answer's mode may be: those of the registry, or that a server answers."""
+        return self._half.modes
 
     @property
     def mode(self) -> str:
@@ -101,13 +106,15 @@ class Session:
         self._choice, self._mode, self._changed = choice, self._wished, None
         self._worker.submit(Call(lambda: self._half.load(choice)))
 
-    def exchange(self, choice: ModelChoice) -> None:
-        """Go on with other models in the same conversation and, where they can run it, in the same mode.
+    def exchange(self, choice: ModelChoice | ServerChoice) -> None:
+        """Go on with other models or a server in the same conversation and, where they can run it, in the same mode.
 
-        Ends in Ready, of the models before if these cannot be loaded. Call it while nothing runs.
+        Ends in Ready, of what was there before if these cannot be had. Call it while nothing runs.
         """
-        self._choice, mode = choice, self._mode
-        self._worker.submit(Call(lambda: self._half.exchange(choice, mode)))
+        if isinstance(choice, ModelChoice):
+            self._choice = choice
+        mode = self._mode
+        self._worker.submit(Call(lambda: self._exchange(choice, mode)))
         if self._changed is not None:
             self._worker.submit(Call(self._keep_changed))
 
@@ -120,7 +127,7 @@ class Session:
 
     def rerun(self) -> int | None:
         """Answer the last question again in the current mode, dropping the old answer; id or None as for ``ask``."""
-        return self._command("answer", self._half.again)
+        return self._command("answer", lambda: self._half.again())
 
     def baseline(self) -> int | None:
         """Answer the last question in the current mode and autoregressively, same ids, settings and length, in turns.
@@ -128,7 +135,7 @@ class Session:
         Again and again while that is too short to be measured.
         Both have a lane of their own and nothing of it enters the conversation. The id or None as for ``ask``.
         """
-        return self._command("measurement", self._half.measure)
+        return self._command("measurement", lambda: self._half.measure())
 
     def race(self, modes: Sequence[str], text: str | None = None, repeat: bool = False) -> int | None:
         """Let several modes answer ``text``, or the last question, side by side, each in a lane named like it.
@@ -164,7 +171,7 @@ class Session:
 
     def clear(self) -> None:
         """Begin a new conversation, which takes commands at once; what runs is stopped."""
-        self._leave(self._half.forget)
+        self._leave(lambda: self._half.forget())
 
     def resume(self, past: Archived) -> None:
         """Go on with a conversation that was kept, which takes commands at once; what runs is stopped."""
@@ -183,6 +190,20 @@ class Session:
         loaded = self._half.loaded
         store = loaded.store if loaded is not None else None
         return (store is None or store.close(timeout)) and ended
+
+    def _exchange(self, choice: ModelChoice | ServerChoice, mode: str | None) -> None:
+        """In the decode thread: another half takes over where a server comes or goes."""
+        before, serves = self._half, isinstance(choice, ServerChoice)
+        if isinstance(choice, ModelChoice) and not isinstance(before, ServedConversation):
+            before.exchange(choice, mode)
+            return
+        after = before.follower(ServedConversation if serves else Conversation, choice)
+        self._half = after
+        try:
+            after.take_over(before, mode)
+        except Exception as error:
+            self._half = before
+            before.stay(error)
 
     def _leave(self, begin: Callable[[], None]) -> None:
         """Stop what runs and begin another conversation."""

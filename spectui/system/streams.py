@@ -45,6 +45,11 @@ class _Messages(io.FileIO):
             return len(data)
 
 
+def has_screen() -> bool:
+    """Whether there is something to draw on: a terminal, or a browser for which Textual was told to draw elsewhere."""
+    return "TEXTUAL_DRIVER" in os.environ or (sys.stdin.isatty() and sys.stdout.isatty())
+
+
 def reason(error: OSError) -> str:
     """Why a stream cannot be used."""
     return "it is closed" if error.errno == errno.EBADF else reason_of(error)

@@ -19,9 +19,11 @@ from .drafter_training import DrafterTraining, Status, Told
 from .generator import Plan, Style
 from .held_out import Worth
 from .kinds import KINDS
-from .stream import Stream
+from .stream import Stream, invents_questions
 from .target import Target
 
+PRACTICE = "practice"
+"""The built-in questions."""
 LONGEST = 512
 """Tokens of a conversation at most."""
 OPENINGS = (
@@ -41,6 +43,10 @@ class Made(NamedTuple):
 
     folder: Path
     worth: Worth | None
+    option: str
+    """By which it is chosen."""
+    set_asked: str | None
+    """The built-in questions that it was trained with, because the model invents none."""
 
 
 class Order(NamedTuple):
@@ -57,6 +63,8 @@ class Order(NamedTuple):
 def train_drafter(choice: ModelChoice, questions: Sequence[str], order: Order, told: Told) -> Made:
     """Train a drafter for a model, by answers to ``questions`` or, without any, to those that it invents.
 
+    A model that cannot invent any is asked the built-in ones.
+
     Raises UserError with the remedy; KeyboardInterrupt once everything is kept.
     """
     if order.kind not in KINDS:
@@ -67,7 +75,11 @@ def train_drafter(choice: ModelChoice, questions: Sequence[str], order: Order, t
     target = Target(pair, min(LONGEST, pair.context))
     if not 0 < order.layers <= target.layers:
         raise UserError(f"{pair.name} has {target.layers} layers; give --layers from 1 to {target.layers}")
-    plan, chat = _plan(pair, kind.aux(target.layers), questions), chat_format(pair.tokenizer)
+    chat, set_asked = chat_format(pair.tokenizer), None
+    plan = _plan(pair, kind.aux(target.layers), questions)
+    if not questions and not invents_questions(target, chat, plan):
+        set_asked = PRACTICE
+        plan = _plan(pair, kind.aux(target.layers), _practice())
     folder = order.output or drafter_folder(pair.name, kind.suffix)
 
     def stream_of(kept: Path, used: int) -> Stream:
@@ -76,13 +88,19 @@ def train_drafter(choice: ModelChoice, questions: Sequence[str], order: Order, t
     training = DrafterTraining(target, kind, order.layers, stream_of, folder, told)
     with _flushed():
         training.run(order.minutes, order.resume)
-    return Made(folder, training.worth)
+    return Made(folder, training.worth, kind.option, set_asked)
 
 
 def exact_dtype(choice: ModelChoice) -> str:
     """The numbers in which a model is loaded with the weights that it came with."""
     cuda = choice.device.startswith("cuda") or (choice.device == AUTO and torch.cuda.is_available())
     return choice.dtype if cuda or choice.dtype not in (AUTO, *QUANTISED) else "float32"
+
+
+def _practice() -> list[str]:
+    from ..bench.questions import read_questions  # not at the top: ``benchmarks.gpu`` runs where pydantic is not
+
+    return [question.turns[0] for question in read_questions(PRACTICE)]
 
 
 def _plan(pair: Pair, aux: tuple[int, ...], questions: Sequence[str]) -> Plan:

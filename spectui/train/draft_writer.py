@@ -10,16 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save
+from safetensors.torch import load_file
 from torch import Tensor
 
 from ..engine.model.int8 import quantised
 from ..models.borrowed import BORROWS
-from ..system.errors import UserError, reason_of
-from ..system.files import write_whole
 from .eagle_head import Shape
-from .head_writer import CONFIG, COPIED, WEIGHTS
+from .model_folder import CONFIG, WEIGHTS, layer_config, unwritten, write_folder
 from .target import Target
 
 PREFIX = "model."
@@ -29,24 +26,12 @@ LENT = (f"{PREFIX}embed_tokens.weight", "lm_head.weight")
 
 def draft_config(target: Target, layers: int) -> dict[str, Any]:
     """The configuration of a draft model of so many layers."""
-    theirs, shape = target.config.to_dict(), Shape.like(target, target.vocabulary)
     return {
         "architectures": ["LlamaForCausalLM"],
-        "model_type": "llama",
-        "hidden_act": "silu",
-        "hidden_size": shape.hidden,
-        "intermediate_size": shape.intermediate,
-        "num_attention_heads": shape.heads,
-        "num_key_value_heads": shape.key_heads,
-        "head_dim": shape.head_dim,
         "num_hidden_layers": layers,
-        "rms_norm_eps": shape.eps,
         "vocab_size": len(target.embed_tokens),
         "tie_word_embeddings": target.tied,
-        "attention_bias": False,
-        "mlp_bias": False,
-        "torch_dtype": "bfloat16",
-        **{name: theirs[name] for name in COPIED if theirs.get(name) is not None},
+        **layer_config(target, Shape.like(target, target.vocabulary)),
     }
 
 
@@ -56,9 +41,9 @@ def write_draft(folder: Path, target: Target, tensors: Mapping[str, Tensor], lay
     stored[f"{PREFIX}embed_tokens.weight"] = target.embed_tokens.to(torch.bfloat16)
     if not target.tied:
         stored["lm_head.weight"] = target.lm_head().to(torch.bfloat16)
-    _write(folder, draft_config(target, layers), stored)
     if target.pair.tokenizer is not None:
-        target.pair.tokenizer.save_pretrained(folder)
+        _write_tokenizer(folder, target.pair.tokenizer)
+    write_folder(folder, draft_config(target, layers), stored)
 
 
 def write_layers(made: Path, folder: Path, int8: bool = True) -> None:
@@ -74,14 +59,11 @@ def write_layers(made: Path, folder: Path, int8: bool = True) -> None:
             stored[name], stored[f"{name}_scale"] = quantised(tensor)
         else:
             stored[name] = tensor.to(torch.bfloat16)
-    _write(folder, {**json.loads((made / CONFIG).read_bytes()), BORROWS: True}, stored)
+    write_folder(folder, {**json.loads((made / CONFIG).read_bytes()), BORROWS: True}, stored)
 
 
-def _write(folder: Path, config: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:
-    stored = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+def _write_tokenizer(folder: Path, tokenizer: Any) -> None:
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        write_whole(folder / WEIGHTS, save(stored, {"format": "pt"}), private=False)
-        write_whole(folder / CONFIG, (json.dumps(dict(config), indent=2) + "\n").encode(), private=False)
-    except (OSError, SafetensorError) as error:
-        raise UserError(f"cannot write {folder}: {reason_of(error)}; make room or choose another --output") from error
+        tokenizer.save_pretrained(folder)
+    except Exception as error:  # the library that writes it has no errors of its own
+        raise unwritten(folder, error) from error

@@ -3,18 +3,20 @@
 import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from math import inf
 from pathlib import Path
 from time import perf_counter
 
 from torch import Tensor
 
 from ..system.errors import UserError, reason_of
-from ..system.files import open_private, private_folder
+from ..system.files import open_private
 from .checkpoint import Progress, read_checkpoint, write_checkpoint
 from .generator import Conversation
 from .held_out import Worth
 from .kinds import Kind
 from .learner import Learner, frequent_tokens
+from .origin import Origin, claim
 from .pool import Pool
 from .stream import Stream
 from .target import Target
@@ -23,6 +25,8 @@ BATCH = 6
 """Conversations a step: early on many small steps teach more than few large ones."""
 MEASURED, KEPT = 180.0, 300.0
 """Seconds between two looks at the held-out answers, and between two checkpoints."""
+FILLING = 1 / 3
+"""The share of the time after which the first answers are enough, however few they are."""
 LEARNING = "learning"
 """What is told while it learns; before that it makes text."""
 TRAINING, CHECKPOINT, LOG = "training", "checkpoint.safetensors", "training.jsonl"
@@ -83,7 +87,8 @@ class DrafterTraining:
         if not apart:
             raise UserError("the model gives no answer to learn from; ask it something with --questions FILE")
         pool = Pool(iter(stream), seed=progress.conversations)
-        self._fill(pool, progress, "making the first answers")
+        enough = progress.seconds + FILLING * (60 * progress.minutes - progress.seconds)
+        self._fill(pool, progress, "making the first answers", enough)
         ids = state["ids"] if state else frequent_tokens(self._target, pool.waiting, VOCABULARY)
         training = self._kind.learner(self._target, ids, self._layers)
         if state:
@@ -91,21 +96,23 @@ class DrafterTraining:
         self._look(training, apart, progress, stream)
         try:
             self._learn(training, pool, apart, progress, stream)
+            self._look(training, apart, progress, stream)
         except KeyboardInterrupt:
             self._keep(training, progress)
             raise
-        self._look(training, apart, progress, stream)
         self._keep(training, progress)
 
     def _start(self, minutes: float | None, resume: bool) -> tuple[Progress, dict[str, Tensor]]:
+        if resume and not self._checkpoint.exists():
+            raise UserError(f"{self._folder} holds no training to go on with; begin anew without --resume")
+        claim(self._folder, self._kept, Origin.of(self._target, self._kind.titled(self._layers)))
         if not resume:
             if self._checkpoint.exists():
                 raise UserError(
                     f"{self._folder} holds a training already: go on with --resume, or choose another --output"
                 )
-            private_folder(self._kept)
             return Progress(minutes or 60.0), {}
-        progress, state = read_checkpoint(self._checkpoint)
+        progress, state = read_checkpoint(self._checkpoint, self._target.vocabulary)
         if minutes is not None:  # so long from now on
             progress.minutes, progress.seconds = minutes, 0.0
         return progress, state
@@ -129,10 +136,13 @@ class DrafterTraining:
                 self._keep(training, progress)
                 kept = perf_counter()
 
-    def _fill(self, pool: Pool, progress: Progress, doing: str) -> None:
+    def _fill(self, pool: Pool, progress: Progress, doing: str, enough: float = inf) -> None:
+        """Fetch conversations until the pool is full; after ``enough`` seconds those of one step fill it."""
         while not pool.full:
             pool.fetch()
             self._say(doing, progress)
+            if progress.seconds > enough and len(pool.waiting) >= BATCH:
+                pool.settle()
 
     def _look(self, training: Learner, apart: list[Conversation], progress: Progress, stream: Stream) -> None:
         """Look at the held-out answers, note it, and write the drafter if it is the best one so far."""

@@ -131,11 +131,12 @@ class Generator:
         return len(self._chat.before) + len(self._chat.after)
 
     @torch.inference_mode()
-    def conversations(self, rows: int = ROWS, refill: bool = True) -> Iterator[Conversation]:
-        """``rows`` conversations at a time, each given as soon as it is finished.
+    def conversations(self, rows: int | None = None, refill: bool = True) -> Iterator[Conversation]:
+        """``rows`` conversations at a time, ``ROWS`` if not said, each given as soon as it is finished.
 
         With ``refill`` another one begins in its place, without end. The first ones that are finished are the shortest.
         """
+        rows = rows or ROWS
         growing, aux = [self._begin() for _ in range(rows)], self._plan.aux
         desk = _Desk.empty(self._target, rows, self._longest, len(aux))
         self._read_frame(desk)

@@ -22,10 +22,18 @@ class Kind:
     """Which of a target's so many layers have states that it learns from."""
     learner: Callable[[Target, Tensor, int], Learner]
     """Begins one: for a target, with its frequent tokens, of so many layers."""
+    option: str
+    """By which it is chosen once it is trained."""
     suffix: str = ""
     """Behind the model's name in the name of the folder."""
+    sized: bool = False
+    """Whether it has as many layers as were asked for."""
     exact: bool = False
     """Whether the target is read in the numbers that it came with, as its weights become the drafter's."""
+
+    def titled(self, layers: int) -> str:
+        """Its title, with the number of layers where that is a choice."""
+        return f"{self.title} of {layers} layer{'s' if layers > 1 else ''}" if self.sized else self.title
 
 
 def _no_layers(layers: int) -> tuple[int, ...]:
@@ -33,6 +41,6 @@ def _no_layers(layers: int) -> tuple[int, ...]:
 
 
 KINDS = {
-    "eagle": Kind("an EAGLE-3 head", aux_layers, lambda target, ids, _: HeadTraining(target, ids)),
-    "lm": Kind("a draft model", _no_layers, DraftTraining, suffix=DRAFT, exact=True),
+    "eagle": Kind("an EAGLE-3 head", aux_layers, lambda target, ids, _: HeadTraining(target, ids), "--head"),
+    "lm": Kind("a draft model", _no_layers, DraftTraining, "--draft", suffix=DRAFT, sized=True, exact=True),
 }

@@ -18,17 +18,16 @@ class Pool:
         self.waiting: list[Conversation] = []
         self._stream, self._random = stream, Random(seed)
         self._left: list[int] = []
-        self._bytes = 0
+        self._bytes, self._most = 0, MOST
 
     @property
     def full(self) -> bool:
         """Whether batches can be drawn."""
-        return len(self.waiting) >= MOST or self._bytes >= BYTES
+        return len(self.waiting) >= self._most or self._bytes >= BYTES
 
-    @property
-    def share(self) -> float:
-        """How full it is."""
-        return min(1.0, max(len(self.waiting) / MOST, self._bytes / BYTES))
+    def settle(self) -> None:
+        """From now on as many as now are enough: there is no time for more."""
+        self._most = len(self.waiting)
 
     def fetch(self) -> None:
         """Take one more from the stream."""

@@ -16,6 +16,15 @@ APART = 64
 EVERY = 10
 """Every tenth question of files is kept apart for them."""
 ANSWERS, HELD_OUT = "answers.tokens", "held-out.tokens"
+TRIED, ENDED = 64, 8
+"""A model that ends fewer than so many of the questions that it tries cannot invent any."""
+
+
+def invents_questions(target: Target, chat: ChatFormat, plan: Plan) -> bool:
+    """Whether a model can be left to invent questions: one that learnt answers alone never ends a question."""
+    shortest = replace(plan, questions=(), answer=(1, 1))
+    ended = Generator(target, chat, shortest, seed=0).conversations(TRIED, refill=False)
+    return sum(1 for _ in ended) >= ENDED
 
 
 class Stream:
@@ -23,7 +32,7 @@ class Stream:
 
     def __init__(self, target: Target, chat: ChatFormat, plan: Plan, folder: Path, skip: int = 0) -> None:
         self._target, self._chat, self._plan = target, chat, plan
-        self._store, self._apart = AnswerStore(folder / ANSWERS), AnswerStore(folder / HELD_OUT)
+        self._store, self._apart = (AnswerStore(folder / name, target.vocabulary) for name in (ANSWERS, HELD_OUT))
         asked = [question for index, question in enumerate(plan.questions) if index % EVERY]
         self.generator = Generator(target, chat, replace(plan, questions=asked), seed=1 + skip)
         self.given = skip

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from textual.binding import Binding, BindingType
 
-from ..config.settings import VIEWS
+from ..config.paths import config_file
+from ..config.settings import VIEWS, load_settings
 from ..engine.drafters.registry import MODES
 from ..system.errors import UserError
 from .attaching import paths
@@ -85,8 +86,16 @@ class Action:
         return f"{name}({', '.join(filter(None, [fixed.rstrip(')'), repr(argument)]))})"
 
 
-def _among(*values: str) -> Complete:
+def _among(*values: str) -> Callable[[str], list[str]]:
     return lambda begun: [value for value in values if value.startswith(begun)]
+
+
+def named_servers(begun: str) -> list[str]:
+    """Names of servers in the settings file that begin so."""
+    try:
+        return _among(*load_settings(config_file(), {}).servers)(begun)
+    except UserError:
+        return []
 
 
 SHORT = {"temperature": "temp", "repetition_penalty": "penalty", "max_new_tokens": "length", "draft_tokens": "draft"}
@@ -133,6 +142,8 @@ ACTIONS: tuple[Action, ...] = (
     Action("chat.mode", "Switch mode", "Switch to another mode.", MODE, "mode", "", "mode", "NAME", _among(*MODES)),
     Action("chat.models", "Model", "Choose another model or draft model; the conversation goes on.", MODE, "models",
            "ctrl+l", "model"),
+    Action("chat.server", "Server", "Let a server answer; the conversation goes on.", MODE, "server", "", "server",
+           "[NAME|URL]", named_servers),
     Action("chat.next_mode", "Mode", "Switch to the next mode that can run.", MODE, "next_mode", "ctrl+t",
            priority=True),
     Action("chat.longer", "Longer drafts", "Draft one token more.", MODE, "longer(1)", "plus"),

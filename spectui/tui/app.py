@@ -2,7 +2,6 @@
 
 import logging
 import os
-import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -28,7 +27,7 @@ from ..session.session import CHAT, Session
 from ..system.errors import UserError
 from ..system.sanitise import sanitise_line
 from ..system.signals import allow, exit_code, full_screen, interrupt, on_interrupt
-from ..system.streams import messages
+from ..system.streams import has_screen, messages
 from .actions import ACTIONS, Action, bindings
 from .bridge import Bridge, Saver
 from .exporting import export
@@ -329,7 +328,7 @@ def run_app(
     resume: int | None = None,
 ) -> int:
     """Open the chat, or the race over it; the exit code is 1 if the model could not be loaded."""
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+    if not has_screen():
         instead = "compare PROMPT --headless" if race else "run PROMPT"
         raise UserError(f"this needs a terminal; use `spectui {instead}` in a pipe")
     app = SpectuiApp(settings, make, record, race, resume)

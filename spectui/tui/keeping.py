@@ -257,8 +257,7 @@ class Keeping:
         document = chat.transcript.document
         named = [past.title] if past.title else []
         document.begin(" · ".join([*named, date_of(past.begun, with_time=False), self.head]))
-        room = None if chat.has_class("-short") else chat.transcript.viewport.room
-        steps = retell(document, chat.ledger, past, records, room)
+        steps = retell(document, chat.ledger, past, records)
         chat.show_steps(steps)
         if chat.ready is not None and past.model not in (chat.ready.model, "unknown"):
             chat.notify(f"this was with {past.model}; {chat.ready.model} goes on with it", markup=False)

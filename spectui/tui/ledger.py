@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from statistics import median
 
 from ..engine.values.events import Turn
-from ..present.answer_line import answer_line
+from ..present.answer_line import AnswerLine, answer_line
 from ..present.why_line import Why, why
 from ..record.events import ChangedText, EndText, PrefillText, Ready, Record, ServedText, StepText, SwitchText, TurnText
 from ..record.metrics import Meter, Numbers, Speedup
@@ -160,6 +160,6 @@ class Ledger:
         self.beside = {place: of for place, of in self.beside.items() if place <= before}
         self.beside[before] = self.beside.get(before, 0) + 1
 
-    def summary(self, reason: str, room: int) -> str:
-        """The line of at most ``room`` cells under a finished answer."""
-        return answer_line(self._meter, REASONS.get(reason, ""), room)
+    def summary(self, reason: str) -> AnswerLine:
+        """The line under a finished answer."""
+        return answer_line(self._meter, REASONS.get(reason, ""))

@@ -2,7 +2,6 @@
 
 import logging
 import os
-import sys
 from typing import Any, ClassVar
 
 from textual.binding import Binding, BindingType
@@ -14,11 +13,11 @@ from ..record.replay import Replay
 from ..system.errors import UserError
 from ..system.sanitise import sanitise_line
 from ..system.signals import full_screen, interrupt, on_interrupt
+from ..system.streams import has_screen
 from .actions import bindings
 from .exporting import export
 from .leaving import LEAVE_SCREEN, PLAIN_THEME
 from .lecture import Lectures
-from .screens.help import HelpScreen
 from .screens.replay import ReplayScreen
 from .steady import Steady
 from .theming import Themed
@@ -51,7 +50,9 @@ class ScreenApp(Lectures, Steady, Themed):
         self.push_screen(self.first)
 
     def action_help(self) -> None:
-        """Show what colours, keys and numbers mean."""
+        """Show what colours, keys and numbers mean; loaded only now, for a replay starts in half a second."""
+        from .screens.help import HelpScreen
+
         self.push_screen(HelpScreen(dict(self.settings.keys)))
 
     def action_picture(self) -> None:
@@ -92,7 +93,7 @@ def run_replay(settings: Settings, replay: Replay, speed: float) -> int:
 
 def run_screen(app: Any, instead: str) -> int:
     """Run an app until somebody leaves; the exit code. Raises UserError that says what to do ``instead`` in a pipe."""
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+    if not has_screen():
         raise UserError(instead)
     with full_screen(LEAVE_SCREEN), on_interrupt(app.interrupted):
         code = app.run()

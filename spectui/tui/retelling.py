@@ -26,13 +26,10 @@ def coloured(past: Archived) -> tuple[int, ...]:
     return tuple(reversed(chosen))
 
 
-def retell(
-    document: Document, ledger: Ledger, past: Archived, records: Sequence[Sequence[Record]], room: int | None
-) -> list[StepText]:
+def retell(document: Document, ledger: Ledger, past: Archived, records: Sequence[Sequence[Record]]) -> list[StepText]:
     """Bring all turns into the document and the ledger; ``records`` are those of the last answers.
 
-    Below an answer stands its line of numbers, in ``room`` cells; none where that is None. Returns the steps of the
-    last answer.
+    Returns the steps of the last answer.
     """
     steps: list[StepText] = []
     plain = len(past.turns) - len(records)
@@ -41,7 +38,7 @@ def retell(
         note = f"{turn.number}/{turn.of}" if turn.of > 1 else ""
         told = records[number - plain] if number >= plain else ()
         if any(isinstance(record, TurnText) for record in told):
-            steps = _step_by_step(document, ledger, turn, [_placed(record, number) for record in told], note, room)
+            steps = _step_by_step(document, ledger, turn, [_placed(record, number) for record in told], note)
         else:
             steps = []
             _as_text(document, ledger, turn, number, note)
@@ -50,7 +47,7 @@ def retell(
 
 
 def _step_by_step(
-    document: Document, ledger: Ledger, turn: Said, records: Sequence[Record], note: str, room: int | None
+    document: Document, ledger: Ledger, turn: Said, records: Sequence[Record], note: str
 ) -> list[StepText]:
     """An answer with the fate of every token."""
     steps: list[StepText] = []
@@ -73,8 +70,7 @@ def _step_by_step(
                 document.seam(_title(switch.mode))
             case EndText():
                 ended = True
-                words = ledger.summary(record.end.reason, room) if room is not None else ""
-                document.end_answer(record, words, legend=room is not None)
+                document.end_answer(record, ledger.summary(record.end.reason))
     if not ended:
         ledger.answered = bool(turn.tokens or turn.text)
         document.note(REASONS["killed"])
@@ -92,7 +88,7 @@ def _as_text(document: Document, ledger: Ledger, turn: Said, number: int, note: 
     ledger.answered = True
     document.begin_answer(_title(turn.mode), note)
     document.add_text(turn.text)
-    document.end_answer(EndText("chat", End("eos")), "", legend=False)
+    document.end_answer(EndText("chat", End("eos")))
 
 
 def _title(mode: str) -> str:

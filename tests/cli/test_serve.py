@@ -1,13 +1,18 @@
 """``spectui serve``: what it says, and what it starts."""
 
+import os
 import sys
+from subprocess import PIPE, Popen
 
 import pytest
 from typer.testing import CliRunner
 
 from spectui.cli import serve
 from spectui.cli.main import app
+from spectui.record.trace import TraceWriter
 from spectui.system.errors import UserError
+
+from ..tui.played import READY, STORY, STORY_TOLD, answer
 
 
 class Started:
@@ -63,3 +68,21 @@ def test_no_shell_takes_part_in_the_command(monkeypatch):
     assert Started.made[0].endswith("""chat --system '$(id); rm -rf /'""")
     assert run(monkeypatch, "rm -rf /").exit_code == 2
     assert run(monkeypatch, "chat 'open").exit_code == 2
+
+
+def test_the_program_draws_for_a_browser_without_a_terminal(tmp_path):
+    """As textual-serve starts it: bytes for the page on standard output, keys and the end on standard input."""
+    trace = tmp_path / "told.jsonl"
+    writer = TraceWriter(trace)
+    for record in [READY, *answer("draft", STORY_TOLD, STORY)]:
+        writer.write(record)
+    writer.close()
+    drawn = {"TEXTUAL_DRIVER": "textual.drivers.web_driver:WebDriver", "SPECTUI_HOME": str(tmp_path)}
+    words = [sys.executable, "-m", "spectui", "replay", str(trace)]
+    with Popen(words, stdin=PIPE, stdout=PIPE, stderr=PIPE, env=os.environ | drawn) as program:
+        begun = program.stdout.readline()
+        told = b'{"type": "quit"}'
+        rest, errors = program.communicate(b"M" + len(told).to_bytes(4, "big") + told, timeout=60)
+    assert (begun, errors) == (b"__GANGLION__\n", b"")
+    assert rest.startswith(b"D")
+    assert program.returncode == 0

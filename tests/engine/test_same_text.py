@@ -1,6 +1,7 @@
 """The promise: whatever is drafted and whenever the mode changes, the text is the same. Exact in float64."""
 
 import random
+from functools import cache
 
 import pytest
 
@@ -37,6 +38,7 @@ def models():
     return target, related(target)
 
 
+@cache
 def reference(models, sampling, tokens=80):
     return run(decoder_of(models[0], options=Options(sampling, max_new_tokens=tokens)), PROMPT)[0]
 

@@ -102,7 +102,15 @@ def test_a_folder_without_weights(folder):
 def test_a_folder_without_a_tokenizer(folder):
     for name in ("tokenizer.json", "tokenizer_config.json"):
         (folder / name).unlink()
-    assert "tiny" in refused(folder)
+    assert refused(folder) == "tiny has no tokenizer that can be read; copy its tokenizer.json beside its weights"
+
+
+def test_a_head_is_no_model(folder):
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | {"architectures": ["LlamaForCausalLMEagle3"]}))
+    said = "tiny is an EAGLE head, not a model; give it as --head beside its target"
+    assert refused(folder) == said
+    assert refused("demo", folder) == said
 
 
 def test_an_encoder_decoder_model(folder, tokenizer, tmp_path):

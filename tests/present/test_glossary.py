@@ -22,11 +22,13 @@ from spectui.record.metrics import Meter, Speedup
 from spectui.record.replay import Replay
 from spectui.tui.replay_app import ReplayApp
 from spectui.tui.screens.help import HelpScreen
+from spectui.tui.screens.inspect import InspectScreen
 from spectui.tui.widgets.lane import numbers_line
 from spectui.tui.widgets.metric_bar import MetricBar
 from spectui.tui.widgets.title import TitleBar
 
-from ..tui.played import DRAFTS, READY, STORY, STORY_TOLD, WIDE, WIDE_TOLD, answer
+from ..tui.golden import GOLDENS
+from ..tui.played import DRAFTS, READY, STORY, STORY_TOLD, WIDE, WIDE_TOLD, answer, inspected
 from ..tui.scenes import lap
 
 NAMES = {word for mode in MODES.values() for word in re.findall(r"[^\W\d_]+", f"{mode.name} {mode.title}")}
@@ -69,12 +71,12 @@ def test_a_word_without_an_entry_is_noticed():
 @pytest.mark.parametrize("mode", DRAFTS)
 def test_the_line_of_an_answer_and_why_it_is_fast(mode, monkeypatch):
     meter = metered(mode)
-    assert unexplained(answer_line(meter)) == set()
+    assert unexplained(str(answer_line(meter))) == set()
     line = why(meter.numbers, 7.4)
     assert unexplained(line.cost.replace("beside", "").replace("is", ""), line.plain, line.ratio) <= {"nothing"}
     meter.tokens[:] = [1] * 50
-    assert "circles" in answer_line(meter)
-    assert unexplained(answer_line(meter)) == set()
+    assert "circles" in str(answer_line(meter))
+    assert unexplained(str(answer_line(meter))) == set()
 
 
 @pytest.mark.parametrize("mode", DRAFTS)
@@ -115,7 +117,7 @@ def test_what_a_server_tells_and_what_it_does_not(drafted):
     meter = Meter()
     meter.feed(ServedText("lab", 0, 12.0, "One two"))
     meter.feed(Told("lab", 30.0, 7, 11, drafted, drafted and 4, source="timings"))
-    assert unexplained(answer_line(meter)) == set()
+    assert unexplained(str(answer_line(meter))) == set()
     assert why(meter.numbers, 7.4) is None
     bar = MetricBar()
     bar.on_resize = lambda: None
@@ -141,6 +143,52 @@ async def test_the_step_pane_the_timeline_and_the_replay():
         await pilot.press("n", "n", "end")
         for pane in screen.panes.values():
             assert unexplained(drawn(pane._title), drawn(pane._numbers)) == set()
+
+
+ORDINARY = {"all", "for", "the", "to", "loading", "fetch", "reverse"}
+"""Words of short phrases that need no definition; ``reverse`` stands in a model's answer."""
+PROSE = ("help", "settings", "slash", "palette", "typing")
+"""Screens that explain, or show what a person writes."""
+SHORT = 3
+"""Words of a phrase beside a number, at most; longer ones are sentences."""
+
+
+def numbered_phrases(screen):
+    """The few words around each number of a picture; its last row shows keys."""
+    for row in screen.split("\n---")[0].splitlines()[:-1]:
+        unquoted = re.sub(r'"(\\.|[^"\\])*"', " ", row)
+        for phrase in re.split(r"  +|[│▌·;:→=(),]| \+ ", unquoted):
+            has_number = re.search(r"(?<![\w-])\d", phrase) and not re.search(r"[A-Za-z-]\d", phrase)
+            if has_number and len(re.findall(r"[^\W\d_]+", phrase)) <= SHORT:
+                yield phrase.strip()
+
+
+def test_no_number_of_any_screen_is_without_a_word_that_is_explained():
+    """Reads the pictures of all screens, so that a new screen is looked at as soon as it has one."""
+    seen = [file for file in GOLDENS.glob("*.dark.*.txt") if not file.name.startswith(PROSE)]
+    assert len(seen) > 100
+    for file in seen:
+        for phrase in numbered_phrases(file.read_text("utf-8")):
+            assert unexplained(phrase) <= ORDINARY, f"{file.name}: {phrase}"
+
+
+@pytest.mark.parametrize("mode", ["specbranch", "draft"])
+async def test_the_inspector(mode):
+    records = inspected(answer(mode, STORY_TOLD, STORY), noise=True)
+    app = ReplayApp(Settings(), Replay([READY, *records]), 1.0)
+    async with app.run_test(size=(140, 40)) as pilot:
+        await pilot.press("space", "end", "enter")
+        screen = app.screen
+        assert isinstance(screen, InspectScreen)
+        headings = set()
+        for _ in range(8):
+            await pilot.press("comma")
+            headings |= {line.strip() for line in str(screen.facts.content).splitlines() if "share" in line}
+            parts = (screen.draft_tree.lines, screen.head, screen.cost, screen.bars)
+            assert unexplained(*(str(part.content) for part in parts)) <= {"for"}
+        (heading,) = headings
+        assert heading.split() == ["share", "log", "p", "noise", "sum"]
+        assert unexplained(heading) == set()
 
 
 async def test_the_help_shows_all_of_it():

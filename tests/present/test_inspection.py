@@ -4,7 +4,7 @@ import pytest
 
 from spectui.engine.values.events import Prefill, Turn
 from spectui.engine.values.options import Options
-from spectui.engine.values.step import Branches, Candidate, Emitted, Node, Source, Span, Step, Times
+from spectui.engine.values.step import Branches, Candidate, Emitted, Node, Quote, Source, Span, Step, Times
 from spectui.present.inspection import (
     OWN,
     choices,
@@ -76,29 +76,38 @@ def test_what_the_target_wanted_with_the_noise_that_decided():
 
 def test_each_fate_in_a_sentence():
     assert fate_words(RECORD, 0) == "Accepted: the target chose it too."
-    assert fate_words(RECORD, 1) == 'Refused: the target chose " ran" here.'
-    assert fate_words(RECORD, 2) == "Never checked: a token before it was refused."
-    assert fate_words(RECORD, 3) == 'Refused: the target chose " cat" here.'
-    assert fate_words(RECORD, OWN) == "The target chose it where the draft was refused."
+    assert fate_words(RECORD, 1) == 'Rejected: the target chose " ran" here.'
+    assert fate_words(RECORD, 2) == "Never checked: a token before it was rejected."
+    assert fate_words(RECORD, 3) == 'Rejected: the target chose " cat" here.'
+    assert fate_words(RECORD, OWN) == "The target chose it in place of a rejected token."
 
 
 def test_where_a_draft_comes_from():
-    assert source_sentence(RECORD, 0, WORDS) == 'Copied from the text, where " the" stood before.'
-    assert source_sentence(RECORD, 3, WORDS) == "Guessed from the last logits: rank 3 of them, 20 % sure."
+    assert source_sentence(RECORD, 0, WORDS) == 'Copied: " cat" stands behind " the" in the text before.'
+    assert source_sentence(RECORD, 3, WORDS) == "Guessed: it had rank 3 in the target's last logits, 20 % sure."
     stored = Node(11, -1, Source("datastore", n=2, count=7), None, "accepted")
     record = StepText("chat", step([stored], [Emitted(11, "accepted")]), (" cat",), (" cat",))
-    assert source_sentence(record, 0, WORDS) == (
-        'Quoted from the datastore: there " the the" goes on with " cat", 7 times.'
-    )
+    assert source_sentence(record, 0, WORDS) == ('Copied: " cat" stands 7 times behind " the the" in the datastore.')
     drafted = RECORD.step._replace(nodes=(Node(11, -1, Source("draft", rank=1), 0.25, "accepted"),))
     words = source_sentence(StepText("chat", drafted, (" cat",), ()), 0, WORDS)
-    assert words == "The draft model wrote it, its choice number 2, 25 % sure."
+    assert words == "The draft model wrote it as its choice number 2, 25 % sure."
 
 
 def test_the_passage_from_which_it_was_copied():
     assert passage(RECORD, 0, WORDS) == ("", "the", " cat", " sat. the the cat ran")
     assert passage(RECORD, 1, WORDS) == ("", "the", " cat sat", ". the the cat ran")
     assert passage(RECORD, 3, WORDS) is None
+
+
+def test_the_passage_in_the_datastore_from_which_it_was_copied():
+    stored = Source("datastore", n=2, count=7)
+    nodes = [Node(11, -1, stored, None, "accepted"), Node(13, 0, stored, None, "rejected")]
+    quotes = (Quote(1, (21, 22), (23,)),)
+    told = StepText("chat", step(nodes, [Emitted(11, "accepted"), Emitted(14, "correction")])._replace(quotes=quotes),
+                    (" cat", " sat"), (" cat", " ran"), quotes=(((" once", "."), (" down",)),))  # fmt: skip
+    assert passage(told, 1, WORDS) == (" once.", " the the", " cat sat", " down")
+    assert passage(told, 0, WORDS) is None, "nobody noted it"
+    assert source_sentence(told, 1, WORDS) == 'Copied: " sat" stands 7 times behind " the the cat" in the datastore.'
 
 
 def test_what_it_cost_and_brought():

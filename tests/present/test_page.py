@@ -310,7 +310,7 @@ def test_in_a_browser_a_screen_reader_finds_every_control(opened, scheme):
     named = [(n["role"]["value"], n.get("name", {}).get("value", "").strip()) for n in nodes]
     controls = {name for role, name in named if role in ("button", "slider", "checkbox", "combobox")}
     assert controls == {"Beginning", "One step back", "Play", "One step on", "End", "Speed", "Time", "marks",
-                        "what was refused"}  # fmt: skip
+                        "what was rejected"}  # fmt: skip
     roles = {role for role, _ in named}
     assert {"main", "heading", "complementary", "status", "deletion", "strong"} <= roles
 

@@ -1,6 +1,6 @@
 """What the step pane says about methods that guess and copy."""
 
-from spectui.engine.values.step import Emitted, Node, Source, Step, Times
+from spectui.engine.values.step import Branches, Emitted, Node, Source, Step, Times
 from spectui.present.step_sentence import origin, sentence, source_words
 from spectui.record.events import StepText
 
@@ -33,7 +33,9 @@ def test_in_a_tree_the_refused_token_is_the_one_where_the_walk_ended():
         "m", 3, 9, 1.0, nodes, 1, (Emitted(1, "accepted"), Emitted(9, "correction")), Times(0, 1, 0, 0, 1), (), 64
     )
     told = sentence(StepText("chat", step, (".", " 5", " Emma"), (".", " Tom")))
-    assert '1 draft (guessed "." (rank 5)) accepted: the target chose " Tom" over " Emma"' in told
+    assert (
+        '1 drafted token (guessed "." (rank 5)) was accepted, then the target chose " Tom" instead of " Emma"' in told
+    )
 
 
 def test_a_copy_from_the_datastore_is_told_apart():
@@ -41,6 +43,25 @@ def test_a_copy_from_the_datastore_is_told_apart():
     told = record((" a", asked, "accepted"), (" b", stored, "accepted"), (" c", stored, "accepted"))
     assert origin(told) == 'copied " a" from the text before, then copied " b c" from the datastore'
     assert source_words(stored) == "datastore 4-gram ×12"
+
+
+def beside(last_kind, tokens, won):
+    """What the draft model of SpecBranch did meanwhile, in words."""
+    told = record((" a", Source("draft"), "accepted"), (" b", Source("draft"), "rejected"), kind=last_kind)
+    branches = Branches(0, 0.5, tokens, won, 0, 0)
+    step = told.step._replace(branches=branches)
+    return sentence(StepText("chat", step, told.nodes, told.emitted)).partition(". ")[2]
+
+
+def test_what_was_drafted_meanwhile_is_told_in_whole_sentences():
+    two, one = ((1, 2), (3,)), ((1, 2),)
+    wrote = "Meanwhile the draft model wrote"
+    assert beside("correction", two, None) == f"{wrote} 2 branches. They are dropped: a token before them was rejected"
+    assert beside("bonus", two, None) == f'{wrote} 2 branches. They are dropped: none of them begins with "!"'
+    assert beside("bonus", one, None) == f'{wrote} more tokens. They are dropped: they do not begin with "!"'
+    assert beside("bonus", two, 0) == f'{wrote} 2 branches. Number 1 begins with "!" and is the next draft'
+    assert beside("bonus", two, 1) == f'{wrote} 2 branches. Number 2 begins with "!"'
+    assert beside("bonus", one, 0) == f'{wrote} more tokens. They begin with "!" and are the next draft'
 
 
 def test_a_draft_model_needs_no_origin():

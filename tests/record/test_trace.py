@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 
 import jsonschema
 import pytest
@@ -7,7 +8,7 @@ from hypothesis import strategies as st
 
 from spectui.engine.values.events import Changed, End, Prefill, Switch, Turn
 from spectui.engine.values.options import Options, Sampling
-from spectui.engine.values.step import Branches, Candidate, Emitted, Node, Source, Span, Step, Times
+from spectui.engine.values.step import Branches, Candidate, Emitted, Node, Quote, Source, Span, Step, Times
 from spectui.record.events import ChangedText, EndText, PrefillText, Ready, StepText, SwitchText, TurnText
 from spectui.record.trace import TraceWriter, read_trace, to_json
 from spectui.record.trace_lines import from_json, trace_schema
@@ -44,11 +45,15 @@ def steps(draw):
     won = draw(st.none() | st.integers(0, len(chains) - 1))
     branches = draw(st.none() | st.just(Branches(count - 1, 0.25, tuple(map(tuple, chains)), won, 2, 3)))
     spans = (Span("draft", 0.0, 1.0), Span("verify", 0.5, 2.0))
-    step = Step("draft", 3, 9, draw(NUMBER), nodes, 1, emitted, times, spans, 7, None, branches, top)
+    ids = st.lists(st.integers(0, 99), max_size=3).map(tuple)
+    quotes = draw(st.none() | st.lists(st.builds(Quote, st.integers(0, count - 1), ids, ids), max_size=2).map(tuple)
+                  if count else st.none())  # fmt: skip
+    step = Step("draft", 3, 9, draw(NUMBER), nodes, 1, emitted, times, spans, 7, None, branches, top, quotes)
     texts = tuple(draw(TEXT) for _ in nodes)
     words = tuple(tuple(draw(TEXT) for _ in chain) for chain in branches.tokens) if branches else ()
     wanted = tuple(tuple(draw(TEXT) for _ in row) for row in top or ())
-    return StepText("chat", step, texts, tuple(draw(TEXT) for _ in emitted), words, wanted)
+    around = tuple(tuple(tuple(draw(TEXT) for _ in part) for part in (one.before, one.after)) for one in quotes or ())
+    return StepText("chat", step, texts, tuple(draw(TEXT) for _ in emitted), words, wanted, around)
 
 
 RECORDS = st.one_of(
@@ -123,6 +128,7 @@ def test_an_older_step_is_read(tmp_path):
             {"ms": {name: 0.0 for name in STEP["ms"] if name != "wall"}},
         ),
         ("no such branch", {"branches": BRANCHES | {"won": 1}}),
+        ("no such node is quoted", {"quotes": [{"node": 1, "before": [], "after": []}]}),
         ("no such branch", {"branches": BRANCHES | {"at": 1}}),
         ("lane: Input should be a valid string", {"lane": 3}),
         ("time_ms: Input should be a finite number", {"time_ms": float("nan")}),
@@ -168,6 +174,16 @@ def test_a_folder_that_cannot_be_written_is_one_clear_line(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match="cannot write"):
         TraceWriter(tmp_path / "file" / "t.jsonl")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+def test_a_disk_that_fills_meanwhile_is_one_clear_line():
+    writer = TraceWriter(Path("/dev/full"))
+    said = "cannot write /dev/full: No space left on device; choose another file"
+    with pytest.raises(UserError, match=said):
+        writer.write(EndText("chat", End("eos")))
+    with pytest.raises(UserError, match=said):
+        writer.close()
 
 
 def test_a_summary_follows_each_answer(tmp_path):

@@ -4,6 +4,8 @@ import json
 import os
 import socket
 import time
+from contextlib import suppress
+from dataclasses import replace
 from threading import Event, Thread
 
 import pytest
@@ -12,9 +14,10 @@ from spectui.servers.address import KEY_VARIABLE, check_keys, server_at
 from spectui.servers.answer import Asking, Piece
 from spectui.servers.connection import Connection
 from spectui.servers.drafts import read_drafts
-from spectui.servers.engines import OTHER
+from spectui.servers.engines import LLAMA_SERVER, OTHER
 from spectui.servers.failures import Cancelled
-from spectui.servers.probe import probe
+from spectui.servers.probe import counters_of, probe
+from spectui.servers.prometheus import DRAFTED, RATE
 from spectui.system.errors import UserError
 
 from ..hostile import FORBIDDEN, HOSTILE
@@ -52,6 +55,7 @@ def delta(text):
         (403, {}, {}, ["refuses", "403"]),
         (404, {"detail": "Not Found"}, {}, ["no /v1/chat/completions", "doctor --server"]),
         (429, {"error": "slow down"}, {"Retry_After": "7"}, ["busy", "slow down", "in 7 s"]),
+        (429, {}, {"Retry_After": "9" * 500}, ["busy", "after 999"]),
         (429, {}, {"Retry_After": "Wed, 21 Oct 2026 07:28:00 GMT"}, ["after Wed, 21 Oct"]),
         (500, {"message": "CUDA error"}, {}, ["failed", "CUDA error", "log"]),
         (400, {"detail": [{"msg": "bad"}]}, {}, ["does not take", "bad"]),
@@ -79,6 +83,14 @@ def test_a_cut_stream_keeps_the_text():
         text, message = read(fake)
     assert text == "so far"
     assert "cut the answer off" in message
+
+
+def test_an_end_without_a_reason_is_none():
+    with serving() as fake:
+        fake.stream(delta("so far"), b"data: [DONE]\n\n")
+        text, message = read(fake)
+    assert text == "so far"
+    assert "cut the answer off; another request may have taken its place" in message
 
 
 def test_a_chunked_stream_that_breaks():
@@ -296,3 +308,112 @@ def test_a_draft_longer_than_any_method_makes_is_not_counted_pass_by_pass():
     drafts = read_drafts({"metrics": {"speculative_decoding": told}})
     assert drafts is not None
     assert drafts.by_step == ()
+
+
+LONG_KEY = "sk-0123456789-very-secret"
+
+
+def test_a_key_that_the_server_repeats_is_not_shown(monkeypatch):
+    monkeypatch.setenv(KEY_VARIABLE, LONG_KEY)
+    echo = {"error": {"message": f"Incorrect API key provided: {LONG_KEY}"}}
+    with serving() as fake:
+        fake.json(PATH, echo, 401)
+        assert "provided: [key]" in read(fake)[1]
+        fake.bytes(PATH, b"", 302, Location=f"http://elsewhere/?key={LONG_KEY}")
+        assert "?key=[key]" in read(fake)[1]
+        fake.stream(delta(f"so {LONG_KEY} far"), event(echo))
+        text, message = read(fake)
+        assert text == "so [key] far"
+        assert "provided: [key]" in message
+        fake.models([(LONG_KEY, LONG_KEY)])
+        facts = probe(Connection(server_at(fake.url)))
+        assert LONG_KEY not in str(facts)
+
+
+def test_a_word_in_place_of_a_key_is_no_secret(monkeypatch):
+    monkeypatch.setenv(KEY_VARIABLE, "none")
+    with serving() as fake:
+        fake.stream(delta("none of it"), event({"error": "none"}))
+        assert read(fake)[0] == "none of it"
+
+
+@pytest.mark.parametrize("value", ["1e308", "NaN", "+Inf", "-5", "9" * 400, "x"])
+def test_counters_that_cannot_be_are_unknown(value):
+    with serving() as fake:
+        lines = [f'{name}{{engine="{n}"}} {value}' for name in (*DRAFTED, *RATE) for n in range(3)]
+        fake.bytes("/metrics", "\n".join(lines).encode())
+        counters = counters_of(Connection(server_at(fake.url)))
+    assert counters.drafted is None
+    assert counters.acceptance_rate is None or counters.acceptance_rate == 1e308
+
+
+@pytest.mark.parametrize("where", ["in a model's name", "in a question"])
+def test_half_a_character_is_not_sent(where):
+    broken = "\ud800"
+    messages = [{"role": "user", "content": broken if where == "in a question" else "Hi"}]
+    with serving() as fake:
+        fake.stream(said("x"))
+        asking = Asking(Connection(server_at(fake.url)), OTHER, broken if where != "in a question" else "toy")
+        with pytest.raises(UserError, match="no UTF-8"):
+            list(asking(replace(HELLO, messages=messages)))
+        assert fake.asked == []
+
+
+def test_an_error_without_a_reason():
+    with serving() as fake:
+        fake.stream(delta("so far"), event({"error": {"error": {}, "code": 500}}))
+        text, message = read(fake)
+    assert text == "so far"
+    assert "it says no more" in message
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        '{"choices": [{"delta": {"content": "x"}}], "usage": {"completion_tokens": NaN, "prompt_tokens": Infinity}}',
+        '{"choices": [{"delta": {"content": "x"}}], "timings": {"predicted_n": -5, "draft_n": NaN}}',
+        '{"choices": [{"delta": {"content": "x"}}], "timings": {"draft_n": -3, "draft_n_accepted": -9}}',
+        '{"choices": [{"delta": {"content": "x"}}], "timings": {"draft_n": 1e999, "draft_n_accepted": true}}',
+        '{"choices": [{"delta": {"content": "x"}}], "sglext": {"spec_tokens_details": {"spec_verify_ct": -1}}}',
+        '{"choices": [{"delta": {"content": "x", "role": 7}, "finish_reason": {}}]}',
+    ],
+)
+def test_numbers_that_cannot_be_are_unknown(raw):
+    with serving() as fake:
+        fake.stream(f"data: {raw}\n\n".encode(), said("!"))
+        came = list(Asking(Connection(server_at(fake.url)), LLAMA_SERVER, "toy")(HELLO))
+    assert [one.text for one in came if isinstance(one, Piece)] == ["x", "!"]
+    assert came[-1].tokens is None
+    assert came[-1].drafts is None or (came[-1].drafts.drafted, came[-1].drafts.passes) == (None, None)
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        b"",
+        b"\x00\xff\r\n\r\n",
+        b"SSH-2.0-x\r\n",
+        b"HTTP/1.1 200 OK\r\nX: " + b"a" * 200_000 + b"\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: -5\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nZZ\r\n",
+        b"HTTP/1.1 999 \x1b[31mno\r\nContent-Length: 0\r\n\r\n",
+        b"HTTP/1.1 100 Continue\r\n\r\n" * 1000,
+    ],
+    ids=["nothing", "noise", "ssh", "a long head", "a negative length", "no chunk", "an odd status", "go on for ever"],
+)
+def test_what_is_no_http_is_one_line(reply):
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def answer():
+            with suppress(OSError):
+                while True:
+                    one, _ = listening.accept()
+                    with one, suppress(OSError):
+                        one.recv(1 << 16)
+                        one.sendall(reply)
+
+        Thread(target=answer, daemon=True).start()
+        with pytest.raises(UserError) as failed:
+            probe(Connection(server_at(f"http://127.0.0.1:{listening.getsockname()[1]}")))
+    assert "\n" not in str(failed.value)
+    assert not FORBIDDEN & set(str(failed.value))

@@ -13,6 +13,7 @@ from spectui.record.trace import read_trace
 from spectui.servers.address import KEY_VARIABLE
 
 from ..program import as_process, one_line, spectui
+from ..tui.terminal import Terminal
 from .fake import event, llama_server, said, serving
 
 SECRET = "sk-very-secret"
@@ -171,6 +172,29 @@ def test_what_came_before_a_kill_is_on_disk(tmp_path):
         assert fake.gone.is_set() or sent.is_set()
         over.set()
     assert "word19" in "".join(getattr(one, "text", "") for one in read_trace(file))
+
+
+@pytest.mark.slow
+def test_a_chat_that_was_killed_goes_on_with_what_had_come(tmp_path):
+    over = Event()
+    with serving() as fake:
+        pieces = (event({"choices": [{"delta": {"content": f"word{n} "}}]}) for n in range(20))
+        fake.stream(*pieces, lambda: over.wait(120))
+        words = ("chat", "--server", fake.url)
+        with Terminal(*words, home=tmp_path) as terminal:
+            terminal.until("Ask something").until("toy")
+            terminal.type(b"Go on for ever\r")
+            terminal.until("word19").until(lambda _: holds(tmp_path, b"word19"))
+            terminal.process.send_signal(signal.SIGKILL)
+            terminal.process.wait()
+        with Terminal(*words, "--resume", home=tmp_path) as terminal:
+            terminal.until("word19").until("the program ended in the middle of this answer")
+        over.set()
+
+
+def holds(folder, text):
+    """Whether a file of a folder holds a text."""
+    return any(text in file.read_bytes() for file in folder.rglob("*") if file.is_file())
 
 
 def test_no_model_is_loaded_for_a_server():

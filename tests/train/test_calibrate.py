@@ -143,19 +143,27 @@ def test_the_fingerprint_tells_pairs_apart(loaded):
     assert pair_fingerprint(target, draft) == pair_fingerprint(target, draft) != pair_fingerprint(draft, target)
 
 
+@pytest.fixture
+def loaded_before(monkeypatch, loaded):
+    """The command finds its models loaded and measured."""
+    alone = replace(loaded, pair=replace(loaded.pair, draft=None))
+    monkeypatch.setattr("spectui.models.loading.load_pair", lambda choice, _: choice.draft == "none")
+    monkeypatch.setattr("spectui.session.runtime.prepare", lambda without, *_: alone if without else loaded)
+
+
 @pytest.mark.slow
-def test_the_command_trains_reports_and_keeps(capsys, monkeypatch, tmp_path):
+def test_the_command_trains_reports_and_keeps(capsys, monkeypatch, tmp_path, loaded_before):
     monkeypatch.setenv("SPECTUI_HOME", str(tmp_path))
     monkeypatch.setattr("spectui.train.calibration.LONGEST", 48)
     settings = SETTINGS
-    assert run_calibrate(settings, ["practice"], 80) == 0
+    assert run_calibrate(settings, ["practice"], 40) == 0
     out = capsys.readouterr().out
     assert "all accepted" in out
     assert "without the head: rollback" in out
     assert [file.suffix for file in heads().iterdir()] == [".safetensors"]
 
 
-def test_the_command_says_what_is_missing(monkeypatch, tmp_path):
+def test_the_command_says_what_is_missing(monkeypatch, tmp_path, loaded_before):
     monkeypatch.setenv("SPECTUI_HOME", str(tmp_path))
     with pytest.raises(UserError, match="segments; give more with --questions"):
         run_calibrate(SETTINGS, ["practice"], 3)

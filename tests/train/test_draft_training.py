@@ -1,5 +1,6 @@
 """A draft model in training, against transformers' own forward of the same weights."""
 
+from dataclasses import replace
 from itertools import islice
 
 import pytest
@@ -162,6 +163,17 @@ def test_what_is_written_drafts_for_its_target_and_leaves_the_text_as_it_is(fold
         texts[mode] = decoder.answer.emitted[:40]
         decoder.close()
     assert texts["draft"] == texts["ar"]
+
+
+def test_a_tokenizer_that_cannot_be_written_is_told_before_anything_counts_as_a_model(tiny, conversations, tmp_path):
+    class Full:
+        def save_pretrained(self, folder):
+            raise Exception("No space left on device (os error 28)")
+
+    tiny.pair = replace(tiny.pair, tokenizer=Full())
+    with pytest.raises(UserError, match=r"No space left on device .*; make room or choose another --output"):
+        training(tiny, conversations).write(tmp_path / "made")
+    assert not (tmp_path / "made" / "config.json").exists()
 
 
 def test_the_target_is_read_in_its_own_numbers():

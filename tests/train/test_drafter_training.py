@@ -2,6 +2,8 @@
 
 import errno
 import json
+from copy import copy
+from dataclasses import replace
 
 import pytest
 import torch
@@ -13,7 +15,7 @@ from spectui.system.errors import UserError
 from spectui.train import drafter_training, head_training
 from spectui.train import pool as pools
 from spectui.train import target as targets
-from spectui.train.checkpoint import read_checkpoint
+from spectui.train.checkpoint import Progress, read_checkpoint, write_checkpoint
 from spectui.train.drafter_training import CHECKPOINT, LOG, TRAINING, DrafterTraining
 from spectui.train.head_writer import write_head
 from spectui.train.kinds import KINDS
@@ -98,11 +100,11 @@ def test_what_is_written_is_the_flat_dialect(tiny, tmp_path):
 
 def test_a_training_goes_on_where_it_was(tiny, tmp_path):
     training(tiny, tmp_path).run(0.02, resume=False)
-    first, state = read_checkpoint(tmp_path / TRAINING / CHECKPOINT)
+    first, state = read_checkpoint(tmp_path / TRAINING / CHECKPOINT, 61)
     with pytest.raises(UserError, match="--resume"):
         training(tiny, tmp_path).run(0.02, resume=False)
     training(tiny, tmp_path).run(0.02, resume=True)
-    second, other = read_checkpoint(tmp_path / TRAINING / CHECKPOINT)
+    second, other = read_checkpoint(tmp_path / TRAINING / CHECKPOINT, 61)
     assert second.steps > first.steps
     assert second.tokens > first.tokens
     assert second.conversations >= first.conversations
@@ -112,10 +114,75 @@ def test_a_training_goes_on_where_it_was(tiny, tmp_path):
     assert all(line["tokens_per_step"] >= 1.0 for line in lines)
 
 
+def test_few_answers_are_enough_where_time_is_short(tiny, tmp_path, monkeypatch):
+    monkeypatch.setattr(pools, "MOST", 100_000)
+    watch = Watch()
+    training(tiny, tmp_path, watch).run(0.02, resume=False)
+    assert watch.seen[-1].tokens > 0
+
+
+def of(tiny, kind="eagle", layers=2, **changes):
+    """A training of another drafter, or for another target."""
+    other = copy(tiny)
+    other.pair = replace(tiny.pair, **changes)
+    return lambda folder: DrafterTraining(
+        other, KINDS[kind], layers, lambda kept, used: Stream(other, CHAT, plan(), kept, used), folder, Watch()
+    )
+
+
+@pytest.mark.parametrize("resume", [True, False])
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"name": "other"}, "holds the training of an EAGLE-3 head for tiny; choose another --output"),
+        ({"kind": "lm"}, "holds the training of an EAGLE-3 head for tiny; choose another --output"),
+    ],
+)
+def test_a_folder_belongs_to_one_drafter_of_one_model(tiny, tmp_path, changes, said, resume):
+    training(tiny, tmp_path).run(0.01, resume=False)
+    kept = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    with pytest.raises(UserError, match=said):
+        of(tiny, **changes)(tmp_path).run(0.01, resume)
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == kept
+
+
+def test_a_draft_model_keeps_its_number_of_layers(tiny, tmp_path):
+    of(tiny, "lm", 2)(tmp_path).run(0.01, resume=False)
+    with pytest.raises(UserError, match="holds the training of a draft model of 2 layers for tiny"):
+        of(tiny, "lm", 1)(tmp_path).run(0.01, resume=True)
+
+
+def test_a_model_that_was_not_trained_there_is_never_overwritten(tiny, tmp_path):
+    (tmp_path / "model.safetensors").write_bytes(b"precious")
+    with pytest.raises(UserError, match="holds a model that would be overwritten; choose another --output"):
+        training(tiny, tmp_path).run(0.01, resume=False)
+    assert [path.name for path in tmp_path.iterdir()] == ["model.safetensors"]
+
+
+def test_a_damaged_origin_is_told_in_a_line(tiny, tmp_path):
+    (tmp_path / TRAINING).mkdir()
+    (tmp_path / TRAINING / "origin.json").write_bytes(b"{")
+    with pytest.raises(UserError, match="is damaged; choose another --output"):
+        training(tiny, tmp_path).run(0.01, resume=False)
+
+
+def test_a_folder_that_cannot_be_made_is_told_in_a_line(tiny, tmp_path):
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(UserError, match=r"cannot train in .*file/head: .*; choose another --output"):
+        training(tiny, tmp_path / "file" / "head").run(0.01, resume=False)
+
+
+@pytest.mark.parametrize("ids", [torch.tensor([61]), torch.tensor([-1]), torch.tensor([0.5])])
+def test_a_checkpoint_with_tokens_of_another_model_is_told_in_a_line(tiny, tmp_path, ids):
+    write_checkpoint(tmp_path / TRAINING / CHECKPOINT, Progress(1.0), {"ids": ids})
+    with pytest.raises(UserError, match="its tokens are not those of the model; begin anew"):
+        training(tiny, tmp_path).run(None, resume=True)
+
+
 def test_an_interrupted_training_keeps_everything(tiny, tmp_path):
     with pytest.raises(KeyboardInterrupt):
         training(tiny, tmp_path, Watch(3, interrupt)).run(5.0, resume=False)
-    progress, state = read_checkpoint(tmp_path / TRAINING / CHECKPOINT)
+    progress, state = read_checkpoint(tmp_path / TRAINING / CHECKPOINT, 61)
     assert progress.steps >= 1
     assert (tmp_path / "model.safetensors").exists()
     again = head_training.HeadTraining(tiny, state["ids"])
@@ -139,7 +206,7 @@ def test_a_full_disk_is_told_in_a_line(tiny, tmp_path, monkeypatch):
     def full(*_, **__):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("spectui.train.head_writer.write_whole", full)
+    monkeypatch.setattr("spectui.train.model_folder.write_whole", full)
     with pytest.raises(UserError, match="No space left on device; make room"):
         training(tiny, tmp_path).run(0.02, resume=False)
 
@@ -153,7 +220,7 @@ def test_a_damaged_checkpoint_is_told_in_a_line(tiny, tmp_path, damage):
 
 
 def test_there_is_nothing_to_resume(tiny, tmp_path):
-    with pytest.raises(UserError, match="cannot go on from"):
+    with pytest.raises(UserError, match="no training to go on with; begin anew without --resume"):
         training(tiny, tmp_path).run(None, resume=True)
 
 

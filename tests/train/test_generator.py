@@ -1,5 +1,6 @@
 """Text that a target makes up: what many rows at once give, and what is thrown away."""
 
+from dataclasses import replace
 from itertools import islice
 
 import pytest
@@ -7,13 +8,14 @@ import torch
 
 from spectui.train import target as targets
 from spectui.train.answer_store import AnswerStore
-from spectui.train.chat_format import chat_format
+from spectui.train.chat_format import ChatFormat, chat_format
 from spectui.train.generator import Generator
 from spectui.train.loops import TAIL, begins_to_loop, loops
 from spectui.train.reading import read_again
-from spectui.train.stream import Stream
+from spectui.train.stream import Stream, invents_questions
 
 from .. import demo
+from ..engine.toys import VOCABULARY
 from .tiny import CHAT, EOS, plan, target
 
 QUESTIONS = [[20, 21, 22], [30, 31, 32, 33, 34, 35, 36, 37], [40], [50, 51, 52, 53, 54]]
@@ -70,7 +72,7 @@ def test_rows_of_different_lengths_attend_to_what_is_theirs(tiny, monkeypatch):
 def test_reading_again_gives_the_same_states(tiny, tmp_path):
     generator = Generator(tiny, CHAT, plan(questions=QUESTIONS), seed=0)
     found = list(islice(generator.conversations(rows=3), 7))
-    store = AnswerStore(tmp_path / "answers")
+    store = AnswerStore(tmp_path / "answers", VOCABULARY)
     for one in found:
         store.add(one)
     again = list(read_again(tiny, store, plan().aux, together=3))
@@ -81,14 +83,26 @@ def test_reading_again_gives_the_same_states(tiny, tmp_path):
 
 
 def test_a_store_cut_short_by_a_crash_keeps_what_is_whole(tiny, tmp_path):
-    store = AnswerStore(tmp_path / "answers")
+    store = AnswerStore(tmp_path / "answers", VOCABULARY)
     for one in islice(Generator(tiny, CHAT, plan(questions=QUESTIONS), seed=0).conversations(rows=2), 3):
         store.add(one)
     whole = store.path.read_bytes()
     store.path.write_bytes(whole[:-5])
     assert len(list(store)) == 2
+    again = AnswerStore(tmp_path / "answers", VOCABULARY)
+    kept = [(tokens.tolist(), prompt) for tokens, prompt in again]
+    added = next(Generator(tiny, CHAT, plan(questions=QUESTIONS), seed=1).conversations(rows=1))
+    again.add(added)
+    assert [(tokens.tolist(), prompt) for tokens, prompt in again] == [*kept, (added.tokens.tolist(), added.prompt)]
     store.path.write_bytes(b"")
     assert list(store) == []
+
+
+def test_ids_that_the_model_does_not_have_are_not_read(tiny, tmp_path):
+    store = AnswerStore(tmp_path / "answers", VOCABULARY)
+    store.add(next(Generator(tiny, CHAT, plan(questions=QUESTIONS), seed=0).conversations(rows=1)))
+    few = AnswerStore(tmp_path / "answers", max(next(iter(store))[0].tolist()))
+    assert list(few) == []
 
 
 def test_invented_questions_are_new_and_end_where_the_format_says(tiny):
@@ -98,6 +112,13 @@ def test_invented_questions_are_new_and_end_where_the_format_says(tiny):
     assert len(set(questions)) == len(questions)
     assert all(2 <= len(question) <= 12 and not loops(question) for question in questions)
     assert all(one.tokens[one.prompt - 3 : one.prompt].tolist() == CHAT.after for one in found)
+
+
+def test_a_model_that_never_ends_a_question_cannot_invent_any(tiny):
+    assert invents_questions(tiny, CHAT, plan())
+    unheard = ChatFormat(CHAT.before, [VOCABULARY, *CHAT.after])  # a token that it never says ends a turn
+    tiny.pair = replace(tiny.pair, eos=frozenset())
+    assert not invents_questions(tiny, unheard, plan())
 
 
 def test_what_loops():

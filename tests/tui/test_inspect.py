@@ -1,10 +1,12 @@
 """The inspector: driven by keys, on a live answer and on a replay."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from spectui.engine.values.options import Options, Sampling, Speculation
 from spectui.record.events import EndText, Finished, Started
 from spectui.tui.app import SpectuiApp
 from spectui.tui.screens.inspect import InspectScreen
@@ -113,17 +115,35 @@ async def test_five_questions_are_answered_in_three_keys_as_the_docs_say():
     assert len(rows) == 5
     assert all(len(keys) <= 3 for keys in rows.values())
     answers = {
-        "Which token was refused, and why?": r"Why it ended: .*the target chose .* over ",
+        "Which token was rejected, and why?": r"Why it ended: .*the target chose .* instead of ",
         "What did the target want?": r"The target's choices here.*\n▸[^\n]* 70\.0 %",
         "Where does this draft come from?": r"The draft model wrote it",
         "What did this step cost?": r"draft .* ms for \d+ tokens?; plain ≈ .* (won|lost)",
-        "Why is the text the same?": r"The target's choices here",
+        "Why is the text the same?": r"log p noise .*The highest sum is taken\. The noise here is the same",
     }
     for question, wanted in answers.items():
         async with answered(told=refused(answer("draft", STORY_TOLD, STORY))) as (app, pilot):
             await pilot.press(*rows[question])
             if "t" in rows[question]:
-                told = inspected(refused(answer("draft", STORY_TOLD, STORY)))
+                told = inspected(refused(answer("draft", STORY_TOLD, STORY)), noise="same" in question)
                 app.chat.apply([Started(app.chat.command, "answer"), *told, Finished(app.chat.command, "answer")])
                 await wait_until(pilot, lambda: app.screen.record is not None and "70.0 %" in said(app.screen), 20)
             assert re.search(wanted, said(app.screen), re.S), question
+
+
+@pytest.mark.parametrize(
+    ("mode", "wanted"),
+    [("draft", "The draft model wrote it"), ("pld", "Copied: "), ("logitspec", "Guessed: it had rank")],
+)
+async def test_where_a_draft_comes_from_is_said_of_every_kind_of_draft(mode, wanted):
+    async with answered(told=refused(answer(mode, STORY_TOLD, STORY))) as (app, pilot):
+        await pilot.press("escape", "enter", *["up"] * 9)
+        assert wanted in said(app.screen)
+
+
+async def test_drawing_without_noise_is_told_as_such():
+    drawn = Options(Sampling(temperature=0.8), Speculation(rule="classic"))
+    turn, *rest = inspected(refused(answer("draft", STORY_TOLD, STORY)))
+    async with answered(told=[replace(turn, turn=replace(turn.turn, options=drawn)), *rest]) as (app, pilot):
+        await pilot.press("escape", "enter")
+        assert "Drawn at random by the classic rule" in said(app.screen)

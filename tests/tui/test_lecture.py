@@ -12,6 +12,10 @@ from .test_look import answered
 from .test_replay import CONVERSATION, showing
 
 
+def shown_rows(app):
+    return "\n".join(line.text for line in app.chat.transcript.viewport.lines)
+
+
 @pytest.mark.parametrize("size", [(80, 24), (120, 36)])
 async def test_one_key_shows_an_answer_in_large_digits_and_one_key_goes_back(size):
     async with answered(size) as (app, pilot):
@@ -25,10 +29,13 @@ async def test_one_key_shows_an_answer_in_large_digits_and_one_key_goes_back(siz
         assert speedup == "-", "nothing was measured, so nothing is claimed"
         assert app.chat.big.region.bottom <= size[1]
         assert not app.chat.header.display, "no seed and no dtype"
+        assert not app.chat.step_pane.display, "nothing but the answer"
+        assert "accepted  rejected" not in shown_rows(app), "one legend, that of the digits"
         assert app.chat.metric_bar.size.height == 0
         await pilot.press("f12")
         await pilot.pause()
         assert app.theme == theme
+        assert "accepted  rejected" in shown_rows(app)
         assert app.chat.header.display
 
 

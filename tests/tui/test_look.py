@@ -191,7 +191,7 @@ def meter():
 
 @pytest.mark.parametrize("room", [30, 50, 75, 110])
 def test_the_line_under_an_answer_has_no_torn_number(room):
-    line = answer_line(meter(), "stopped", room)
+    line = answer_line(meter(), "stopped").within(room)
     assert "(" not in line or "69\xa0%)" in line
     assert line.endswith("stopped")
     assert all(" " not in part for part in line.split(" · ")), "a part never breaks"

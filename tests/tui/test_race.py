@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from textual.widgets import Static
 
-from spectui.present.race_book import RaceBook, first_round
+from spectui.present.race_book import RaceBook
 from spectui.present.runs import race_runs
-from spectui.record.events import EndText, PrefillText, Ready, StepText
+from spectui.record.events import EndText, PrefillText, Ready, StepText, TurnText
 from spectui.record.replay import Replay
 from spectui.record.trace import read_trace
 from spectui.tui.app import RacePlan, SpectuiApp
@@ -133,6 +133,16 @@ async def test_places_in_the_lanes_are_those_of_the_table():
         for name, place in race.book.places().items():
             assert ordinals[place] in str(race.panes[name].query(Static).first().render())
         assert race.shown.lanes["draft"] is not slow, "the last round alone would tell another story"
+
+
+def first_round(records):
+    """The records before a lane is given its second turn."""
+    lanes = set()
+    for index, record in enumerate(records):
+        if isinstance(record, TurnText) and record.lane in lanes:
+            return records[:index]
+        lanes.add(record.lane)
+    return records
 
 
 async def test_the_picture_replays_identically_from_its_trace(tmp_path):

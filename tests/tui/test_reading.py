@@ -88,7 +88,7 @@ def told(*texts, whole=True):
     for index, text in enumerate(texts):
         document.add_step(step(index, [], [(text, "target")]))
     if whole:
-        document.end_answer(end(), "")
+        document.end_answer(end())
     return document
 
 
@@ -151,7 +151,7 @@ def test_what_was_streamed_reads_as_what_came_at_once(parts, width):
     for index, part in enumerate(parts):
         streamed.add_step(step(index, [], [(part, "target")]))
         made.settle()
-    streamed.end_answer(end(), "")
+    streamed.end_answer(end())
     made.settle()
     again = viewport(told("".join(parts)), width)
     assert shown(made) == shown(again)
@@ -272,7 +272,7 @@ def for_looks(transcript, text, whole=True):
     transcript.document.begin_answer("Draft model")
     transcript.document.add_step(step(0, [], [(text, "target")]))
     if whole:
-        transcript.document.end_answer(end(), "")
+        transcript.document.end_answer(end())
 
 
 async def test_one_key_copies_a_block_of_code_as_it_was_written():

@@ -1,5 +1,6 @@
 """Chat and race with servers, driven by keys."""
 
+from dataclasses import replace
 from threading import Event
 
 from spectui.config.choice import ServerChoice
@@ -8,7 +9,9 @@ from spectui.record.replay import Replay
 from spectui.session.served_session import served_session
 from spectui.tui.app import RacePlan, SpectuiApp
 from spectui.tui.replay_app import ReplayApp
+from spectui.tui.screens.picker import ModelPicker
 from spectui.tui.screens.replay import ReplayScreen
+from spectui.tui.widgets.mode_bar import Pill
 
 from ..demo import SETTINGS
 from ..record.test_replay import KINDS, SERVED
@@ -68,6 +71,8 @@ async def test_pieces_are_coloured_afterwards_where_only_the_end_tells():
         async with running(make=make(fake)) as (app, pilot):
             await say(pilot, "Where?")
             await over(app, pilot)
+            assert "press f9" not in screen_text(app), "a server is not measured against itself"
+            assert "draft length" not in screen_text(app), "it is the server's affair"
             kinds = ["target", "accepted", "correction", "accepted", "correction"]
             assert [look for _, look in looks(app)] == kinds
             assert "told at the end" in " ".join(screen_text(app).split())
@@ -157,6 +162,66 @@ async def test_keys_that_mean_modes_say_why_not():
             await over(app, pilot)
             await pilot.press("f9")
             await wait_until(pilot, lambda: any("measure" in told for told in app.told))
+
+
+def named(fake):
+    return replace(SETTINGS, servers={"lab": ServerChoice(url=fake.url, name="lab")})
+
+
+def pills(app):
+    return [pill.mode.title for pill in app.chat.mode_bar.query(Pill)]
+
+
+async def test_a_word_goes_over_to_a_server_and_a_model_comes_back():
+    with serving() as fake:
+        llama_server(fake)
+        async with running(named(fake)) as (app, pilot):
+            modes = pills(app)
+            await say(pilot, "/server lab")
+            await wait_until(pilot, lambda: pills(app) == ["Server lab"])
+            assert "toy.gguf" in screen_text(app)
+            await say(pilot, "Count")
+            await over(app, pilot)
+            assert (" two", "accepted") in looks(app)
+            await pilot.press("ctrl+l")
+            await wait_until(pilot, lambda: isinstance(app.screen, ModelPicker))
+            assert app.screen.models.highlighted == app.screen.models.option_count - 1, "the server"
+            assert "draft model" in screen_text(app)
+            app.screen.filter.value = "demo"
+            await pilot.pause()
+            await pilot.press("enter")
+            await wait_until(pilot, lambda: pills(app) == modes)
+            text = " ".join(screen_text(app).split())
+            assert "from here on: demo" in text
+            await say(pilot, "And on")
+            await wait_until(pilot, lambda: app.chat.ledger.steps and not app.chat.busy)
+
+
+async def test_servers_stand_among_the_models():
+    with serving() as fake:
+        fake.stream(said("Hello"))
+        async with running(named(fake)) as (app, pilot):
+            await say(pilot, "/server")
+            await wait_until(pilot, lambda: isinstance(app.screen, ModelPicker))
+            screen = app.screen
+            await wait_until(pilot, lambda: [one.id for one in screen.models.options] == ["server=lab"])
+            await wait_until(pilot, lambda: "its key, if it wants one, is in" in str(screen.details.render()))
+            screen.filter.value = fake.url
+            await pilot.pause()
+            assert [one.id for one in screen.models.options] == ["server=lab", f"={fake.url}"]
+            await pilot.press("down", "enter")
+            name = fake.url.removeprefix("http://")
+            await wait_until(pilot, lambda: pills(app) == [f"Server {name}"])
+
+
+async def test_a_server_that_nobody_knows_leaves_the_model():
+    async with running() as (app, pilot):
+        await say(pilot, "/server lab")
+        await wait_until(pilot, lambda: any("no server has a name yet" in one for one in app.told))
+        await say(pilot, "/server http://127.0.0.1:9")
+        await wait_until(pilot, lambda: any("; demo stays" in one for one in app.told))
+        await wait_until(pilot, lambda: app.chat.ready is not None)
+        assert len(pills(app)) > 1
 
 
 async def test_two_servers_race_on_the_screen():

@@ -3,6 +3,7 @@
 import pytest
 from textual.events import MouseScrollDown, MouseScrollUp
 
+from spectui.present.answer_line import AnswerLine
 from spectui.present.token_looks import LOOKS
 from spectui.system.sanitise import sanitise
 from spectui.tui.widgets.transcript import Transcript
@@ -105,7 +106,7 @@ async def test_rows_of_a_conversation():
         transcript.document.add_step(chain(0, [" Entropy", " measures"], [" how"], " disorder:\n\n"))
         transcript.document.seam("Autoregressive")
         transcript.document.add_step(step(1, [], [("it is the mean of the log.", "target")]))
-        transcript.document.end_answer(end("stopped"), "31 tokens · stopped")
+        transcript.document.end_answer(end("stopped"), AnswerLine(("31 tokens", "stopped")))
         transcript.document.error("out of memory")
         await pilot.pause()
         assert rows(transcript) == [
@@ -139,7 +140,7 @@ async def test_hostile_text_reaches_the_terminal_as_text_only(text, view):
         transcript.document.begin_answer("Draft model", clean.replace("\n", " "))
         transcript.document.add_step(chain(0, [clean], [clean, clean], clean))
         transcript.document.seam(clean.replace("\n", " ").replace("\t", " "))
-        transcript.document.end_answer(end("error", clean, clean), "")
+        transcript.document.end_answer(end("error", clean, clean))
         await pilot.pause()
         sent = "".join(segment.text for segment in segments(transcript))
         assert not FORBIDDEN & set(sent)

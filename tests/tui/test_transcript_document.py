@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from spectui.present.answer_line import AnswerLine
 from spectui.tui.transcript.document import CLEAN, COLOUR, TRACE, Document
 from spectui.tui.transcript.viewport import Position, Viewport
 
@@ -61,7 +62,7 @@ def test_the_answer_is_the_text_that_was_emitted():
     document.add_first(first("Be"))
     document.add_step(chain(0, ["cause", "\n"], [" x", " y"], "\n\tso"))
     document.add_step(step(1, [], [("", "target")]))
-    document.end_answer(end(tail="…"), "3 tokens")
+    document.end_answer(end(tail="…"), AnswerLine(("3 tokens",)))
     assert document.answer_text() == "Because\n\n\tso…"
 
 
@@ -71,7 +72,7 @@ def test_answers_are_numbered_and_the_last_can_be_dropped():
     before = len(document.paragraphs)
     document.begin_answer("Draft model")
     document.add_step(step(0, [], [("two", "target")]))
-    document.end_answer(end("error", "out of memory"), "")
+    document.end_answer(end("error", "out of memory"))
     assert document.answers == 2
     assert [document.answer_text(0), document.answer_text(1), document.answer_text()] == ["one", "two", "two"]
     document.drop_answer()
@@ -93,7 +94,7 @@ def test_blocks_are_the_conversation_in_plain_text():
     document = answer("one\n", "two")
     document.seam("Autoregressive")
     document.add_step(chain(2, [" three"], [" x"], " four"))
-    document.end_answer(end(), "4 tokens")
+    document.end_answer(end(), AnswerLine(("4 tokens",)))
     document.error("first line\nsecond")
     assert document.blocks == [
         ("question", "Why?"),
@@ -106,12 +107,12 @@ def test_blocks_are_the_conversation_in_plain_text():
 
 def test_the_legend_stands_under_the_first_answer_that_drafted():
     document = answer("one")
-    document.end_answer(end(), "1 token")
+    document.end_answer(end(), AnswerLine(("1 token",)))
     assert "rejected" not in "".join(shown(viewport(document)))
     for expected in (1, 1):
         document.begin_answer("Draft model")
         document.add_step(chain(0, [" a"], [" x"], " b"))
-        document.end_answer(end(), "2 tokens")
+        document.end_answer(end(), AnswerLine(("2 tokens",)))
         assert "\n".join(shown(viewport(document, height=40))).count("accepted  rejected") == expected
     assert "accepted  rejected" not in "\n".join(shown(viewport(document, height=40, level=CLEAN)))
 

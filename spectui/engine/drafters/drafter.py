@@ -10,7 +10,7 @@ from ..policy.latency import LatencyModel
 from ..values.draft_tree import DraftTree
 from ..values.needs import Needs
 from ..values.options import Speculation
-from ..values.step import Branches, Step
+from ..values.step import Branches, Quote, Step
 from ..verification.sampler import Sampler
 
 if TYPE_CHECKING:
@@ -130,6 +130,10 @@ class Drafter:
     def overlap(self, tree: DraftTree) -> Job | None:
         """Start work that may run during verification of ``tree``."""
         return None
+
+    def quotes(self, tokens: Sequence[int], tree: DraftTree) -> tuple[Quote, ...]:
+        """Where the tokens of ``tree``, proposed behind ``tokens``, stand outside the sequence; for the inspector."""
+        return ()
 
     def observe(self, step: Step, mine: bool) -> None:
         """A step has ended; ``mine`` tells whether this drafter proposed its tree."""

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 from ..retrieval.followers import WINDOW, Followers, InConversation, InDatastore
 from ..retrieval.ngram_index import NgramIndex
-from ..retrieval.snapshot import Snapshot
+from ..retrieval.snapshot import Row, Snapshot
 from ..values.draft_tree import DraftTree
+from ..values.step import Quote
 from .drafter import Context, Drafter, Resources
 from .sssd_growth import SssdGrower
 
@@ -13,6 +14,8 @@ LONGEST_MATCH = 3
 """Tokens that are looked up in the conversation, at most (SSSD, 2411.05894)."""
 QUERY = 4
 """Tokens that are looked up in the datastore, at most (SSSD, 2411.05894)."""
+QUOTED = 14
+"""Tokens that are quoted before and behind what was copied."""
 NOTHING = "no match in this chat or the datastore"
 
 
@@ -48,6 +51,21 @@ class Sssd(Drafter):
         if not len(tree):
             tree.why = NOTHING
         return tree
+
+    def quotes(self, tokens: Sequence[int], tree: DraftTree) -> tuple[Quote, ...]:
+        """What stands around the tokens from the datastore, there."""
+        found = ((node, self._quoted(tokens, tree, node)) for node in range(len(tree)))
+        return tuple(Quote(node, *around) for node, around in found if around is not None)
+
+    def _quoted(self, tokens: Sequence[int], tree: DraftTree, node: int) -> tuple[Row, Row] | None:
+        n = tree.sources[node].n
+        if tree.sources[node].kind != "datastore" or n is None or self._stored is None:
+            return None
+        found = self._stored.quote([*tokens[-n:], *tree.path_tokens(node)], QUOTED)
+        if found is None:
+            return None
+        before, after = (tuple(t for t in part if t < self.resources.vocabulary) for part in found)
+        return before, after
 
     def _may_occur(self, context: Context) -> bool:
         """Whether there is a datastore to look in, or the last two tokens have stood side by side before."""

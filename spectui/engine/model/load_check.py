@@ -101,7 +101,7 @@ class Check:
         self._other = "with a cache it gives other logits than without" if expected is None else OTHER_WEIGHTS
         try:
             self.expected = self._plain(model) if expected is None else expected
-        except FATAL:
+        except (*FATAL, UnsupportedModel):
             raise
         except Exception as error:
             raise unsupported(model, _failure(error)) from error
@@ -116,7 +116,10 @@ class Check:
         ids = torch.tensor(rows, device=next(model.parameters()).device)
         logits = model(input_ids=ids, use_cache=False).logits.unflatten(0, (len(self._prompts), len(paths)))
         places = [(path, self._length + depth) for path, depth in zip(ON_PATH, (0, *self._tree.depths), strict=True)]
-        return _finite(torch.stack([logits[:, path, place] for path, place in places], 1))
+        found = torch.stack([logits[:, path, place] for path, place in places], 1)
+        if not found.isfinite().any(-1).all():
+            raise UnsupportedModel("the model's weights give no numbers; copy it again, or try another --dtype")
+        return _finite(found)
 
     def why_wrong(self, target: Checked) -> str | None:
         """Why the target cannot be relied upon, as a clause; None if it can."""

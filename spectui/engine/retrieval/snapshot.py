@@ -62,6 +62,15 @@ class Snapshot:
                 break
         return found
 
+    def quote(self, passage: Sequence[int], count: int) -> tuple[list[int], list[int]] | None:
+        """Up to ``count`` tokens before and behind the first place where ``passage`` stands; None if it is nowhere."""
+        for index, hidden in zip(self.indexes, self._hidden, strict=True):
+            for place in range(*index.find(pack(passage, index.width))):
+                at = index.order[place]
+                if not any(start <= at < until for start, until in hidden):
+                    return index.around(at, at + len(passage), count)
+        return None
+
 
 def _rows(
     index: SuffixIndex, query: Sequence[int], count: int, most: int, hidden: Sequence[tuple[int, int]]

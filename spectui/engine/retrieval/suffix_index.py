@@ -102,6 +102,14 @@ class SuffixIndex:
         """Up to ``count`` stored tokens from index ``start`` on."""
         return bytes(self.raw[start * self.width : (start + count) * self.width])
 
+    def around(self, start: int, stop: int, count: int) -> tuple[list[int], list[int]]:
+        """Up to ``count`` tokens before ``start`` and from ``stop`` on, of the same text as those between."""
+        first, end = max(0, start - count), 256**self.width - 1
+        before = unpack(self.after(first, start - first), self.width).tolist()
+        after = unpack(self.after(stop, count), self.width).tolist()
+        begin = len(before) - before[::-1].index(end) if end in before else 0
+        return before[begin:], after[: after.index(end)] if end in after else after
+
     def texts(self) -> Iterator[Text]:
         """The answers again, to build another index from."""
         for answer in self.answers:

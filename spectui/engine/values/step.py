@@ -76,6 +76,16 @@ class Candidate(NamedTuple):
         return (log(self.probability) if self.probability > 0.0 else -inf) + (self.noise or 0.0)
 
 
+class Quote(NamedTuple):
+    """A place outside the sequence from which a drafted token could be copied: what stands around it there."""
+
+    node: int
+    before: tuple[int, ...]
+    """Tokens before the n-gram that matched."""
+    after: tuple[int, ...]
+    """Tokens behind the drafted one."""
+
+
 @dataclass(frozen=True, slots=True)
 class Branches:
     """What a draft model wrote beyond the end of a step's draft while the target verified it."""
@@ -118,6 +128,8 @@ class Step(NamedTuple):
     target_top: tuple[tuple[Candidate, ...], ...] | None = None
     """The target's five likeliest tokens at the root and each walked node, and the one that it chose where that is none
     of them, when recording for inspection."""
+    quotes: tuple[Quote, ...] | None = None
+    """Of the nodes from a datastore, when recording for inspection."""
 
 
 def walked(step: Step) -> list[int]:

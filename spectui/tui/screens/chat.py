@@ -9,7 +9,7 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
 
-from ...config.choice import AUTO, ModelChoice
+from ...config.choice import AUTO, ModelChoice, ServerChoice
 from ...config.settings import VIEWS, Settings
 from ...engine.drafters.registry import MODES
 from ...engine.values.events import End
@@ -35,6 +35,7 @@ from ...record.events import (
 )
 from ...record.replay import Replay
 from ...session.archive.archive import Archive
+from ...session.served import SERVED
 from ...session.session import CHAT, Session
 from ...system.errors import UserError
 from ...system.sanitise import sanitise
@@ -45,7 +46,6 @@ from ..changing import Changes, declared
 from ..compositor import RowScreen
 from ..exporting import export_page
 from ..keeping import Keeping
-from ..lecture import LECTURE
 from ..ledger import Ledger
 from ..slash import is_command
 from ..widgets.attached import Attached
@@ -72,6 +72,7 @@ from .settings import SettingsScreen
 
 USUAL_LENGTH, MOST_LENGTH = 5, 16
 """Of a draft, where somebody asks for a longer or shorter one than the automatic one, and at most."""
+NO_STEPS = "A server sends no steps. What it tells of its drafts stands here when the answer is over."
 READ_OUT_TICKS = 6
 """Half ticks between changes of tape, step pane and numbers while an answer streams: nobody reads faster.
 
@@ -165,7 +166,7 @@ class ChatScreen(RowScreen):
         self.prompt.example = lambda number: self.examples.prompt(number) if self.empty else None
         self.set_class(not self.settings.ui.side_pane, "-no-side")
         self.examples.show(self.model)
-        if self.settings.model.model == AUTO and self.model == TOYS:
+        if self.settings.model.model == AUTO and self.model == TOYS and SERVED not in self.session.modes:
             self.offer.offer(REAL)
         self._show_mode(self.session.mode)
         self._show_header()
@@ -265,6 +266,8 @@ class ChatScreen(RowScreen):
                 self.metric_bar.rates.clear()
                 title = self.session.modes[turn.mode].title
                 self.transcript.document.begin_answer(title, self.ledger.place_note)
+                if turn.mode == SERVED:
+                    self.step_pane.tell(NO_STEPS)
             case SwitchText(switch=switch):
                 self._show_mode(switch.mode)
                 if self.answering:
@@ -302,9 +305,7 @@ class ChatScreen(RowScreen):
 
     def _end(self, record: EndText) -> None:
         if self.answering:
-            roomy = not self.has_class("-short") and not self.app.has_class(LECTURE)
-            words = self.ledger.summary(record.end.reason, self.transcript.viewport.room) if roomy else ""
-            self.transcript.document.end_answer(record, words, legend=roomy)
+            self.transcript.document.end_answer(record, self.ledger.summary(record.end.reason))
         else:
             self.transcript.document.error(record.end.message or "the answer could not begin")
         self.answering = False
@@ -316,6 +317,7 @@ class ChatScreen(RowScreen):
     def _become_ready(self, ready: Ready) -> None:
         self.ready = ready
         self.model = ready.model if ready.model in known_models() else self.model
+        self.mode_bar.take(self.session.modes)
         self.mode_bar.unavailable = ready.unavailable
         self._show_mode(self.session.mode)
         self.examples.show(self.model)
@@ -323,9 +325,15 @@ class ChatScreen(RowScreen):
             self.notify(note, markup=False)
         if not self.empty and self._answers_as not in (None, (ready.model, ready.draft)):
             draft = f" ← {ready.draft}" if ready.draft else ""
-            self.transcript.document.note(f"from here on: {ready.model}{draft}")
+            place = f" ({ready.device})" if self.with_server else ""
+            self.transcript.document.note(f"from here on: {ready.model}{place or draft}")
         self._answers_as = ready.model, ready.draft
         self._show_header()
+
+    @property
+    def with_server(self) -> bool:
+        """Whether a server answers."""
+        return self.ready is not None and SERVED in self.ready.modes
 
     def _fail(self, message: str) -> None:
         self.failed = True
@@ -363,7 +371,8 @@ class ChatScreen(RowScreen):
         ledger, follow = self.ledger, self.transcript.viewport.follow
         measuring = ledger.measurement.running
         self.why_bar.show(ledger.why(self.ready))
-        self.metric_bar.show(ledger.numbers, ledger.speedup, measuring, follow, key="f9", looping=ledger.looping)
+        key = "" if self.with_server else "f9"
+        self.metric_bar.show(ledger.numbers, ledger.speedup, measuring, follow, key=key, looping=ledger.looping)
 
         rate, speedup = ledger.numbers.tokens_per_second, ledger.speedup
         label = "times plain decoding" if speedup else "speed-up: measuring" if measuring else "speed-up: F9 measures"
@@ -466,7 +475,7 @@ class ChatScreen(RowScreen):
         if self.ready is None:
             self.notify("still loading", timeout=2)
             return
-        if name not in MODES:
+        if name not in self.session.modes and name not in MODES:
             self.notify(f"there is no mode {name}; choose from {', '.join(MODES)}", severity="warning", markup=False)
             return
         why_not = self.ready.unavailable.get(name)
@@ -480,6 +489,10 @@ class ChatScreen(RowScreen):
     def action_next_mode(self) -> None:
         """Switch to the next mode that can run."""
         names = list(self.ready.modes if self.ready else MODES)
+        if self.ready is not None and names == [self.session.mode]:
+            why = next(iter(self.ready.unavailable.values()), "there is no other mode")
+            self.notify(why, severity="warning", markup=False)
+            return
         self.action_mode(names[(names.index(self.session.mode) + 1) % len(names)])
 
     def action_view(self, name: str = "") -> None:
@@ -588,12 +601,28 @@ class ChatScreen(RowScreen):
         if self.busy or (self.ready is None and not self.failed):
             self.notify("still answering; esc stops" if self.ready else "still loading", timeout=3)
         else:
-            self.app.push_screen(picker(self.choice, self.ready, name), self._exchange)
+            servers = self.settings.servers
+            self.app.push_screen(picker(self.choice, self.ready, name, servers), self._exchange)
 
-    def _exchange(self, choice: ModelChoice | None) -> None:
+    def action_server(self, text: str = "") -> None:
+        """Go on with a server, by its name or address; without one, choose among those that have a name."""
+        if not text or self.busy or (self.ready is None and not self.failed):
+            self.action_models(SERVED)
+            return
+        try:
+            self._exchange(self.settings.server(text))
+        except UserError as error:
+            self.notify(str(error), severity="warning", markup=False)
+
+    def _exchange(self, choice: ModelChoice | ServerChoice | None) -> None:
         if choice is None:
             return
-        self.choice, self.ready, self.model = choice, None, choice.model
+        if isinstance(choice, ModelChoice):
+            self.choice, self.model = choice, choice.model
+        else:
+            self.model = choice.name or choice.url
+            self.offer.withdraw()
+        self.ready = None
         self.failed, self._stage = False, "starting"
         self.ledger.can_measure = False
         self.session.exchange(choice)

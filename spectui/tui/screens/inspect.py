@@ -13,6 +13,7 @@ from textual.widgets import Static
 from ...engine.values.step import Step
 from ...present.frames import mode_title
 from ...present.inspection import (
+    DATASTORE,
     OWN,
     Choice,
     choices,
@@ -26,7 +27,7 @@ from ...present.inspection import (
 )
 from ...present.step_sentence import quoted, sentence
 from ...present.token_looks import LOOKS, TokenKind
-from ...record.events import EndText, Record, StepText
+from ...record.events import EndText, Record, StepText, TurnText
 from ..actions import bindings
 from ..bridge import TICK
 from ..compositor import RowScreen
@@ -36,6 +37,10 @@ from ..widgets.step_pane import look
 
 BARS = 48
 """Cells of the bars that say who worked when."""
+GREEDY = "The likeliest is taken, whatever was drafted."
+NOISY = "The highest sum is taken. The noise here is the same in every mode, whatever was drafted."
+CLASSIC = "Drawn at random by the classic rule: another mode gives another text."
+"""How the target chooses, and why the text is the same in every mode, or is not."""
 UNSEEN = "a server sends no steps, only their text; there is nothing to inspect"
 
 
@@ -199,8 +204,13 @@ class InspectScreen(RowScreen):
         parts: list[Any] = [("The target's choices here\n", "bold"), (f"{'':13}{'share':>7}{more}\n", "$token-muted")]
         for one in found:
             parts += self._choice(one)
-        parts.append((f"The {'highest sum' if noisy else 'likeliest'} is taken.", "$token-muted"))
+        parts.append((NOISY if noisy else CLASSIC if self._draws else GREEDY, "$token-muted"))
         return parts
+
+    @property
+    def _draws(self) -> bool:
+        """Whether tokens are drawn at random."""
+        return isinstance(self._begun, TurnText) and self._begun.turn.options.sampling.temperature > 0
 
     def _choice(self, one: Choice) -> list[Any]:
         """A row of 38 cells: the token, its share and, where it was drawn, log p, noise and their sum."""
@@ -221,8 +231,10 @@ class InspectScreen(RowScreen):
                 (_line(text), look(token.kind)) for token, text in zip(record.step.emitted, record.emitted, strict=True)
             ]
         else:
-            parts = [("copied from  ", "bold"), (_line(f"…{found.before}"), "$token-muted"),
-                     (_line(found.match), "underline"), (_line(found.copied), f"{look('accepted')} reverse"),
+            stored = record.step.nodes[node].source.kind == DATASTORE
+            parts = [("copied from the datastore  " if stored else "copied from  ", "bold"),
+                     (_line(f"…{found.before}"), "$token-muted"), (_line(found.match), "underline"),
+                     (_line(found.copied), f"{look('accepted')} reverse"),
                      (_line(f"{found.after}…"), "$token-muted")]  # fmt: skip
         self.passage.update(Content.assemble(*parts))
 

@@ -1,5 +1,9 @@
-"""Choose a model and the draft model beside it: what each needs, whether it is here, and how far its download is."""
+"""Choose a model and the draft model beside it: what each needs, whether it is here, and how far its download is.
 
+Or a server that answers instead.
+"""
+
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import ClassVar
 
@@ -13,10 +17,11 @@ from textual.screen import ModalScreen
 from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
-from ...config.choice import ModelChoice
+from ...config.choice import ModelChoice, ServerChoice
 from ...models.catalogue import Entry, catalogue, needed
 from ...models.resolve import resolve
 from ...record.events import Ready
+from ...session.served import SERVED
 from ...system.errors import UserError
 from ...system.memory import available_memory, gigabytes
 from ...system.sanitise import sanitise_line
@@ -28,12 +33,15 @@ LOOK_SECONDS = 0.2
 """From one look at a download to the next."""
 COLUMNS = (("name", 15), ("size", 8), ("memory", 8), ("fits", 12), ("here", 8))
 """Titles of the list, and the cells that each takes."""
-HINT = "type to filter, or give a folder, a .gguf file or a hub id"
+HINT = "type to filter, or give a folder, a .gguf file, a hub id or a server's address"
 OWN, NONE = "", "none"
 """Drafts: the one that the model brings, and none."""
 
 
-class ModelPicker(SteadyScreen[ModelChoice | None], ModalScreen[ModelChoice | None]):
+Chosen = ModelChoice | ServerChoice | None
+
+
+class ModelPicker(SteadyScreen[Chosen], ModalScreen[Chosen]):
     """A list to filter by typing; ends with what was chosen, or with None."""
 
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]  # noqa: RUF012 (Textual types it so)
@@ -44,10 +52,19 @@ class ModelPicker(SteadyScreen[ModelChoice | None], ModalScreen[ModelChoice | No
         Binding("enter", "choose", "Choose", id="picker.choose", show=False),
     ]
 
-    def __init__(self, current: ModelChoice, loaded: str, free: int | None, item: int = 4, beginning: str = "") -> None:
+    def __init__(
+        self,
+        current: ModelChoice,
+        loaded: str,
+        free: int | None,
+        item: int = 4,
+        beginning: str = "",
+        servers: Mapping[str, ServerChoice] | None = None,
+    ) -> None:
         """``free`` are the bytes of memory for a model, that of the ``loaded`` one included."""
         super().__init__()
         self._current, self._loaded, self._free = current, loaded, free
+        self._servers = {f"{SERVED}={name}": one for name, one in (servers or {}).items()}
         self._entries = {entry.name: entry for entry in catalogue(item)}
         self._fetching: Fetching | None = None
         self._wanted: ModelChoice | None = None
@@ -93,7 +110,13 @@ class ModelPicker(SteadyScreen[ModelChoice | None], ModalScreen[ModelChoice | No
         for entry in self._entries.values():
             if text.lower() in f"{entry.name} {entry.source} {entry.note}".lower():
                 self.models.add_option(Option(self._row(entry), id=entry.name))
-        if text and text not in self._entries:
+        for id, one in self._servers.items():
+            row = f"{set_cell_size(one.name, COLUMNS[0][1])}{SERVED} at {sanitise_line(one.url)}"
+            if text.lower() in row.lower():
+                self.models.add_option(Option(Content(f" {row}"), id=id))
+        if "://" in text:
+            self.models.add_option(Option(Content(f" {SERVED} at {sanitise_line(text)}"), id=f"={text}"))
+        elif text and text not in self._entries and text != SERVED:
             self.models.add_option(Option(Content(f" {sanitise_line(text)}, as it is"), id=f"={text}"))
         self.models.highlighted = 0 if self.models.option_count else None
 
@@ -111,6 +134,10 @@ class ModelPicker(SteadyScreen[ModelChoice | None], ModalScreen[ModelChoice | No
     def _show(self) -> None:
         entry = self._entry
         self.drafts.clear_options()
+        if (server := self._server) is not None:
+            self.drafts.add_option(Option(Content(" the server's own"), id=f"draft={OWN}"))
+            self.details.update(Content("\n".join(_details_of(server))))
+            return
         own = entry.draft if entry is not None else None
         first = f"its own: {own}" if own else "none of its own"
         self.drafts.add_option(Option(Content(f" {first}"), id=f"draft={OWN}"))
@@ -126,6 +153,12 @@ class ModelPicker(SteadyScreen[ModelChoice | None], ModalScreen[ModelChoice | No
     def _entry(self) -> Entry | None:
         """The named model under the cursor."""
         return self._entries.get(self._under_cursor)
+
+    @property
+    def _server(self) -> ServerChoice | None:
+        """The server under the cursor."""
+        name = self._under_cursor
+        return self._servers.get(name) or (ServerChoice(url=name) if "://" in name else None)
 
     @property
     def _under_cursor(self) -> str:
@@ -147,6 +180,9 @@ class ModelPicker(SteadyScreen[ModelChoice | None], ModalScreen[ModelChoice | No
     def action_choose(self) -> None:
         """Take what is under both cursors; what is not on this machine is fetched first."""
         if not self._under_cursor or self._runs:
+            return
+        if self._server is not None:
+            self.dismiss(self._server)
             return
         at = self.drafts.highlighted or 0
         draft = (self.drafts.get_option_at_index(at).id or "").removeprefix("draft=")
@@ -209,23 +245,33 @@ def far(fetching: Fetching) -> str:
 
 def _details(entry: Entry | None) -> list[str]:
     if entry is None:
-        return ["a folder, a .gguf file, or a name on the hub: owner/name, owner/name:file.gguf", ""]
+        return ["a folder, a .gguf file, a name on the hub (owner/name, owner/name:file.gguf), or http://HOST:PORT", ""]
     download = f"; {gigabytes(entry.download)} to fetch" if entry.download and entry.here == "no" else ""
     heads = ", ".join(entry.heads) or "none"
     return [f"{entry.source}{download}", f"{entry.note} · trained heads: {heads}"]
+
+
+def _details_of(server: ServerChoice) -> list[str]:
+    model = sanitise_line(server.model) or "the first in its list"
+    return [f"{sanitise_line(server.url)}; model: {model}", f"its key, if it wants one, is in {server.key_variable}"]
 
 
 def _millions(elements: int) -> str:
     return f"{elements / 1e9:.1f} B" if elements >= 9.5e8 else f"{elements / 1e6:.0f} M"
 
 
-def picker(current: ModelChoice, ready: Ready | None, beginning: str = "") -> ModelPicker:
+def picker(
+    current: ModelChoice, ready: Ready | None, beginning: str = "", servers: Mapping[str, ServerChoice] | None = None
+) -> ModelPicker:
     """The picker over a chat with a model, which would give its memory back; it begins with a text to filter by."""
     on_gpu = ready is not None and ready.device.startswith("cuda")
     free, item = _free_on_gpu() if on_gpu else available_memory(), 2 if on_gpu else 4
     name = ready.model if ready is not None else ""
     held = needed(replace(current, model=name), item) if name else None
-    return ModelPicker(current, name, free + (held or 0) if free is not None else None, item, beginning)
+    if ready is not None and SERVED in ready.modes:
+        name, held = f"{SERVED}={next(iter(ready.servers), '')}", None
+    room = free + (held or 0) if free is not None else None
+    return ModelPicker(current, name, room, item, beginning, servers)
 
 
 def _free_on_gpu() -> int | None:

@@ -36,7 +36,6 @@ from ..widgets.tape import Tape
 from ..widgets.timeline import Timeline
 from ..widgets.transcript import Transcript
 from ..widgets.why_bar import WhyBar
-from .inspect import UNSEEN, InspectScreen
 
 PACES = (0.25, 0.05, None, 1.0)
 """Of slow motion, in turn; None is step by step."""
@@ -246,8 +245,7 @@ class ReplayScreen(RowScreen):
             case SwitchText(switch=switch):
                 document.seam(mode_title(switch.mode))
             case EndText(lane=lane):
-                words = answer_line(self.replay.lanes[lane].meter, "", self.transcript.viewport.room)
-                document.end_answer(record, words, legend=self._explains)
+                document.end_answer(record, answer_line(self.replay.lanes[lane].meter))
 
     def _read_out(self, records: Sequence[Record]) -> None:
         self._pinned = None
@@ -284,13 +282,8 @@ class ReplayScreen(RowScreen):
         self._show_two()
 
     def lecture_changed(self) -> None:
-        """Two lanes in lecture mode, all of them else; the legend stands elsewhere then."""
-        self.call_later(self._show_anew)
-
-    @property
-    def _explains(self) -> bool:
-        """Whether there is a legend under the answer."""
-        return not self.has_class("-short") and not self.app.has_class(LECTURE)
+        """Two lanes in lecture mode, all of them else."""
+        self._show_two()
 
     def _show_two(self) -> None:
         """The numbers of lecture mode, and the lanes that they are of."""
@@ -298,7 +291,7 @@ class ReplayScreen(RowScreen):
         shown = two_lanes(list(self.panes), "") if lecture else list(self.panes)
         for name, pane in self.panes.items():
             pane.display = name in shown
-        if lecture:
+        if lecture and self.panes:
             states = self.replay.lanes
             rates = {lane: states[lane].meter.numbers.tokens_per_second if lane in states else None for lane in shown}
             self.big.show(lane_numbers(rates))
@@ -412,6 +405,8 @@ class ReplayScreen(RowScreen):
 
     def action_inspect(self) -> None:
         """The step on show, in full; of lanes side by side that of the one which was last."""
+        from .inspect import UNSEEN, InspectScreen
+
         steps = [state.step for state in self.replay.lanes.values() if state.step]
         record = self._pinned or max(steps, key=lambda one: one.step.time_ms, default=None)
         if record is None:

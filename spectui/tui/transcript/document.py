@@ -5,6 +5,7 @@ from itertools import groupby
 
 from rich.cells import cell_len
 
+from ...present.answer_line import AnswerLine
 from ...present.reading import Refused, read_step
 from ...present.token_looks import LEGEND, LOOKS, shown
 from ...record.events import EndText, PrefillText, ServedText, StepText
@@ -123,17 +124,18 @@ class Document:
         heading.pieces.append(Piece(f" ⇢ {title}", "", "seam", -1, COLOUR))
         self._grown()
 
-    def end_answer(self, record: EndText, summary: str, legend: bool = True) -> None:
-        """The answer is over; an error it ended with is shown below it, and once, what the colours mean."""
+    def end_answer(self, record: EndText, summary: AnswerLine | None = None) -> None:
+        """The answer is over; below it stand an error it ended with, its numbers and once, what the colours mean."""
         self._put(record.tail, "target", self._steps[-1] - 1 if self._steps else -1)
         self._whole = True
         if self._answers and self.paragraphs[-1].kind == "answer":
             self._behind(self.paragraphs[-1])
         if record.end.message:
             self.error(record.end.message)
-        if summary:
-            self.note(summary)
-        if legend and self._drafted and not self._explained:
+        if summary is not None:
+            self.note(str(summary))
+            self.paragraphs[-1].line, self.paragraphs[-1].aside = summary, True
+        if self._drafted and not self._explained:
             self._explained = True
             self._legend()
 
@@ -276,6 +278,7 @@ class Document:
 
     def _legend(self) -> None:
         self._open("note", self.answers - 1, COLOUR)
+        self.paragraphs[-1].aside = True
         for kind in LEGEND:
             self._ghost(LOOKS[kind].word, kind, -1, COLOUR)
             self._ghost("  ", "note", -1, COLOUR)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from ...present.answer_line import AnswerLine
 from .blocks import PLAIN, Context, Opened
 from .flow import Flow, Piece
 
@@ -31,6 +32,17 @@ class Paragraph:
     """The blocks of Markdown in which it stands."""
     opens: Opened = None
     """The one that begins in it."""
+    line: AnswerLine | None = None
+    """The numbers that it shows, as many as there is room for; the pieces have all of them."""
+    aside: bool = False
+    """Whether it is about the answer, so that it is left out where only the text is wanted."""
+
+    def shown_within(self, width: int) -> list[Piece]:
+        """The pieces of a row of so many cells."""
+        if self.line is None:
+            return self.pieces
+        said = self.line.within(width)
+        return [Piece(said, said, self.kind, -1, self.level)]
 
     @property
     def source(self) -> str:

@@ -85,12 +85,14 @@ class Viewport:
         """Whether the end stays in view; scrolling up releases it, coming back near the end takes it up."""
         self.held = False
         """Whether the display holds still while text goes on arriving."""
+        self.bare = False
+        """Whether what is about an answer, its numbers and the legend, is left out."""
         self.folded = True
         """Whether thoughts are folded in the clean view."""
         self.chosen: tuple[int, int] | None = None
         """The chosen (answer, step)."""
         self.lines: list[Line] = []
-        self._shape = (0, 0, -1)
+        self._shape = (0, 0, -1, False)
 
     @property
     def room(self) -> int:
@@ -106,7 +108,7 @@ class Viewport:
         flow, look = paragraph.flow, "note" if _is_fence(paragraph) else ""
         if flow is None or (flow.width, flow.level, flow.look) != (width, self.level, look):
             flow = paragraph.flow = Flow(self.level, width, look)
-        flow.take(paragraph.pieces)
+        flow.take(paragraph.shown_within(width))
         return flow
 
     def _reading(self, index: int, width: int) -> Flow:
@@ -125,12 +127,13 @@ class Viewport:
 
     # -- moving; each way ends with the lines that are on show then
 
-    def reshape(self, width: int, height: int, level: int) -> None:
-        """Take another size or view; what stood in the first row stays there, laid out anew."""
-        if (width, height, level) == self._shape:
+    def reshape(self, width: int, height: int, level: int, bare: bool = False) -> None:
+        """Take another size or view, ``bare`` or not; what stood in the first row stays there, laid out anew."""
+        if (width, height, level, bare) == self._shape:
             return
         first = self.lines[0] if self.lines and not self.follow else None
-        self._shape = width, height, level
+        self._shape = width, height, level, bare
+        self.bare = bare
         self.width, self.height, self.level = max(1, width - (width > MARKED)), max(0, height), level
         self.indent = INDENT if self.width >= NARROW else 0
         if first is not None and first.place.paragraph >= 0:
@@ -294,7 +297,8 @@ class Viewport:
 
     def _count(self, index: int) -> int:
         """Rows of a paragraph in this view."""
-        if self.document.paragraphs[index].level > self.level:
+        paragraph = self.document.paragraphs[index]
+        if paragraph.level > self.level or (self.bare and paragraph.aside):
             return 0
         flow = self.flow(index)
         return 0 if flow.hidden else len(flow.starts)

@@ -13,7 +13,6 @@ from ...present.answer_line import percent
 from ...present.race_book import LaneBook
 from ...record.events import EndText, PrefillText, Record, ServedText, StepText, Told, TurnText
 from ...record.metrics import LOOPS
-from ..lecture import LECTURE
 from .metric_bar import BLOCKS
 from .parts import Part, PartsLine
 from .transcript import Transcript
@@ -46,7 +45,7 @@ class LanePane(Vertical):
     def __init__(self, mode: str) -> None:
         super().__init__(classes="lane")
         self.mode = mode
-        self.transcript = Transcript()
+        self.transcript = Transcript(room_for_asides=ROOM_FOR_LEGEND)
         self._title, self._numbers = PartsLine(classes="title"), PartsLine(classes="line")
         self._bars = StepBars(markup=False, classes="bars")
 
@@ -72,9 +71,7 @@ class LanePane(Vertical):
             case Told(kinds=kinds):
                 self.transcript.document.recolour(kinds)
             case EndText():
-                size = self.transcript.size
-                roomy = size.width >= ROOM_FOR_LEGEND.width and size.height >= ROOM_FOR_LEGEND.height
-                self.transcript.document.end_answer(record, "", legend=roomy and not self.app.has_class(LECTURE))
+                self.transcript.document.end_answer(record)
 
     def read_out(self, book: LaneBook | None, place: int | None, longest_ms: float) -> None:
         """Show the lane's numbers; bars of step times are drawn to the scale of ``longest_ms``."""

@@ -44,6 +44,10 @@ class Pill(Static):
         await self.app.run_action(f"screen.mode('{self.mode.name}')")
 
 
+def _pills(modes: Mapping[str, Mode]) -> list[Pill]:
+    return [Pill(mode, MODE_KEYS.get(name, "").upper()) for name, mode in modes.items()]
+
+
 class ModeBar(Horizontal):
     """Every mode of the registry, the current one marked, what cannot run with its reason.
 
@@ -52,7 +56,7 @@ class ModeBar(Horizontal):
 
     def __init__(self, modes: Mapping[str, Mode]) -> None:
         super().__init__()
-        self._pills = [Pill(mode, MODE_KEYS.get(name, "").upper()) for name, mode in modes.items()]
+        self._pills = _pills(modes)
         self._state = Static(markup=False, classes="state")
         self.current, self.waiting = "", False
         self.idle: str | None = None
@@ -63,17 +67,30 @@ class ModeBar(Horizontal):
         yield from self._pills
         yield self._state
 
+    def take(self, modes: Mapping[str, Mode]) -> None:
+        """Show other modes: a server has one of its own."""
+        if [pill.mode for pill in self._pills] == list(modes.values()):
+            return
+        for pill in self._pills:
+            pill.remove()
+        self._pills = _pills(modes)
+        self.mount(*self._pills, before=self._state)
+        self._fit(self.size.width)
+
     def on_resize(self, event: Resize) -> None:
         """Titles where they fit, else names; the state where it fits beside them."""
+        self._fit(event.size.width)
+
+    def _fit(self, width: int) -> None:
         room = len(NOT_DRAFTING) + 2
         pills = 0
         for squeezed in range(3):
             for pill in self._pills:
                 pill.squeezed = squeezed
             pills = sum(len(pill.words(CURRENT)) + 2 for pill in self._pills)
-            if pills + (room if squeezed == 0 else 0) <= event.size.width:
+            if pills + (room if squeezed == 0 else 0) <= width:
                 break
-        self._state.display = pills + room <= event.size.width
+        self._state.display = pills + room <= width
         self._draw()
 
     def show(self, current: str, waiting: bool = False) -> None:

@@ -3,6 +3,7 @@
 from ...engine.values.options import Options
 from ...present.pair_words import NO_DRAFT
 from ...record.events import Ready
+from ...session.served import SERVED
 from ...system.sanitise import sanitise_line
 from .parts import Part, PartsLine
 
@@ -28,7 +29,7 @@ class TitleBar(PartsLine):
         ]
         if ready:
             parts.insert(2, Part(1, f"draft {ready.draft}" if ready.draft else NO_DRAFT))
-        if ready and ready.draft:
+        if ready and ready.draft and SERVED not in ready.modes:
             parts.append(Part(3, f"draft length {drafts}", style="$token-muted"))
         if ready:
             parts.append(Part(5, f"{ready.device} {ready.dtype}", style="$token-muted"))

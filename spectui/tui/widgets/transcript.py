@@ -4,7 +4,7 @@ from typing import Any, ClassVar
 
 from textual import events
 from textual.binding import BindingType
-from textual.geometry import Region
+from textual.geometry import Region, Size
 from textual.message import Message
 from textual.reactive import reactive
 from textual.selection import Selection
@@ -13,6 +13,7 @@ from textual.widget import Widget
 
 from ...config.settings import VIEWS
 from ..actions import bindings
+from ..lecture import LECTURE
 from ..steady import Steady
 from ..transcript.blocks import Fence
 from ..transcript.document import Document
@@ -20,6 +21,7 @@ from ..transcript.viewport import Line, Viewport
 from .painter import TRANSCRIPT_CLASSES, TRANSCRIPT_CSS, Painter, palette
 
 WHEEL_ROWS = 3
+ANY_SIZE = Size(0, 0)
 
 
 class Transcript(Steady, Widget, can_focus=True):
@@ -46,8 +48,10 @@ class Transcript(Steady, Widget, can_focus=True):
     class FollowChanged(Message):
         """The view began or ceased to follow the end, or to hold still."""
 
-    def __init__(self, **kwargs: Any) -> None:
+    def __init__(self, room_for_asides: Size = ANY_SIZE, **kwargs: Any) -> None:
+        """``room_for_asides`` is the size from which on numbers of an answer and the legend are shown."""
         super().__init__(**kwargs)
+        self._room_for_asides = room_for_asides
         self.document = Document(self._grown)
         self.viewport = Viewport(self.document)
         self._painter: Painter | None = None
@@ -240,7 +244,16 @@ class Transcript(Steady, Widget, can_focus=True):
 
     def _lay_out(self) -> None:
         """Lay out anew if size or view have changed."""
-        self.viewport.reshape(*self.size, VIEWS.index(self.view))
+        self.viewport.reshape(*self.size, VIEWS.index(self.view), bare=self._bare)
+
+    @property
+    def _bare(self) -> bool:
+        """Whether there is room for what is said, and for nothing that is said about it."""
+        least = self._room_for_asides
+        small = self.size.width < least.width or self.size.height < least.height
+        if small or not self.is_attached:
+            return small
+        return self.screen.has_class("-short") or self.app.has_class(LECTURE)
 
     def _show(self) -> None:
         """Repaint the rows that have changed, and tell if following the end has."""

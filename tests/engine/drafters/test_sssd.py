@@ -331,3 +331,22 @@ def test_a_store_that_grows_is_seen_by_the_next_answer_only():
     assert not len(drafter.propose(context_of([1, 2, 3]), 64))
     drafter.begin([])
     assert drafter.propose(context_of([1, 2, 3]), 64).tokens == [4]
+
+
+def test_what_was_copied_is_quoted_with_what_stands_around_it():
+    text = [9, 8, 1, 2, 3, 4, 5, 6]
+    drafter = drafter_with([text])
+    drafter.begin([7, 1, 2])
+    tree = drafter.propose(context_of([7, 1, 2]), 8)
+    quotes = {quote.node: quote for quote in drafter.quotes([7, 1, 2], tree)}
+    copied = {tuple(tree.path_tokens(node)): node for node in range(len(tree))}
+    first, second = quotes[copied[3,]], quotes[copied[3, 4]]
+    assert (first.before, first.after) == ((9, 8), (4, 5, 6))
+    assert (second.before, second.after) == ((9, 8), (5, 6))
+
+
+def test_a_quote_ends_where_its_text_ends_and_shows_nothing_hidden():
+    index = SuffixIndex.build([([1, 2], ""), ([3, 4, 5], "mine"), ([6, 4, 7], "")], 2)
+    assert Snapshot([index]).quote([4], 3) == ([3], [5])
+    assert Snapshot([index], "mine").quote([4], 3) == ([6], [7])
+    assert Snapshot([index]).quote([9], 3) is None

@@ -204,6 +204,14 @@ def test_a_model_that_takes_no_tree_decodes_one_token_at_a_time_and_says_why(kin
     assert tokens == expected[3:]
 
 
+def test_weights_that_give_no_numbers_are_told():
+    model = tiny_model()
+    with torch.no_grad():
+        model.model.layers[1].mlp.down_proj.weight.fill_(float("nan"))
+    with pytest.raises(UserError, match="weights give no numbers; copy it again, or try another --dtype"):
+        CausalLM(model)
+
+
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 def test_weights_that_hold_no_numbers_are_no_fault_of_the_cache(value):
     model = tiny_model()
