@@ -117,13 +117,13 @@ def _print(found: "Sequence[Summary]") -> None:
 
     from ..present.pages import date_of
 
-    table = Table(box=None, header_style="bold")
+    table = Table(box=None, header_style="bold", expand=True)
     for title in ("number", "date", "tokens", "speed-up"):
         table.add_column(title, justify="left" if title == "date" else "right", no_wrap=True)
     table.add_column("model", overflow="ellipsis", no_wrap=True)
-    table.add_column("first question, or name", overflow="ellipsis", no_wrap=True)
+    table.add_column("first question, or name", overflow="ellipsis", no_wrap=True, ratio=1)
     for one in found:
-        speedup = f"x{one.speedup:.2f}" if one.speedup is not None else "–"
+        speedup = f"×{one.speedup:.2f}" if one.speedup is not None else "–"
         words = (str(one.id), date_of(one.changed), f"{one.tokens:,}", speedup, one.model, sanitise_line(one.name))
         table.add_row(*map(Text, words))
     Console(width=None if sys.stdout.isatty() else 160).print(table)

@@ -18,9 +18,9 @@ SHARES = (50, 90, 99)
 """Percentiles."""
 DEFINITIONS = (
     "concurrency: requests at a time; as soon as one ends the next is asked. latency: from a request to its last "
-    "piece. TTFT: to its first. tok/s: of one request, (tokens - 1) / time after the first; total tok/s: all tokens of "
-    "a level / its time. p50, p90, p99: percentiles over requests, by nearest rank. All on the clock of whoever asks, "
-    "the network included."
+    "piece. first token: to its first piece. tok/s: of one request, (tokens - 1) / time after the first; total tok/s: "
+    "all tokens of a level / its time. p50, p90, p99: percentiles over requests, by nearest rank. All on the clock of "
+    "whoever asks, the network included."
 )
 
 
@@ -115,8 +115,8 @@ def load_grids(report: LoadReport) -> list[Grid]:
     return made
 
 
-COLUMNS = ("concurrency", "requests", "total tok/s", "tok/s p50", "TTFT ms p50", "p90", "p99", "latency ms p50", "p90 ",
-           "p99 ", "accepted/drafted")  # fmt: skip
+COLUMNS = ("concurrency", "requests", "total tok/s", "tok/s p50", "first token ms p50", "p90", "p99",
+           "latency ms p50", "p90 ", "p99 ", "accepted/drafted")  # fmt: skip
 
 
 def _row(level: Level) -> list[str]:

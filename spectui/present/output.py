@@ -13,13 +13,13 @@ from ..system.errors import UserError
 from ..system.files import write_text
 from .plot import svg
 from .report import Report, csv_text, json_text
-from .tables import markdown_text, print_report
+from .tables import markdown_text, print_report, width_of_report
 
 
 def table_text(report: Report) -> str:
-    """The tables without colour, 160 cells wide."""
+    """The tables without colour, as wide as they are: nothing in a file is cut."""
     out = StringIO()
-    print_report(report, Console(file=out, width=160, color_system=None))
+    print_report(report, Console(file=out, width=width_of_report(report), color_system=None))
     return out.getvalue()
 
 

@@ -90,7 +90,8 @@ def _verified(record: StepText, nothing: str) -> str:
         return f"nothing was drafted{f' ({why})' if why else ''}: the target chose {last}"
     if kind == "bonus":
         all_of = f"all {count}" if count > 1 else "the"
-        return f"{all_of} drafted {tokens}{came} {were} accepted, and the target added {last} for free"
+        added = f"the target added {last} for free" if text or nothing == PART else "then the answer ended"
+        return f"{all_of} drafted {tokens}{came} {were} accepted, and {added}"
     if kind == "correction":
         return f"{accepted}{', then' if count else ':'} the target chose {last} instead of {quoted(_refused(record))}"
     return f"{accepted}, then the answer ended"

@@ -1,6 +1,7 @@
 """The tables of a report, once as rows of text, for the terminal and for Markdown."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import chain
 from typing import Any
 
 from rich.console import Console
@@ -9,7 +10,7 @@ from rich.text import Text
 from ..engine.values.options import Options
 from ..record.metrics import DOUBTFUL, LOOPING, REFERENCE
 from ..system.typed_json import as_json
-from .grid import MARKS, Grid, number, rich_table
+from .grid import MARKS, Grid, fitted, number, rich_table, width_of
 from .pair_words import pair_words
 from .picture import bars, histogram
 from .report import TOPS, Report
@@ -17,6 +18,10 @@ from .runs import LLAMA_CPP
 from .summary import Ratio, Summary
 
 CALLS = "call tok/s"
+POSITIONS = 8
+"""So many positions of a draft have a column of their own."""
+PROSE = 160
+"""Cells that a line of words takes at most."""
 ORDERS = {
     False: "servers: one after another, each on the clock of whoever asks, the network included",
     True: "servers: all at once, so that those on one machine share it; each on the clock of whoever asks",
@@ -52,16 +57,23 @@ def grids(report: Report) -> list[Grid]:
         made.append(Grid("by category: speed-up [95 %], tokens per step", ["category", *drafting], rows))
     drafted = [one for one in whole if one.drafts]
     if drafted:
-        depth = max(len(one.acceptance_by_position) for one in drafted)
-        rows = [[one.lane, *(f"{p:.0%}" for p in one.acceptance_by_position)] for one in drafted]
-        padded = [row + ["–"] * (1 + depth - len(row)) for row in rows]
-        made.append(Grid("acceptance by draft position", ["lane", *map(str, range(1, depth + 1))], padded))
+        made.append(_by_position(drafted))
     if report.next_next:
         rows = [[one.category, *(f"{getattr(one, f'top_{top}'):.0%}" for top in TOPS), str(one.tokens)]
                 for one in report.next_next]  # fmt: skip
         title = "the token after the next one is among the k highest of the last logits"
         made.append(Grid(title, ["category", *(f"k = {top}" for top in TOPS), "tokens"], rows))
     return made
+
+
+def _by_position(drafted: Sequence[Summary]) -> Grid:
+    """The share of accepted tokens at the first positions of a draft."""
+    depth = max(len(one.acceptance_by_position) for one in drafted)
+    columns = min(depth, POSITIONS)
+    shares = [[f"{share:.0%}" for share in one.acceptance_by_position[:columns]] for one in drafted]
+    rows = [[one.lane, *row, *["–"] * (columns - len(row))] for one, row in zip(drafted, shares, strict=True)]
+    later = f" ({POSITIONS + 1} to {depth}: in the JSON report)" if depth > POSITIONS else ""
+    return Grid(f"acceptance by draft position{later}", ["lane", *map(str, range(1, columns + 1))], rows)
 
 
 _COLUMNS: dict[str, Callable[[Summary], str]] = {
@@ -178,10 +190,10 @@ def describe(block: dict[str, Any]) -> list[str]:
 
 
 def print_report(report: Report, console: Console) -> None:
-    """Environment, tables, pictures and remarks on a terminal."""
+    """Environment, tables, pictures and remarks on a terminal; a table that is too wide for it goes on below."""
     for line in describe(as_json(report.environment)):
-        console.print(line, style="dim", markup=False, highlight=False)
-    for grid in grids(report):
+        _print_words(line, console)
+    for grid in chain.from_iterable(fitted(grid, console.width) for grid in grids(report)):
         console.print()
         console.print(Text(grid.title, "italic"))
         console.print(rich_table(grid))
@@ -191,7 +203,16 @@ def print_report(report: Report, console: Console) -> None:
             console.print(picture)
     console.print()
     for line in [*remarks(report), DEFINITIONS]:
-        console.print(line, style="dim", markup=False, highlight=False)
+        _print_words(line, console)
+
+
+def width_of_report(report: Report) -> int:
+    """Cells that take every table whole."""
+    return max(PROSE, *map(width_of, grids(report)))
+
+
+def _print_words(line: str, console: Console) -> None:
+    console.print(line, style="dim", markup=False, highlight=False, width=min(console.width, PROSE))
 
 
 def markdown_text(report: Report) -> str:

@@ -28,7 +28,7 @@ from ..system.errors import UserError
 from ..system.sanitise import sanitise_line
 from ..system.signals import allow, exit_code, full_screen, interrupt, on_interrupt
 from ..system.streams import has_screen, messages
-from .actions import ACTIONS, bindings
+from .actions import ACTIONS, Action, bindings
 from .bridge import Bridge, Saver
 from .exporting import export
 from .leaving import LEAVE_SCREEN, PLAIN_THEME
@@ -48,8 +48,8 @@ log = logging.getLogger(__name__)
 MakeSession = Callable[[Callable[[Record], None]], Session]
 PLACES = {RaceScreen: ("mode", "race"), ReplayScreen: ("replay",), InspectScreen: ("inspect",)}
 """Whose actions the palette offers, where it is not the chat's."""
-OURS = ("Keys", "Screenshot")
-"""Commands of Textual's palette in whose place the program has its own: the help and the picture."""
+OURS = ("Keys", "Screenshot", "Maximize", "Minimize")
+"""Commands of Textual's palette that the program has its own for, the help and the picture, or no use for."""
 MOST_FAILURES, FAILURES_SECONDS = 20, 10.0
 """So many unexpected failures in so many seconds are a loop, which nobody can work with."""
 
@@ -229,9 +229,14 @@ class SpectuiApp(Lectures, Steady, Themed):
         own = {binding.action for _, binding in self._bindings}
         places = PLACES.get(type(screen), ("mode", "chat"))
         for one in ACTIONS:
-            if one.place in places and one.call not in own and not (one.takes and not one.takes.startswith("[")):
+            if one.place in places and one.call not in own and self._can_be_done(one, screen):
                 kept = self._kept if one.name == "chat.new" else ""
                 yield SystemCommand(one.title, f"{one.help}{kept}", partial(self.run_action, one.call, screen))
+
+    def _can_be_done(self, one: Action, screen: Screen[Any]) -> bool:
+        """Whether an action needs no more words, and there is something now that it acts on."""
+        name = one.call.partition("(")[0]
+        return (not one.takes or one.takes.startswith("[")) and bool(screen.check_action(name, ()))
 
     @property
     def _kept(self) -> str:

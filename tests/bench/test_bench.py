@@ -3,10 +3,12 @@
 import csv
 import io
 import json
+from dataclasses import replace
 from importlib.resources import files
 
 import jsonschema
 import pytest
+from rich.console import Console
 
 from spectui.bench.agreement import Text, measure_next_next_rank, measure_pair_agreement
 from spectui.bench.bench import Bench
@@ -17,7 +19,7 @@ from spectui.bench.request import Request, gather, make_lanes
 from spectui.present.output import Output
 from spectui.present.report import Report, csv_text, json_text
 from spectui.present.runs import Run, Skipped
-from spectui.present.tables import markdown_text, print_report
+from spectui.present.tables import grids, markdown_text, print_report
 from spectui.session.environment import environment
 from spectui.system.errors import UserError
 from spectui.system.files import write_text
@@ -91,12 +93,52 @@ def test_csv_markdown_and_table_say_the_same(report):
     text = markdown_text(report)
     assert "| draft |" in text
     assert "3/3 ✓" in text
-    from rich.console import Console
-
     out = io.StringIO()
     print_report(report, Console(file=out, width=200))
     assert "3/3 ✓" in out.getvalue()
     assert "tokens per step, draft" in out.getvalue()
+
+
+@pytest.fixture
+def long_drafts(report):
+    """A report in which drafts have 64 positions and every lane a long name."""
+    summary = [
+        replace(one, lane=f"{one.lane}-with-a-long-name", acceptance_by_position=(0.5,) * (64 if one.drafts else 0))
+        for one in report.summary
+    ]
+    return replace(report, summary=summary)
+
+
+def test_a_report_in_a_file_or_a_pipe_is_not_cut(long_drafts, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "80")
+    Output(path=tmp_path / "report.txt").write(long_drafts)
+    Output().write(long_drafts)
+    said = (tmp_path / "report.txt").read_text("utf-8")
+    assert capsys.readouterr().out == said
+    assert "…" not in said
+    lines = said.splitlines()
+    for grid in grids(long_drafts):
+        heads = [line for line in lines if line.split() == " ".join(grid.columns).split()]
+        assert heads, f"not in one line: {grid.columns}"
+
+
+def test_a_table_that_is_too_wide_for_the_terminal_goes_on_below(long_drafts):
+    out = io.StringIO()
+    print_report(long_drafts, Console(file=out, width=80, color_system=None))
+    said = out.getvalue()
+    assert "…" not in said
+    assert "all questions, further columns" in said
+    cells = [cell for grid in grids(long_drafts) for row in (grid.columns, *grid.rows) for cell in row]
+    assert [cell for cell in cells if cell not in said] == []
+
+
+def test_later_positions_of_long_drafts_are_left_to_the_json(long_drafts):
+    grid = next(one for one in grids(long_drafts) if one.title.startswith("acceptance"))
+    assert grid.title == "acceptance by draft position (9 to 64: in the JSON report)"
+    assert grid.columns == ["lane", *"12345678"]
+    assert {len(row) for row in grid.rows} == {9}
+    kept = json.loads(json_text(long_drafts))["summary"]
+    assert max(len(one["acceptance_by_position"]) for one in kept) == 64
 
 
 def test_alpha_is_one_for_a_model_against_itself(loaded):

@@ -39,6 +39,23 @@ def test_they_are_listed_the_latest_first():
     assert "script" not in found
 
 
+def test_a_long_question_cuts_no_number():
+    archive = Archive(conversations_file(), pytest.fail)
+    archive.start()
+    for record in (
+        READY,
+        *said("Repeat this text word for word: " + "the bakery is closed. " * 20, "It is.", 0),
+        Cleared(),
+    ):
+        archive.put(record)
+    assert archive.close(20)
+    head, row = spectui("conversations").stdout.decode().splitlines()
+    assert head.split()[:5] == ["number", "date", "tokens", "speed-up", "model"]
+    assert row.split()[0] == "1"
+    assert row.rstrip().endswith("…")
+    assert row.count("…") == 1
+
+
 @pytest.mark.usefixtures("kept")
 def test_one_is_exported():
     assert "**You:** And then?\n\nIt slept.\n" in spectui("conversations", "export", "1").stdout.decode()

@@ -60,6 +60,12 @@ async def shown(pilot, screen):
     await wait_until(pilot, lambda: screen.is_mounted and not screen.workers._workers)
 
 
+def cut(screen):
+    """Rows of the list, and its titles, that do not fit."""
+    rows = [str(screen.titles.content), *(str(screen._row(one)).partition("\n")[0] for one in screen.found)]
+    return [row for row in rows if len(row) > screen.rows.scrollable_content_region.width]
+
+
 def names(screen):
     return [one.name for one in screen.found]
 
@@ -89,6 +95,7 @@ async def test_what_was_said_is_listed_searched_and_gone_on_with():
     fill(FOX, BLUE, SORT)
     async with running() as (app, pilot):
         async with listed(app, pilot) as screen:
+            assert cut(screen) == []
             assert names(screen) == ["Sort a list in Python.", "Why is the sky blue?", "Tell me of a fox."]
             await pilot.press(*"slept")
             await wait_until(pilot, lambda: names(screen) == ["Tell me of a fox."])

@@ -11,6 +11,7 @@ from spectui.record.events import Finished, Started
 from spectui.record.metrics import Meter, Numbers
 from spectui.tui.app import SpectuiApp
 from spectui.tui.mode_keys import MODE_KEYS
+from spectui.tui.widgets.keys import Keys
 from spectui.tui.widgets.mode_bar import NEXT_STEP, NOT_DRAFTING, Pill
 from spectui.tui.widgets.step_pane import StepPane
 from spectui.tui.widgets.timeline import rows as rows_of_time
@@ -203,3 +204,58 @@ async def test_the_line_under_an_answer_fits_a_terminal_of_80():
         assert (
             len(app.chat.transcript.viewport.flow(app.chat.transcript.document.paragraphs.index(notes[-1])).starts) == 1
         )
+
+
+@pytest.mark.parametrize("width", [50, 72, 80])
+async def test_no_key_in_the_last_row_is_cut_and_a_wider_screen_has_more(width):
+    async with answered((width, 24)) as (app, pilot):
+        app.chat.transcript.focus()
+        await pilot.pause()
+        footer = app.screen.query_one(Keys)
+        await wait_until(pilot, lambda: any(key.action == "screen.inspect" or width < 60 for key in footer.children))
+        assert footer.children[-1].region.right <= width
+        before = len(footer.children)
+        await pilot.resize_terminal(200, 24)
+        await wait_until(pilot, lambda: len(footer.children) > before)
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 36), (200, 50)])
+async def test_what_an_action_does_stands_beside_its_key_in_the_help(size):
+    async with answered(size) as (app, pilot):
+        await pilot.press("f1")
+        await pilot.pause()
+        page = app.screen.query_one("#help Static")
+        lines = str(page.render()).splitlines()
+        tasks = lines[lines.index("Ask") : lines.index("Words")]
+        assert max(map(len, tasks)) <= page.size.width, "a line is broken at another place"
+
+
+async def test_a_command_takes_one_row_of_the_list_on_a_narrow_screen():
+    async with answered((60, 24)) as (app, pilot):
+        await pilot.press("slash")
+        await pilot.pause()
+        shown = app.chat.completion
+        assert shown.display
+        assert shown.virtual_size.height == shown.option_count
+
+
+async def test_the_palette_offers_what_can_be_done_now(tmp_path):
+    (tmp_path / "notes.txt").write_text("one line", "utf-8")
+    async with answered() as (app, _pilot):
+        titles = {command.title for command in app.get_system_commands(app.screen)}
+        assert {"Rerun", "Race", "Settings"} <= titles
+        assert titles.isdisjoint({"Detach", "Maximize", "Minimize"})
+        app.chat.attached.add(str(tmp_path / "notes.txt"))
+        assert "Detach" in {command.title for command in app.get_system_commands(app.screen)}
+
+
+async def test_the_step_pane_comes_back_with_the_latest_step():
+    async with answered((120, 36)) as (app, pilot):
+        shown = str(app.chat.step_pane.content)
+        await pilot.resize_terminal(60, 20)
+        await pilot.pause()
+        app.chat._show_step(next(record for record in app.chat.ledger.steps.values() if record.step.index == 2))
+        await pilot.pause()
+        await pilot.resize_terminal(120, 36)
+        await wait_until(pilot, lambda: str(app.chat.step_pane.content) != shown)
+        assert str(app.chat.step_pane.content).startswith("step 2 ")

@@ -17,6 +17,7 @@ from spectui.record.replay import Replay
 from spectui.record.trace import read_trace
 from spectui.tui.app import RacePlan, SpectuiApp
 from spectui.tui.screens.race import RaceScreen
+from spectui.tui.widgets.lane import StepBars
 
 from ..bench.test_bench import SCHEMA
 from ..demo import SETTINGS
@@ -108,6 +109,17 @@ async def test_what_is_repeated_of_a_short_race_changes_the_table_and_not_the_la
         assert len([record for record in app.race.records if isinstance(record, EndText)]) == 2, "one round is replayed"
         assert len({pane.transcript.document.answer_text() for pane in app.race.panes.values()}) == 1
         assert all(pane.transcript.document.answers == 1 for pane in app.race.panes.values())
+
+
+async def test_the_times_of_the_steps_follow_the_width_of_a_lane():
+    async with racing("Hello!") as (app, pilot):
+        await over(app, pilot)
+        for width in (100, 160):
+            await pilot.resize_terminal(width, 36)
+            await pilot.pause()
+            for pane in app.race.panes.values():
+                bars = pane.query_one(StepBars)
+                assert len(str(bars.content)) == min(len(bars.step_ms), bars.size.width)
 
 
 async def test_places_in_the_lanes_are_those_of_the_table():

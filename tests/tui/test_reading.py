@@ -328,3 +328,16 @@ async def test_what_is_on_the_screen_is_what_would_be_painted_anew():
         transcript.refresh()
         await pilot.pause()
         assert pilot.app.screen._compositor.render_strips() == seen
+
+
+async def test_a_block_of_code_has_one_ground_its_spaces_too():
+    transcript = Transcript()
+    async with on_stage(transcript, (50, 12)) as pilot:
+        transcript.view = "clean"
+        for_looks(transcript, "```py\nif x:\n    return x  # a copy\n```\nUse `x y` here.")
+        await pilot.pause()
+        strips = pilot.app.screen._compositor.render_strips()
+        row = next(strip for strip in strips if "return" in strip.text)
+        behind = row.crop(row.text.index("return") - 4, row.cell_length - 4)
+        assert {segment.style.bgcolor for segment in behind} == {behind._segments[0].style.bgcolor}
+        assert behind._segments[0].style.bgcolor != row._segments[0].style.bgcolor

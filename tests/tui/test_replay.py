@@ -51,6 +51,15 @@ def standing(screen):
     return pieces, tape, list(screen.timeline.steps), read_outs
 
 
+async def test_how_far_it_is_shows_in_the_new_width_after_a_resize():
+    async with showing(CONVERSATION, (80, 24)) as (screen, pilot):
+        await pilot.press("end")
+        for width in (200, 120, 60):
+            await pilot.resize_terminal(width, 30)
+            await pilot.pause()
+            assert str(screen.progress.content) == "█" * (screen.progress.size.width - 2)
+
+
 async def test_steps_forwards_and_backwards_show_the_same():
     async with showing(CONVERSATION) as (screen, pilot):
         seen = [standing(screen)]

@@ -175,6 +175,10 @@ class ChatScreen(RowScreen):
         self.keeping.begin_learning()
         self.call_after_refresh(self.session.load)
 
+    def on_resize(self) -> None:
+        """The step pane comes back with the step that is on show, which it was not told while it had no room."""
+        self.call_after_refresh(lambda: self.step_pane.show(*self._shown))
+
     def _begin_empty(self) -> None:
         """Show a conversation in which nothing was asked."""
         self.command = self._unasked = self._news = None
@@ -653,8 +657,8 @@ class ChatScreen(RowScreen):
         self.keeping.decide_to_learn(learns)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Whether answers may be learnt is asked once."""
-        return action != "learn" or self.learn_question.open
+        """Whether answers may be learnt is asked once; only what was attached can be taken back."""
+        return {"learn": self.learn_question.open, "detach": bool(self.attached.files)}.get(action, True)
 
     @on(Offer.Here)
     def _model_is_here(self) -> None:

@@ -24,7 +24,7 @@ from ..compositor import RowScreen
 from ..widgets.keys import Keys
 from .dialogs import ChoiceScreen, LineScreen
 
-NUMBERS = 36
+NUMBERS = 34
 """Cells for date, tokens and speed-up behind a name."""
 HINT = "Search in what was said; enter goes on, down leads to the list"
 DELETE, KEEP = "Delete it", "Keep it"
@@ -46,6 +46,7 @@ class ConversationsScreen(RowScreen):
         super().__init__()
         self.archive, self._keeps = archive, keeps
         self.head = Static(id="list-head", markup=False)
+        self.titles = Static(id="list-titles", markup=False)
         self.search = Input(placeholder=HINT, id="list-search", compact=True)
         self.rows = List(id="list", compact=True)
         self.found: list[Summary] = []
@@ -59,9 +60,10 @@ class ConversationsScreen(RowScreen):
         self._total = 0
 
     def compose(self) -> ComposeResult:
-        """Head, search, list, keys."""
+        """Head, search, list under its titles, keys."""
         yield self.head
         yield self.search
+        yield self.titles
         yield self.rows
         yield Keys(compact=True, show_command_palette=False)
 
@@ -91,6 +93,9 @@ class ConversationsScreen(RowScreen):
 
     def _show(self, found: list[Summary], total: int, trouble: str = "") -> None:
         self.found, self._total = found, total
+        self.titles.update(
+            self._columns("  ", "first question or name", "last used", "model", "tokens", "speed-up") if found else ""
+        )
         self.rows.clear_options()
         self.rows.add_options([Option(self._row(one)) for one in found])
         self.rows.highlighted = 0 if found else None
@@ -102,15 +107,19 @@ class ConversationsScreen(RowScreen):
 
     def _row(self, one: Summary) -> Content:
         """A conversation in one row, and in a second one what was found in it."""
-        room = max(12, self.size.width - NUMBERS - 6 - (22 if self._is_wide else 0))
+        speedup = f"×{one.speedup:.2f}" if one.speedup is not None else "–"
         mark = "● " if one.id == self.current else "  "
-        name = sanitise_line(one.name)
+        date = date_of(one.changed, with_time=False)
+        row = self._columns(mark, sanitise_line(one.name), date, one.model, f"{one.tokens:,}", speedup)
+        return Content.assemble(row, *_excerpt(one.excerpt, self.size.width - 6))
+
+    def _columns(self, mark: str, name: str, date: str, model: str, tokens: str, speedup: str) -> Content:
+        """One row; the model only where there is room."""
+        room = max(12, self.size.width - NUMBERS - 6 - (22 if self._is_wide else 0))
         shown = set_cell_size(name, room) if cell_len(name) <= room else set_cell_size(name, room - 1) + "…"
-        speedup = f"x{one.speedup:.2f}" if one.speedup is not None else "–"
-        model = f"{set_cell_size(one.model, 20)}  " if self._is_wide else ""
-        numbers = f"  {date_of(one.changed, with_time=False)}  {model}{one.tokens:>7,} tokens {speedup:>6}"
-        parts: list[tuple[str, str]] = [(mark, "$primary"), (shown, ""), (numbers, "$token-muted")]
-        return Content.assemble(*parts, *_excerpt(one.excerpt, self.size.width - 6))
+        wide = f"{set_cell_size(model, 20)}  " if self._is_wide else ""
+        numbers = f"  {date:<10}  {wide}{tokens:>9}  {speedup:>8}"
+        return Content.assemble((mark, "$primary"), (shown, ""), (numbers, "$token-muted"))
 
     @property
     def _is_wide(self) -> bool:

@@ -62,7 +62,7 @@ class InspectScreen(RowScreen):
     #inspect-head { height: 1; background: $surface; text-wrap: nowrap; text-overflow: ellipsis; }
     #inspect-body { height: 1fr; }
     #draft-tree { width: 1fr; height: 100%; }
-    #inspect-side { width: 42; height: 100%; background: $surface; padding: 0 1; }
+    #inspect-side { width: 40; height: 100%; background: $surface; padding: 0 1; }
     InspectScreen.-wide #inspect-side { width: 56; }
     #passage { height: auto; max-height: 4; padding: 0 1; }
     #workers { height: auto; padding: 0 1; }

@@ -306,7 +306,7 @@ class ReplayScreen(RowScreen):
     def _show_head(self) -> None:
         replay, take = self.replay, self.replay.take
         clock = min(max(0.0, replay.clock - take.start_ms), take.length_ms)
-        pace = "by steps" if self.by_steps else f"×{self.player.speed:g}"
+        pace = "step through" if self.by_steps else f"×{self.player.speed:g}"
         state = "▶" if self.player.playing else "‖"
         if self._goal is not None:
             state = f"reading … {max(0, replay.place - take.begin) / max(1, self._goal - take.begin):.0%}"

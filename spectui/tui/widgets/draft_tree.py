@@ -86,4 +86,6 @@ class DraftTree(VerticalScroll, can_focus=False):
             return [*line, (f"  {LOOKS[kind].word}", "$token-muted")]
         one = step.nodes[item.node]
         share = f" {one.probability * 100:.0f} %" if one.probability is not None else ""
-        return [*line, (f"{share}  {source_words(one.source)}  {LOOKS[kind].word}", "$token-muted")]
+        source = source_words(one.source)
+        told = one.parent >= 0 and source_words(step.nodes[one.parent].source) == source
+        return [*line, (f"{share}{'' if told else f'  {source}'}  {LOOKS[kind].word}", "$token-muted")]

@@ -1,5 +1,7 @@
 """One lane of a race: its text, its numbers, the time of its steps."""
 
+from collections.abc import Sequence
+
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.content import Content
@@ -20,6 +22,23 @@ ROOM_FOR_LEGEND = Size(50, 8)
 """From which size on a lane has room to say what the colours mean."""
 
 
+class StepBars(Static):
+    """The wall times of the last steps, as many as there is room for."""
+
+    step_ms: Sequence[float] = ()
+    longest_ms = 0.0
+
+    def on_resize(self) -> None:
+        """There is room for more, or fewer."""
+        self.show(self.step_ms, self.longest_ms)
+
+    def show(self, step_ms: Sequence[float], longest_ms: float) -> None:
+        """Draw times to the scale of ``longest_ms``."""
+        self.step_ms, self.longest_ms = step_ms, longest_ms
+        bars = step_bars(step_ms, max(1, self.size.width), longest_ms)
+        self.update(Content.styled(bars, "$token-muted"), layout=False)
+
+
 class LanePane(Vertical):
     """A lane; fed with its own records, in order."""
 
@@ -28,7 +47,7 @@ class LanePane(Vertical):
         self.mode = mode
         self.transcript = Transcript(room_for_asides=ROOM_FOR_LEGEND)
         self._title, self._numbers = PartsLine(classes="title"), PartsLine(classes="line")
-        self._bars = Static(markup=False, classes="bars")
+        self._bars = StepBars(markup=False, classes="bars")
 
     def compose(self) -> ComposeResult:
         """Title, text, numbers, bars."""
@@ -67,8 +86,7 @@ class LanePane(Vertical):
             parts.append(Part(2, f"{book.clock:.0f} ms", style="$token-muted"))
         self._title.draw(parts)
         self._numbers.draw(numbers_line(book))
-        width = max(1, self._bars.size.width)
-        self._bars.update(Content.styled(step_bars(book, width, longest_ms), "$token-muted"), layout=False)
+        self._bars.show(book.step_ms if book is not None else (), longest_ms)
 
 
 def numbers_line(book: LaneBook | None) -> list[Part]:
@@ -85,8 +103,8 @@ def numbers_line(book: LaneBook | None) -> list[Part]:
     return [*parts, Part(4, f"remembers {book.remembers:,} tokens")] if book.remembers else parts
 
 
-def step_bars(book: LaneBook | None, width: int, longest_ms: float) -> str:
-    """The wall time of the last ``width`` steps, as blocks."""
-    if book is None or longest_ms <= 0.0:
+def step_bars(step_ms: Sequence[float], width: int, longest_ms: float) -> str:
+    """The wall times of the last ``width`` steps, as blocks."""
+    if longest_ms <= 0.0:
         return ""
-    return "".join(BLOCKS[max(1, min(8, round(8 * ms / longest_ms)))] for ms in book.step_ms[-width:])
+    return "".join(BLOCKS[max(1, min(8, round(8 * ms / longest_ms)))] for ms in step_ms[-width:])

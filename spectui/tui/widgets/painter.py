@@ -167,19 +167,21 @@ class Painter:
         return Strip([segment for segment in (*sign, *text, fill, mark) if segment.text], self.width)
 
     def _segments(self, line: Line, lit: range, chosen: int | None) -> list[Segment]:
-        """Runs of one style; spaces before a word are not underlined."""
+        """Runs of one style; spaces before a word have neither a line nor another ground than the row."""
         runs: list[tuple[str, Style]] = []
         index = line.start
+        lead, looks = line.flow.lead, self._palette.looks
+        ground = (looks[lead.ground] if lead.ground else self._palette.base).bgcolor
         for piece, first, last in line.flow.pieces(line.start, line.end):
-            style = self._palette.looks[piece.look]
+            style = looks[piece.look]
             mine = chosen is not None and piece.step == chosen
             if mine:
                 style += self._palette.chosen
             for text, bright in _split(piece.display[first:last], lit, index):
                 full = style + self._palette.selection if bright else style
-                grounded = not (mine or bright) and style.bgcolor != self._palette.base.bgcolor
+                grounded = not (mine or bright) and style.bgcolor != ground
                 words = text.lstrip(" ") if full.underline or full.underline2 or grounded else text
-                spaces = full + Style(bgcolor=self._palette.base.bgcolor) if grounded else full
+                spaces = full + Style(bgcolor=ground) if grounded else full
                 _add(runs, text[: len(text) - len(words)], spaces + _NO_LINE)
                 _add(runs, words, full)
             index += last - first
