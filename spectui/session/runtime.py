@@ -59,7 +59,8 @@ class Runtime:
     @property
     def first_mode(self) -> str:
         """The mode of a new conversation where nobody asked for one."""
-        return default_mode("draft" in self.ready.modes, "eagle" in self.ready.modes)
+        modes = self.ready.modes
+        return self.pair.mode if self.pair.mode in modes else default_mode("draft" in modes, "eagle" in modes)
 
     @property
     def compared(self) -> Sequence[SuffixIndex]:
