@@ -350,7 +350,7 @@ async def test_whether_answers_may_be_learnt_is_asked_once(key, learns):
         store = app.session._half.loaded.store
         await asked(app, pilot)
         assert not store.learns, "nothing before somebody has said so"
-        assert "Learn from answers" in screen_text(app)
+        await wait_until(pilot, lambda: "Learn from answers" in screen_text(app))
         assert "answers are not learnt" in screen_text(app)
         await pilot.press(key)
         assert "Learn from answers" not in screen_text(app)

@@ -83,16 +83,16 @@ async def test_it_is_shown_only_where_a_draft_model_works():
 def test_branches_in_words_and_on_the_tape():
     won = record(ahead=branches(0))
     assert sentence(won).endswith(
-        'Meanwhile the draft model wrote 2 branches; number 1 begins with " b" and is the next draft'
+        'Meanwhile the draft model wrote 2 branches. Number 1 begins with " b" and is the next draft'
     )
     none = record(ahead=branches(None))
-    assert sentence(none).endswith('wrote 2 branches; none begins with " b": dropped')
+    assert sentence(none).endswith('wrote 2 branches. They are dropped: none of them begins with " b"')
     refused = record(refused=1, ahead=branches(None, at=1))
-    assert sentence(refused).endswith("wrote 2 branches; behind a rejected token that is dropped")
+    assert sentence(refused).endswith("wrote 2 branches. They are dropped: a token before them was rejected")
     single = record(ahead=branches(None, ((1, 2),)))
-    assert sentence(single).endswith('wrote on; it does not begin with " b": dropped')
+    assert sentence(single).endswith('wrote more tokens. They are dropped: they do not begin with " b"')
     ended = record(ahead=branches(1, ((1, 2, 3), (9,))))
-    assert sentence(ended).endswith('number 2 begins with " b"')
+    assert sentence(ended).endswith('Number 2 begins with " b"')
     assert [text for text, _ in tape_cells(won)][-4:] == ["then", "? c", "? d", "(1 branch lost)"]
     assert [text for text, _ in tape_cells(none)][-1] == "(2 branches lost)"
 
