@@ -164,7 +164,9 @@ def run_bench(settings: Settings, request: "Request", output: "Output", record: 
 def _ready(loaded: "Runtime | None", served: "Mapping[str, ServedLane]", settings: Settings) -> "Ready":
     """The models and servers, as a trace names them."""
     if loaded is not None:
-        return replace(loaded.ready, servers={name: lane.what for name, lane in served.items()})
+        from ..session.served import named
+
+        return replace(loaded.ready, servers=named(served))
     from ..session.served_conversation import served_ready
 
     return served_ready(served, settings.options)
@@ -182,8 +184,7 @@ def _where(
         return served_environment(served, settings.options, request.at_once)
     from ..session.environment import environment
 
-    facts = facts_of(served, request.at_once) if served else {}
-    return environment(loaded, settings.options, settings.model.model) | facts
+    return environment(loaded, settings.options, settings.model.model) | facts_of(served, request.at_once)
 
 
 def _load(settings: Settings, console: Console) -> "Runtime":

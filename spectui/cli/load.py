@@ -1,6 +1,5 @@
 """``spectui bench --concurrency``: what servers give under load."""
 
-import sys
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -22,7 +21,6 @@ def run_load(settings: Settings, request: "Request", concurrency: int, output: "
     from ..present.load_report import LOAD_FORMATS, Level, LoadReport, print_load
     from ..session.served import connect
     from ..session.served_conversation import served_environment
-    from ..system.files import write_text
 
     console = Console(file=messages(), highlight=False)
     questions = gather(request, lambda message: console.print(f"skipped: {message}", markup=False))
@@ -41,12 +39,5 @@ def run_load(settings: Settings, request: "Request", concurrency: int, output: "
     except KeyboardInterrupt:
         finished = False
     report = LoadReport(served_environment(served, settings.options, False), levels, finished)
-    if output.plot is not None:
-        write_text(output.plot, load_svg(report))
-    if output.path is not None:
-        write_text(output.path, LOAD_FORMATS[output.format](report), output.private)
-    elif output.format == "table" and sys.stdout.isatty():
-        print_load(report, Console())
-    else:
-        sys.stdout.write(LOAD_FORMATS[output.format](report))
+    output.deliver(report, LOAD_FORMATS, print_load, load_svg)
     return 0 if finished else 130

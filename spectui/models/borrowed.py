@@ -1,7 +1,7 @@
 """Draft models that have layers only: embedding, output projection and tokenizer are their target's.
 
 Such a folder has ``config.json`` with ``"borrows_from_target": true`` and ``model.safetensors`` with the layers and the
-last norm, by transformers' names; a matrix in int8 has ``<name>_scale``, float32 [out], beside it.
+last norm, by transformers' names; a matrix in int8 has ``<name>_scale``, float32 [out, 1], beside it.
 """
 
 import json
@@ -12,11 +12,11 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
+from ..engine.drafters.eagle.build import SCALE
 from ..system.errors import UserError
 from .resolve import Place
 
 BORROWS = "borrows_from_target"
-SCALE = "_scale"
 SHARED = ("vocab_size", "hidden_size")
 """What the target must have the same."""
 
@@ -68,5 +68,5 @@ def widened(file: Path) -> dict[str, Tensor]:
     stored = load_file(file)
     scales = {name.removesuffix(SCALE): stored.pop(name) for name in list(stored) if name.endswith(SCALE)}
     for name in scales.keys() & stored.keys():
-        stored[name] = stored[name].float() * scales[name].view(-1, 1)
+        stored[name] = stored[name].float() * scales[name]
     return stored

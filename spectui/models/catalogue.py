@@ -9,7 +9,7 @@ from ..config.choice import ModelChoice
 from ..system.errors import UserError
 from .head_places import head_place
 from .registry import RANDOM, Known, known_models
-from .resolve import brings_draft, meant, place, shipped_draft
+from .resolve import brings_draft, meant, place, resolve
 from .size import ROOM, folder_elements, shape_elements
 
 WORTH = 3
@@ -86,11 +86,9 @@ def _entry(known: Known, item: int) -> Entry:
 
 
 def _own_draft(known: Known) -> str | None:
-    """By the name that people see."""
-    if known.draft is None:
-        shipped = shipped_draft(known)
-        return shipped.title if shipped else None
-    return "demo-draft" if known.name == "demo" else known.draft
+    """The draft model that is loaded with it, by the name that people see."""
+    found = resolve(ModelChoice(known.name))[1]
+    return found.title if found is not None else None
 
 
 def _drafts(known: Known) -> Iterator[str]:

@@ -60,6 +60,11 @@ class Pair:
     """Why the head that belongs to the target cannot be used; None if there is none, or it can."""
 
     @property
+    def quantised_to(self) -> str | None:
+        """The numbers of few bits that the target runs in, if it does."""
+        return self.target_quantised.dtype if self.target_quantised is not None else None
+
+    @property
     def models(self) -> list[Any]:
         """The target and, if there is one, the draft."""
         return [self.target] if self.draft is None else [self.target, self.draft]

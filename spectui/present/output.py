@@ -2,10 +2,11 @@
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
+from typing import TypeVar
 
 from rich.console import Console
 
@@ -14,6 +15,8 @@ from ..system.files import write_text
 from .plot import svg
 from .report import Report, csv_text, json_text
 from .tables import markdown_text, print_report, width_of_report
+
+T = TypeVar("T")
 
 
 def table_text(report: Report) -> str:
@@ -55,12 +58,22 @@ class Output:
 
     def write(self, report: Report) -> None:
         """Write the report and its plot; on a terminal the tables are coloured."""
+        title = f"{report.environment.model}, {report.environment.processor}"
+        self.deliver(report, FORMATS, print_report, lambda made: svg(title, made.summary))
+
+    def deliver(
+        self,
+        report: T,
+        formats: Mapping[str, Callable[[T], str]],
+        show: Callable[[T, Console], None],
+        plot: Callable[[T], str],
+    ) -> None:
+        """The same for any kind of report: its texts by format, how a terminal shows it, and its plot."""
         if self.plot is not None:
-            title = f"{report.environment.model}, {report.environment.processor}"
-            write_text(self.plot, svg(title, report.summary))
+            write_text(self.plot, plot(report))
         if self.path is not None:
-            write_text(self.path, FORMATS[self.format](report), self.private)
+            write_text(self.path, formats[self.format](report), self.private)
         elif self.format == "table" and sys.stdout.isatty():
-            print_report(report, Console())
+            show(report, Console())
         else:
-            sys.stdout.write(FORMATS[self.format](report))
+            sys.stdout.write(formats[self.format](report))

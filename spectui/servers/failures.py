@@ -12,8 +12,6 @@ from .address import Server
 
 MOST_REASON = 200
 """Characters of a server's own words that are shown."""
-
-
 MOST_DIGITS = 6
 """Of the seconds after which a busy server may be asked again."""
 

@@ -31,13 +31,23 @@ from ..record.metrics import Rounds
 from ..system.errors import UserError
 from ..system.progress import Progress
 from ..system.sanitise import sanitise
+from .served import (
+    Messages,
+    ServedLane,
+    all_ended,
+    answer_all,
+    begin_turns,
+    connect,
+    facts_of,
+    leave_out,
+    messages_to,
+    named,
+)
 
 if TYPE_CHECKING:
     from ..engine.retrieval.snapshot import Reader
     from ..record.transcribe import Transcriber
     from .runtime import Runtime
-
-from .served import Messages, ServedLane, all_ended, answer_all, begin_turns, connect, facts_of, leave_out, messages_to
 
 log = logging.getLogger(__name__)
 
@@ -364,12 +374,11 @@ class Conversation:
             decoder.close()
         self.worker.lanes.clear()
         self.worker.lanes[CHAT] = loaded.decoder(mode, options, reader=self._reader)
-        served = connect(self._beginning.servers)
-        self._served = served
-        loaded = replace(loaded, ready=replace(loaded.ready, servers={name: one.what for name, one in served.items()}))
+        self._served = self._served or connect(self._beginning.servers)
+        loaded = replace(loaded, ready=replace(loaded.ready, servers=named(self._served)))
         self._choice = choice
         self.environment = environment(loaded, self._beginning.options, choice.model)
-        self.environment |= facts_of(list(served.values()), self._beginning.at_once) if served else {}
+        self.environment |= facts_of(list(self._served.values()), self._beginning.at_once)
         self.options, self.loaded = options, loaded
         self._sink(loaded.ready)
 

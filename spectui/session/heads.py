@@ -2,7 +2,6 @@
 
 from ..engine.drafters.eagle.build import build_head
 from ..engine.measurement import head_pass_ms
-from ..engine.values.dtypes import QUANTISED
 from ..models.head_files import stand_in
 from .runtime import Runtime
 
@@ -14,6 +13,5 @@ def pass_of_a_head(loaded: Runtime) -> float:
     """Milliseconds of a pass over one token of a head that is built like a layer of the target."""
     embedding = loaded.pair.target.get_input_embeddings().weight.detach()
     file = stand_in(loaded.target.config, min(VOCABULARY, len(embedding)))
-    numbers = loaded.pair.dtype
-    head = build_head(file, embedding, numbers if numbers in QUANTISED else None, loaded.target.is_packed)
+    head = build_head(file, embedding, loaded.pair.quantised_to, loaded.target.is_packed)
     return head_pass_ms(head)

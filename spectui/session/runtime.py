@@ -201,8 +201,7 @@ def _eagle(pair: Pair, target: CausalLM) -> tuple[EagleHead | None, str | None]:
     if why is not None:
         return None, f"the head {pair.head.name} cannot be used: {why}"
     embedding = pair.target.get_input_embeddings().weight.detach()
-    rounded = pair.target_quantised
-    made = build_head(pair.head, embedding, None if rounded is None else rounded.dtype, target.is_packed)
+    made = build_head(pair.head, embedding, pair.quantised_to, target.is_packed)
     why = made.why_wrong(target.config.hidden_size)
     return (made, None) if why is None else (None, f"the head {made.name} cannot be used: {why}")
 

@@ -17,6 +17,7 @@ from ..system.errors import UserError
 from ..system.sanitise import sanitise
 
 if TYPE_CHECKING:
+    from ..servers.address import Server
     from ..servers.answer import Outcome, Piece, Wanted
     from ..servers.probe import Facts
     from ..servers.prometheus import Counters
@@ -36,12 +37,11 @@ class ServedLane:
 
     def __init__(self, choice: ServerChoice, facts: "Facts | None" = None) -> None:
         """Ask the server what it is, unless the ``facts`` are known; raises UserError if it is none."""
-        from ..servers.address import server_at
         from ..servers.answer import Asking
         from ..servers.connection import Connection
         from ..servers.probe import probe
 
-        server = server_at(choice.url, choice.name, choice.model, choice.key_variable, choice.silence)
+        server = _server_of(choice)
         self.name, self.url = sanitise(server.name), server.shown
         self._choice, self._connection = choice, Connection(server)
         try:
@@ -222,10 +222,9 @@ def connect(choices: Sequence[ServerChoice], earlier: Sequence[ServerChoice] = (
 
     A key that went to an ``earlier`` server goes to no other host.
     """
-    from ..servers.address import check_keys, server_at
+    from ..servers.address import check_keys
 
-    known = (*earlier, *choices)
-    check_keys([server_at(one.url, one.name, one.model, one.key_variable, one.silence) for one in known])
+    check_keys([_server_of(one) for one in (*earlier, *choices)])
     lanes: dict[str, ServedLane] = {}
     try:
         for choice in choices:
@@ -240,12 +239,27 @@ def connect(choices: Sequence[ServerChoice], earlier: Sequence[ServerChoice] = (
     return lanes
 
 
+def _server_of(choice: ServerChoice) -> "Server":
+    from ..servers.address import server_at
+
+    return server_at(choice.url, choice.name, choice.model, choice.key_variable, choice.silence)
+
+
+def named(lanes: Mapping[str, ServedLane]) -> dict[str, str]:
+    """What each lane is, in one phrase."""
+    return {name: lane.what for name, lane in lanes.items()}
+
+
 def facts_of(lanes: Sequence[ServedLane], at_once: bool) -> dict[str, Any]:
-    """What a report says of these servers."""
-    return {
-        "servers": [{"name": lane.name, "url": lane.url, "what": lane.what} for lane in lanes],
-        "servers_at_once": at_once,
-    }
+    """What a report says of these servers; nothing where there are none."""
+    return (
+        {}
+        if not lanes
+        else {
+            "servers": [{"name": lane.name, "url": lane.url, "what": lane.what} for lane in lanes],
+            "servers_at_once": at_once,
+        }
+    )
 
 
 def messages_to(system: str | None, before: Messages, question: str) -> list[Mapping[str, str]]:

@@ -20,7 +20,7 @@ from ..record.events import CHAT, ChangedText, EndText, Ready, SwitchText
 from ..system.errors import UserError
 from ..system.sanitise import sanitise
 from .conversation import Asked, Beginning, Conversation, Sink
-from .served import SERVED, ServedLane, answer_all, begin_turns, connect, facts_of, messages_to, turn_of
+from .served import SERVED, ServedLane, answer_all, begin_turns, connect, facts_of, messages_to, named, turn_of
 
 THEIRS = "the server decides how it drafts; no key changes that"
 
@@ -154,7 +154,7 @@ def served_ready(served: Mapping[str, ServedLane], options: Options, seconds: fl
         unavailable=dict.fromkeys(MODES, THEIRS),
         notes=(*notes, f"{first.name} does not tell {untold}"),
         versions={"spectui": version("spectui")},
-        servers={name: lane.what for name, lane in served.items()},
+        servers=named(served),
     )
 
 

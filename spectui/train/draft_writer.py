@@ -13,10 +13,9 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from ..engine.model.int8 import quantised
 from ..models.borrowed import BORROWS
 from .eagle_head import Shape
-from .model_folder import CONFIG, WEIGHTS, layer_config, unwritten, write_folder
+from .model_folder import CONFIG, WEIGHTS, layer_config, stored_weights, unwritten, write_folder
 from .target import Target
 
 PREFIX = "model."
@@ -49,17 +48,11 @@ def write_draft(folder: Path, target: Target, tensors: Mapping[str, Tensor], lay
 def write_layers(made: Path, folder: Path, int8: bool = True) -> None:
     """Write into ``folder`` what a draft model in the folder ``made`` does not have from its target.
 
-    Matrices are in int8 with ``<name>_scale``, float32 [out], beside each, or in bfloat16.
+    Matrices are in int8 or in bfloat16.
     """
-    stored: dict[str, Tensor] = {}
-    for name, tensor in load_file(made / WEIGHTS).items():
-        if name in LENT:
-            continue
-        if int8 and tensor.ndim == 2:
-            stored[name], stored[f"{name}_scale"] = quantised(tensor)
-        else:
-            stored[name] = tensor.to(torch.bfloat16)
-    write_folder(folder, {**json.loads((made / CONFIG).read_bytes()), BORROWS: True}, stored)
+    own = {name: tensor for name, tensor in load_file(made / WEIGHTS).items() if name not in LENT}
+    config = {**json.loads((made / CONFIG).read_bytes()), BORROWS: True}
+    write_folder(folder, config, stored_weights(own, int8))
 
 
 def _write_tokenizer(folder: Path, tokenizer: Any) -> None:

@@ -13,9 +13,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..engine.model.int8 import quantised
 from .eagle_head import Shape
-from .model_folder import layer_config, write_folder
+from .model_folder import layer_config, stored_weights, write_folder
 from .target import Target
 
 
@@ -40,13 +39,7 @@ def write_head(
 
     Raises UserError if it cannot be written.
     """
-    stored: dict[str, Tensor] = {}
-    for name, tensor in tensors.items():
-        if int8 and tensor.ndim == 2:
-            stored[name], scale = quantised(tensor.detach())
-            stored[f"{name}_scale"] = scale[:, None]
-        else:
-            stored[name] = tensor.detach().to(torch.bfloat16)
+    stored = stored_weights(tensors, int8)
     ids = ids.cpu()
     stored["d2t"] = ids - torch.arange(len(ids))
     stored["t2d"] = torch.zeros(int(config["vocab_size"]), dtype=torch.bool).index_fill_(0, ids, True)

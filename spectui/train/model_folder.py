@@ -5,10 +5,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors import SafetensorError
 from safetensors.torch import save
 from torch import Tensor
 
+from ..engine.drafters.eagle.build import SCALE
+from ..engine.model.int8 import quantised
 from ..system.errors import UserError, reason_of
 from ..system.files import write_whole
 from ..system.sanitise import sanitise_line
@@ -40,6 +43,21 @@ def layer_config(target: Target, shape: Shape) -> dict[str, Any]:
         "torch_dtype": "bfloat16",
         **copied,
     }
+
+
+def stored_weights(tensors: Mapping[str, Tensor], int8: bool) -> dict[str, Tensor]:
+    """Weights as they are written: matrices in int8, if so asked, the others in bfloat16.
+
+    Beside a matrix in int8 stands ``<name>_scale``, float32 [out, 1]: a row times its scale is the weight.
+    """
+    stored: dict[str, Tensor] = {}
+    for name, tensor in tensors.items():
+        if int8 and tensor.ndim == 2:
+            stored[name], scale = quantised(tensor.detach())
+            stored[f"{name}{SCALE}"] = scale[:, None]
+        else:
+            stored[name] = tensor.detach().to(torch.bfloat16)
+    return stored
 
 
 def write_folder(folder: Path, config: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:
