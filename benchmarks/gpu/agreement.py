@@ -7,10 +7,9 @@ import torch
 from spectui.engine.model import attention
 from spectui.engine.model.causal_lm import CausalLM
 from spectui.engine.model.forward import ForwardInput
-from spectui.engine.model.load_check import EPSILONS
 
 from .figure import Figure, Setting
-from .models import apart, random_model, wrapped
+from .models import allowed, apart, random_model, wrapped
 
 
 def figures(setting: Setting) -> Iterator[Figure]:
@@ -26,7 +25,7 @@ def figures(setting: Setting) -> Iterator[Figure]:
         yield Figure(
             f"{word}: graphs", "captured" if why is None else f"not captured: {why}", "", "captured", why is None
         )
-        limit = 1e-4 if dtype == torch.float32 else EPSILONS * torch.finfo(dtype).eps
+        limit = allowed(model, setting)
         for rows in (1, 8, 64):
             if not setting.has_time():
                 yield Figure("the rest", "left out: no time")

@@ -13,7 +13,7 @@ from torch.nn.functional import scaled_dot_product_attention
 from torch.profiler import ProfilerActivity, profile
 
 from spectui.engine.model.cuda import settle
-from spectui.engine.model.split_attention import PARTS, in_parts
+from spectui.engine.model.decode_attention import PARTS, in_parts, in_products
 
 from .figure import Figure, Setting
 from .stopwatch import device_ms, usual, wall_ms
@@ -65,6 +65,8 @@ def ways(setting: Setting, rows: int, keys: int) -> Iterator[tuple[str, Callable
     for name in BACKENDS:
         if not (setting.small and name in ("cuDNN", "efficient")):
             yield name, partial(whole, name)
+    if setting.dtype != torch.float32:
+        yield "products", lambda: in_products(query, key, value, mask, scale)
     if keys % (PARTS * 8) == 0:
         yield f"{PARTS} parts", lambda: in_parts(query, key, value, mask, scale, PARTS)
 

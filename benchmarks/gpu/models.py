@@ -6,9 +6,11 @@ from typing import Any
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM
 
+from spectui.engine.model import attention
 from spectui.engine.model.causal_lm import CausalLM
 from spectui.engine.model.cuda_graphs import EagerCapturer
 from spectui.engine.model.forward import ForwardInput
+from spectui.engine.model.load_check import EPSILONS
 from spectui.models.registry import known_models
 
 from .figure import Setting
@@ -48,6 +50,29 @@ def behind(target: CausalLM, length: int) -> tuple[Any, Callable[[int], Any]]:
         return out
 
     return cache, run
+
+
+@torch.inference_mode()
+def own_noise(model: Any, setting: Setting, length: int = 200, rows: int = 8) -> float:
+    """How far transformers' own logits are from themselves when the last rows are read one by one behind its cache."""
+    attention.use(model, "sdpa")
+    ids = torch.tensor([[7 * place % model.config.vocab_size for place in range(length + rows)]], device=setting.device)
+    together = model(input_ids=ids, use_cache=False).logits[0, length:]
+    made = model(input_ids=ids[:, :length], use_cache=True)
+    alone = []
+    for place in range(length, length + rows):
+        made = model(input_ids=ids[:, place : place + 1], past_key_values=made.past_key_values, use_cache=True)
+        alone.append(made.logits[0])
+    attention.use(model, attention.NAME)
+    return apart(torch.cat(alone), together)
+
+
+def allowed(model: Any, setting: Setting) -> float:
+    """How far logits may be apart, as a share of the largest: random weights of many layers enlarge every rounding."""
+    dtype = next(model.parameters()).dtype
+    if dtype == torch.float32:
+        return 1e-4
+    return max(EPSILONS * torch.finfo(dtype).eps, 2 * own_noise(model, setting))
 
 
 def apart(one: torch.Tensor, other: torch.Tensor) -> float:

@@ -8,12 +8,11 @@ import torch
 from spectui.engine.model.causal_lm import CausalLM
 from spectui.engine.model.cuda_graphs import ROWS, GraphCache
 from spectui.engine.model.forward import ForwardInput
-from spectui.engine.model.load_check import EPSILONS
 from spectui.engine.values.draft_tree import DraftTree
 from spectui.engine.values.step import Source
 
 from .figure import Figure, Setting
-from .models import apart, behind, random_model, wrapped
+from .models import allowed, apart, behind, random_model, wrapped
 from .stopwatch import wall_ms
 
 COMPARED = (1, 2, 5, 8, 33)
@@ -58,7 +57,7 @@ def agreement(setting: Setting, target: CausalLM) -> Iterator[Figure]:
     """A pass from its graph against the same pass run plainly."""
     assert isinstance(target.backend, GraphCache)
     llama = target.backend.llama
-    limit = 1e-4 if setting.dtype == torch.float32 else EPSILONS * torch.finfo(setting.dtype).eps
+    limit = allowed(target.model, setting)
     for length in setting.lengths:
         cache, run = behind(target, length)
         for rows in COMPARED:

@@ -23,7 +23,10 @@ class Text:
 
 
 def answer_rows(model: CausalLM, text: Text) -> Tensor:
-    """Logits [tokens of the answer, model vocabulary] from which each was chosen, float32 or wider, on the CPU."""
+    """Logits [tokens of the answer, model vocabulary] from which each was chosen, float32 or wider, on the CPU.
+
+    Those of tokens that a model has no output for are minus infinity.
+    """
     ids = [*text.prompt, *text.answer[:-1]]
     cache = model.new_cache(len(ids))
     rows = []
@@ -33,7 +36,10 @@ def answer_rows(model: CausalLM, text: Text) -> Tensor:
         cache.commit(range(len(chunk)))
         if start + len(chunk) > len(ids) - len(text.answer):
             rows.append(out.logits.cpu())
-    return torch.cat(rows)[-len(text.answer) :]
+    made, columns = torch.cat(rows)[-len(text.answer) :], model.output_token_ids
+    if columns is None:
+        return made
+    return made.new_full((len(made), model.config.vocab_size), float("-inf")).index_copy_(1, columns.cpu(), made)
 
 
 @torch.inference_mode()

@@ -242,8 +242,9 @@ def _numbers(
     role: str,
     target: Any | None = None,
 ) -> "Numbers":
-    """A model of a ``role``; a draft may borrow of the ``target``."""
+    """A model of a ``role``; a draft may borrow of the ``target``, which is None for a target itself."""
     from .borrowed import borrows
+    from .draft_vocabulary import keep_frequent_outputs
     from .precision import Numbers, quantised
 
     progress(f"loading the {role} {place.title}", None)
@@ -257,11 +258,18 @@ def _numbers(
             return _borrowed(place, config, target, device, dtype)
         return _model(place, config, choice, device, dtype, progress)
 
+    def cut(model: Any) -> None:
+        if target is not None:
+            keep_frequent_outputs(model, place.title)
+
     unasked = choice.dtype == "auto" and place.shape is None  # random weights are not worth keeping
     asked = choice.dtype if choice.dtype in QUANTISED else None
     if device.type != "cpu" or not (unasked or asked):
-        return Numbers(load())
-    return quantised(place, config, tokenizer, asked, load, progress)
+        numbers = Numbers(load())
+    else:
+        numbers = quantised(place, config, tokenizer, asked, load, cut, progress)
+    cut(numbers.model)
+    return numbers
 
 
 def _draft_numbers(

@@ -49,9 +49,17 @@ class Numbers:
 
 
 def quantised(
-    place: Place, config: Any, tokenizer: Any, asked: str | None, load: Callable[[], Any], progress: Progress
+    place: Place,
+    config: Any,
+    tokenizer: Any,
+    asked: str | None,
+    load: Callable[[], Any],
+    cut: Callable[[Any], None],
+    progress: Progress,
 ) -> Numbers:
     """The model in int8 or int4; as ``load`` gives it where neither can be, or is faster and was not ``asked`` for.
+
+    ``cut`` takes away the outputs that it is not going to have, once it has written the text for its calibration.
 
     Unasked it is int4 where the weights come in 4 bits, so that they stay what they are, else int8. Raises UserError
     where it was asked for and cannot be.
@@ -90,19 +98,21 @@ def quantised(
     progress(f"making {dtype} weights of {place.title}, once", None)
     with explain(place):
         use_all()
-        weights, gain = _made(model, bare, tokenizer, dtype, asked is not None)
+        text = _own_text(model, tokenizer)
+        cut(model)
+        weights, gain = _made(model, bare, text, len(tokenizer), dtype, asked is not None)
     file = quantised_file(place, config, dtype)
     keep_quantised(file, weights, {"gain": f"{gain:.2f}", "where": here, "unasked": unasked})
     return _dressed(bare, weights, place, file) if asked or gain >= WORTH else Numbers(model)
 
 
-def _made(model: Any, bare: Any, tokenizer: Any, dtype: str, asked: bool) -> tuple[QuantisedWeights, float]:
+def _made(model: Any, bare: Any, text: Any, vocabulary: int, dtype: str, asked: bool) -> tuple[QuantisedWeights, float]:
     """Quantised weights, and how many times as fast a model is with them: 0 where its logits are too far off.
 
     Raises UnsupportedModel for the latter if they were ``asked`` for.
     """
     target = CausalLM(model)
-    weights = quantise(model, dtype, _own_text(model, tokenizer), Check(model).expected)
+    weights = quantise(model, dtype, text, Check(model).expected)
     dress(bare, weights)
     try:
         ours = CausalLM(bare, quantised=weights)
@@ -110,7 +120,7 @@ def _made(model: Any, bare: Any, tokenizer: Any, dtype: str, asked: bool) -> tup
         if asked:
             raise
         return weights, 0.0
-    return weights, _seconds(target, len(tokenizer)) / _seconds(ours, len(tokenizer))
+    return weights, _seconds(target, vocabulary) / _seconds(ours, vocabulary)
 
 
 def _here() -> str:

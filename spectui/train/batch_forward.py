@@ -8,12 +8,11 @@ from torch import Tensor
 from torch.nn import functional
 
 from ..engine.model.linear import Linear, is_quantised, project, project_onto
-from ..engine.model.llama import Weights, exact_silu, norm
+from ..engine.model.llama import Weights, gated, norm, rotation, turned
+from .sizes import sizes
 
 WIDTH = 16
 """Attention is over a multiple of so many positions."""
-TOGETHER = 32
-"""So many sequences attend to as many positions as the longest of them: neighbours should be of similar length."""
 
 
 class BatchCache(NamedTuple):
@@ -30,6 +29,11 @@ class BatchCache(NamedTuple):
         shape = (len(weights.layers), sequences, config.num_kv_heads, capacity, config.head_dim)
         keys, values = (torch.zeros(shape, dtype=dtype, device=weights.embed_tokens.device) for _ in range(2))
         return cls(keys, values)
+
+    @property
+    def nbytes(self) -> int:
+        """Of keys and values."""
+        return int(self.keys.nbytes + self.values.nbytes)
 
     def select(self, sequences: Sequence[int]) -> "BatchCache":
         """The same with its sequences in another order."""
@@ -55,10 +59,10 @@ def batch_forward(
     config, (sequences, length) = weights.config, token_ids.shape
     positions = starts[:, None] + torch.arange(length, device=starts.device)
     groups = _groups(positions, cache.keys.shape[3], config.num_heads // config.num_kv_heads, cache.keys.dtype)
-    cos, sin = (table[positions.flatten()] for table in weights.rope_cache)
+    rope = rotation(weights.rope_cache, positions.flatten())
     x = functional.embedding(token_ids.flatten(), weights.embed_tokens)
     every = torch.arange(sequences, device=starts.device)[:, None]
-    rotated, half = config.num_heads + config.num_kv_heads, config.head_dim // 2
+    rotated = config.num_heads + config.num_kv_heads
     states: dict[int, Tensor] = {}
     for index, layer in enumerate(weights.layers):
         if index in wanted:
@@ -70,7 +74,7 @@ def batch_forward(
             q = norm(qk[:, : config.num_heads], layer.q_norm, config.rms_norm_eps)
             k = norm(qk[:, config.num_heads :], layer.k_norm, config.rms_norm_eps)
             qk = torch.cat([q, k], 1)
-        qk = torch.addcmul(qk * cos, qk.roll(half, -1), sin).to(cache.keys.dtype)
+        qk = turned(qk, rope).to(cache.keys.dtype)
         q, k = qk[:, : config.num_heads], qk[:, config.num_heads :]
         keys, values = cache.keys[index], cache.values[index]
         keys[every, :, positions] = k.reshape(sequences, length, *k.shape[1:])
@@ -91,8 +95,7 @@ def batch_forward(
         x = project_onto(x, as_read_by(attended, layer.o_proj), layer.o_proj)
         h = as_read_by(norm(x, layer.post_attention_layernorm, config.rms_norm_eps), layer.gate_up_proj)
         gate, up = project(h, layer.gate_up_proj).chunk(2, -1)
-        activated = functional.silu(gate) if layer.down_proj.scale is None else exact_silu(gate)
-        x = project_onto(x, activated * up, layer.down_proj)
+        x = project_onto(x, gated(gate, up, layer.down_proj.scale is not None), layer.down_proj)
     last = norm(x, weights.norm, config.rms_norm_eps).view(sequences, length, -1)
     return Pass(last, torch.cat([last[..., :0], *(states[index] for index in wanted)], -1))
 
@@ -105,8 +108,9 @@ def as_read_by(x: Tensor, linear: Linear) -> Tensor:
 def _groups(positions: Tensor, capacity: int, group: int, dtype: torch.dtype) -> list[tuple[slice, int, Tensor]]:
     """Sequences that attend together, over how many positions, and their mask."""
     made = []
-    for begin in range(0, len(positions), TOGETHER):
-        some = slice(begin, begin + TOGETHER)
+    attending = sizes(positions.device).attending
+    for begin in range(0, len(positions), attending):
+        some = slice(begin, begin + attending)
         width = min(-(-int(positions[some].max() + 1) // WIDTH) * WIDTH, capacity)
         made.append((some, width, _mask(positions[some], width, group, dtype)))
     return made

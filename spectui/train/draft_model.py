@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from .eagle_head import Attention, Mlp, RMSNorm, Shape
 from .target import Target
-from .unrolled import Context, split_heads, turned
+from .unrolled import Context, split_heads, turned_at
 
 
 class DecoderLayer(nn.Module):
@@ -29,8 +29,8 @@ class DecoderLayer(nn.Module):
         """[sequences, length, hidden] -> the same; each position sees those before it."""
         attention, shape = self.self_attn, self.shape
         h, positions = self.input_layernorm(x), torch.arange(x.shape[1], device=x.device)
-        q = turned(split_heads(attention.q_proj(h), shape.heads), positions, context)
-        k = turned(split_heads(attention.k_proj(h), shape.key_heads), positions, context)
+        q = turned_at(split_heads(attention.q_proj(h), shape.heads), positions, context)
+        k = turned_at(split_heads(attention.k_proj(h), shape.key_heads), positions, context)
         v = split_heads(attention.v_proj(h), shape.key_heads)
         k, v = (one.repeat_interleave(shape.heads // shape.key_heads, 2) for one in (k, v))
         attended = functional.scaled_dot_product_attention(

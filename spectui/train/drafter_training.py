@@ -18,13 +18,14 @@ from .kinds import Kind
 from .learner import Learner, frequent_tokens
 from .origin import Origin, claim
 from .pool import Pool
+from .sizes import sizes
 from .stream import Stream
 from .target import Target
 
-BATCH = 6
-"""Conversations a step: early on many small steps teach more than few large ones."""
 MEASURED, KEPT = 180.0, 300.0
 """Seconds between two looks at the held-out answers, and between two checkpoints."""
+LOOKS = 10
+"""How many looks there are at least."""
 FILLING = 1 / 3
 """The share of the time after which the first answers are enough, however few they are."""
 LEARNING = "learning"
@@ -70,6 +71,7 @@ class DrafterTraining:
         """The last look at the held-out answers."""
         self._kind, self._layers = kind, layers
         self._target, self._stream_of, self._folder, self._told = target, stream_of, folder, told
+        self._sizes = sizes(target.device)
         self._kept = folder / TRAINING
         self._checkpoint = self._kept / CHECKPOINT
         self._begun = 0.0
@@ -86,7 +88,7 @@ class DrafterTraining:
         apart = stream.held_out()
         if not apart:
             raise UserError("the model gives no answer to learn from; ask it something with --questions FILE")
-        pool = Pool(iter(stream), seed=progress.conversations)
+        pool = Pool(iter(stream), self._sizes.pool, self._sizes.uses, seed=progress.conversations)
         enough = progress.seconds + FILLING * (60 * progress.minutes - progress.seconds)
         self._fill(pool, progress, "making the first answers", enough)
         ids = state["ids"] if state else frequent_tokens(self._target, pool.waiting, VOCABULARY)
@@ -123,13 +125,13 @@ class DrafterTraining:
         looked = kept = perf_counter()
         while progress.seconds < 60 * progress.minutes:
             self._fill(pool, progress, LEARNING)
-            drawn = pool.draw(BATCH)
+            drawn = pool.draw(self._sizes.batch)
             training.learn(drawn, progress.seconds / (60 * progress.minutes))
             progress.steps = training.steps
             progress.tokens += sum(len(one.tokens) - one.prompt for one in drawn)
             progress.conversations = stream.given - len(pool.waiting)
             self._say(LEARNING, progress)
-            if perf_counter() - looked > MEASURED:
+            if perf_counter() - looked > min(MEASURED, 60 * progress.minutes / LOOKS):
                 self._look(training, apart, progress, stream)
                 looked = perf_counter()
             if perf_counter() - kept > KEPT:
@@ -141,7 +143,7 @@ class DrafterTraining:
         while not pool.full:
             pool.fetch()
             self._say(doing, progress)
-            if progress.seconds > enough and len(pool.waiting) >= BATCH:
+            if progress.seconds > enough and len(pool.waiting) >= self._sizes.batch:
                 pool.settle()
 
     def _look(self, training: Learner, apart: list[Conversation], progress: Progress, stream: Stream) -> None:

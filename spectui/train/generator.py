@@ -14,10 +14,9 @@ from ..engine.model.linear import project
 from .batch_forward import BatchCache, Pass, as_read_by, batch_forward
 from .chat_format import ChatFormat
 from .loops import TAIL, begins_to_loop, loops
+from .sizes import rows_with_room
 from .target import Target
 
-ROWS = 192
-"""Conversations at once: from here on a pass costs as much more as it has more rows."""
 SORTED = 32
 """Passes after which rows are put in the order of their lengths, for attention; new ones are short."""
 CANDIDATES = 64
@@ -96,6 +95,10 @@ class _Desk(NamedTuple):
         )
         return cls(cache, states, last)
 
+    @property
+    def nbytes(self) -> int:
+        return self.cache.nbytes + self.states.nbytes + self.last.nbytes
+
     def write(self, places: Tensor, made: Pass) -> None:
         every = torch.arange(len(places), device=places.device)
         self.states[every, places] = made.states[:, 0].to(STATES)
@@ -132,12 +135,13 @@ class Generator:
 
     @torch.inference_mode()
     def conversations(self, rows: int | None = None, refill: bool = True) -> Iterator[Conversation]:
-        """``rows`` conversations at a time, ``ROWS`` if not said, each given as soon as it is finished.
+        """``rows`` conversations at a time, as many as pay if not said, each given as soon as it is finished.
 
         With ``refill`` another one begins in its place, without end. The first ones that are finished are the shortest.
         """
-        rows = rows or ROWS
-        growing, aux = [self._begin() for _ in range(rows)], self._plan.aux
+        aux = self._plan.aux
+        rows = rows or self._rows_with_room()
+        growing = [self._begin() for _ in range(rows)]
         desk = _Desk.empty(self._target, rows, self._longest, len(aux))
         self._read_frame(desk)
         for turn in count():
@@ -158,6 +162,10 @@ class Generator:
                     yield Conversation(torch.tensor(row.tokens[:kept]), row.prompt, states, last)
                 if row.over and refill:
                     growing[index] = self._begin()
+
+    def _rows_with_room(self) -> int:
+        one = _Desk.empty(self._target, 1, self._longest, len(self._plan.aux))
+        return rows_with_room(self._target.device, one.nbytes)
 
     def _begin(self) -> _Row:
         before = list(self._chat.before)

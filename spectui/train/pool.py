@@ -5,20 +5,18 @@ from random import Random
 
 from .generator import Conversation
 
-MOST, BYTES = 256, 2_000_000_000
-"""Conversations, and what their states may take."""
-USES = 4
-"""How often each is learnt from: a token of text takes some three times as long as to learn from it."""
+BYTES = 2_000_000_000
+"""What the states of all of them may take."""
 
 
 class Pool:
-    """Conversations of a stream that wait to be learnt from, each ``USES`` times."""
+    """At most ``most`` conversations of a stream that wait to be learnt from, each ``uses`` times."""
 
-    def __init__(self, stream: Iterator[Conversation], seed: int) -> None:
+    def __init__(self, stream: Iterator[Conversation], most: int, uses: int, seed: int) -> None:
         self.waiting: list[Conversation] = []
         self._stream, self._random = stream, Random(seed)
         self._left: list[int] = []
-        self._bytes, self._most = 0, MOST
+        self._bytes, self._most, self._uses = 0, most, uses
 
     @property
     def full(self) -> bool:
@@ -33,7 +31,7 @@ class Pool:
         """Take one more from the stream."""
         one = next(self._stream)
         self.waiting.append(one)
-        self._left.append(USES)
+        self._left.append(self._uses)
         self._bytes += _size(one)
 
     def draw(self, count: int) -> list[Conversation]:

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from ..engine.model.llama import turned
 from .batch import Batch
 from .eagle_head import EagleHead
 from .target import Target
@@ -40,7 +41,7 @@ def drafts(head: EagleHead, context: Context, batch: Batch, depth: int) -> Itera
     read = functional.embedding(batch.tokens[:, 1 : 1 + length], context.embed_tokens)
     features = head.fc(batch.states)
     x = head.midlayer.inputs(read.to(features.dtype), features)
-    keys = turned(split_heads(attention.k_proj(x), shape.key_heads), positions, context)
+    keys = turned_at(split_heads(attention.k_proj(x), shape.key_heads), positions, context)
     values = split_heads(attention.v_proj(x), shape.key_heads)
     hidden = positions > batch.entries[:, :, None]
     mask = torch.zeros(hidden.shape, dtype=x.dtype, device=x.device).masked_fill_(hidden, float("-inf"))
@@ -52,9 +53,9 @@ def drafts(head: EagleHead, context: Context, batch: Batch, depth: int) -> Itera
         if step:
             read = functional.embedding(batch.tokens[every, places + 1], context.embed_tokens)
             x = head.midlayer.inputs(read.to(h.dtype), h)
-            k = turned(split_heads(attention.k_proj(x), shape.key_heads), places, context)
+            k = turned_at(split_heads(attention.k_proj(x), shape.key_heads), places, context)
             own.append((k, split_heads(attention.v_proj(x), shape.key_heads)))
-        q = turned(split_heads(attention.q_proj(x), shape.heads), places, context)
+        q = turned_at(split_heads(attention.q_proj(x), shape.heads), places, context)
         h = head.midlayer.after_attention(h, _attended(q * context.scaling, keys, values, mask, own))
         yield h
 
@@ -82,7 +83,7 @@ def split_heads(x: Tensor, heads: int) -> Tensor:
     return x.view(*x.shape[:-1], heads, -1)
 
 
-def turned(x: Tensor, positions: Tensor, context: Context) -> Tensor:
+def turned_at(x: Tensor, positions: Tensor, context: Context) -> Tensor:
     """Rotary embedding of [..., heads, head_dim] at ``positions`` [...]."""
     cos, sin = (table[positions].to(x.dtype) for table in context.rope_cache)
-    return torch.addcmul(x * cos, x.roll(x.shape[-1] // 2, -1), sin)
+    return turned(x, (cos, sin))

@@ -7,16 +7,16 @@ import pytest
 from spectui.cli.train_head import run_train_head
 from spectui.config.choice import ModelChoice
 from spectui.config.settings import Settings
+from spectui.train import sizes
 from spectui.train.command import Order
 from spectui.train.origin import FILE
 
 
 @pytest.fixture(autouse=True)
 def small(monkeypatch):
-    monkeypatch.setattr("spectui.train.pool.MOST", 6)
+    monkeypatch.setattr(sizes, "CPU", sizes.CPU._replace(rows=8, pool=6))
     monkeypatch.setattr("spectui.train.stream.APART", 4)
     monkeypatch.setattr("spectui.train.stream.TRIED", 8)
-    monkeypatch.setattr("spectui.train.generator.ROWS", 8)
 
 
 def test_a_model_that_invents_no_questions_is_asked_the_built_in_ones(tmp_path, capsys):

@@ -12,7 +12,7 @@ from spectui.config.choice import ModelChoice
 from spectui.engine.values.options import Options
 from spectui.session.conversation import load_models
 from spectui.system.errors import UserError
-from spectui.train import draft_training
+from spectui.train import draft_training, sizes
 from spectui.train import target as targets
 from spectui.train.batch import batched
 from spectui.train.command import Order, exact_dtype, train_drafter
@@ -50,7 +50,8 @@ def batch_of(conversations):
 def twin(training):
     """The same model as transformers has it."""
     target = training.target
-    made = LlamaForCausalLM(LlamaConfig(**draft_config(target, len(training.draft.layers)))).float().eval()
+    config = draft_config(target, len(training.draft.layers), training.ids)
+    made = LlamaForCausalLM(LlamaConfig(**config)).float().eval()
     theirs = {f"model.{name}": value.detach() for name, value in training.draft.named_parameters()}
     theirs |= {"model.embed_tokens.weight": target.embed_tokens, "lm_head.weight": target.lm_head()}
     made.load_state_dict(theirs)
@@ -112,7 +113,8 @@ def test_the_greedy_chain_that_is_measured_is_what_it_drafts(tiny, conversations
             for at in range(one.prompt, len(one.tokens)):
                 tokens = one.tokens[:at].tolist()
                 for place in range(4):
-                    tokens.append(int(reference(torch.tensor([tokens])).logits[0, -1].argmax()))
+                    logits = reference(torch.tensor([tokens])).logits[0, -1]
+                    tokens.append(int(made.ids[logits[made.ids].argmax()]))  # it drafts the frequent tokens alone
                     text = one.tokens[at : at + place + 1].tolist()
                     right = tokens[at:] == text
                     assert all(hits[at - one.prompt][: place + 1]) == right
@@ -141,9 +143,8 @@ def folder(tmp_path_factory):
     made = tmp_path_factory.mktemp("trained") / "draft"
     asked = [f"Tell me a story about a {who}." for who in ("dragon", "fox", "ship", "king")] * 5
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("spectui.train.pool.MOST", 6)
+        patch.setattr(sizes, "CPU", sizes.CPU._replace(rows=8, pool=6))
         patch.setattr("spectui.train.stream.APART", 4)
-        patch.setattr("spectui.train.generator.ROWS", 8)
         train_drafter(ModelChoice("demo"), asked, Order("lm", minutes=0.02, output=made), lambda _: None)
     return made
 
@@ -154,6 +155,9 @@ def test_what_is_written_drafts_for_its_target_and_leaves_the_text_as_it_is(fold
     loaded = load_models(ModelChoice("demo", str(folder)), None, lambda *_: None)
     assert loaded.pair.draft.config.num_hidden_layers == 2
     assert loaded.pair.reserved == frozenset()
+    ids = loaded.resources.draft.output_token_ids
+    assert ids.tolist() == loaded.pair.draft.config.output_token_ids
+    assert loaded.draft.model.lm_head.weight.shape[0] == len(ids)
     prompt, texts = loaded.prompt([{"role": "user", "content": "Tell me a story."}]), {}
     for mode in ("ar", "draft"):
         decoder = loaded.decoder(mode, Options())

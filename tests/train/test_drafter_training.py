@@ -12,8 +12,7 @@ from transformers import GPT2Config, GPT2LMHeadModel
 
 from spectui.engine.model.int8 import quantised
 from spectui.system.errors import UserError
-from spectui.train import drafter_training, head_training
-from spectui.train import pool as pools
+from spectui.train import drafter_training, head_training, sizes
 from spectui.train import target as targets
 from spectui.train.checkpoint import Progress, read_checkpoint, write_checkpoint
 from spectui.train.drafter_training import CHECKPOINT, LOG, TRAINING, DrafterTraining
@@ -30,10 +29,8 @@ VOCABULARY = 40
 @pytest.fixture(autouse=True)
 def small(monkeypatch):
     monkeypatch.setattr(drafter_training, "VOCABULARY", VOCABULARY)
-    monkeypatch.setattr(drafter_training, "BATCH", 3)
-    monkeypatch.setattr(pools, "MOST", 6)
+    monkeypatch.setattr(sizes, "CPU", sizes.CPU._replace(rows=8, pool=6, batch=3))
     monkeypatch.setattr("spectui.train.stream.APART", 32)
-    monkeypatch.setattr("spectui.train.generator.ROWS", 8)
 
 
 @pytest.fixture(scope="module")
@@ -115,7 +112,7 @@ def test_a_training_goes_on_where_it_was(tiny, tmp_path):
 
 
 def test_few_answers_are_enough_where_time_is_short(tiny, tmp_path, monkeypatch):
-    monkeypatch.setattr(pools, "MOST", 100_000)
+    monkeypatch.setattr(sizes, "CPU", sizes.CPU._replace(pool=100_000))
     watch = Watch()
     training(tiny, tmp_path, watch).run(0.02, resume=False)
     assert watch.seen[-1].tokens > 0

@@ -6,6 +6,7 @@ from itertools import islice
 import pytest
 import torch
 
+from spectui.train import sizes
 from spectui.train import target as targets
 from spectui.train.answer_store import AnswerStore
 from spectui.train.chat_format import ChatFormat, chat_format
@@ -61,7 +62,7 @@ def test_many_rows_at_once_say_what_each_says_alone(tiny):
 
 
 def test_rows_of_different_lengths_attend_to_what_is_theirs(tiny, monkeypatch):
-    monkeypatch.setattr("spectui.train.batch_forward.TOGETHER", 2)
+    monkeypatch.setattr(sizes, "CPU", sizes.CPU._replace(attending=2))
     monkeypatch.setattr("spectui.train.generator.SORTED", 3)
     generator = Generator(tiny, CHAT, plan(questions=QUESTIONS, sampled=0.0), seed=0)
     for one in islice(generator.conversations(rows=5), 15):

@@ -9,7 +9,7 @@ from ..values.draft_tree import DraftTree
 from .draft_cache import DraftCache
 from .drafter import Resources
 from .model_drafter import ModelDrafter
-from .ranking import Ranking
+from .ranking import ranking_of
 
 
 class DraftModel(ModelDrafter):
@@ -19,7 +19,7 @@ class DraftModel(ModelDrafter):
 
     def __init__(self, resources: Resources) -> None:
         assert resources.draft is not None
-        super().__init__(resources, Ranking(resources, resources.draft.device), resources.draft_ms)
+        super().__init__(resources, ranking_of(resources, resources.draft), resources.draft_ms)
         self._cache = DraftCache(resources.draft)
 
     def begin(self, tokens: Sequence[int]) -> None:

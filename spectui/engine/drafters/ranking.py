@@ -6,6 +6,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from ..model.causal_lm import CausalLM
 from ..model.torchscript import scripted
 from ..verification.sampler import Sampler, penalise
 from .drafter import Context, Resources
@@ -34,6 +35,11 @@ def likeliest(scores: Tensor, logits: Tensor | None, width: int) -> Tensor:
     shares = best.exp()
     confidences = shares if logits is None else logits.softmax(-1).gather(-1, ids)
     return torch.stack([ids.double(), shares.double(), confidences.double()])
+
+
+def ranking_of(resources: Resources, draft: CausalLM, beside: bool = False) -> "Ranking":
+    """That of a draft model, which may have outputs for some tokens alone."""
+    return Ranking(resources, draft.device, beside, draft.output_token_ids)
 
 
 class Ranking:

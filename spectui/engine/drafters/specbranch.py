@@ -13,7 +13,7 @@ from ..values.step import Branches, Source, Step
 from .branch_growth import Grower, Growth, Segment, Stop
 from .draft_cache import DraftCache
 from .drafter import Context, Drafter, Job, Resources
-from .ranking import Ranking
+from .ranking import ranking_of
 
 GAMMA = 4
 """Tokens of a segment before the times of both models are known (Shen et al., 2506.01979: gamma 4)."""
@@ -71,7 +71,7 @@ class SpecBranch(Drafter):
         super().__init__(resources)
         assert resources.draft is not None
         self._cache = DraftCache(resources.draft)
-        self._ranking = Ranking(resources, resources.draft.device, beside=True)
+        self._ranking = ranking_of(resources, resources.draft, beside=True)
         head = [] if resources.head is None else [resources.head.embedding.device]
         self._worker = BackgroundWorker(resources.draft.device, *head)
         self.segment: Segment = ()

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
+OUTPUT_TOKEN_IDS = "output_token_ids"
+"""What a model's configuration, and then the model, names the tokens that it has outputs for, if these are some."""
 TREE_KINDS = {"full_attention", "sliding_attention", "chunked_attention"}
 _REACH = {"sliding_attention": "sliding_window", "chunked_attention": "attention_chunk_size"}
 

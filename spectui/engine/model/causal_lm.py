@@ -11,7 +11,7 @@ from ...system.errors import UnsupportedModel
 from ..values.draft_tree import DraftTree, visibility
 from ..values.dtypes import INT8
 from . import attention, cuda
-from .capability import Capability, capability, layer_types, rope_switch, text_config
+from .capability import OUTPUT_TOKEN_IDS, Capability, capability, layer_types, rope_switch, text_config
 from .cuda_graphs import Capturer, CudaCapturer, GraphCache
 from .forward import PREFILL_CHUNK, Backend, ForwardInput, Output
 from .int8 import exact_here
@@ -119,6 +119,11 @@ class CausalLM:
     def uses_llama_forward(self) -> bool:
         """Whether the forward is ours instead of transformers'."""
         return self._llama is not None
+
+    @property
+    def output_token_ids(self) -> torch.Tensor | None:
+        """The tokens that the columns of its logits stand for, int64 [columns]; None if these are all tokens."""
+        return getattr(self.model, OUTPUT_TOKEN_IDS, None)
 
     @property
     def is_packed(self) -> bool:

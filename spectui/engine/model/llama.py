@@ -11,10 +11,10 @@ from torch.nn import functional
 from .attention import AttentionMasks
 from .capability import layer_types, rope_switch, text_config
 from .cuda import wide_product
+from .decode_attention import attend
 from .forward import ForwardInput
 from .kv_cache import AnyCache, KVCache
 from .linear import Linear, is_quantised, project, project_onto
-from .split_attention import attend
 from .torchscript import scripted
 
 SHARED = 32768
@@ -90,9 +90,11 @@ def norm(x: Tensor, weight: Tensor, eps: float) -> Tensor:
     """Root mean square norm over the last dimension, with transformers' roundings: the mean is in float32.
 
     ``weight`` stands there twice, [2 * dimension]: in float32 the layer norm of [x, -x], whose mean is 0, is the one
-    fused kernel that a CPU has for this, in half the time.
+    fused kernel that a CPU has for this, in half the time. CUDA has one that rounds once, behind the weight.
     """
     size = x.shape[-1]
+    if x.is_cuda:
+        return functional.rms_norm(x, [size], weight[:size], eps)
     if x.dtype == torch.float32:
         return torch.layer_norm(torch.cat([x, -x], -1), [2 * size], weight, None, eps)[..., :size]
     return weight[:size] * functional.rms_norm(x.float(), [size], None, eps).to(x.dtype)
@@ -107,6 +109,16 @@ def exact_silu(x: Tensor, shared: int = SHARED) -> Tensor:
     if x.numel() <= shared:
         return functional.silu(x)
     return torch.cat([functional.silu(some) for some in torch.split(x, max(1, shared // x.shape[1]))])
+
+
+def gated(gate: Tensor, up: Tensor, exact: bool) -> Tensor:
+    """SwiGLU of [rows, width], with ``exact_silu`` or torch's."""
+    return (exact_silu(gate) if exact else functional.silu(gate)) * up
+
+
+def turned(x: Tensor, rope: tuple[Tensor, Tensor]) -> Tensor:
+    """Rotary embedding of [rows, heads, head_dim] by cos and sin of the rows."""
+    return torch.addcmul(x * rope[0], x.roll(x.shape[-1] // 2, -1), rope[1])
 
 
 def store(cache: Tensor, made: Tensor, slots: Tensor | None, width: int) -> None:
@@ -138,8 +150,7 @@ def decoder_layer(
 
     ``rope`` are cos and sin of the rows; keys and values [1, key heads, capacity, head_dim] are the layer's own.
     """
-    cos, sin = rope
-    rows, half, width = x.shape[0], config.head_dim // 2, mask.shape[-1]
+    rows, width = x.shape[0], mask.shape[-1]
     rotated = config.num_heads + config.num_kv_heads
     qkv = project(h, layer.qkv_proj)
     qkv = qkv.view(rows, rotated + config.num_kv_heads, config.head_dim)
@@ -149,7 +160,7 @@ def decoder_layer(
         q = norm(qk[:, : config.num_heads], q_norm, config.rms_norm_eps)
         k = norm(qk[:, config.num_heads :], k_norm, config.rms_norm_eps)
         qk = torch.cat([q, k], 1)
-    qk = torch.addcmul(qk * cos, qk.roll(half, -1), sin)
+    qk = turned(qk, rope)
     q, k = qk[:, : config.num_heads], qk[:, config.num_heads :]
     store(keys[0], k, slots, width)
     store(values[0], v, slots, width)
@@ -164,8 +175,7 @@ def decoder_layer(
     x = project_onto(x, attended, layer.o_proj)
     h = norm(x, layer.post_attention_layernorm, config.rms_norm_eps)
     gate, up = project(h, layer.gate_up_proj).chunk(2, -1)
-    activated = exact_silu(gate) if is_quantised(layer.down_proj) else functional.silu(gate)
-    return project_onto(x, activated * up, layer.down_proj)
+    return project_onto(x, gated(gate, up, is_quantised(layer.down_proj)), layer.down_proj)
 
 
 def forward(weights: Weights, inputs: LlamaInput) -> tuple[Tensor, list[Tensor]]:

@@ -1,6 +1,7 @@
 """At load a model is held, with its cache and as decoding calls it, against a plain forward of its own."""
 
 from importlib.metadata import version
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -18,7 +19,7 @@ from transformers.utils.deprecation import deprecate_kwarg
 
 from spectui.engine.model import llama
 from spectui.engine.model.causal_lm import CausalLM
-from spectui.engine.model.load_check import CACHE_NAMES, cache_name
+from spectui.engine.model.load_check import CACHE_NAMES, Check, cache_name
 from spectui.engine.values.options import Options
 from spectui.system.errors import UserError
 
@@ -167,6 +168,40 @@ def test_a_llama_forward_without_rope_or_with_doubled_scale_is_not_used_in_16_bi
 
     monkeypatch.setattr(llama.LlamaForward, "weights_for", weights_for)
     assert CausalLM(mild(dtype)).uses_llama_forward is (wrong == "nothing")
+
+
+class Off:
+    """A target that gives the right logits with so much noise, as a share of their spread."""
+
+    def __init__(self, check, share):
+        self.capability = SimpleNamespace(trees=True)
+        spread = (check.expected - check.expected.mean(-1, keepdim=True)).square().mean().sqrt()
+        noise = torch.randn(check.expected.shape, generator=torch.Generator().manual_seed(0))
+        self._logits = iter(check.expected + share * spread * noise)
+
+    def new_cache(self, capacity):
+        return SimpleNamespace(truncate=lambda length: None)
+
+    def prefill(self, cache, ids):
+        pass
+
+    def step(self, cache, token, tree):
+        return SimpleNamespace(logits=next(self._logits))
+
+
+@pytest.mark.parametrize(("own", "off", "right"), [
+    (0.0, 0.002, True), (0.0, 0.06, False), (0.03, 0.06, True), (0.03, 0.18, False), (0.5, 0.25, False),
+])  # fmt: skip
+def test_16_bits_may_be_off_by_some_times_what_the_model_differs_from_itself(monkeypatch, own, off, right):
+    """Many layers of random weights enlarge every rounding: the steps of 16 bits then say little."""
+    check = Check(mild(torch.bfloat16))
+    monkeypatch.setattr(check, "_noise", own)
+    assert (check.why_wrong(Off(check, off)) is None) is right
+
+
+def test_a_model_that_is_read_row_by_row_differs_from_itself_by_a_rounding():
+    assert Check(mild(torch.bfloat16))._noise < 0.05
+    assert Check(mild(torch.float32))._noise == 0.0
 
 
 def test_experts_that_a_rounding_error_swaps_are_no_reason_to_refuse_a_model():
