@@ -157,7 +157,7 @@ def test_what_is_written_drafts_for_its_target_and_leaves_the_text_as_it_is(fold
     assert loaded.pair.reserved == frozenset()
     ids = loaded.resources.draft.output_token_ids
     assert ids.tolist() == loaded.pair.draft.config.output_token_ids
-    assert loaded.draft.model.lm_head.weight.shape[0] == len(ids)
+    assert loaded.resources.draft.model.lm_head.weight.shape[0] == len(ids)
     prompt, texts = loaded.prompt([{"role": "user", "content": "Tell me a story."}]), {}
     for mode in ("ar", "draft"):
         decoder = loaded.decoder(mode, Options())
