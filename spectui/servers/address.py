@@ -14,7 +14,7 @@ SILENCE = 120.0
 """Seconds without a byte after which a server is given up."""
 LEAST_KEY = 8
 """Characters of a key that is a secret; shorter ones are words such as ``none``."""
-HUSHED = b"[key]"
+HUSHED = "[key]"
 _ENDINGS = ("/chat/completions", "/v1")
 
 
@@ -40,13 +40,48 @@ class Server:
 
     def hush(self, data: bytes) -> bytes:
         """What it sends, without the key, which some servers repeat where they refuse it."""
-        key = (self.key or "").encode()
-        return data.replace(key, HUSHED) if len(key) >= LEAST_KEY else data
+        return data.replace(self._secret.encode(), HUSHED.encode()) if self._secret else data
+
+    def hush_text(self, text: str) -> str:
+        """The same for a text read from JSON, where a key may have been written with escapes."""
+        return text.replace(self._secret, HUSHED) if self._secret else text
+
+    def hushing(self) -> "Hushing":
+        """The same for a text that comes in pieces."""
+        return Hushing(self._secret)
+
+    @property
+    def _secret(self) -> str:
+        """The key, if it is one; empty where there is nothing to hide."""
+        return self.key if self.key is not None and len(self.key) >= LEAST_KEY else ""
 
     @property
     def shown(self) -> str:
         """The address for people."""
         return sanitise_line(self.url)
+
+
+class Hushing:
+    """Text that comes in pieces, without a key: what may be the beginning of one waits for what follows."""
+
+    def __init__(self, secret: str) -> None:
+        self._secret, self._held = secret, ""
+
+    def take(self, text: str) -> str:
+        """What can be shown once this piece has come; only an end with which the key could begin is held back."""
+        text = self._held + text
+        if not self._secret:
+            return text
+        text = text.replace(self._secret, HUSHED)
+        longest = min(len(self._secret) - 1, len(text))
+        size = next((size for size in range(longest, 0, -1) if self._secret.startswith(text[-size:])), 0)
+        text, self._held = text[: len(text) - size], text[len(text) - size :]
+        return text
+
+    def rest(self) -> str:
+        """What is still held back when no more comes; most of a key is hidden as well."""
+        held, self._held = self._held, ""
+        return HUSHED if len(held) >= LEAST_KEY else held
 
 
 def server_at(

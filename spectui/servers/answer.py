@@ -1,12 +1,13 @@
 """An answer of a server: the pieces of text as they come, with what is said about tokens and drafts."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
 
 from ..system.errors import UserError
+from .address import Server
 from .connection import Connection
 from .drafts import Drafts, Kind, LiveKinds, count, late_kinds, read_drafts
 from .engines import Engine
@@ -108,30 +109,44 @@ class Asking:
 
     def _once(self, wanted: Wanted, begun: float) -> Iterator[Piece | Outcome]:
         body = request_body(self._engine, self._model, wanted, self._extras)
-        reading = _Reading(self._connection.server.shown, self._speculates)
-        server = self._connection.server
+        reading = _Reading(self._connection.server, self._speculates)
         with self._connection.post(PATH, body) as parts:
             try:
-                for data in events(parts, server.hush):
-                    if data.strip() == "[DONE]":
-                        reading.done = True
-                        break
-                    piece = reading.take(data, (perf_counter() - begun) * 1e3)
-                    if piece is not None:
-                        yield piece
-            except TooLong as error:
-                most = f"{MOST_LINE >> 20} MiB"
-                raise UserError(f"{reading.shown} sends more than {most} without an end of line; stopped") from error
-        outcome = reading.outcome((perf_counter() - begun) * 1e3)
+                yield from self._pieces(parts, reading, begun)
+            except UserError:
+                yield from reading.held(_since(begun))
+                raise
+        yield from reading.held(_since(begun))
+        outcome = reading.outcome(_since(begun))
         self._speculates = self._speculates or (outcome.drafts is not None and bool(outcome.drafts.drafted))
         yield outcome
+
+    def _pieces(self, parts: Iterable[bytes], reading: "_Reading", begun: float) -> Iterator[Piece]:
+        """What comes, until the server says that no more does."""
+        try:
+            for data in events(parts, self._connection.server.hush):
+                if data.strip() == "[DONE]":
+                    reading.done = True
+                    break
+                piece = reading.take(data, _since(begun))
+                if piece is not None:
+                    yield piece
+        except TooLong as error:
+            most = f"{MOST_LINE >> 20} MiB"
+            raise UserError(f"{reading.shown} sends more than {most} without an end of line; stopped") from error
+
+
+def _since(begun: float) -> float:
+    """Milliseconds."""
+    return (perf_counter() - begun) * 1e3
 
 
 class _Reading:
     """What was read of an answer."""
 
-    def __init__(self, shown: str, speculates: bool) -> None:
-        self.shown, self._speculates = shown, speculates
+    def __init__(self, server: Server, speculates: bool) -> None:
+        self.shown, self._speculates = server.shown, speculates
+        self._server, self._hushing = server, server.hushing()
         self.done = False
         """Whether the server said that no more comes; it says why in the last piece, if the answer is whole."""
         self._reason: str | None = None
@@ -155,7 +170,7 @@ class _Reading:
         if not isinstance(event, dict):
             raise UserError(f"{self.shown} sends what is no event; is it an OpenAI-compatible server?")
         if event.get("error"):
-            why = reason_in(event) or "it says no more"
+            why = self._server.hush_text(reason_in(event)) or "it says no more"
             raise UserError(f"{self.shown} failed in mid-answer: {why}; the text so far is kept")
         choices = event.get("choices")
         choice = choices[0] if isinstance(choices, list) and choices and isinstance(choices[0], dict) else {}
@@ -171,8 +186,12 @@ class _Reading:
         if self._length > MOST_TEXT:
             raise UserError(f"{self.shown} sends more text than any context holds; stopped")
         self._sizes.append(len(ids))
-        tokens = self._tokens if self._tokens is not None else self._ids or None
-        return Piece(text, time_ms, self._kind(event, ids), tokens, ids, self._drafts)
+        return Piece(self._hushing.take(text), time_ms, self._kind(event, ids), self._known_tokens, ids, self._drafts)
+
+    def held(self, time_ms: float) -> Iterator[Piece]:
+        """The text that was held back, if there is some, now that no more comes."""
+        if text := self._hushing.rest():
+            yield Piece(text, time_ms, None, self._known_tokens, (), self._drafts)
 
     def outcome(self, time_ms: float) -> Outcome:
         """The end; raises UserError if the stream stopped before it."""
@@ -181,9 +200,13 @@ class _Reading:
             raise UserError(f"{self.shown} cut the answer off{why}; the text so far is kept: ask again")
         by_step = self._drafts.by_step if self._drafts is not None else ()
         kinds = late_kinds(self._sizes, by_step) if by_step and all(self._sizes) else ()
-        tokens = self._tokens if self._tokens is not None else self._ids or None
         reason = "length" if self._reason == "length" else "stop"
-        return Outcome(reason, tokens, self._prompt_tokens, self._drafts, kinds, time_ms)
+        return Outcome(reason, self._known_tokens, self._prompt_tokens, self._drafts, kinds, time_ms)
+
+    @property
+    def _known_tokens(self) -> int | None:
+        """Tokens of the answer so far; None if nobody tells."""
+        return self._tokens if self._tokens is not None else self._ids or None
 
     def _count(self, event: Mapping[str, Any], choice: Mapping[str, Any]) -> None:
         usage, timings = event.get("usage"), event.get("timings")

@@ -30,7 +30,7 @@ class Refused(UserError):
 
 def refusal(server: Server, status: int, headers: Mapping[str, str], body: bytes, path: str) -> Refused:
     """The error for a response that is none."""
-    said = said_in(body)
+    said = server.hush_text(said_in(body))
     words = f"HTTP {status}{f': {said}' if said else ''}"
     if 300 <= status < 400:
         other = sanitise_line(headers.get("location", "somewhere else"))[:MOST_REASON]

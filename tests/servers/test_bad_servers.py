@@ -10,7 +10,7 @@ from threading import Event, Thread
 
 import pytest
 
-from spectui.servers.address import KEY_VARIABLE, check_keys, server_at
+from spectui.servers.address import KEY_VARIABLE, Hushing, check_keys, server_at
 from spectui.servers.answer import Asking, Piece
 from spectui.servers.connection import Connection
 from spectui.servers.drafts import read_drafts
@@ -328,6 +328,43 @@ def test_a_key_that_the_server_repeats_is_not_shown(monkeypatch):
         fake.models([(LONG_KEY, LONG_KEY)])
         facts = probe(Connection(server_at(fake.url)))
         assert LONG_KEY not in str(facts)
+
+
+@pytest.mark.parametrize("size", [1, 2, 5, 23])
+def test_a_key_that_comes_in_pieces_is_not_shown(monkeypatch, size):
+    monkeypatch.setenv(KEY_VARIABLE, LONG_KEY)
+    pieces = [delta(LONG_KEY[start : start + size]) for start in range(0, len(LONG_KEY), size)]
+    with serving() as fake:
+        fake.stream(delta("so "), *pieces, delta(" far"))
+        assert read(fake)[0] == "so [key] far"
+
+
+@pytest.mark.parametrize(("end", "shown"), [(LONG_KEY[:5], LONG_KEY[:5]), (LONG_KEY[:-1], "[key]")])
+def test_what_may_be_a_key_is_not_lost_where_the_answer_ends(monkeypatch, end, shown):
+    monkeypatch.setenv(KEY_VARIABLE, LONG_KEY)
+    with serving() as fake:
+        fake.stream(delta(f"so {end}"))
+        assert read(fake)[0] == f"so {shown}"
+        fake.stream(said(f"so {end}"))
+        pieces = [one for one in Asking(Connection(server_at(fake.url)), OTHER, "toy")(HELLO) if isinstance(one, Piece)]
+        assert "".join(piece.text for piece in pieces) == f"so {shown}"
+
+
+def test_only_what_may_be_a_key_waits_for_the_next_piece():
+    hushing = Hushing(LONG_KEY)
+    taken = [hushing.take(piece) for piece in ("It is", " the s", "ea, s", "k-0", "12 and ", "so on")]
+    assert taken == ["It i", "s the ", "sea, ", "", "sk-012 and ", "so on"]
+    assert hushing.rest() == ""
+
+
+def test_a_key_written_with_escapes_is_not_shown(monkeypatch):
+    monkeypatch.setenv(KEY_VARIABLE, LONG_KEY)
+    escaped = "".join(f"\\u{ord(one):04x}" for one in LONG_KEY)
+    with serving() as fake:
+        fake.bytes(PATH, f'{{"error": "wrong: {escaped}"}}'.encode(), 401)
+        assert "wrong: [key]" in read(fake)[1]
+        fake.stream(f'data: {{"choices": [{{"delta": {{"content": "so {escaped}"}}}}]}}\n\n'.encode())
+        assert read(fake)[0] == "so [key]"
 
 
 def test_a_word_in_place_of_a_key_is_no_secret(monkeypatch):

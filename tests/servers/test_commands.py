@@ -219,3 +219,15 @@ def test_the_key_stands_in_no_file_of_the_program(home):
     written = [file.read_bytes() for file in home.rglob("*") if file.is_file()]
     assert b"so far" in b"".join(written)
     assert SECRET.encode() not in b"".join(written) + done.stdout + done.stderr
+
+
+def test_a_key_that_comes_in_two_events_reaches_neither_screen_nor_trace(home):
+    with serving() as fake:
+        fake.stream(said(f"Yours is {SECRET[:6]}", f"{SECRET[6:]}, is it not?"))
+        words = ("run", "Hi", "--server", fake.url, "--record", str(home / "trace.jsonl"))
+        done = as_process(*words, **{KEY_VARIABLE: SECRET})
+    assert done.stdout.decode() == "Yours is [key], is it not?\n"
+    written = b"".join(file.read_bytes() for file in home.rglob("*") if file.is_file())
+    told = "".join(getattr(one, "text", "") for one in read_trace(home / "trace.jsonl"))
+    assert told == "Yours is [key], is it not?"
+    assert SECRET.encode() not in written + done.stderr
