@@ -15,7 +15,7 @@ from rich.text import Text
 from ..present.answer_line import answer_line
 from ..present.pair_words import pair_words
 from ..present.reading import told
-from ..present.token_looks import FATE_HUES, LOOKS, TokenKind, legend
+from ..present.token_looks import FATE_HUES, LOOKS, TokenKind, legend, served_legend
 from ..record.events import EndText, Failed, Finished, Note, PrefillText, Ready, Record, ServedText, StepText, Told
 from ..record.metrics import Meter
 from ..record.trace import TraceWriter, to_json
@@ -50,6 +50,26 @@ class Printer(Protocol):
         """The answer is over."""
 
 
+class MarksSeen:
+    """Which marks an answer can have."""
+
+    def __init__(self) -> None:
+        self._served = self._told = False
+
+    def see(self, record: Record) -> None:
+        """Take note of a record."""
+        match record:
+            case ServedText(kind=kind):
+                self._served, self._told = True, self._told or kind is not None
+            case Told(kinds=kinds):
+                self._told = self._told or bool(kinds)
+
+    @property
+    def legend(self) -> str:
+        """What they mean."""
+        return served_legend(self._told) if self._served else legend()
+
+
 class PlainPrinter:
     """The text alone."""
 
@@ -73,8 +93,12 @@ class PlainPrinter:
 class MarkedPrinter(PlainPrinter):
     """A line a step with a mark before every token, for screen readers and logs."""
 
+    def __init__(self) -> None:
+        self._marks = MarksSeen()
+
     def show(self, record: Record) -> None:
         """Write one line for each step."""
+        self._marks.see(record)
         match record:
             case PrefillText(text=text):
                 _write(f"first {json.dumps(text, ensure_ascii=False)}\n")
@@ -92,7 +116,7 @@ class MarkedPrinter(PlainPrinter):
 
     def finish(self, meter: Meter) -> None:
         """The legend and the numbers."""
-        _write(f"{legend()}\n{answer_line(meter)}\n")
+        _write(f"{self._marks.legend}\n{answer_line(meter)}\n")
 
 
 class ColouredPrinter:
@@ -101,9 +125,12 @@ class ColouredPrinter:
     def __init__(self) -> None:
         self._console = Console(highlight=False, soft_wrap=True, markup=False, emoji=False)
         self._colour = self._console.color_system is not None and not self._console.no_color
+        self._marks = MarksSeen()
 
     def show(self, record: Record) -> None:
         """Print what the record adds to the text."""
+        if not isinstance(record, Told):  # what stands on a terminal gets no other colour
+            self._marks.see(record)
         match record:
             case PrefillText(text=text):
                 self._put("target", text)
@@ -123,7 +150,7 @@ class ColouredPrinter:
     def finish(self, meter: Meter) -> None:
         """The legend and the numbers, on standard error."""
         self._console.print()
-        print(f"\n{legend()}\n{answer_line(meter)}", file=messages())
+        print(f"\n{self._marks.legend}\n{answer_line(meter)}", file=messages())
 
 
 class JsonPrinter:

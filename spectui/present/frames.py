@@ -13,10 +13,11 @@ from ..engine.drafters.registry import MODES
 from ..record.events import EndText, PrefillText, Record, ServedText, StepText, SwitchText, Told
 from ..record.replay import LaneState, Replay
 from .answer_line import answer_line
+from .race_book import SERVED
 from .reading import told
 from .served_sentence import served_sentence
 from .step_sentence import sentence
-from .token_looks import FATE_HUES, LEGEND, LOOKS, TokenKind, legend, shown
+from .token_looks import FATE_HUES, LEGEND, LOOKS, SERVED_LEGEND, TokenKind, legend, shown
 
 Token = tuple[TokenKind, str]
 """A token as a reader meets it."""
@@ -41,6 +42,8 @@ class LaneFrame:
     """What happened in its last step, or what its server said at the end; empty before that."""
     message: str
     """What went wrong; empty for nothing."""
+    served: bool = False
+    """Whether a server answers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +61,11 @@ class Frame:
     left_out: int
     """Steps of a very long answer that are not shown."""
     lanes: tuple[LaneFrame, ...]
+
+    @property
+    def legend(self) -> tuple[TokenKind, ...]:
+        """The kinds whose marks are explained."""
+        return SERVED_LEGEND if self.lanes and all(lane.served for lane in self.lanes) else LEGEND
 
     @property
     def head(self) -> str:
@@ -101,6 +109,7 @@ def _lane(name: str, state: LaneState, records: Sequence[Record]) -> LaneFrame:
         str(answer_line(state.meter)),
         said,
         (state.end.end.message or "") if state.end else "",
+        state.mode == SERVED,
     )
 
 
@@ -163,7 +172,7 @@ def text_frame(frame: Frame) -> str:
         left = f"({frame.left_out} earlier steps are not shown) " if frame.left_out else ""
         parts += ["", f"● {lane.title}", left + told_words]
         parts += [line for line in (lane.message, lane.step, lane.numbers) if line]
-    return "\n".join([*parts, "", legend(), ""])
+    return "\n".join([*parts, "", legend(frame.legend), ""])
 
 
 def _bracketed(kind: TokenKind, text: str) -> str:
@@ -179,7 +188,7 @@ def markdown_frame(frame: Frame) -> str:
         body = "".join(_styled(kind, text) for kind, text in marked(lane.tokens))
         parts += [f"### {_escaped(lane.title)}", body]
         parts += [f"> {_escaped(line)}" for line in (lane.message, lane.step, lane.numbers) if line]
-    return "\n\n".join([*parts, f"> {_escaped(legend())}"]) + "\n"
+    return "\n\n".join([*parts, f"> {_escaped(legend(frame.legend))}"]) + "\n"
 
 
 _MARKUP: dict[TokenKind, tuple[str, str]] = {
@@ -233,7 +242,7 @@ def svg_frame(frame: Frame) -> str:
                 line(words, "unreached")
     y += 1
     column = 0
-    for kind in LEGEND:
+    for kind in frame.legend:
         words = f"{LOOKS[kind].mark} {LOOKS[kind].word}"
         out.append(_svg_text(column, y, words, kind))
         column += len(words) + 3

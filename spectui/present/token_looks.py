@@ -6,6 +6,7 @@ are ASCII and shown wherever tokens are listed, so that meaning never rests on a
 terminal may lack.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -58,6 +59,11 @@ LOOKS: dict[TokenKind, Look] = {
 LEGEND: tuple[TokenKind, ...] = ("accepted", "rejected", "correction", "bonus", "unreached")
 """The kinds that a person meets first."""
 
+SERVED_LEGEND: tuple[TokenKind, ...] = ("accepted", "correction", "bonus")
+"""Those of them that a server may tell: none sends the tokens that it rejected."""
+
+UNTOLD = "which tokens were drafted was not told as they came"
+
 GROUND_SHARE = 28
 """How much of a hue lies behind a token, in percent."""
 
@@ -68,9 +74,14 @@ FATE_HUES: dict[str, dict[str, str]] = {
 """Hues for colour vision of every kind on dark and light backgrounds (Okabe and Ito), where no theme is loaded."""
 
 
-def legend() -> str:
+def legend(kinds: Sequence[TokenKind] = LEGEND) -> str:
     """The marks of the commonest kinds in one line."""
-    return "  ".join(f"{LOOKS[kind].mark} {LOOKS[kind].word}" for kind in LEGEND)
+    return "  ".join(f"{LOOKS[kind].mark} {LOOKS[kind].word}" for kind in kinds)
+
+
+def served_legend(told: bool) -> str:
+    """The same for an answer of a server, which has ``told`` what the tokens on show are or not."""
+    return legend(SERVED_LEGEND) if told else UNTOLD
 
 
 _SHOWN = {0x0A: "↵", 0x09: "⇥"}

@@ -68,6 +68,14 @@ def test_marks_of_pieces(capsys):
     numbers = lines[-1].replace("\xa0", " ")
     assert "accepted 4/5 (80 %)" in numbers
     assert "1 drafted in vain (never sent)" in numbers
+    assert lines[-2] == "+ accepted  = correction  * bonus", "no server sends what it rejected"
+
+
+def test_no_marks_are_explained_where_nothing_is_told():
+    with serving() as fake:
+        fake.stream(said("Hello ", "you"))
+        done = spectui("run", "Hi", "--server", fake.url, "--plain")
+    assert done.stdout.decode().splitlines()[-2] == "which tokens were drafted was not told as they came"
 
 
 def test_marks_that_only_the_end_tells():
@@ -77,6 +85,7 @@ def test_marks_that_only_the_end_tells():
         done = spectui("run", "Hi", "--server", fake.url, "--plain")
     lines = done.stdout.decode().splitlines()
     assert "told at the end: - + = + =" in lines
+    assert lines[-2] == "+ accepted  = correction  * bonus"
 
 
 def test_a_failure_in_mid_answer_keeps_the_text(tmp_path):
