@@ -155,6 +155,11 @@ class Conversation:
             else:
                 self.load(before)
 
+    @property
+    def servers(self) -> tuple[ServerChoice, ...]:
+        """The servers of this conversation, those that answered before among them."""
+        return (*self._beginning.earlier, *self._beginning.servers)
+
     def follower(self, kind: "type[Conversation]", choice: ModelChoice | ServerChoice) -> "Conversation":
         """Another half, which may take this conversation over with other models or a server."""
         served = isinstance(choice, ServerChoice)

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import TYPE_CHECKING, Any
@@ -28,6 +28,7 @@ SERVED = "server"
 """The mode of a lane that is a server: how it drafts is its own affair."""
 LOOK = 0.05
 """Seconds between looks whether an answer shall stop, while nothing comes."""
+UNMEASURED = "a server cannot be measured against itself; start it without drafts as well, and race the two"
 Sink = Callable[[Record], None]
 Messages = Sequence[Mapping[str, str]]
 
@@ -237,6 +238,12 @@ def connect(choices: Sequence[ServerChoice], earlier: Sequence[ServerChoice] = (
             lane.close()
         raise
     return lanes
+
+
+def with_names(choices: Sequence[ServerChoice]) -> dict[str, ServerChoice]:
+    """These servers by the names of their lanes, which they have as names of their own then."""
+    names = [sanitise(_server_of(one).name) for one in choices]
+    return {name: replace(one, name=name) for name, one in zip(names, choices, strict=True)}
 
 
 def _server_of(choice: ServerChoice) -> "Server":

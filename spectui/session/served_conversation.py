@@ -20,7 +20,18 @@ from ..record.events import CHAT, ChangedText, EndText, Ready, SwitchText
 from ..system.errors import UserError
 from ..system.sanitise import sanitise
 from .conversation import Asked, Beginning, Conversation, Sink
-from .served import SERVED, ServedLane, answer_all, begin_turns, connect, facts_of, messages_to, named, turn_of
+from .served import (
+    SERVED,
+    UNMEASURED,
+    ServedLane,
+    answer_all,
+    begin_turns,
+    connect,
+    facts_of,
+    messages_to,
+    named,
+    turn_of,
+)
 
 THEIRS = "the server decides how it drafts; no key changes that"
 
@@ -79,7 +90,7 @@ class ServedConversation(Conversation):
 
     def measure(self) -> None:
         """A server does not decode otherwise because we ask it to."""
-        raise UserError("a server cannot be measured against itself; start it without drafts as well, and race the two")
+        raise UserError(UNMEASURED)
 
     def race(self, modes: Sequence[str], text: str | None, repeat: bool = False) -> None:
         """Let servers answer ``text``, or the last question, each in a lane named like it."""

@@ -58,6 +58,11 @@ class Session:
         """Commands up to this id belong to a conversation that was left."""
 
     @property
+    def servers(self) -> tuple[ServerChoice, ...]:
+        """The servers that answer or have answered here."""
+        return self._half.servers
+
+    @property
     def modes(self) -> Mapping[str, Mode]:
         """What an answer's mode may be: those of the registry, or that a server answers."""
         return self._half.modes

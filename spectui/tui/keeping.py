@@ -38,6 +38,10 @@ class Chat(Protocol):
     answering: bool
 
     @property
+    def with_server(self) -> bool:
+        """Whether a server answers, from whose answers nothing is learnt."""
+
+    @property
     def app(self) -> Any:
         """The application."""
 
@@ -98,7 +102,11 @@ class Keeping:
         """What becomes of a conversation, in the words that stand above it."""
         learns = "answers are learnt" if self.learns else "answers are not learnt"
         parts = ["saved" if self.saves else "not saved"]
-        return " · ".join([*parts, learns] if self._chat.settings.datastore.use else parts)
+        return " · ".join([*parts, learns] if self._can_learn else parts)
+
+    @property
+    def _can_learn(self) -> bool:
+        return self._chat.settings.datastore.use and not self._chat.with_server
 
     def begin_learning(self) -> None:
         """Nothing is learnt before somebody has said so."""
@@ -107,7 +115,7 @@ class Keeping:
 
     def ask_to_learn(self) -> None:
         """There is an answer to learn from: ask, if nobody was asked yet."""
-        if self.learns is None and self._chat.settings.datastore.use:
+        if self.learns is None and self._can_learn:
             self._chat.learn_question.ask()
 
     def decide_to_learn(self, learns: bool) -> None:

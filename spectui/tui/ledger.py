@@ -7,7 +7,18 @@ from statistics import median
 from ..engine.values.events import Turn
 from ..present.answer_line import AnswerLine, answer_line
 from ..present.why_line import Why, why
-from ..record.events import ChangedText, EndText, PrefillText, Ready, Record, ServedText, StepText, SwitchText, TurnText
+from ..record.events import (
+    ChangedText,
+    EndText,
+    PrefillText,
+    Ready,
+    Record,
+    ServedText,
+    StepText,
+    SwitchText,
+    Told,
+    TurnText,
+)
 from ..record.metrics import Meter, Numbers, Speedup
 from .measurement import Measurement
 
@@ -125,6 +136,11 @@ class Ledger:
     def is_served(self) -> bool:
         """Whether the latest answer came from a server."""
         return any(isinstance(record, ServedText) for record in self.told)
+
+    @property
+    def is_told(self) -> bool:
+        """Whether that server has said how the answer went."""
+        return any(isinstance(record, Told) for record in self.told)
 
     @property
     def answer(self) -> int:

@@ -15,7 +15,7 @@ from spectui.tui.widgets.mode_bar import Pill
 
 from ..demo import SETTINGS
 from ..record.test_replay import KINDS, SERVED
-from ..servers.fake import event, llama_server, said, serving
+from ..servers.fake import event, llama_server, said, serving, timed
 from .helpers import remember_notices, running, say, wait_until
 from .played import READY, STORY_TOLD, answer
 from .test_chat_real import screen_text
@@ -162,6 +162,60 @@ async def test_keys_that_mean_modes_say_why_not():
             await over(app, pilot)
             await pilot.press("f9")
             await wait_until(pilot, lambda: any("measure" in told for told in app.told))
+
+
+async def test_what_a_server_cannot_do_is_not_offered():
+    with serving() as fake:
+        llama_server(fake)
+        async with running(make=make(fake)) as (app, pilot):
+            assert "rejected" not in screen_text(app).replace("rejected tokens", ""), "no server sends them"
+            assert "press f9" not in screen_text(app)
+            assert "A server sends no steps" in " ".join(screen_text(app).split())
+            await say(pilot, "Count")
+            await over(app, pilot)
+            text = " ".join(screen_text(app).split())
+            assert "accepted correction bonus" in text
+            assert "unreached" not in text
+            assert "learn" not in text.lower(), "nothing is learnt from a server's answers"
+            await pilot.press("f9", "ctrl+g")
+            assert any("cannot be measured against itself" in told for told in app.told)
+            assert any("one server alone is no race" in told for told in app.told)
+            assert app.screen is app.chat
+
+
+async def test_the_step_pane_says_what_was_counted_until_a_stop():
+    with serving() as fake:
+        over_now = Event()
+        ping = [lambda: over_now.wait(0.02), b": ping\n\n"] * 2000
+        llama_server(fake)
+        fake.stream(timed("One", 1, 0, 0), timed(" two", 2, 3, 1), *ping)
+        async with running(make=make(fake)) as (app, pilot):
+            await say(pilot, "Count")
+            await wait_until(pilot, lambda: (" two", "accepted") in looks(app))
+            await pilot.press("escape")
+            await over(app, pilot)
+            words = "came to no end. The server drafted 3 tokens and accepted 1 of them until then"
+            assert words in " ".join(str(app.chat.step_pane.content).split())
+            app.chat.action_side()
+            app.chat.action_side()
+            assert words in " ".join(str(app.chat.step_pane.content).split()), "it is there when the pane comes back"
+        over_now.set()
+
+
+async def test_a_server_without_a_name_stands_among_the_models_once_it_has_answered():
+    with serving() as fake:
+        fake.stream(said("Hello"))
+        bare = lambda sink: served_session([ServerChoice(url=fake.url)], SETTINGS.options, sink)  # noqa: E731
+        async with running(make=bare) as (app, pilot):
+            name = fake.url.removeprefix("http://")
+            for _ in range(2):  # with the server, then with the demo pair
+                await pilot.press("ctrl+l")
+                await wait_until(pilot, lambda: isinstance(app.screen, ModelPicker))
+                assert f"server={name}" in [one.id for one in app.screen.models.options]
+                app.screen.filter.value = "demo"
+                await pilot.pause()
+                await pilot.press("enter")
+                await wait_until(pilot, lambda: len(pills(app)) > 1)
 
 
 def named(fake):

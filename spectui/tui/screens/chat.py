@@ -15,7 +15,7 @@ from ...engine.drafters.registry import MODES
 from ...engine.values.events import End
 from ...models.registry import known_models
 from ...models.resolve import REAL, TOYS, meant
-from ...present.served_sentence import served_sentence
+from ...present.served_sentence import served_sentence, unfinished_sentence
 from ...record.events import (
     ChangedText,
     EndText,
@@ -35,7 +35,7 @@ from ...record.events import (
 )
 from ...record.replay import Replay
 from ...session.archive.archive import Archive
-from ...session.served import SERVED
+from ...session.served import SERVED, UNMEASURED, with_names
 from ...session.session import CHAT, Session
 from ...system.errors import UserError
 from ...system.sanitise import sanitise
@@ -73,6 +73,7 @@ from .settings import SettingsScreen
 USUAL_LENGTH, MOST_LENGTH = 5, 16
 """Of a draft, where somebody asks for a longer or shorter one than the automatic one, and at most."""
 NO_STEPS = "A server sends no steps. What it tells of its drafts stands here when the answer is over."
+ALONE = "one server alone is no race; `spectui compare` races several, and modes beside them"
 READ_OUT_TICKS = 6
 """Half ticks between changes of tape, step pane and numbers while an answer streams: nobody reads faster.
 
@@ -215,6 +216,7 @@ class ChatScreen(RowScreen):
             self.prompt.focus()
         self.examples.display, self.transcript.display = empty, not empty
         self.legend.display = empty
+        self.legend.served = self.with_server
         self.tape.set_class(empty, "-empty")
         self.why_bar.set_class(empty, "-empty")
         self.timeline.hush(empty)
@@ -260,14 +262,13 @@ class ChatScreen(RowScreen):
                 self._served = True
             case Told(kinds=kinds):
                 self.transcript.document.recolour(kinds)
-                self.step_pane.tell(served_sentence(record))
+                self._tell_no_step(served_sentence(record))
             case TurnText(turn=turn):
                 self.answering, self._chosen, self._pinned = True, False, None
                 self.metric_bar.rates.clear()
                 title = self.session.modes[turn.mode].title
                 self.transcript.document.begin_answer(title, self.ledger.place_note)
-                if turn.mode == SERVED:
-                    self.step_pane.tell(NO_STEPS)
+                self._tell_no_step(NO_STEPS if turn.mode == SERVED else "")
             case SwitchText(switch=switch):
                 self._show_mode(switch.mode)
                 if self.answering:
@@ -311,6 +312,10 @@ class ChatScreen(RowScreen):
         self.answering = False
         self.prompt.cursor_blink = True
         self._show_numbers()
+        if self.ledger.is_served and not self.ledger.is_told:
+            numbers = self.ledger.numbers
+            counts = (None, None) if "drafted" in numbers.unknown else (numbers.drafted, numbers.accepted)
+            self._tell_no_step(unfinished_sentence(*counts))
         if self.ledger.answered:
             self.keeping.ask_to_learn()
 
@@ -329,11 +334,14 @@ class ChatScreen(RowScreen):
             self.transcript.document.note(f"from here on: {ready.model}{place or draft}")
         self._answers_as = ready.model, ready.draft
         self._show_header()
+        self._show_numbers()
+        if self.empty:
+            self._tell_no_step(NO_STEPS if self.with_server else "")
 
     @property
     def with_server(self) -> bool:
         """Whether a server answers."""
-        return self.ready is not None and SERVED in self.ready.modes
+        return SERVED in self.session.modes
 
     def _fail(self, message: str) -> None:
         self.failed = True
@@ -376,9 +384,11 @@ class ChatScreen(RowScreen):
 
         rate, speedup = ledger.numbers.tokens_per_second, ledger.speedup
         label = "times plain decoding" if speedup else "speed-up: measuring" if measuring else "speed-up: F9 measures"
-        self.big.show(
-            [Big(rate_of(rate), "tokens per second"), Big(ratio_of(speedup.value if speedup else None), label)]
-        )
+        second = Big(ratio_of(speedup.value if speedup else None), label)
+        if self.with_server:
+            per = ledger.numbers.tokens_per_step
+            second = Big(f"{per:.2f}" if per else "-", "tokens per step")
+        self.big.show([Big(rate_of(rate), "tokens per second"), second])
 
     @on(Transcript.FollowChanged)
     def _follow_changed(self) -> None:
@@ -396,6 +406,12 @@ class ChatScreen(RowScreen):
         """The trace shows in the step pane, too, what was lost."""
         self.step_pane.folds = view != VIEWS[-1]
         self.step_pane.show(*self._shown)
+
+    def _tell_no_step(self, words: str) -> None:
+        """Say why there is no step; without words there will be one, and the pane stays as it is until then."""
+        self.step_pane.instead = words
+        if words:
+            self._show_step(None)
 
     def _show_step(self, record: StepText | None, pinned: bool = False, goes_on: bool = False) -> None:
         self.tape.show(record)
@@ -505,7 +521,9 @@ class ChatScreen(RowScreen):
 
     def action_baseline(self) -> None:
         """Measure the current mode against autoregressive decoding of the same prompt."""
-        if self.busy or not self.ledger.answered:
+        if self.with_server:
+            self.notify(UNMEASURED, timeout=5)
+        elif self.busy or not self.ledger.answered:
             self.notify("ask something first, and let the answer end", timeout=3)
         elif not self.ledger.can_measure:
             self.notify("the last answer has no tokens, so there is nothing to measure", timeout=3)
@@ -517,6 +535,8 @@ class ChatScreen(RowScreen):
         """Let all modes answer the last question side by side."""
         if self.busy or self.ready is None:
             self.notify("still answering; esc stops" if self.ready else "still loading", timeout=3)
+        elif self.with_server and len(self.ready.servers) < 2:
+            self.notify(ALONE, timeout=5)
         else:
             self.app.open_race(self.ready, self.ledger.answered)  # type: ignore[attr-defined]
 
@@ -601,7 +621,7 @@ class ChatScreen(RowScreen):
         if self.busy or (self.ready is None and not self.failed):
             self.notify("still answering; esc stops" if self.ready else "still loading", timeout=3)
         else:
-            servers = self.settings.servers
+            servers = {**with_names(self.session.servers), **self.settings.servers}
             self.app.push_screen(picker(self.choice, self.ready, name, servers), self._exchange)
 
     def action_server(self, text: str = "") -> None:

@@ -7,7 +7,7 @@ from rich.cells import cell_len
 
 from ...present.answer_line import AnswerLine
 from ...present.reading import Refused, read_step
-from ...present.token_looks import LEGEND, LOOKS, shown
+from ...present.token_looks import LEGEND, LOOKS, SERVED_LEGEND, TokenKind, shown
 from ...record.events import EndText, PrefillText, ServedText, StepText
 from .blocks import PLAIN, THOUGHT, Context, Fence, Thought, following, words_of_thought
 from .flow import Piece
@@ -32,8 +32,9 @@ class Document:
         self._grown = grown
         self._answers: list[int] = []
         self._steps: list[int] = []
-        self._drafted = False
-        self._explained = False
+        self._drafted = self._served = False
+        """What the last answer holds: tokens that were drafted, pieces of a server."""
+        self._explained: set[TokenKind] = set()
         self._whole = False
         """Whether the last answer is whole."""
 
@@ -71,7 +72,7 @@ class Document:
         if self.paragraphs:
             self._open("space", number)
         self._steps.append(0)
-        self._drafted = self._whole = False
+        self._drafted = self._served = self._whole = False
         self._open("heading", number)
         self._put(title, "heading")
         self._put(f"  {note}" if note else "", "note")
@@ -98,6 +99,7 @@ class Document:
         """What a server sent at once, as one piece."""
         if self._steps:
             self._steps[-1] = record.index + 1
+        self._served = True
         self._drafted = self._drafted or record.kind == "accepted"
         self._put(record.text, record.kind or "target", record.index)
 
@@ -135,9 +137,10 @@ class Document:
         if summary is not None:
             self.note(str(summary))
             self.paragraphs[-1].line, self.paragraphs[-1].aside = summary, True
-        if self._drafted and not self._explained:
-            self._explained = True
-            self._legend()
+        kinds = SERVED_LEGEND if self._served else LEGEND
+        if self._drafted and not self._explained.issuperset(kinds):
+            self._explained.update(kinds)
+            self._legend(kinds)
 
     def add_text(self, text: str) -> None:
         """An answer of which nothing is known but what it says."""
@@ -159,7 +162,7 @@ class Document:
             first = self._answers.pop()
             self._steps.pop()
             if any(paragraph.level == COLOUR for paragraph in self.paragraphs[first:]):
-                self._explained = False
+                self._explained.clear()
             del self.paragraphs[first:]
 
     def rewind(self, answers: int) -> None:
@@ -171,7 +174,7 @@ class Document:
             if first and self.paragraphs[first - 1].kind == "space":
                 first -= 1
             if any(paragraph.level == COLOUR for paragraph in self.paragraphs[first:]):
-                self._explained = False
+                self._explained.clear()
             del self.paragraphs[first:], self._answers[answers:], self._steps[answers:]
 
     @property
@@ -276,10 +279,10 @@ class Document:
         if len(refused) > MOST_REFUSED:
             self._ghost(f" +{len(refused) - MOST_REFUSED}", "unreached", step, TRACE)
 
-    def _legend(self) -> None:
+    def _legend(self, kinds: Sequence[TokenKind]) -> None:
         self._open("note", self.answers - 1, COLOUR)
         self.paragraphs[-1].aside = True
-        for kind in LEGEND:
+        for kind in kinds:
             self._ghost(LOOKS[kind].word, kind, -1, COLOUR)
             self._ghost("  ", "note", -1, COLOUR)
 

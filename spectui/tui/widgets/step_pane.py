@@ -37,13 +37,18 @@ class StepPane(Static):
 
     folds = True
     """Whether what was lost is folded."""
+    instead = ""
+    """What stands here where there is no step; empty before the first one."""
 
     def tell(self, words: str) -> None:
         """Show sentences where there is no step to show: a server sends none."""
         self.update(Content.styled(words, "italic"), layout=False)
 
     def show(self, record: StepText | None, pinned: bool = False, goes_on: bool = False) -> None:
-        """Draw a step, whether a person has ``pinned`` it and another one follows; None is an empty pane."""
+        """Draw a step, whether a person has ``pinned`` it and another one follows; None is no step."""
+        if record is None and self.instead:
+            self.tell(self.instead)
+            return
         if record is None:
             self.update(Content.styled("no step yet", "$token-muted"), layout=False)
             return
