@@ -12,6 +12,8 @@ from .address import Server
 
 MOST_REASON = 200
 """Characters of a server's own words that are shown."""
+GONE = ("peer closed connection", "Server disconnected")
+"""What the client says of a server that ended in mid-answer."""
 MOST_DIGITS = 6
 """Of the seconds after which a busy server may be asked again."""
 
@@ -84,4 +86,6 @@ def unreachable(server: Server, error: Exception) -> UserError:
         return UserError(f"the certificate of {server.shown} does not fit ({told}); nothing was sent to it")
     if isinstance(error, httpx2.ConnectError):
         return UserError(f"nothing answers at {server.shown} ({told}); is the server running there?")
+    if isinstance(error, httpx2.ReadError) or any(words in told for words in GONE):
+        return UserError(f"{server.shown} broke the connection off; look whether it still runs, then ask again")
     return UserError(f"the connection to {server.shown} broke ({told or type(error).__name__}); try again")

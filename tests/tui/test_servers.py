@@ -104,14 +104,20 @@ async def test_a_failure_stands_below_the_text_so_far():
             await say(pilot, "Go")
             await wait_until(pilot, lambda: "failed in mid-answer: out of memory" in " ".join(screen_text(app).split()))
             assert looks(app) == [("so far", "target")]
+            await pilot.press("ctrl+r")
+            assert any("up brings it back" in told for told in app.told)
+            fake.stream(said("Here it is"))
+            await pilot.press("up", "enter")
+            await wait_until(pilot, lambda: ("Here it is", "target") in looks(app))
+            assert [one["content"] for one in fake.asked[-1][2]["messages"]] == ["Go"]
 
 
 async def test_no_server_there_is_one_line():
     choices = [ServerChoice(url="http://127.0.0.1:9")]
     nobody = lambda sink: served_session(choices, SETTINGS.options, sink)  # noqa: E731
     async with running(make=nobody, ready=False) as (app, pilot):
-        await wait_until(pilot, lambda: app.chat.failed)
-        assert "nothing answers at http://127.0.0.1:9" in " ".join(screen_text(app).split())
+        await wait_until(pilot, lambda: "nothing answers at http://127.0.0.1:9" in " ".join(screen_text(app).split()))
+        assert app.chat.failed
 
 
 async def test_an_answer_is_played_again_piece_by_piece_and_has_no_steps_to_inspect():

@@ -73,6 +73,7 @@ from .settings import SettingsScreen
 USUAL_LENGTH, MOST_LENGTH = 5, 16
 """Of a draft, where somebody asks for a longer or shorter one than the automatic one, and at most."""
 NO_STEPS = "A server sends no steps. What it tells of its drafts stands here when the answer is over."
+UNANSWERED = "the last question got no whole answer; up brings it back, enter asks it again"
 ALONE = "one server alone is no race; `spectui compare` races several, and modes beside them"
 READ_OUT_TICKS = 6
 """Half ticks between changes of tape, step pane and numbers while an answer streams: nobody reads faster.
@@ -598,7 +599,7 @@ class ChatScreen(RowScreen):
         if self.busy:
             self.notify("still answering; esc stops", timeout=3)
         elif not self.ledger.answered:
-            self.notify("ask something first", timeout=3)
+            self.notify(UNANSWERED if self.ledger.asked else "ask something first", timeout=3)
         elif self._give(self.session.rerun()):
             self.transcript.drop_answer()
             self.ledger.drop()

@@ -94,6 +94,7 @@ class ModelPicker(SteadyScreen[Chosen], ModalScreen[Chosen]):
         self._list(self.filter.value)
         names = [option.id for option in self.models.options]
         self.models.highlighted = names.index(self._loaded) if self._loaded in names else 0
+        self.call_after_refresh(self.models.scroll_to_highlight)
         self.filter.focus()
         self._tell("enter takes it; the conversation goes on")
         self.set_interval(LOOK_SECONDS, self._look)
