@@ -12,7 +12,7 @@ from .address import Server
 
 MOST_REASON = 200
 """Characters of a server's own words that are shown."""
-GONE = ("peer closed connection", "Server disconnected")
+GONE = ("closed connection", "disconnected")
 """What the client says of a server that ended in mid-answer."""
 MOST_DIGITS = 6
 """Of the seconds after which a busy server may be asked again."""

@@ -217,7 +217,8 @@ async def test_a_server_without_a_name_stands_among_the_models_once_it_has_answe
             for _ in range(2):  # with the server, then with the demo pair
                 await pilot.press("ctrl+l")
                 await wait_until(pilot, lambda: isinstance(app.screen, ModelPicker))
-                assert f"server={name}" in [one.id for one in app.screen.models.options]
+                (row,) = [str(one.prompt) for one in app.screen.models.options if one.id == f"server={name}"]
+                assert row.strip() == f"{name} server at {fake.url}"
                 app.screen.filter.value = "demo"
                 await pilot.pause()
                 await pilot.press("enter")

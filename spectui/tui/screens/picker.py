@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import ClassVar
 
-from rich.cells import set_cell_size
+from rich.cells import cell_len, set_cell_size
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -112,7 +112,8 @@ class ModelPicker(SteadyScreen[Chosen], ModalScreen[Chosen]):
             if text.lower() in f"{entry.name} {entry.source} {entry.note}".lower():
                 self.models.add_option(Option(self._row(entry), id=entry.name))
         for id, one in self._servers.items():
-            row = f"{set_cell_size(one.name, COLUMNS[0][1])}{SERVED} at {sanitise_line(one.url)}"
+            size = max(COLUMNS[0][1], cell_len(one.name) + 1)
+            row = f"{set_cell_size(one.name, size)}{SERVED} at {sanitise_line(one.url)}"
             if text.lower() in row.lower():
                 self.models.add_option(Option(Content(f" {row}"), id=id))
         if "://" in text:
