@@ -99,3 +99,13 @@ def test_two_lanes_are_plain_decoding_and_the_wanted_one():
     assert two_lanes(["ar", "draft", "sssd"], "sssd") == ["ar", "sssd"]
     assert two_lanes(["ar", "draft", "sssd"], "ar") == ["ar", "draft"]
     assert two_lanes(["pld", "sssd"], "ar") == ["pld", "sssd"]
+
+
+async def test_the_legend_shows_tokens_as_the_text_does_where_there_is_no_colour(monkeypatch):
+    monkeypatch.setenv("NO_COLOR", "1")
+    async with answered((80, 24)) as (app, pilot):
+        await pilot.press("f12")
+        await pilot.pause()
+        drawn = {s.text.strip(): s.style for strip in app.screen._compositor.render_strips() for s in strip if s.style}
+        assert drawn["+ accepted"].underline
+        assert drawn["x rejected"].strike

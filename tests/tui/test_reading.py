@@ -5,6 +5,7 @@ import re
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from textual.events import Key
 
 from spectui.record.events import Finished, Started
 from spectui.system.sanitise import sanitise
@@ -386,3 +387,20 @@ async def test_a_replay_unfolds_thoughts_in_all_lanes_and_keeps_them_so_when_it_
         await pilot.pause()
         assert len(shown) == lanes
         assert all(any("Let me" in row for row in rows(transcript)) for transcript in shown)
+
+
+async def test_alt_and_a_letter_is_a_key_and_no_letter_in_the_prompt():
+    """A terminal sends the letter with it, which a key that a test presses has not."""
+    copied = []
+    app = SpectuiApp(SETTINGS, lambda sink: PlayedSession())
+    async with app.run_test(size=(80, 24)) as pilot:
+        app.copy_to_clipboard = copied.append
+        app.chat.transcript.view = "clean"
+        for_looks(app.chat.transcript, "<think>\nhm\n</think>\n```py\nx\n```\n")
+        app.chat.prompt.focus()
+        for letter in "ctn":
+            app.post_message(Key(f"alt+{letter}", letter))
+            await pilot.pause()
+        assert copied == ["x\n"]
+        assert not app.chat.transcript.viewport.folded
+        assert app.chat.prompt.text == ""
