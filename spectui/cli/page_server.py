@@ -8,7 +8,7 @@ from textual_serve.server import Server
 from .served_page import POLICY, may_ask, without_foreign
 
 
-class PageServer(Server):
+class PageServer(Server):  # type: ignore[misc, unused-ignore]
     """Serves the program to people who open its address, and to nobody else."""
 
     async def handle_index(self, request: Any) -> Any:
