@@ -1,6 +1,6 @@
 """What the screen costs: a fake engine at 1,000 tokens a second, and the real pair with and without the screen.
 
-    python -m benchmarks.ui_throughput [--seconds 10] [--pairs 10] [--view colour]
+    python -m benchmarks.ui_throughput [--seconds 10] [--pairs 10] [--view colour] [--model demo]
 
 Runs the real app in a pseudo-terminal whose output is read and thrown away, so that every byte is rendered.
 """
@@ -33,7 +33,16 @@ PROMPTS = {
         for city in CITIES[:4]
     ],
 }
-"""By the usual length of the answer; the long ones go in circles, which is as good for measuring a screen."""
+"""Of the demo pair, by the usual length of the answer; the long ones go in circles, which is as good for measuring a
+screen."""
+REAL = {
+    "128 tokens": [
+        "Write a table of four planets with their size and distance.",
+        "Write a Python function that reverses a list, and explain it step by step.",
+        "List five tips for learning a language, each with a heading.",
+    ]
+}
+"""Of a real model: answers in Markdown."""
 
 TERMINAL_FRAME = 1 / 60
 """Seconds from one look at what was written to the next, as in a terminal; every look wakes up a process."""
@@ -106,8 +115,8 @@ def fake_child(seconds: float, size: int, view: str) -> dict[str, float]:
     }
 
 
-def real_child(pairs: int, mode: str, view: str) -> dict[str, list[list[float]]]:
-    """Tokens and seconds of the demo pair by length of answer, [tokens shown, seconds, tokens not shown, seconds] a pair.
+def real_child(pairs: int, mode: str, view: str, model: str) -> dict[str, list[list[float]]]:
+    """Tokens and seconds of a real pair by length of answer, [tokens shown, seconds, tokens not shown, seconds] a pair.
 
     Answer by answer shown on the screen and not, in turn.
 
@@ -121,7 +130,10 @@ def real_child(pairs: int, mode: str, view: str) -> dict[str, list[list[float]]]
     from spectui.session.session import Session
     from spectui.tui.app import SpectuiApp
 
-    settings = Settings(ModelChoice("demo")).with_flags("decoding", mode=mode)
+    prompts_of = PROMPTS if model == "demo" else REAL
+    settings = Settings(ModelChoice(model)).with_flags("decoding", mode=mode)
+    if model != "demo":
+        settings = settings.with_flags("decoding", max_new_tokens=128)
     settings = settings.with_flags("ui", save_conversations=False, view=view)
     ended: SimpleQueue[Record] = SimpleQueue()
     shown = True
@@ -152,14 +164,14 @@ def real_child(pairs: int, mode: str, view: str) -> dict[str, list[list[float]]]
             app.session.ask(prompt)
         await asyncio.to_thread(ended.get)
 
-    sums: dict[str, list[list[float]]] = {length: [] for length in PROMPTS}
+    sums: dict[str, list[list[float]]] = {length: [] for length in prompts_of}
 
     async def pilot(_: object) -> None:
         nonlocal shown
         await asyncio.to_thread(ended.get)
-        await answer(next(iter(PROMPTS.values()))[0])
+        await answer(next(iter(prompts_of.values()))[0])
         for pair in range(pairs):
-            for length, prompts in PROMPTS.items():
+            for length, prompts in prompts_of.items():
                 made = [0.0, 0.0, 0.0, 0.0]
                 for number, prompt in enumerate(prompts):
                     for shown in (True, False) if (pair + number) % 2 else (False, True):
@@ -200,7 +212,7 @@ def child(*words: str) -> Any:
         return json.loads(out.read_text())
 
 
-def report(seconds: float, pairs: int, view: str) -> None:
+def report(seconds: float, pairs: int, view: str, model: str) -> None:
     """Run everything and print the tables."""
     table = Table("fake engine, 160x40", "measured", "budget")
     budgets = {
@@ -211,16 +223,16 @@ def report(seconds: float, pairs: int, view: str) -> None:
         "paint p99 ms": "16",
         "CPU % of a core": "10 at a model's pace",
     }
-    short = child("fake", str(seconds), "600", view)
-    long = child("fake", str(3 * seconds), str(int(2000 * seconds)), view)
+    short = child("fake", str(seconds), "600", view, model)
+    long = child("fake", str(3 * seconds), str(int(2000 * seconds)), view, model)
     for name, value in short.items():
         table.add_row(
             name, f"{value:.2f} (600 tokens)   {long[name]:.2f} ({int(2000 * seconds)} tokens)", budgets.get(name, "")
         )
     Console().print(table)
-    rows = Table("real pair, median of interleaved pairs", "not shown, tok/s", "shown, tok/s", "ratio", "budget")
+    rows = Table(f"{model}, median of interleaved pairs", "not shown, tok/s", "shown, tok/s", "ratio", "budget")
     for mode in ("ar", "draft"):
-        sums = child("real", str(pairs), mode, view)
+        sums = child("real", str(pairs), mode, view, model)
         together = [[sum(column) for column in zip(*parts, strict=True)] for parts in zip(*sums.values(), strict=True)]
         for length, made in {**sums, "all": together}.items():
             shown, hidden = [one[0] / one[1] for one in made], [one[2] / one[3] for one in made]
@@ -239,14 +251,16 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=10.0)
     parser.add_argument("--pairs", type=int, default=10)
     parser.add_argument("--view", choices=("clean", "colour", "trace"), default="colour")
-    parser.add_argument("--child", nargs=4)
+    parser.add_argument("--model", default="demo")
+    parser.add_argument("--child", nargs=5)
     parser.add_argument("--out", type=Path)
     args = parser.parse_args()
     if not args.child:
-        report(args.seconds, args.pairs, args.view)
+        report(args.seconds, args.pairs, args.view, args.model)
         return
-    kind, first, second, view = args.child
-    made: Any = fake_child(float(first), int(second), view) if kind == "fake" else real_child(int(first), second, view)
+    kind, first, second, view, model = args.child
+    fake = kind == "fake"
+    made: Any = fake_child(float(first), int(second), view) if fake else real_child(int(first), second, view, model)
     args.out.write_text(json.dumps(made))
 
 

@@ -53,12 +53,12 @@ class Timings:
 
 
 def measure_all(target: CausalLM, resources: Resources, limits: Limits, modes: Sequence[str]) -> Timings:
-    """Measure what is needed to run ``modes``; with models of some milliseconds a pass in about two seconds."""
+    """Measure what is needed to run ``modes``; with models of some milliseconds a pass in about three seconds."""
     made = Timings(threads=torch.get_num_threads(), packed=target.is_packed)
     if not target.capability.trees:
         return made
     dry_run = DryRun(target, resources.vocabulary, CONTEXT)
-    made = replace(made, verify_ms=measure(dry_run, 1.0, warm_up=target.device.type != "cpu").points)
+    made = replace(made, verify_ms=measure(dry_run, 2.0, warm_up=target.device.type != "cpu").points)
     dry_run.close()
     draft = resources.draft
     if draft is not None:

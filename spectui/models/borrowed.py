@@ -39,14 +39,8 @@ def borrowed(place: Place, config: Any, target: Any, device: Any, dtype: Any) ->
     """
     from transformers import AutoModelForCausalLM
 
+    _check_target(place, config, target)
     embedding = target.get_input_embeddings().weight.detach()
-    theirs = target.config.get_text_config(decoder=True)
-    wrong = [name for name in SHARED if getattr(config, name) != getattr(theirs, name)]
-    if wrong or not (config.tie_word_embeddings and theirs.tie_word_embeddings):
-        raise UserError(
-            f"{place.title} drafts for another target ({wrong[0] if wrong else 'its output projection'} differs); "
-            "use the one that it was made for, or --draft none"
-        )
     with torch.device("meta"):
         draft = AutoModelForCausalLM.from_config(config, dtype=dtype).eval()
     tensors = {name: tensor.to(dtype) for name, tensor in widened(Path(place.source) / "model.safetensors").items()}
@@ -61,6 +55,26 @@ def borrowed(place: Place, config: Any, target: Any, device: Any, dtype: Any) ->
     if missing:
         raise UserError(f"{place.title} is damaged: {len(missing)} of its tensors are missing; copy it again")
     return draft.requires_grad_(False).to(device)
+
+
+def borrow_embedding(place: Place, draft: Any, target: Any) -> None:
+    """Give a draft model whose quantised weights hold no embedding that of its target; others keep theirs.
+
+    Raises UserError for a draft for another target.
+    """
+    if draft.get_input_embeddings().weight.is_meta:
+        _check_target(place, draft.config, target)
+        draft.set_input_embeddings(target.get_input_embeddings())
+
+
+def _check_target(place: Place, config: Any, target: Any) -> None:
+    theirs = target.config.get_text_config(decoder=True)
+    wrong = [name for name in SHARED if getattr(config, name) != getattr(theirs, name)]
+    if wrong or not (config.tie_word_embeddings and theirs.tie_word_embeddings):
+        raise UserError(
+            f"{place.title} drafts for another target ({wrong[0] if wrong else 'its output projection'} differs); "
+            "use the one that it was made for, or --draft none"
+        )
 
 
 def widened(file: Path) -> dict[str, Tensor]:

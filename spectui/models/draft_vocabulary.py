@@ -31,5 +31,4 @@ def keep_frequent_outputs(model: Any, name: str) -> None:
         kept = torch.nn.Linear(weight.shape[1], len(listed), bias=False, device="meta")
         kept.weight = torch.nn.Parameter(weight[ids], requires_grad=False)
         model.set_output_embeddings(kept)
-        model.config.tie_word_embeddings = False
     model.register_buffer(OUTPUT_TOKEN_IDS, ids, persistent=False)

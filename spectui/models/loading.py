@@ -243,7 +243,7 @@ def _numbers(
     target: Any | None = None,
 ) -> "Numbers":
     """A model of a ``role``; a draft may borrow of the ``target``, which is None for a target itself."""
-    from .borrowed import borrows
+    from .borrowed import borrow_embedding, borrows
     from .draft_vocabulary import keep_frequent_outputs
     from .precision import Numbers, quantised
 
@@ -258,8 +258,9 @@ def _numbers(
             return _borrowed(place, config, target, device, dtype)
         return _model(place, config, choice, device, dtype, progress)
 
-    def cut(model: Any) -> None:
+    def finish(model: Any) -> None:
         if target is not None:
+            borrow_embedding(place, model, target)
             keep_frequent_outputs(model, place.title)
 
     unasked = choice.dtype == "auto" and place.shape is None  # random weights are not worth keeping
@@ -267,8 +268,8 @@ def _numbers(
     if device.type != "cpu" or not (unasked or asked):
         numbers = Numbers(load())
     else:
-        numbers = quantised(place, config, tokenizer, asked, load, cut, progress)
-    cut(numbers.model)
+        numbers = quantised(place, config, tokenizer, asked, load, finish, progress)
+    finish(numbers.model)
     return numbers
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -13,13 +13,14 @@ from ..engine.model.causal_lm import CausalLM
 from ..engine.model.int4 import comes_in_int4
 from ..engine.model.llama import FAMILY
 from ..engine.model.load_check import Check
-from ..engine.model.quantised import QuantisedWeights, bare_model, dress, quantise, why_not_quantised
+from ..engine.model.quantised import EMBEDDING, QuantisedWeights, bare_model, dress, quantise, why_not_quantised
 from ..engine.tuning.dry_run import DryRun, repeated, timed
 from ..engine.tuning.machine import cpu_name
 from ..engine.tuning.threads import ALL, use_all
 from ..engine.values.dtypes import INT4, INT8
 from ..system.errors import UnsupportedModel, UserError
 from ..system.progress import Progress
+from .borrowed import borrows
 from .failures import explain
 from .quantised_files import keep_quantised, quantised_file, read_quantised
 from .resolve import Place
@@ -54,12 +55,13 @@ def quantised(
     tokenizer: Any,
     asked: str | None,
     load: Callable[[], Any],
-    cut: Callable[[Any], None],
+    finish: Callable[[Any], None],
     progress: Progress,
 ) -> Numbers:
     """The model in int8 or int4; as ``load`` gives it where neither can be, or is faster and was not ``asked`` for.
 
-    ``cut`` takes away the outputs that it is not going to have, once it has written the text for its calibration.
+    ``finish`` lets a draft model borrow, and takes away the outputs that it is not going to have, once it has written
+    the text for its calibration.
 
     Unasked it is int4 where the weights come in 4 bits, so that they stay what they are, else int8. Raises UserError
     where it was asked for and cannot be.
@@ -99,8 +101,10 @@ def quantised(
     with explain(place):
         use_all()
         text = _own_text(model, tokenizer)
-        cut(model)
+        finish(model)
         weights, gain = _made(model, bare, text, len(tokenizer), dtype, asked is not None)
+    if borrows(place):
+        weights = replace(weights, tensors={name: one for name, one in weights.tensors.items() if name != EMBEDDING})
     file = quantised_file(place, config, dtype)
     keep_quantised(file, weights, {"gain": f"{gain:.2f}", "where": here, "unasked": unasked})
     return _dressed(bare, weights, place, file) if asked or gain >= WORTH else Numbers(model)

@@ -1,11 +1,16 @@
 """Draft models that have layers only: they say what the full ones say, and what is refused in one line."""
 
+import json
+
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from spectui.config.choice import ModelChoice
+from spectui.engine.model.causal_lm import CausalLM
+from spectui.engine.model.forward import ForwardInput
+from spectui.engine.model.quantised import EMBEDDING
 from spectui.models import resolve as resolving
 from spectui.models.loading import load_pair
 from spectui.models.resolve import resolve
@@ -87,6 +92,31 @@ def test_they_run_in_the_numbers_of_their_target(target, full, tmp_path, dtype, 
     monkeypatch.setenv("SPECTUI_HOME", str(tmp_path / "home"))
     pair = load(target, layers_of(full, tmp_path / "layers"), dtype=dtype)
     assert [one.removeprefix("torch.") for one in pair.numbers] == [dtype, dtype]
+
+
+@pytest.mark.parametrize("kept", [None, list(range(0, SHAPE["vocab_size"], 3))])
+def test_in_int8_they_keep_no_embedding_and_the_second_load_is_as_the_first(
+    target, full, tmp_path, tokenizer, kept, monkeypatch
+):
+    monkeypatch.setenv("SPECTUI_HOME", str(tmp_path / "home"))
+    folder = layers_of(full, tmp_path / "layers")
+    if kept is not None:
+        config = folder / "config.json"
+        config.write_text(json.dumps(json.loads(config.read_text()) | {"output_token_ids": kept}))
+    rows = []
+    for _ in range(2):
+        pair = load(target, folder, dtype="int8")
+        assert EMBEDDING not in pair.draft_quantised.tensors
+        lm = CausalLM(pair.draft, quantised=pair.draft_quantised)
+        rows.append(lm.forward(lm.new_cache(), ForwardInput.chain([5, 6, 7], 0)).logits)
+        assert rows[-1].shape[1] == len(kept or range(SHAPE["vocab_size"]))
+        ids = lm.output_token_ids
+        assert kept == (None if ids is None else ids.tolist())
+    assert pair.draft.get_input_embeddings().weight is pair.target.get_input_embeddings().weight
+    assert torch.equal(*rows)
+    other = saved(tmp_path / "other", tokenizer, hidden_size=32)
+    with pytest.raises(UserError, match="drafts for another target"):
+        load(other, folder, dtype="int8")
 
 
 def test_they_are_no_target(target, full, tmp_path):

@@ -125,26 +125,30 @@ def _monotone(values: Iterable[float]) -> list[float]:
     return list(accumulate(values, max))
 
 
-def measure(run: Callable[[int], None], seconds: float = 1.5, rounds: int = 15, warm_up: bool = False) -> LatencyModel:
-    """Time ``run(m)`` for the standard sizes in interleaved rounds, at most about ``seconds`` in all.
+def measure(run: Callable[[int], None], seconds: float = 2.0, rounds: int = 15, warm_up: bool = False) -> LatencyModel:
+    """Time ``run(m)`` for the standard sizes in turn, each up to ``rounds`` times, at most about ``seconds`` in all.
 
     Medians of passes behind one over a single token, as the first draft of an answer meets it; that one itself behind
-    several, because a large pass slows down the next ones: what it leaves in the caches is of no use to them. A slow
-    device gets fewer rounds, but never less than one. ``warm_up`` runs each size untimed first, for devices on which
-    the first pass of a size is recorded, and takes a hundred times as long.
+    several, because a large pass slows down the next ones: what it leaves in the caches is of no use to them. Each
+    size gets as much time as any other, so that small ones, on which most decisions rest, are timed most often; each
+    is timed once at least. ``warm_up`` runs each size untimed first, for devices on which the first pass of a size is
+    recorded, and takes a hundred times as long.
     """
     if warm_up:
         for size in SIZES:
             run(size)
     times: dict[int, list[float]] = {size: [] for size in SIZES}
-    begin = perf_counter()
-    for _ in range(rounds):
-        for size in SIZES:
-            for _ in range(SETTLING if size == 1 else 1):
-                run(1)
-            start = perf_counter()
-            run(size)
-            times[size].append((perf_counter() - start) * 1e3)
-        if perf_counter() - begin > seconds:
+    spent = dict.fromkeys(SIZES, 0.0)
+    while waiting := [size for size in SIZES if len(times[size]) < rounds]:
+        size = min(waiting, key=spent.__getitem__)
+        if times[size] and sum(spent.values()) > seconds:
             break
+        begin = perf_counter()
+        for _ in range(SETTLING if size == 1 else 1):
+            run(1)
+        start = perf_counter()
+        run(size)
+        end = perf_counter()
+        times[size].append((end - start) * 1e3)
+        spent[size] += end - begin
     return LatencyModel({size: median(values) for size, values in times.items()})

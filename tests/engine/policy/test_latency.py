@@ -55,6 +55,23 @@ def test_measuring_gives_every_size_a_time():
     assert cost.verify_ms(64) >= cost.verify_ms(1) > 0.0
 
 
+def test_a_slow_device_times_small_passes_most_often(monkeypatch):
+    """One pass over 64 tokens takes as long as five over 4: these decide more."""
+    now, asked = 0.0, []
+
+    def run(rows):
+        nonlocal now
+        now += 20.0 + 2.5 * rows
+        asked.append(rows)
+
+    monkeypatch.setattr("spectui.engine.policy.latency.perf_counter", lambda: now / 1e3)
+    made = measure(run, seconds=2.0)
+    assert made.points == pytest.approx({size: 20.0 + 2.5 * size for size in (1, 2, 4, 8, 16, 32, 64)})
+    assert asked.count(4) > 2 * asked.count(64)
+    assert asked.count(64) >= 1
+    assert 2.0 < now / 1e3 < 2.3
+
+
 def test_what_a_large_pass_leaves_behind_is_not_taken_for_the_cost_of_a_small_one(monkeypatch):
     now, before = 0.0, [64] * 3
 
