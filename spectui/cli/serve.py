@@ -3,13 +3,13 @@
 import shlex
 import sys
 from importlib.util import find_spec
-from ipaddress import ip_address
 from typing import Annotated, Any
 
 import typer
 
 from ..system.errors import UserError
 from ..system.streams import messages
+from .served_page import is_local
 
 EXAMPLES = "Examples: spectui serve · spectui serve --port 9000 · spectui serve tour · spectui serve --host 0.0.0.0"
 MISSING = "this needs textual-serve, which is not installed; pip install 'spectui[web]' brings it"
@@ -48,16 +48,8 @@ def _words(command: str) -> list[str]:
     return words
 
 
-def is_local(host: str) -> bool:
-    """Whether only this machine can reach it."""
-    try:
-        return host == "localhost" or ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
 def server(command: str, host: str, port: int) -> Any:
-    """textual-serve's server of a command."""
-    from textual_serve.server import Server
+    """The server of a command."""
+    from .page_server import PageServer
 
-    return Server(command, host=host, port=port, title="spectui")
+    return PageServer(command, host=host, port=port, title="spectui")

@@ -15,6 +15,7 @@ from ..system.errors import UserError
 from .attaching import paths
 from .changing import NAMES, declared
 from .mode_keys import MODE_KEYS
+from .transcript.reading import FOLD_KEY
 
 Complete = Callable[[str], Iterable[str]]
 """What has been typed of an argument -> what it may become."""
@@ -161,6 +162,8 @@ ACTIONS: tuple[Action, ...] = (
     *_options(),
     Action("chat.slow", "Slow motion", "Play the last answer again in slow motion; once more for slower.", READ, "slow",
            "alt+s", "slow", priority=True),
+    Action("chat.fold", "Fold thoughts", "Fold or unfold what the model thought first.", READ, "fold", FOLD_KEY, "fold",
+           priority=True),
     Action("chat.side", "Steps", "Show or hide the step pane.", READ, "side", "ctrl+b", "steps", priority=True),
     Action("chat.answer_before", "Answer before", "The other answer before the chosen one.", READ, "other_answer(-1)",
            "left"),
@@ -210,6 +213,8 @@ ACTIONS: tuple[Action, ...] = (
     Action("race.step", "Step through", "Replay step by step.", RACE, "step", "ctrl+b", shown=True, priority=True),
     Action("race.view", "View", "Clean text, colours, or all that was rejected, in all lanes.", RACE, "view", "f7",
            shown=True, priority=True),
+    Action("race.fold", "Fold thoughts", "Fold or unfold what was thought first, in all lanes.", RACE, "fold", FOLD_KEY,
+           priority=True),
     Action("race.export", "Export", "Write the race as a report, and as a page to hand out.", RACE, "export", "ctrl+s"),
     Action("race.picture", "Picture", "Write a picture of the screen.", RACE, "app.picture", "f8"),
     Action("replay.leave", "Back", "Leave the replay.", PLAY, "leave", "escape", shown=True, priority=True),
@@ -229,6 +234,8 @@ ACTIONS: tuple[Action, ...] = (
     Action("replay.next", "Next answer", "To the next answer.", PLAY, "take(1)", "n", priority=True),
     Action("replay.previous", "Answer before", "To the answer before.", PLAY, "take(-1)", "p", priority=True),
     Action("replay.view", "View", "Clean text, colours, or all that was rejected.", PLAY, "view", "f7", shown=True,
+           priority=True),
+    Action("replay.fold", "Fold thoughts", "Fold or unfold what the model thought first.", PLAY, "fold", FOLD_KEY,
            priority=True),
     Action("replay.export", "Page", "Write the answer or the race as a page to hand out.", PLAY, "export", "ctrl+s",
            shown=True),

@@ -10,7 +10,8 @@ if TYPE_CHECKING:
 else:
     _Base = object
 
-THEME = "spectui-contrast"
+THEMES = {True: "spectui-contrast", False: "spectui-contrast-light"}
+"""The theme of lecture mode where the usual one is dark, and where it is light, as a bright room wants it."""
 LECTURE = "-lecture"
 """The class of the app while it is on; the style sheet says what that hides."""
 PLAIN = "ar"
@@ -27,8 +28,9 @@ class Lectures(_Base):
         """Large digits, high contrast, two lanes at most; once more goes back."""
         on = not self.has_class(LECTURE)
         self.set_class(on, LECTURE)
-        if not self.no_colour and on and THEME in self.available_themes:
-            self._before, self.theme = self.theme, THEME
+        theme = THEMES[self.current_theme.dark]
+        if not self.no_colour and on and theme in self.available_themes:
+            self._before, self.theme = self.theme, theme
         elif self._before and not on:
             self.theme, self._before = self._before, ""
         for screen in self.screen_stack:

@@ -4,7 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from spectui.engine.drafters.registry import MODES
 from spectui.present.lesson import latency_picture, noise_picture, read_lesson, read_lessons, shipped
+from spectui.record.events import StepText
+from spectui.record.trace import read_trace
 from spectui.system.errors import UserError
 
 from .test_inspection import TOLD
@@ -19,11 +22,22 @@ def lesson_of(tmp_path: Path, text: str | bytes):
     return read_lesson(file)
 
 
-def test_eight_lessons_ship_and_each_asks_a_question():
+def test_nine_lessons_ship_and_each_asks_a_question():
     lessons = shipped()
-    assert len(lessons) == 8
+    assert len(lessons) == 9
     assert all(one.question and one.look and one.options.inspect for one in lessons)
     assert {one.picture for one in lessons} == {"", "latency", "noise"}
+    assert {mode for one in lessons for mode in one.modes} == set(MODES), "each mode has one"
+
+
+def test_the_recorded_lesson_shows_what_a_head_drafted():
+    (lesson,) = (one for one in shipped() if one.trace)
+    steps = [one for one in read_trace(lesson.folder / lesson.trace) if isinstance(one, StepText)]
+    assert {node.source.kind for one in steps for node in one.step.nodes} == {"eagle"}
+    assert all(one.step.target_top for one in steps), "the inspector can say what the target wanted"
+    assert max(one.step.accepted for one in steps) >= 4
+    assert any(not one.step.accepted for one in steps), "and where the head failed"
+    assert any(len({node.parent for node in one.step.nodes}) < len(one.step.nodes) for one in steps), "trees"
 
 
 @pytest.mark.parametrize(

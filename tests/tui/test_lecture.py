@@ -39,6 +39,33 @@ async def test_one_key_shows_an_answer_in_large_digits_and_one_key_goes_back(siz
         assert app.chat.header.display
 
 
+async def test_in_a_light_look_it_is_black_on_white():
+    async with answered((80, 24)) as (app, pilot):
+        app.theme = "spectui-light"
+        await pilot.press("f12")
+        assert app.theme == "spectui-contrast-light"
+        await pilot.press("f12")
+        assert app.theme == "spectui-light"
+
+
+async def test_a_class_is_not_asked_whether_answers_may_be_learnt():
+    async with answered((80, 24)) as (app, pilot):
+        chat = app.chat
+        chat.keeping.learns = None
+        chat.keeping.ask_to_learn()
+        await pilot.press("f12")
+        await pilot.pause()
+        assert chat.learn_question.size.height == 0
+        await pilot.press("alt+y")
+        assert chat.keeping.learns is None, "nobody answers what nobody can see"
+        chat.keeping.ask_to_learn()
+        await pilot.pause()
+        assert chat.learn_question.size.height == 0, "nor after the next answer"
+        await pilot.press("f12")
+        await pilot.pause()
+        assert chat.learn_question.size.height > 0, "it was not forgotten"
+
+
 async def test_a_race_shows_plain_decoding_and_the_chats_mode():
     async with answered((120, 36)) as (app, pilot):
         await pilot.press("ctrl+g")
@@ -72,3 +99,13 @@ def test_two_lanes_are_plain_decoding_and_the_wanted_one():
     assert two_lanes(["ar", "draft", "sssd"], "sssd") == ["ar", "sssd"]
     assert two_lanes(["ar", "draft", "sssd"], "ar") == ["ar", "draft"]
     assert two_lanes(["pld", "sssd"], "ar") == ["pld", "sssd"]
+
+
+async def test_the_legend_shows_tokens_as_the_text_does_where_there_is_no_colour(monkeypatch):
+    monkeypatch.setenv("NO_COLOR", "1")
+    async with answered((80, 24)) as (app, pilot):
+        await pilot.press("f12")
+        await pilot.pause()
+        drawn = {s.text.strip(): s.style for strip in app.screen._compositor.render_strips() for s in strip if s.style}
+        assert drawn["+ accepted"].underline
+        assert drawn["x rejected"].strike

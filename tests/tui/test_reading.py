@@ -5,15 +5,22 @@ import re
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from textual.events import Key
 
+from spectui.record.events import Finished, Started
 from spectui.system.sanitise import sanitise
+from spectui.tui.app import SpectuiApp
 from spectui.tui.transcript.document import CLEAN, COLOUR, Document
 from spectui.tui.transcript.viewport import Viewport
 from spectui.tui.widgets.transcript import Transcript
+from tests.demo import SETTINGS
 from tests.hostile import FORBIDDEN, HOSTILE
 
+from .helpers import wait_until
+from .played import READY, STORY, PlayedSession, answer
 from .records import end, step
 from .stage import look_of, on_stage, rows, segments
+from .test_replay import showing
 
 pytestmark = pytest.mark.oldest
 
@@ -191,15 +198,15 @@ def test_tables_that_do_not_fit_are_not_drawn_in_columns(width):
 def test_long_thoughts_are_folded_and_say_how_many_words_they_have():
     document = told("<think>\n", "Let me see,\n\n", "```\nx\n```\n", "so.\n", "</think>\n\n", "**Yes**")
     made = viewport(document)
-    assert shown(made) == ["▸ thought for 4 words (t unfolds)", "", "Yes"]
+    assert shown(made) == ["▸ thought for 4 words (alt+t unfolds)", "", "Yes"]
     made.fold(False)
-    assert shown(made) == ["▾ thought for 4 words (t folds)", "Let me see,", "", "│ code", "│ x", "so.", "", "Yes"]
+    assert shown(made) == ["▾ thought for 4 words (alt+t folds)", "Let me see,", "", "│ code", "│ x", "so.", "", "Yes"]
     assert shown(viewport(document, level=COLOUR))[:3] == ["<think>", "Let me see,", ""]
 
 
 def test_thoughts_that_go_on_grow_in_one_row():
     document = told("<think>\nOne two\nthree", whole=False)
-    assert shown(viewport(document)) == ["▸ thinking, 2 words (t unfolds)"]
+    assert shown(viewport(document)) == ["▸ thinking, 2 words (alt+t unfolds)"]
 
 
 def test_a_model_that_thinks_nothing_shows_nothing():
@@ -208,7 +215,7 @@ def test_a_model_that_thinks_nothing_shows_nothing():
 
 def test_thoughts_that_the_prompt_began_are_folded_when_they_end():
     document = told("I think\nand think\n", "</think>\n", "Yes")
-    assert shown(viewport(document)) == ["▸ thought for 4 words (t unfolds)", "Yes"]
+    assert shown(viewport(document)) == ["▸ thought for 4 words (alt+t unfolds)", "Yes"]
 
 
 @pytest.mark.parametrize("view", ["colour", "trace"])
@@ -310,7 +317,7 @@ async def test_a_key_folds_and_unfolds_thoughts():
         await pilot.press("t")
         assert "  hm" in rows(transcript)
         await pilot.press("t")
-        assert rows(transcript)[1:3] == ["  ▸ thought for 1 word (t unfolds)", "  Yes"]
+        assert rows(transcript)[1:3] == ["  ▸ thought for 1 word (alt+t unfolds)", "  Yes"]
 
 
 async def test_what_is_on_the_screen_is_what_would_be_painted_anew():
@@ -341,3 +348,59 @@ async def test_a_block_of_code_has_one_ground_its_spaces_too():
         behind = row.crop(row.text.index("return") - 4, row.cell_length - 4)
         assert {segment.style.bgcolor for segment in behind} == {behind._segments[0].style.bgcolor}
         assert behind._segments[0].style.bgcolor != row._segments[0].style.bgcolor
+
+
+async def test_thoughts_are_unfolded_while_the_answer_streams_and_while_somebody_types():
+    told = answer("draft", "<think>\nLet me see.\n</think>\nYes, a fox.", STORY)
+    app = SpectuiApp(SETTINGS, lambda sink: PlayedSession())
+    async with app.run_test(size=(80, 24)) as pilot:
+        chat = app.chat
+        chat.apply([READY])
+        chat.action_view("clean")
+        assert chat._send(STORY)
+        await wait_until(pilot, lambda: chat.command is not None)
+        chat.apply([Started(chat.command, "answer"), *told[:5]])
+        await pilot.pause()
+        assert chat.busy
+        assert chat.prompt.has_focus
+        assert any(row.endswith("(alt+t unfolds)") for row in rows(chat.transcript))
+        await pilot.press("a", "alt+t", "t")
+        assert chat.prompt.text == "at"
+        assert any("Let me" in row for row in rows(chat.transcript))
+        chat.apply([*told[5:], Finished(chat.command, "answer")])
+        await pilot.pause()
+        assert any("Let me see." in row for row in rows(chat.transcript))
+        fold = next(y for y, row in enumerate(rows(chat.transcript)) if "(alt+t folds)" in row)
+        await pilot.click(Transcript, offset=(6, fold))
+        assert not any("Let me" in row for row in rows(chat.transcript))
+
+
+@pytest.mark.parametrize("lanes", [1, 2])
+async def test_a_replay_unfolds_thoughts_in_all_lanes_and_keeps_them_so_when_it_goes_back(lanes):
+    told = "<think>\nLet me see.\n</think>\nYes, a fox."
+    records = [one for lane in ("ar", "draft")[:lanes] for one in answer(lane, told, STORY, lane)]
+    async with showing([READY, *records], size=(120, 36)) as (screen, pilot):
+        shown = [pane.transcript for pane in screen.panes.values()] or [screen.transcript]
+        for transcript in shown:
+            transcript.view = "clean"
+        await pilot.press("end", "alt+t", "comma")
+        await pilot.pause()
+        assert len(shown) == lanes
+        assert all(any("Let me" in row for row in rows(transcript)) for transcript in shown)
+
+
+async def test_alt_and_a_letter_is_a_key_and_no_letter_in_the_prompt():
+    """A terminal sends the letter with it, which a key that a test presses has not."""
+    copied = []
+    app = SpectuiApp(SETTINGS, lambda sink: PlayedSession())
+    async with app.run_test(size=(80, 24)) as pilot:
+        app.copy_to_clipboard = copied.append
+        app.chat.transcript.view = "clean"
+        for_looks(app.chat.transcript, "<think>\nhm\n</think>\n```py\nx\n```\n")
+        app.chat.prompt.focus()
+        for letter in "ctn":
+            app.post_message(Key(f"alt+{letter}", letter))
+            await pilot.pause()
+        assert copied == ["x\n"]
+        assert not app.chat.transcript.viewport.folded
+        assert app.chat.prompt.text == ""

@@ -46,6 +46,7 @@ from ..changing import Changes, declared
 from ..compositor import RowScreen
 from ..exporting import export_page
 from ..keeping import Keeping
+from ..lecture import LECTURE
 from ..ledger import Ledger
 from ..slash import is_command
 from ..widgets.attached import Attached
@@ -520,6 +521,10 @@ class ChatScreen(RowScreen):
             self.transcript.next_view()
         self.notify(f"view: {self.transcript.view}", timeout=2)
 
+    def action_fold(self) -> None:
+        """Fold thoughts, or show them."""
+        self.transcript.action_fold()
+
     def action_baseline(self) -> None:
         """Measure the current mode against autoregressive decoding of the same prompt."""
         if self.with_server:
@@ -678,8 +683,9 @@ class ChatScreen(RowScreen):
         self.keeping.decide_to_learn(learns)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Whether answers may be learnt is asked once; only what was attached can be taken back."""
-        return {"learn": self.learn_question.open, "detach": bool(self.attached.files)}.get(action, True)
+        """Whether answers may be learnt is asked once, but no class; only what was attached can be taken back."""
+        asked = self.learn_question.open and not self.app.has_class(LECTURE)
+        return {"learn": asked, "detach": bool(self.attached.files)}.get(action, True)
 
     @on(Offer.Here)
     def _model_is_here(self) -> None:

@@ -16,7 +16,7 @@ from ...present.token_looks import LOOKS
 from ..actions import ACTIONS, GROUPS
 from ..steady import SteadyScreen
 from ..widgets.keys import written
-from ..widgets.step_pane import look
+from ..widgets.step_pane import has_colour, look
 
 WHAT = (
     "The target is the model you talk to. A drafter guesses the next tokens; the target checks all guesses in one pass "
@@ -50,7 +50,9 @@ class HelpScreen(SteadyScreen[None], ModalScreen[None]):
         """Write it in columns that fit."""
         page = self.query_one(VerticalScroll)
         room = max(20, page.scrollable_content_region.width - COLUMN)
-        self.query_one(Static).update(Content.assemble(*_tokens(), *self._tasks(room), *_numbers(room)))
+        self.query_one(Static).update(
+            Content.assemble(*_tokens(has_colour(self.app)), *self._tasks(room), *_numbers(room))
+        )
 
     def _tasks(self, room: int) -> Iterator[Any]:
         """Keys and commands of each task; what they do stands in lines of ``room`` cells beside them."""
@@ -64,11 +66,11 @@ class HelpScreen(SteadyScreen[None], ModalScreen[None]):
                     yield f"\n{'':{COLUMN}}".join(wrap(one.help, room)) + "\n"
 
 
-def _tokens() -> Iterator[Any]:
+def _tokens(colour: bool) -> Iterator[Any]:
     yield from (("What you see\n", "bold"), f"{WHAT}\n\n")
     for kind, own in LOOKS.items():
         words = f"{own.mark} {own.word}"
-        yield from (" ", (words, look(kind)), f"{'':<{16 - len(words)}}{own.meaning}\n")
+        yield from (" ", (words, look(kind, colour)), f"{'':<{16 - len(words)}}{own.meaning}\n")
 
 
 def _numbers(room: int) -> Iterator[Any]:

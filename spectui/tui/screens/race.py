@@ -286,6 +286,11 @@ class RaceScreen(RowScreen):
         for pane in self.panes.values():
             pane.transcript.next_view()
 
+    def action_fold(self) -> None:
+        """Fold thoughts in all lanes, or show them."""
+        for pane in self.panes.values():
+            pane.transcript.action_fold()
+
     def action_export(self) -> None:
         """Write the races as a report, in the JSON of ``spectui bench``, and the last one as a page."""
         from ...present.report import Report, json_text

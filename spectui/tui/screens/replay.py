@@ -425,6 +425,11 @@ class ReplayScreen(RowScreen):
         for pane in self.panes.values():
             pane.transcript.view = self.transcript.view
 
+    def action_fold(self) -> None:
+        """Fold thoughts, or show them."""
+        for transcript in (self.transcript, *(pane.transcript for pane in self.panes.values())):
+            transcript.action_fold()
+
     def action_leave(self) -> None:
         """Back to where one came from; out of the program if there is nothing below."""
         if len(self.app.screen_stack) > 2:

@@ -19,6 +19,8 @@ from .paragraph import Paragraph
 from .shade import shade
 
 BULLET, TICKED, UNTICKED = "• ", "☑ ", "☐ "
+FOLD_KEY = "alt+t"
+"""What folds and unfolds thoughts, wherever the cursor is."""
 DEEPEST = 12
 """Cells by which a line is at most put in."""
 _HEADING = re.compile(r" {0,3}(#{1,6})[ \t]+(.*?)[ \t#]*$")
@@ -165,7 +167,7 @@ def _thinking(text: str, begun: Thought | None, growing: bool, folded: bool) -> 
         if begun.words or not begun.ended:
             sign, state = "▸" if folded else "▾", "thought for" if begun.ended else "thinking,"
             words = f"{begun.words} word{'s' if begun.words != 1 else ''}"
-            parts.append((f"{sign} {state} {words} (t {'unfolds' if folded else 'folds'})", "thought"))
+            parts.append((f"{sign} {state} {words} ({FOLD_KEY} {'unfolds' if folded else 'folds'})", "thought"))
     if inside.strip() and not folded:
         parts += [(" ", "thought")] if parts else []
         parts += inline(sanitise_line(inside), "thought", growing and not ends)

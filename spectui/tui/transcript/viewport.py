@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import NamedTuple
 
-from .blocks import FENCE, THINK, THOUGHT, Fence
+from .blocks import FENCE, THINK, THOUGHT, Fence, Thought
 from .document import Document
 from .flow import Flow, Lead
 from .paragraph import CLEAN, Paragraph
@@ -74,7 +74,7 @@ EMPTY = Paragraph("space", 0), Flow(CLEAN, 1)
 class Viewport:
     """A window on a document; ``top`` is its first row, ``lines`` are all that it shows."""
 
-    def __init__(self, document: Document) -> None:
+    def __init__(self, document: Document, folded: bool = True) -> None:
         self.document = document
         self.width, self.height, self.level = 1, 0, CLEAN
         """Cells for the text and its indent, rows, and the view."""
@@ -87,7 +87,7 @@ class Viewport:
         """Whether the display holds still while text goes on arriving."""
         self.bare = False
         """Whether what is about an answer, its numbers and the legend, is left out."""
-        self.folded = True
+        self.folded = folded
         """Whether thoughts are folded in the clean view."""
         self.chosen: tuple[int, int] | None = None
         """The chosen (answer, step)."""
@@ -201,6 +201,12 @@ class Viewport:
         index = line.flow.index_at(line.place.row, x - self.indent - line.flow.lead.size)
         step = next((piece.step for piece, _, _ in line.flow.pieces(index, index + 1)), -1)
         return (line.paragraph.answer, step) if line.paragraph.answer >= 0 and step >= 0 else None
+
+    def is_fold(self, y: int) -> bool:
+        """Whether a row is the line in which thoughts are folded and unfolded."""
+        if self.level != CLEAN or not 0 <= y < len(self.lines):
+            return False
+        return isinstance(self.lines[y].paragraph.opens, Thought)
 
     def choose(self, by: int) -> bool:
         """Choose the step after or before the chosen one, at first the last one, and show it; whether there is one."""

@@ -11,7 +11,7 @@ from textual.events import Show
 from textual.widgets import Digits, Static
 
 from ...present.token_looks import LOOKS, TokenKind
-from .step_pane import look
+from .step_pane import has_colour, look
 
 MOST = 3
 KINDS: tuple[TokenKind, ...] = ("accepted", "rejected", "correction", "bonus")
@@ -52,7 +52,7 @@ class BigNumbers(Vertical, can_focus=False):
                     yield label
         parts: list[Any] = []
         for kind in KINDS:
-            parts += [(f"{LOOKS[kind].mark} {LOOKS[kind].word}", look(kind)), "   "]
+            parts += [(f"{LOOKS[kind].mark} {LOOKS[kind].word}", look(kind, has_colour(self.app))), "   "]
         yield Static(Content.assemble(*parts[:-1]), classes="marks")
 
     def show(self, numbers: Sequence[Big]) -> None:

@@ -71,6 +71,8 @@ class Prompt(Steady, TextArea):
         elif event.key in keys:
             event.prevent_default().stop()
             (self.action_send if keys[event.key] == "prompt.send" else self.action_newline)()
+        elif event.key.startswith("alt+"):
+            event.prevent_default()  # terminals send the letter with it, which the text area would insert
         else:
             self._recall(event)
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
+from textual.app import App
 from textual.content import Content
 from textual.widgets import Static
 
@@ -25,11 +26,16 @@ _HUES = {
 }
 
 
-def look(kind: TokenKind) -> str:
-    """The style of a token kind, for Content."""
+def look(kind: TokenKind, colour: bool = True) -> str:
+    """The style of a token kind, for Content; without ``colour`` as it stands in a text that has none."""
     own = LOOKS[kind]
     ground = f"on {_HUES[own.ground]} {GROUND_SHARE}%" if own.ground else ""
-    return f"{own.attributes.replace('underline2', 'underline')} {_HUES[own.hue]} {ground}".strip()
+    return f"{own.style(colour).replace('underline2', 'underline')} {_HUES[own.hue]} {ground}".strip()
+
+
+def has_colour(app: App[Any]) -> bool:
+    """Whether tokens in a text are told apart by colours of the theme; else attributes take their place."""
+    return not (app.no_color or app.current_theme.ansi)
 
 
 class StepPane(Static):

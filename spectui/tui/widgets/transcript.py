@@ -66,7 +66,7 @@ class Transcript(Steady, Widget, can_focus=True):
     def clear(self) -> None:
         """Forget everything and follow the end again."""
         self.document = Document(self._grown)
-        self.viewport = Viewport(self.document)
+        self.viewport = Viewport(self.document, self.viewport.folded)
         self._show()
 
     def drop_answer(self) -> None:
@@ -160,9 +160,13 @@ class Transcript(Steady, Widget, can_focus=True):
             self._step_chosen()
 
     def on_click(self, event: events.Click) -> None:
-        """Choose the step of the token under the pointer."""
-        step = self.viewport.step_at(event.x, event.y) if self.text_selection is None else None
-        if step is not None:
+        """Choose the step of the token under the pointer; the line that says how long thoughts are folds them."""
+        if self.text_selection is not None:
+            return
+        step = self.viewport.step_at(event.x, event.y)
+        if self.viewport.is_fold(event.y):
+            self.action_fold()
+        elif step is not None:
             self.viewport.chosen = step
             self._step_chosen()
 
