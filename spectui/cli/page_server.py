@@ -15,7 +15,7 @@ class PageServer(Server):  # type: ignore[misc, unused-ignore]
         """The page; its addresses are below the one by which it was reached."""
         self._check(request)
         self.public_url = f"{request.scheme}://{request.host}"
-        page = await super().handle_index(request)
+        page: Any = await super().handle_index(request)
         page.text = without_foreign(page.text, f"{self.public_url}/")
         page.headers["Content-Security-Policy"] = POLICY.format(host=request.host)
         return page
