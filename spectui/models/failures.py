@@ -1,6 +1,7 @@
 """What goes wrong while loading, said in one line with the remedy."""
 
 import json
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +12,8 @@ from ..system.sanitise import sanitise_line
 from .resolve import Place
 
 PICKLES = ("pytorch_model.bin", "pytorch_model.bin.index.json", "model.pt", "consolidated.00.pth")
+_UNAUTHORISED = re.compile(r"\b40[13]\b")
+"""The status of an answer, and no part of a port or of a name."""
 
 
 @contextmanager
@@ -79,7 +82,7 @@ def _reason(place: Place, error: Exception) -> str:
         return _nested(_too_deep(place))
     if "trust_remote_code" in low or "custom code" in low:
         return f"{place.title} needs its own code to run; add --trust-remote-code if you trust its authors"
-    if "gated" in low or kind == "GatedRepoError" or "401" in low or "403" in low:
+    if "gated" in low or kind == "GatedRepoError" or _UNAUTHORISED.search(low):
         return f"{place.title} is gated or private: accept its licence on the hub, then `hf auth login`"
     if kind in ("SafetensorError",) or ("safetensor" in low and ("header" in low or "invalid" in low)):
         return f"the weights of {place.title} are damaged or cut off ({text}); download or copy them again"

@@ -128,7 +128,7 @@ async def test_a_class_gets_the_page_from_where_it_asked(monkeypatch):
         monkeypatch.setitem(sys.modules, name, part)
     monkeypatch.delitem(sys.modules, "spectui.cli.page_server", raising=False)
     server = serve.server("spectui chat", "0.0.0.0", 8000)
-    monkeypatch.delitem(sys.modules, "spectui.cli.page_server")
+    del sys.modules["spectui.cli.page_server"]  # or other tests would meet the stand-ins
     page = await server.handle_index(SimpleNamespace(scheme="http", host="room-3:8000", headers={}))
     assert [one.partition("static/")[0] for one, _ in fetched(page.text) if one] == ["http://room-3:8000/"] * 2
     assert "connect-src 'self' ws://room-3:8000" in page.headers["Content-Security-Policy"]

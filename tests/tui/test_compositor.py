@@ -47,10 +47,10 @@ def watch_frames(monkeypatch: pytest.MonkeyPatch) -> list[tuple[ChopsUpdate, Cho
 @pytest.mark.parametrize("size", [(80, 24), (120, 36)])
 async def test_every_frame_of_an_answer_is_textuals_own(monkeypatch: pytest.MonkeyPatch, size: tuple[int, int]) -> None:
     settings = SETTINGS.with_flags("ui", save_conversations=False)
-    async with running(settings, lambda sink: FakeSession(sink, 600.0, 400), size) as (app, pilot):
+    async with running(settings, lambda sink: FakeSession(sink, 200.0, 400), size) as (app, pilot):
         frames = watch_frames(monkeypatch)
         await say(pilot, "go")
-        await wait_until(pilot, lambda: app.chat.answering)
+        await wait_until(pilot, lambda: app.chat.answering or app.chat.ledger.answered)
         app.chat.notify("something over it")
         await wait_until(pilot, lambda: not app.chat.answering)
         await pilot.press("ctrl+p", "a", "escape", "pageup")
