@@ -17,7 +17,7 @@ from .fetch import fetch
 from .head_places import find_eagle_head
 from .pairing import check_pair, end_tokens
 from .quantised import check_quantised
-from .resolve import Place, reachable, resolve
+from .resolve import Place, advised_mode, reachable, resolve
 from .size import check_memory, folder_elements
 from .sources import cached_model
 from .tokenizer_file import begin, finish
@@ -52,6 +52,8 @@ class Pair:
     draft_quantised: "QuantisedWeights | None" = None
     quantised_file: Path | None = None
     """Where the target's quantised weights are kept."""
+    mode: str = ""
+    """In which conversations begin; empty leaves it to what there is."""
     head: "HeadFile | None" = None
     """A trained head that fits the target, if any."""
     why_no_head: str | None = None
@@ -144,6 +146,7 @@ def _load_pair(choice: ModelChoice, progress: Progress) -> Pair:
         target_quantised=numbers.quantised,
         draft_quantised=draft_numbers.quantised if draft_numbers else None,
         quantised_file=numbers.file,
+        mode=advised_mode(choice),
         head=head.file,
         why_no_head=head.why_not,
     )

@@ -26,6 +26,8 @@ class Known:
     """The folder below ``drafts`` of one that comes with the program, used where there is no other ``draft``."""
     heads: tuple[str, ...] = ()
     """Trained heads for ``eagle``, the best first: hub ids, or names below the folder of those that are shipped."""
+    mode: str = ""
+    """In which conversations begin, where it was the fastest (docs/benchmarks.md); empty leaves it to what there is."""
     package: Package | None = None
     """One that carries the weights, tried where they are not in the hub's cache."""
     sampling: dict[str, float] = field(default_factory=dict)

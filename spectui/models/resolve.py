@@ -101,6 +101,13 @@ def shipped_draft(known: Known) -> Place | None:
     return Place(f"{known.name}-draft", str(folder), local=True) if here else None
 
 
+def advised_mode(choice: ModelChoice) -> str:
+    """In which mode conversations with a known model begin; empty if nothing is advised, or a drafter was asked for."""
+    known = known_models().get(meant(choice.model))
+    asked = {choice.draft, choice.head} - {"", "none"}
+    return known.mode if known and not asked else ""
+
+
 def brings_draft(choice: ModelChoice) -> bool:
     """Whether what was chosen has a draft model, as far as that is known before it is loaded."""
     with suppress(UserError):

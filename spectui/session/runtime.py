@@ -60,7 +60,7 @@ class Runtime:
     def first_mode(self) -> str:
         """The mode of a new conversation where nobody asked for one."""
         modes = self.ready.modes
-        return default_mode("draft" in modes, "eagle" in modes)
+        return self.pair.mode if self.pair.mode in modes else default_mode("draft" in modes, "eagle" in modes)
 
     @property
     def compared(self) -> Sequence[SuffixIndex]:

@@ -12,7 +12,7 @@ from ..engine.drafters.registry import Mode, default_mode
 from ..engine.values.options import Options
 from ..engine.worker import Call, Change, Hold, Stop, SwitchMode
 from ..models.head_places import brings_head
-from ..models.resolve import brings_draft
+from ..models.resolve import advised_mode, brings_draft
 from ..record.archived import Archived
 from ..record.events import CHAT, Kind
 from .conversation import AGAIN, BASELINE, Beginning, Conversation, Loader, Sink, load_models
@@ -75,7 +75,7 @@ class Session:
             return self._mode
         if loaded is not None:
             return loaded.first_mode
-        return default_mode(brings_draft(self._choice), brings_head(self._choice))
+        return advised_mode(self._choice) or default_mode(brings_draft(self._choice), brings_head(self._choice))
 
     @property
     def options(self) -> Options:

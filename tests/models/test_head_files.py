@@ -14,7 +14,7 @@ from spectui.models import head_places
 from spectui.models.head_files import read_head_file
 from spectui.models.head_places import brings_head, find_eagle_head, head_place
 from spectui.models.registry import known_models
-from spectui.models.resolve import DRAFT, drafter_folder, resolve
+from spectui.models.resolve import DRAFT, advised_mode, drafter_folder, resolve
 from spectui.system.errors import UserError
 
 from ..engine.heads import numbers, random_tensors, write_head
@@ -256,6 +256,14 @@ def test_what_the_program_ships_is_skipped_where_it_is_not_there(tmp_path, monke
     assert head_place(ModelChoice("smollm2-135m")) is None
     assert head_place(ModelChoice("qwen3-8b")).source == known_models()["qwen3-8b"].heads[0]
     assert head_place(ModelChoice("random:qwen3-8b")) is None
+
+
+def test_the_advised_mode_is_for_those_who_chose_no_drafter():
+    assert advised_mode(ModelChoice(model="smollm2-135m")) == "sssd"
+    assert advised_mode(ModelChoice(model="smollm2-135m", draft="none")) == "sssd"
+    assert advised_mode(ModelChoice(model="smollm2-135m", head="some/head")) == ""
+    assert advised_mode(ModelChoice(model="demo")) == ""
+    assert advised_mode(ModelChoice(model="random:smollm2-135m")) == ""
 
 
 def test_what_was_trained_here_goes_before_what_the_registry_names(model):
