@@ -259,14 +259,12 @@ def named(lanes: Mapping[str, ServedLane]) -> dict[str, str]:
 
 def facts_of(lanes: Sequence[ServedLane], at_once: bool) -> dict[str, Any]:
     """What a report says of these servers; nothing where there are none."""
-    return (
-        {}
-        if not lanes
-        else {
-            "servers": [{"name": lane.name, "url": lane.url, "what": lane.what} for lane in lanes],
-            "servers_at_once": at_once,
-        }
-    )
+    if not lanes:
+        return {}
+    return {
+        "servers": [{"name": lane.name, "url": lane.url, "what": lane.what} for lane in lanes],
+        "servers_at_once": at_once,
+    }
 
 
 def messages_to(system: str | None, before: Messages, question: str) -> list[Mapping[str, str]]:
