@@ -4,16 +4,17 @@ from pathlib import Path
 from typing import Any
 
 from textual import on
-from textual.app import App
 from textual.command import Command, CommandPalette
+from textual.theme import ThemeProvider
 
+from .palette import Palette, Palettes
 from .theme import ThemeWatch, load_themes, token_variable_defaults
 
 RELOAD_SECONDS = 1.0
 """From one look at a person's theme files to the next."""
 
 
-class Themed(App[int]):
+class Themed(Palettes):
     """An app whose themes are files: ``shipped`` ones, and a person's ``own``, which may change at any time."""
 
     def __init__(self, shipped: Path, own: Path, **kwargs: Any) -> None:
@@ -58,7 +59,7 @@ class Themed(App[int]):
     def search_themes(self) -> None:
         """Let a person choose a theme; the one under the cursor shows, and escape brings the old one back."""
         self._worn = self.theme
-        super().search_themes()
+        self.push_screen(Palette(providers=[ThemeProvider], placeholder="Search for themes…"))
 
     @on(CommandPalette.OptionHighlighted)
     def _try_on(self, event: CommandPalette.OptionHighlighted) -> None:

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 from textual.command import CommandList, CommandPalette
-from textual.events import Key
+from textual.events import Key, MouseDown, MouseUp
 
 from spectui.record.events import Finished
 from spectui.session.conversation import load_models
@@ -212,6 +212,22 @@ async def test_a_palette_that_fails_is_closed_and_the_chat_goes_on(goes_on, monk
                 break
         monkeypatch.undo()
         await alive(app, pilot)
+
+
+async def test_a_click_behind_escape_chooses_nothing_in_the_palette():
+    async with running(quick()) as (app, pilot):
+        await pilot.press("ctrl+p", *"quit")
+        await wait_until(pilot, lambda: isinstance(app.screen, CommandPalette))
+        commands = app.screen.query_one(CommandList)
+        await wait_until(pilot, lambda: [one.hit.text for one in commands.options if hasattr(one, "hit")] == ["Quit"])
+        await pilot.pause(0.1)
+        left, top = commands.region.offset
+        hurry(app, "escape")
+        for event in (MouseDown, MouseUp):  # the app's driver makes a click of the two
+            app._driver.process_message(event(None, left + 4, top + 1, 0, 0, 1, False, False, False))
+        await wait_until(pilot, lambda: app.screen is app.chat)
+        await pilot.pause(0.2)
+        assert not app._exit
 
 
 @pytest.mark.parametrize("name", ["prompt", "transcript", "examples"])
