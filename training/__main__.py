@@ -85,7 +85,7 @@ def evaluate(
         raise typer.BadParameter(
             f"unknown: {', '.join(unknown) or recipe}; there are {', '.join((*FAMILIES_ASKED, *RECIPES))}"
         )
-    pair, scores = Measured.load(folder), []
+    pair, scores = Measured.load(folder, RECIPES[recipe].longest_answer), []
     for name in family or FAMILIES_ASKED:
         scores.append(score(pair, name, prompts, SEED))
         print(f"{name:14} right {scores[-1].right:4.0%}  agreement {scores[-1].agreement:.1%}", flush=True)

@@ -16,7 +16,7 @@ from .tokenizer import END_ID
 from .words import Words
 
 FOLLOW_UP = "follow-up"
-_BATCH, _MOST = 10, 320
+_BATCH = 10
 _DRAFTED = 4
 _TRIES = 50
 
@@ -90,15 +90,17 @@ class Measured:
     tokenizer: PreTrainedTokenizerFast
     target: LlamaForCausalLM
     draft: LlamaForCausalLM
+    longest_answer: int
+    """In tokens."""
 
     @classmethod
-    def load(cls, folder: Path) -> "Measured":
+    def load(cls, folder: Path, longest_answer: int) -> "Measured":
         """The pair in FOLDER/target and FOLDER/draft."""
         models = [
             AutoModelForCausalLM.from_pretrained(folder / name, dtype=torch.float32).eval()
             for name in ("target", "draft")
         ]
-        return cls(AutoTokenizer.from_pretrained(folder / "target"), *models)
+        return cls(AutoTokenizer.from_pretrained(folder / "target"), *models, longest_answer)
 
     @torch.inference_mode()
     def answers(self, model: LlamaForCausalLM, asked: list[Question]) -> list[Answer]:
@@ -113,10 +115,9 @@ class Measured:
             inputs = self.tokenizer(
                 texts, return_tensors="pt", padding=True, add_special_tokens=False, return_token_type_ids=False
             )
-            made = model.generate(**inputs, max_new_tokens=_MOST, do_sample=False)[:, inputs["input_ids"].shape[1] :]
-            for prompt, real, tokens in zip(
-                inputs["input_ids"], inputs["attention_mask"].bool(), made.tolist(), strict=True
-            ):
+            made = model.generate(**inputs, max_new_tokens=self.longest_answer, do_sample=False)
+            new = made[:, inputs["input_ids"].shape[1] :].tolist()
+            for prompt, real, tokens in zip(inputs["input_ids"], inputs["attention_mask"].bool(), new, strict=True):
                 kept = tokens[: tokens.index(END_ID) + 1] if END_ID in tokens else tokens
                 text = self.tokenizer.decode(kept, skip_special_tokens=True)
                 found.append(Answer(prompt[real].tolist(), kept, text))

@@ -86,3 +86,5 @@ class Recipe:
     seed: int = 7
     distilled: float = 0.8
     compiled: bool = True
+    longest_answer: int = 320
+    """In tokens, when the pair is measured."""

@@ -132,6 +132,7 @@ SMOKE = Recipe(
     vocabulary=512,
     tokenizer_conversations=100,
     compiled=False,
+    longest_answer=48,
 )
 
 RECIPES = {"cpu": CPU, "gpu": GPU, "smoke": SMOKE}
