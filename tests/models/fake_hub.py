@@ -4,7 +4,9 @@ import json
 from contextlib import contextmanager
 from hashlib import sha256
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Event, Thread
+from threading import Event
+
+from ..loopback import running_server
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 BLOCK = 1 << 14
@@ -93,12 +95,8 @@ def etag(file):
 @contextmanager
 def hub(folder):
     """The hub while it runs."""
-    served = Hub(folder)
-    thread = Thread(target=served.serve_forever, daemon=True)
-    thread.start()
-    try:
-        yield served
-    finally:
-        served.go.set()
-        served.shutdown()
-        served.server_close()
+    with running_server(Hub(folder)) as served:
+        try:
+            yield served
+        finally:
+            served.go.set()

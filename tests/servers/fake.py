@@ -5,7 +5,9 @@ import ssl
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Event, Thread
+from threading import Event
+
+from ..loopback import running_server
 
 HERE = Path(__file__).parent
 CERTIFICATE = HERE / "elsewhere.pem"
@@ -131,10 +133,6 @@ def serving(secret=False):
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(CERTIFICATE)
         server.socket = context.wrap_socket(server.socket, server_side=True)
-    Thread(target=server.serve_forever, daemon=True).start()
     fake.url = f"{'https' if secret else 'http'}://127.0.0.1:{server.server_port}"
-    try:
+    with running_server(server):
         yield fake
-    finally:
-        server.shutdown()
-        server.server_close()

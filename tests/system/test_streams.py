@@ -7,7 +7,6 @@ import shutil
 import socket
 import subprocess
 import sys
-import threading
 import time
 
 import pytest
@@ -16,6 +15,7 @@ from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
 
 from spectui.models.registry import demo_folder
 
+from ..loopback import running_server
 from ..program import as_process, one_line, spectui
 
 SHORT = ("--max-new-tokens", "4")
@@ -165,10 +165,8 @@ class Refusing(http.server.BaseHTTPRequestHandler):
 @pytest.fixture
 def refusing_hub():
     """Answers that it has nothing."""
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Refusing) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+    with running_server(http.server.ThreadingHTTPServer(("127.0.0.1", 0), Refusing)) as server:
         yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
 
 
 def build(hub, tmp_path, model="nobody/nothing"):
