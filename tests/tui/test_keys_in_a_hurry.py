@@ -5,6 +5,7 @@ import asyncio
 import pytest
 from textual.command import CommandList, CommandPalette
 from textual.events import Key, MouseDown, MouseUp
+from textual.widgets import Input
 
 from spectui.record.events import Finished
 from spectui.session.conversation import load_models
@@ -228,6 +229,22 @@ async def test_a_click_behind_escape_chooses_nothing_in_the_palette():
         await wait_until(pilot, lambda: app.screen is app.chat)
         await pilot.pause(0.2)
         assert not app._exit
+
+
+async def test_letters_before_escape_begin_no_search_in_a_palette_that_is_gone(monkeypatch):
+    async with running(quick()) as (app, pilot):
+        await pilot.press("ctrl+p", "q")
+        await wait_until(pilot, lambda: isinstance(app.screen, CommandPalette) and app.screen.query(CommandList))
+        palette, searched = app.screen, []
+        monkeypatch.setattr(CommandPalette, "_gather_commands", lambda self, text: searched.append(text))
+        typed = palette.query_one(Input)
+        await pilot.press("u")
+        await wait_until(pilot, lambda: searched == ["qu"])
+        palette.post_message(Input.Changed(typed, "qui"))  # in its queue while the app handles escape
+        palette._action_escape()
+        await wait_until(pilot, lambda: app.screen is app.chat)
+        await pilot.pause(0.1)
+        assert searched == ["qu"]
 
 
 @pytest.mark.parametrize("name", ["prompt", "transcript", "examples"])
