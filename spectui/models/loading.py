@@ -58,6 +58,8 @@ class Pair:
     """A trained head that fits the target, if any."""
     why_no_head: str | None = None
     """Why the head that belongs to the target cannot be used; None if there is none, or it can."""
+    why_no_draft: str | None = None
+    """The same of its draft model."""
 
     @property
     def quantised_to(self) -> str | None:
@@ -74,6 +76,19 @@ class Pair:
         """What each of these models computes with."""
         made = [self.target_quantised, self.draft_quantised]
         return [one.dtype if one else str(model.dtype) for one, model in zip(made, self.models, strict=False)]
+
+
+@dataclass(frozen=True, slots=True)
+class _Draft:
+    """A draft model that was loaded, or why there is none."""
+
+    numbers: "Numbers | None" = None
+    reserved: frozenset[int] = frozenset()
+    why_not: str | None = None
+
+    @property
+    def model(self) -> Any | None:
+        return self.numbers.model if self.numbers else None
 
 
 def load_pair(choice: ModelChoice, progress: Progress) -> Pair:
@@ -118,37 +133,40 @@ def _load_pair(choice: ModelChoice, progress: Progress) -> Pair:
         )
     tokenizer = _tokenizer(target_place, choice, progress, begun)
     numbers = _numbers(target_place, tokenizer, choice, device, progress, "target")
-    target, draft_numbers = numbers.model, None
+    target = numbers.model
     beside = draft_device(device, choice.device, torch.cuda.device_count())
     vocabulary = min(len(tokenizer), target.get_input_embeddings().weight.shape[0])
-    reserved: frozenset[int] = frozenset()
+    draft = _Draft()
     if draft_place is not None:
-        lent = draft_place.shape or borrows(draft_place)
-        draft_tokenizer = tokenizer if lent else _tokenizer(draft_place, choice, progress)
-        draft_numbers = _draft_numbers(draft_place, draft_tokenizer, choice, beside, progress, target)
-        reserved = check_pair(tokenizer, target, draft_tokenizer, draft_numbers.model, draft_place.title)
+        try:
+            draft = _draft(draft_place, tokenizer, choice, beside, progress, target)
+        except UserError as error:
+            if choice.draft:
+                raise
+            draft = _Draft(why_not=f"the draft model {draft_place.title} cannot be used: {error}")
     head = find_eagle_head(choice, target.config.get_text_config(decoder=True), target_place.title, progress)
     notes = [f"random weights: {place.title} shows speed, not text" for place in places if place and place.shape]
     notes += rounding_notes(dtype, device)
     return Pair(
         name=target_place.title,
-        draft_name=draft_place.title if draft_place else None,
+        draft_name=draft_place.title if draft_place and draft.numbers else None,
         target=target,
-        draft=draft_numbers.model if draft_numbers else None,
+        draft=draft.model,
         tokenizer=tokenizer,
         device=device,
         dtype=numbers.quantised.dtype if numbers.quantised else str(dtype).removeprefix("torch."),
         eos=end_tokens(tokenizer, target),
         vocabulary=vocabulary,
-        reserved=reserved,
-        context=_context(target, draft_numbers.model if draft_numbers else None),
-        notes=(*notes, *head.notes),
+        reserved=draft.reserved,
+        context=_context(target, draft.model),
+        notes=(*notes, *([draft.why_not] if draft.why_not else []), *head.notes),
         target_quantised=numbers.quantised,
-        draft_quantised=draft_numbers.quantised if draft_numbers else None,
+        draft_quantised=draft.numbers.quantised if draft.numbers else None,
         quantised_file=numbers.file,
         mode=advised_mode(choice),
         head=head.file,
         why_no_head=head.why_not,
+        why_no_draft=draft.why_not,
     )
 
 
@@ -273,12 +291,14 @@ def _numbers(
     return numbers
 
 
-def _draft_numbers(
-    place: Place, tokenizer: Any, choice: ModelChoice, device: Any, progress: Progress, target: Any
-) -> "Numbers":
+def _draft(place: Place, tokenizer: Any, choice: ModelChoice, device: Any, progress: Progress, target: Any) -> _Draft:
     """Where the target is asked to run in int4, its draft runs in int8: a small model loses more by rounding."""
+    from .borrowed import borrows
+
     choice = replace(choice, dtype=INT8) if choice.dtype == INT4 else choice
-    return _numbers(place, tokenizer, choice, device, progress, "draft", target)
+    own = tokenizer if place.shape or borrows(place) else _tokenizer(place, choice, progress)
+    numbers = _numbers(place, own, choice, device, progress, "draft", target)
+    return _Draft(numbers, check_pair(tokenizer, target, own, numbers.model, place.title))
 
 
 def _borrowed(place: Place, config: Any, target: Any, device: Any, dtype: Any) -> Any:

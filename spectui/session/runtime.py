@@ -177,8 +177,8 @@ def _parts(pair: Pair, kept: Timings | None, progress: Progress) -> Parts:
     draft = None
     if pair.draft is not None:
         draft = CausalLM(pair.draft, pack=target.is_packed, quantised=pair.draft_quantised)
-    why_no_draft = draft.capability.why_no_tree if draft is not None else None
-    usable = draft if why_no_draft is None else None
+    no_tree = draft.capability.why_no_tree if draft is not None else None
+    usable = draft if no_tree is None else None
     head, head_note = find_head(pair.target, pair.draft, target.layers, heads()) if usable else (None, ())
     eagle, why_no_head = _eagle(pair, target)
     resources = Resources(
@@ -190,6 +190,7 @@ def _parts(pair: Pair, kept: Timings | None, progress: Progress) -> Parts:
         eagle=eagle,
         eagle_ms=head_pass_ms(eagle) if eagle is not None else 0.0,
     )
+    why_no_draft = f"the draft model does not fit: {no_tree}" if no_tree else pair.why_no_draft
     return Parts(target, resources, why_no_draft, why_no_head, head_note)
 
 
@@ -271,9 +272,7 @@ def _why_not(mode: Mode, parts: Parts) -> str | None:
     if mode.drafts and not capability.trees:
         return f"this model decodes one token at a time: {capability.why_no_tree}"
     if mode.needs_draft and parts.resources.draft is None:
-        if parts.why_no_draft:
-            return f"the draft model does not fit: {parts.why_no_draft}"
-        return "no draft model is loaded (--draft NAME)"
+        return parts.why_no_draft or "no draft model is loaded (--draft NAME)"
     if mode.needs_head and parts.resources.eagle is None:
         return parts.why_no_head or "no trained head is loaded (--head NAME)"
     return None

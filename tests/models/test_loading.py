@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from time import perf_counter
 
 import pytest
 import torch
@@ -10,9 +11,10 @@ from transformers import AutoConfig, BertConfig, LlamaConfig, LlamaForCausalLM, 
 from spectui.config.choice import ModelChoice
 from spectui.models.loading import draft_device, load_pair
 from spectui.models.registry import demo_folder, examples, known_models
-from spectui.models.resolve import resolve
+from spectui.models.resolve import DRAFT, drafter_folder, resolve
 from spectui.models.stops import StopStrings
 from spectui.models.template import prompt_ids
+from spectui.session.runtime import prepare
 from spectui.system.errors import UserError
 
 pytestmark = pytest.mark.oldest
@@ -150,6 +152,26 @@ def test_a_draft_with_another_vocabulary(folder, tmp_path):
     message = refused(folder, other_vocabulary(folder, tmp_path / "other"))
     assert "2 of 4096 tokens differ" in message
     assert "--draft none" in message
+
+
+@pytest.mark.parametrize(("damage", "says"), [
+    (lambda made: (made / "model.safetensors").write_bytes(b"cut off"), "are damaged or cut off"),
+    (lambda made: (made / "config.json").write_text("{"), "is damaged"),
+    (lambda made: (made / "model.safetensors").unlink(), "has no weights"),
+])  # fmt: skip
+def test_a_draft_model_that_nobody_named_and_that_is_damaged_is_left_out(folder, damage, says):
+    trained = drafter_folder("tiny", DRAFT)
+    shutil.copytree(folder, trained)
+    assert load(folder, None).draft_name == "tiny-draft (trained here)"
+    damage(trained)
+    pair = load(folder, None)
+    assert (pair.draft, pair.draft_name) == (None, None)
+    assert pair.why_no_draft.startswith("the draft model tiny-draft (trained here) cannot be used: ")
+    assert says in pair.why_no_draft
+    assert pair.why_no_draft in pair.notes
+    runtime = prepare(pair, lambda *_: None, perf_counter())
+    assert runtime.ready.unavailable["draft"] == pair.why_no_draft
+    assert says in refused(folder, trained), "who asks for it is told"
 
 
 def test_a_draft_that_differs_in_reserved_tokens_only(folder, tmp_path):
