@@ -14,8 +14,10 @@ else:
 
 STEPS = 127
 """The largest whole number that a weight or an input becomes: the range is the same either way."""
-FEW = 2
-"""Rows for which FBGEMM's kernel was the faster one on an Intel processor; from four rows on oneDNN's was."""
+FEW = 16
+"""Rows of a pass up to which FBGEMM's kernel was the faster one: whole passes of SmolLM2-135M on an Intel Xeon, two
+threads, over 2, 4, 8, 16, 24 and 32 rows took 14.0, 16.4, 20.6, 27.4, 36.0, 41.7 ms, with oneDNN's 16.0, 19.7, 22.4,
+28.9, 35.9, 40.4."""
 GROUP = 32
 """Inputs that share a scale where weights have 4 bits, as in GGUF's Q4_0 and Q4_1."""
 FINE = 2.0 * STEPS
@@ -36,7 +38,7 @@ class Linear(NamedTuple):
     constants: Tensor | None = None
     """float32 [2]: 0 and 128, so that no number has to become a tensor in each pass."""
     for_few_rows: Optional[Packed] = None  # noqa: UP045 (torch's classes know no |)
-    """The int8 weights once more, as FBGEMM has them: its kernel is the faster one for ``FEW`` rows at most."""
+    """The int8 weights once more, as FBGEMM has them: its kernel is the faster one up to ``FEW`` rows."""
     fine: bool = False
     """Whether inputs are rounded to some 15 bits instead of 8, as two rows of int8."""
     groups: Tensor | None = None
@@ -92,7 +94,7 @@ def int4_product(x: Tensor, linear: Linear, group: int = GROUP) -> Tensor:
     return made
 
 
-def int8_product(x: Tensor, linear: Linear, most: float = float(STEPS)) -> tuple[Tensor, Tensor]:
+def int8_product(x: Tensor, linear: Linear, most: float = float(STEPS), few: int = FEW) -> tuple[Tensor, Tensor]:
     """Products of quantised rows with quantised weights, float32 [rows, out], over each row's magnitude [rows, 1].
 
     A row is divided by its largest magnitude and rounded to ``STEPS`` steps either way (W8A8 with a scale per channel
@@ -105,10 +107,10 @@ def int8_product(x: Tensor, linear: Linear, most: float = float(STEPS)) -> tuple
     assert constants is not None
     magnitude = x.abs().amax(-1, True).clamp_min_(1e-30)
     steps = torch.addcdiv(constants[:1], x, magnitude, value=most)
+    packed = linear.for_few_rows if x.shape[0] <= few else None
     if linear.fine:
-        made = whole_product(fine_steps(steps), linear, scale, zero_point, constants)
-        return joined(made), magnitude
-    return whole_product(steps, linear, scale, zero_point, constants), magnitude
+        return joined(whole_product(fine_steps(steps), linear, scale, zero_point, constants, packed)), magnitude
+    return whole_product(steps, linear, scale, zero_point, constants, packed), magnitude
 
 
 def fine_steps(steps: Tensor, fine: float = FINE) -> Tensor:
@@ -124,11 +126,18 @@ def joined(made: Tensor, fine: float = FINE) -> Tensor:
 
 
 def whole_product(
-    steps: Tensor, linear: Linear, scale: Tensor, zero_point: Tensor, constants: Tensor, few: int = FEW
+    steps: Tensor,
+    linear: Linear,
+    scale: Tensor,
+    zero_point: Tensor,
+    constants: Tensor,
+    packed: Optional[Packed],  # noqa: UP045 (torch's classes know no |)
 ) -> Tensor:
-    """Products of int8 weights with numbers of at most ``STEPS`` either way, which are rounded; float32 [rows, out]."""
-    packed = linear.for_few_rows
-    if packed is not None and steps.shape[0] <= few:
+    """Products of int8 weights with numbers of at most ``STEPS`` either way, which are rounded; float32 [rows, out].
+
+    By FBGEMM's kernel where its ``packed`` weights are given.
+    """
+    if packed is not None:
         found: Tensor = torch.ops.quantized.linear_with_input_q_dq_qweight_dq_output_fp32(steps, 1.0, 128, packed)
         return found
     # 128 is added before rounding, as FBGEMM does it, or a row would now and then be rounded otherwise alone.
