@@ -115,6 +115,11 @@ class KVCache(_Rows):
         for buffer in (self.keys, self.values):
             buffer[..., self.length : self.length + len(rows), :] = buffer.index_select(-2, index)
 
+    def pretend(self, rows: int) -> None:
+        """Count so many further rows as committed that no pass has written, for passes that are only timed."""
+        self.reserve(self.length + rows)
+        self.length += rows
+
     def truncate(self, length: int) -> int:
         """Forget all rows from ``length`` on; return how many are left."""
         self.length = min(self.length, length)

@@ -5,6 +5,7 @@ from time import perf_counter
 from typing import TypeVar
 
 from ..model.causal_lm import CausalLM
+from ..model.kv_cache import KVCache
 from ..values.draft_tree import DraftTree
 from ..values.step import Source
 
@@ -20,7 +21,10 @@ class DryRun:
     def __init__(self, model: CausalLM, vocabulary: int, context: int) -> None:
         self._model, self._vocabulary, self._context = model, vocabulary, context
         self._cache = model.new_cache()
-        model.prefill(self._cache, [token % vocabulary for token in range(context)])
+        if isinstance(self._cache, KVCache):
+            self._cache.pretend(context)
+        else:
+            model.prefill(self._cache, [token % vocabulary for token in range(context)])
 
     def close(self) -> None:
         """Give the cache back, and what was captured on it."""

@@ -9,6 +9,7 @@ import torch
 from spectui.engine.model.causal_lm import CausalLM
 from spectui.engine.model.cuda_graphs import EagerCapturer
 from spectui.engine.model.kv_cache import ALIGNED, KVCache
+from spectui.engine.tuning.dry_run import DryRun
 
 from ..toys import decoder_of, tiny_model
 
@@ -47,3 +48,25 @@ def test_a_cache_grows_to_a_multiple_that_no_kernel_has_to_pad(rows):
     assert cache.capacity % ALIGNED == 0
     assert cache.capacity >= 8 + rows
     assert cache.keys.shape[-2] == cache.capacity
+
+
+def test_a_pass_that_is_only_timed_attends_to_as_many_rows_as_behind_a_prompt(monkeypatch):
+    target, attended = CausalLM(tiny_model()), []
+    forward = target.backend.__call__
+
+    class Watched:
+        def __getattr__(self, name):
+            return getattr(backend, name)
+
+        def __call__(self, cache, inputs):
+            attended.append((cache.length, len(inputs.token_ids)))
+            made = forward(cache, inputs)
+            assert torch.isfinite(made[0]).all()
+            return made
+
+    backend, target.backend = target.backend, Watched()
+    dry_run = DryRun(target, 16, 200)
+    dry_run(3)
+    dry_run(1)
+    assert attended == [(200, 3), (200, 1)]
+    dry_run.close()
