@@ -292,7 +292,10 @@ def _numbers(
 
 
 def _draft(place: Place, tokenizer: Any, choice: ModelChoice, device: Any, progress: Progress, target: Any) -> _Draft:
-    """Where the target is asked to run in int4, its draft runs in int8: a small model loses more by rounding."""
+    """The draft model of a target, if it speaks its language; raises UserError for what cannot be used.
+
+    Where the target is asked to run in int4, its draft runs in int8: a small model loses more by rounding.
+    """
     from .borrowed import borrows
 
     choice = replace(choice, dtype=INT8) if choice.dtype == INT4 else choice

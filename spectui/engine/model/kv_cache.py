@@ -116,7 +116,7 @@ class KVCache(_Rows):
             buffer[..., self.length : self.length + len(rows), :] = buffer.index_select(-2, index)
 
     def pretend(self, rows: int) -> None:
-        """Count so many further rows as committed that no pass has written, for passes that are only timed."""
+        """Count so many more rows as committed, with whatever the buffers hold: for passes that are only timed."""
         self.reserve(self.length + rows)
         self.length += rows
 

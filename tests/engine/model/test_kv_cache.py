@@ -50,7 +50,7 @@ def test_a_cache_grows_to_a_multiple_that_no_kernel_has_to_pad(rows):
     assert cache.keys.shape[-2] == cache.capacity
 
 
-def test_a_pass_that_is_only_timed_attends_to_as_many_rows_as_behind_a_prompt(monkeypatch):
+def test_a_pass_that_is_only_timed_attends_to_as_many_rows_as_behind_a_prompt():
     target, attended = CausalLM(tiny_model()), []
     forward = target.backend.__call__
 
