@@ -128,7 +128,7 @@ def test_what_a_server_tells_and_what_it_does_not(drafted):
 async def test_the_step_pane_the_timeline_and_the_replay():
     records = [READY, *answer("specbranch", STORY_TOLD, STORY), *answer("sssd", WIDE_TOLD, WIDE), *lap()]
     app = ReplayApp(Settings(), Replay(records), 1.0)
-    app.replay_screen._begins_playing = False
+    app.replay_screen.player.playing = False
     async with app.run_test(size=(140, 40)) as pilot:
         screen = app.replay_screen
         for _ in range(40):

@@ -32,7 +32,7 @@ CONVERSATION = [READY, *answer("draft", STORY_TOLD, STORY), *answer("specbranch"
 @asynccontextmanager
 async def showing(records, size=(120, 36), speed=1.0):
     app = ReplayApp(Settings(), records if isinstance(records, Replay) else Replay(records), speed)
-    app.replay_screen._begins_playing = False
+    app.replay_screen.player.playing = False
     async with app.run_test(size=size) as pilot:
         await pilot.pause()
         yield app.replay_screen, pilot

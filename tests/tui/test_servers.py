@@ -133,6 +133,7 @@ async def test_an_answer_is_played_again_piece_by_piece_and_has_no_steps_to_insp
             app.chat.action_slow()
             await wait_until(pilot, lambda: isinstance(app.screen, ReplayScreen) and app.screen._take == 0)
             screen = app.screen
+            await wait_until(pilot, lambda: screen.replay.done and not screen.player.playing)
             await pilot.press("home", "full_stop", "full_stop")
             assert "step 2 of 5" in str(screen.head.content)
             assert pieces(screen) == [(text, "target") for text, _ in told[:2]], "nobody knew it then"

@@ -1,7 +1,7 @@
 """The file of kept conversations: its tables, and opening it whatever it holds."""
 
 import sqlite3
-from contextlib import suppress
+from contextlib import closing, suppress
 from itertools import count
 from pathlib import Path
 from time import monotonic, sleep
@@ -139,38 +139,30 @@ def _trouble(file: Path) -> str:
         header = opened.read(100)
     if len(header) < 100 or not header.startswith(_MAGIC):
         return "is not a database"
-    page = int.from_bytes(header[16:18], "big")
-    whole = int.from_bytes(header[28:32], "big") * (65536 if page == 1 else page)
-    if file.stat().st_size < whole and not _pending(file):
-        return "is cut short"
-    database = None
     try:
-        database = _connect(file)
-        application, version = _number(database, "application_id"), _number(database, "user_version")
-        if application == APPLICATION and version > VERSION:
-            raise UserError(f"{_named(file)} is of a newer version of spectui; update spectui")
-        if (application, version) == (0, 0) and not _number(database, "schema_version"):
-            return ""  # another program is about to make the tables
-        if application != APPLICATION:
-            return "is a database of another program"
-        for table in ("conversation", "turn", "answer", "trace", "imported"):
-            database.execute(f"SELECT * FROM {table} ORDER BY 1 DESC LIMIT 1").fetchall()
+        with closing(_connect(file)) as database:
+            database.execute("BEGIN")  # all is read of one moment: another program may be making the tables
+            return _trouble_inside(database, file)
     except sqlite3.OperationalError as error:
         if "locked" in str(error) or "unable to open" in str(error) or "readonly" in str(error):
             raise
         return "is damaged"
     except sqlite3.DatabaseError:
         return "is damaged"
-    finally:
-        if database is not None:
-            database.close()
+
+
+def _trouble_inside(database: sqlite3.Connection, file: Path) -> str:
+    """Why a database cannot be used; empty if it can, or if nothing is in it yet."""
+    application, version = _number(database, "application_id"), _number(database, "user_version")
+    if application == APPLICATION and version > VERSION:
+        raise UserError(f"{_named(file)} is of a newer version of spectui; update spectui")
+    if (application, version) == (0, 0) and not _number(database, "schema_version"):
+        return ""
+    if application != APPLICATION:
+        return "is a database of another program"
+    for table in ("conversation", "turn", "answer", "trace", "imported"):
+        database.execute(f"SELECT * FROM {table} ORDER BY 1 DESC LIMIT 1").fetchall()
     return ""
-
-
-def _pending(file: Path) -> bool:
-    """Whether pages that were written wait beside the file, as after a kill."""
-    log = file.with_name(file.name + "-wal")
-    return log.exists() and log.stat().st_size > 0
 
 
 def _number(database: sqlite3.Connection, name: str) -> int:

@@ -75,7 +75,7 @@ class ReplayScreen(RowScreen):
         self.replay = replay
         self.by_steps = speed is None
         """Whether it waits for a key at each step."""
-        self._begins_playing = playing and speed is not None
+        self.player.playing = playing and speed is not None
         self._view = view
         self.transcript = Transcript(id="transcript")
         self.step_pane = StepPane(id="side", markup=False)
@@ -123,10 +123,9 @@ class ReplayScreen(RowScreen):
         self.call_after_refresh(self._begin)
 
     async def _begin(self) -> None:
-        """Show where the replay stands, and play."""
+        """Show where the replay stands, and play, unless a key has already stopped it."""
         await self._show_anew()
         self._tick_at = perf_counter()
-        self.player.playing = self._begins_playing
         self.set_interval(TICK / 2, self._tick)
 
     # -- what happens by itself

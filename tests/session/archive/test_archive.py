@@ -219,6 +219,25 @@ def test_two_programs_write_into_one_file(file):
     assert notes == []
 
 
+def test_a_database_whose_tables_another_program_makes_just_now_is_no_strangers(file, monkeypatch):
+    file.parent.mkdir(parents=True)
+    with closing(sqlite3.connect(file)) as empty:
+        empty.execute("PRAGMA journal_mode = WAL")
+    number = files._number
+
+    def meanwhile(database, name):
+        found = number(database, name)
+        monkeypatch.setattr(files, "_number", number)
+        files.open_database(file)[0].close()
+        return found
+
+    monkeypatch.setattr(files, "_number", meanwhile)
+    database, note = files.open_database(file)
+    database.close()
+    assert note == ""
+    assert [one.name for one in file.parent.glob("*.damaged*")] == []
+
+
 def test_a_conversation_that_another_program_deletes_harms_nothing(file):
     with archive(file, records=talk(("One?", "1."))) as kept, archive(file) as other:
         other.delete(kept.place[0])
@@ -275,7 +294,7 @@ def test_a_database_that_is_cut_is_kept_aside(file):
     with archive(file, records=talk(("One?", "1."))) as kept:
         kept.write(lambda _: None)
         assert len(ids(kept)) == 1
-        assert "is cut short; it is kept as conversations.db.damaged" in kept.notes[0]
+        assert "is damaged; it is kept as conversations.db.damaged" in kept.notes[0]
     assert file.with_name("conversations.db.damaged").read_bytes() == whole[: len(whole) // 2]
 
 
