@@ -92,7 +92,7 @@ class _State(Enum):
 class PasteParser(XTermParser):
     """Textual's parser of keys, mouse and reports; pastes are taken out before it sees them.
 
-    ``feed`` it all that can be read, then ``tick``.
+    ``feed`` it all that can be read, then ``expire``.
     """
 
     def __init__(self, debug: bool = False) -> None:
@@ -105,8 +105,8 @@ class PasteParser(XTermParser):
 
     @property
     def waiting(self) -> bool:
-        """Whether ``tick`` will have something to say although nothing more is read."""
-        return self._until is not None
+        """Whether ``expire`` will have something to say although nothing more is read."""
+        return self._until is not None or self._timeout_time is not None
 
     def feed(self, data: str) -> Iterable[Message]:
         """Messages for what was read; an empty text ends it all."""
@@ -119,11 +119,15 @@ class PasteParser(XTermParser):
             yield from self._end(before) if _END.match(bracket[0]) else self._begin(before)
         yield from self._go_on(rest)
 
-    def tick(self) -> Iterable[Message]:
-        """Messages for what has waited long enough."""
-        if self._until is not None and get_time() >= self._until:
+    def expire(self, looked: float) -> Iterable[Message]:
+        """Messages for what had waited long enough when somebody looked and there was nothing to read.
+
+        The time of that look, not the present: on a busy machine the rest of a key may have come meanwhile.
+        """
+        if self._until is not None and looked >= self._until:
             yield from self._settle()
-        yield from super().tick()
+        if self._timeout_time is not None and looked >= self._timeout_time:
+            yield from super().tick()
 
     def _enter(self, state: _State, seconds: float | None) -> None:
         self._state = state
@@ -158,7 +162,7 @@ class PasteParser(XTermParser):
             self._held = rest
         else:
             yield from self._press(body)
-            self._enter(_State.KEYS, constants.ESCAPE_DELAY if part else None)
+            self._enter(_State.KEYS, _patience(part[0]) if part else None)
 
     def _flood(self, text: str) -> Iterator[Message]:
         pasted = _REPORT.sub("", text)
@@ -172,7 +176,8 @@ class PasteParser(XTermParser):
         held, self._held = self._held, ""
         if self._state is _State.KEYS:
             self._enter(_State.KEYS, None)
-            yield from [events.Key("escape", "\x1b")] if held == "\x1b" else self._press(held)
+            yield from self._press(held)
+            self._timeout_time = 0.0  # it is keys for Textual's parser as well, which else would wait for more
             return
         if self._state is _State.PASTE:
             self._paste.take(held)
@@ -188,6 +193,11 @@ class PasteParser(XTermParser):
     def _press(self, keys: str) -> Iterator[Message]:
         if keys:
             yield from super().feed(keys)
+
+
+def _patience(part: str) -> float:
+    """Seconds that the rest of a bracket may take; its first two characters are keys, too: escape and alt+[."""
+    return constants.ESCAPE_DELAY if len(part) <= 2 else PATIENCE
 
 
 def too_many(text: str) -> bool:

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from textual import _parser, events
+from textual._time import get_time
 
 from spectui.session.session import Session
 from spectui.tui import pasting
@@ -32,7 +33,7 @@ def parsed(*pieces):
                 messages += parser.feed(piece)
             else:
                 now += piece
-                messages += parser.tick()
+                messages += parser.expire(now)
     return [told(message) for message in messages]
 
 
@@ -102,6 +103,26 @@ def test_keys_stay_keys(pieces, keys):
     assert parsed(*pieces) == keys
 
 
+def test_a_bracket_that_comes_late_takes_no_keyboard_away():
+    """Textual's parser would see a paste begin, whose end it is never shown."""
+    assert parsed("\x1b[20", PATIENCE + WINDOW, "0~", "k")[-1] == "k"
+    assert parsed("\x1b[", 3 * WINDOW, "200~", "k")[-1] == "k"
+    assert parsed("\x1b[20", PATIENCE / 2, f"0~a\rb{END}") == ["a\nb"], "a slow line tears it, and it is a paste still"
+
+
+def test_what_was_not_looked_for_is_not_missed():
+    """On a busy machine time passes between the look for more and what is done about its absence."""
+    now = 0.0
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (pasting, _parser):
+            patch.setattr(module, "get_time", lambda: now)
+        parser = PasteParser()
+        messages = [*parser.feed("\x1b[A\x1b[")]
+        looked, now = now, 9.0
+        messages += [*parser.expire(looked), *parser.feed("27u")]
+        assert [told(message) for message in messages] == ["up", "escape"]
+
+
 def test_a_paste_of_any_size_keeps_its_beginning_and_its_length():
     parser = PasteParser()
     assert not list(parser.feed(START))
@@ -109,7 +130,7 @@ def test_a_paste_of_any_size_keeps_its_beginning_and_its_length():
         assert not list(parser.feed("x" * 3999 + "\r"))
     assert not list(parser.feed(END))
     time.sleep(2 * WINDOW)
-    (event,) = parser.tick()
+    (event,) = parser.expire(get_time())
     assert isinstance(event, Pasted)
     assert event.whole == 10_000_000
     assert event.text == ("x" * 3999 + "\n") * (MOST_PASTED // 4000)
