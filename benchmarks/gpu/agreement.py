@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import torch
 
-from spectui.engine.model import attention
+from spectui.engine.model import transformers_attention as attention
 from spectui.engine.model.causal_lm import CausalLM
 from spectui.engine.model.forward import ForwardInput
 

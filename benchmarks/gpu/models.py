@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM
 
-from spectui.engine.model import attention
+from spectui.engine.model import transformers_attention as attention
 from spectui.engine.model.causal_lm import CausalLM
 from spectui.engine.model.cuda_graphs import EagerCapturer
 from spectui.engine.model.forward import ForwardInput

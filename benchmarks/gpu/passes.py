@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 
-from spectui.engine.model import attention
+from spectui.engine.model import transformers_attention as attention
 from spectui.session.runtime import cache_bytes
 
 from .figure import Figure, Setting

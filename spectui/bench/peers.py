@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from ..engine.model.quantised import BareModel
 from ..engine.values.options import Options, Sampling
 from ..present.runs import Answered
 from ..record.metrics import Numbers
@@ -88,7 +89,7 @@ class Modules:
 
 def why_not_untouched(loaded: Runtime) -> str | None:
     """Why transformers cannot run the models itself, as a clause with the remedy; None if it can."""
-    bare = any(one.is_meta for model in loaded.pair.models for one in model.parameters())
+    bare = any(isinstance(model, BareModel) for model in loaded.pair.models)
     return "its own weights are not loaded beside quantised ones (--dtype float32)" if bare else None
 
 

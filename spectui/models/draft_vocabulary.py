@@ -22,12 +22,13 @@ def keep_frequent_outputs(model: Any, name: str) -> None:
     listed = getattr(model.config, OUTPUT_TOKEN_IDS, None)
     if listed is None or getattr(model, OUTPUT_TOKEN_IDS, None) is not None:
         return
-    weight: Tensor = model.get_output_embeddings().weight.detach()
+    output = model.get_output_embeddings()
     whole = isinstance(listed, list) and all(type(one) is int for one in listed) and sorted(set(listed)) == listed
-    if not whole or not listed or not 0 <= listed[0] <= listed[-1] < len(weight):
+    if not whole or not listed or not 0 <= listed[0] <= listed[-1] < model.config.vocab_size:
         raise UserError(f"{name} is damaged: its {OUTPUT_TOKEN_IDS} are no list of its tokens; copy it again")
     ids = torch.tensor(listed, device=model.get_input_embeddings().weight.device)
-    if not weight.is_meta:
+    if output is not None:
+        weight: Tensor = output.weight.detach()
         kept = torch.nn.Linear(weight.shape[1], len(listed), bias=False, device="meta")
         kept.weight = torch.nn.Parameter(weight[ids], requires_grad=False)
         model.set_output_embeddings(kept)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ..engine.drafters.eagle.build import SCALE, HeadFile
 from ..engine.model.capability import rope_switch
 from ..engine.model.llama import Config
+from ..engine.model.rotary import Rotary, rotary_of
 from ..system.errors import UserError, reason_of
 from ..system.json_lines import DAMAGED
 from ..system.sanitise import sanitise_line
@@ -174,10 +175,9 @@ def _layers(told: Mapping[str, Any], count: int) -> tuple[int, ...]:
     return tuple(listed)
 
 
-def _rotary(told: Mapping[str, Any], width: int, heads: int, size: int) -> Any:
-    """transformers' module for the rotary frequencies that the configuration asks for."""
+def _rotary(told: Mapping[str, Any], width: int, heads: int, size: int) -> Rotary:
+    """The rotary frequencies that the configuration asks for."""
     from transformers import LlamaConfig
-    from transformers.models.llama.modeling_llama import LlamaRotaryEmbedding
 
     rope = told.get("rope_parameters") or told.get("rope_scaling") or {}
     try:
@@ -192,7 +192,7 @@ def _rotary(told: Mapping[str, Any], width: int, heads: int, size: int) -> Any:
             rope_parameters=rope,
         )
         if rope_switch(config) is None:
-            return LlamaRotaryEmbedding(config=config)
+            return rotary_of(config)
     except (*DAMAGED, ArithmeticError) as error:
         raise _Wrong("has rotary frequencies that cannot be read; use another head") from error
     raise _Wrong("has rotary frequencies that depend on the length; use another head")

@@ -10,6 +10,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from ..engine.drafters.hrad import Head, last_layers
+from ..engine.model.quantised import BareModel
 from ..system.errors import UserError, reason_of
 from ..system.files import close_to_others, private_folder
 from .registry import demo_folder
@@ -23,6 +24,8 @@ def pair_fingerprint(target: Any, draft: Any) -> str:
     """16 hexadecimal digits of two models: shapes, and some values of every parameter that has any."""
     digest = blake2b(digest_size=8)
     for model in (target, draft):
+        if isinstance(model, BareModel):
+            digest.update(f"{model.config.num_hidden_layers} x {model.config.intermediate_size}".encode())
         for name, parameter in sorted(model.named_parameters()):
             digest.update(f"{name} {tuple(parameter.shape)}".encode())
             if not parameter.is_meta:

@@ -11,13 +11,12 @@ from typing import Any
 
 from ..engine.model.causal_lm import CausalLM
 from ..engine.model.int4 import comes_in_int4
-from ..engine.model.llama import FAMILY
 from ..engine.model.load_check import Check
-from ..engine.model.quantised import EMBEDDING, QuantisedWeights, bare_model, dress, quantise, why_not_quantised
+from ..engine.model.quantised import EMBEDDING, QuantisedWeights, bare_model, quantise, why_not_quantised
 from ..engine.tuning.dry_run import DryRun, repeated, timed
 from ..engine.tuning.machine import cpu_name
 from ..engine.tuning.threads import ALL, use_all
-from ..engine.values.dtypes import INT4, INT8
+from ..engine.values.dtypes import INT4, INT8, QUANTISED
 from ..system.errors import UnsupportedModel, UserError
 from ..system.progress import Progress
 from .borrowed import borrows
@@ -66,28 +65,25 @@ def quantised(
     Unasked it is int4 where the weights come in 4 bits, so that they stay what they are, else int8. Raises UserError
     where it was asked for and cannot be.
     """
-    why = None if config.model_type in FAMILY else f"a model of type {config.model_type} is not of the Llama family"
-    bare = None
-    if why is None:  # others may do anything when they are built
-        if not asked and shape_elements(config.to_dict()) < LARGE:
-            return Numbers(load())
-        with explain(place):
-            bare = bare_model(config)
-        why = why_not_quantised(bare, asked or INT8)
+    with explain(place):
+        why = why_not_quantised(config, asked or INT8)
+    if why is None and not asked and shape_elements(config.to_dict()) < LARGE:
+        return Numbers(load())
     if why is not None:
         if asked:
             raise UserError(f"{place.title} cannot run in {asked}: {why}; use --dtype float32")
         return Numbers(load())
     here = _here()
+    files = {dtype: quantised_file(place, config, dtype) for dtype in QUANTISED}  # now: loading changes a configuration
     for dtype in (asked,) if asked else (INT4, INT8):
-        file = quantised_file(place, config, dtype)
+        file = files[dtype]
         kept = read_quantised(file)
         if kept is None or not (asked or (kept[1].get("where") == here and kept[1].get("unasked") == dtype)):
             continue
         if not asked and float(kept[1].get("gain", 0.0)) < WORTH:
             return Numbers(load())
         check_memory(place.title, file.stat().st_size, 1)
-        return _dressed(bare, kept[0], place, file)
+        return _bare(config, kept[0], place, file)
     model = load()
     try:
         check_memory(place.title, sum(parameter.numel() for parameter in model.parameters()), BESIDE)
@@ -95,31 +91,30 @@ def quantised(
         if asked:
             raise
         return Numbers(model)
-    unasked = INT4 if comes_in_int4(model) and why_not_quantised(bare, INT4) is None else INT8
+    unasked = INT4 if comes_in_int4(model) and why_not_quantised(config, INT4) is None else INT8
     dtype = asked or unasked
     progress(f"making {dtype} weights of {place.title}, once", None)
     with explain(place):
         use_all()
         text = _own_text(model, tokenizer)
         finish(model)
-        weights, gain = _made(model, bare, text, len(tokenizer), dtype, asked is not None)
+        weights, gain = _made(model, text, len(tokenizer), dtype, asked is not None)
     if borrows(place):
         weights = replace(weights, tensors={name: one for name, one in weights.tensors.items() if name != EMBEDDING})
-    file = quantised_file(place, config, dtype)
+    file = files[dtype]
     keep_quantised(file, weights, {"gain": f"{gain:.2f}", "where": here, "unasked": unasked})
-    return _dressed(bare, weights, place, file) if asked or gain >= WORTH else Numbers(model)
+    return _bare(config, weights, place, file) if asked or gain >= WORTH else Numbers(model)
 
 
-def _made(model: Any, bare: Any, text: Any, vocabulary: int, dtype: str, asked: bool) -> tuple[QuantisedWeights, float]:
+def _made(model: Any, text: Any, vocabulary: int, dtype: str, asked: bool) -> tuple[QuantisedWeights, float]:
     """Quantised weights, and how many times as fast a model is with them: 0 where its logits are too far off.
 
     Raises UnsupportedModel for the latter if they were ``asked`` for.
     """
     target = CausalLM(model)
     weights = quantise(model, dtype, text, Check(model).expected)
-    dress(bare, weights)
     try:
-        ours = CausalLM(bare, quantised=weights)
+        ours = CausalLM(bare_model(model.config, weights), quantised=weights)
     except UnsupportedModel:
         if asked:
             raise
@@ -132,10 +127,10 @@ def _here() -> str:
     return f"{cpu_name()}, {ALL} threads, torch {version('torch')}"
 
 
-def _dressed(bare: Any, weights: QuantisedWeights, place: Place, file: Path) -> Numbers:
+def _bare(config: Any, weights: QuantisedWeights, place: Place, file: Path) -> Numbers:
     from transformers import GenerationConfig
 
-    dress(bare, weights)
+    bare = bare_model(config, weights)
     with suppress(OSError):  # then the one made from the configuration stays
         bare.generation_config = GenerationConfig.from_pretrained(
             place.source, local_files_only=place.local or place.cached

@@ -6,10 +6,10 @@ import torch
 from safetensors.torch import save_file
 from torch.nn import functional
 from transformers import LlamaConfig
-from transformers.models.llama.modeling_llama import LlamaRotaryEmbedding
 
 from spectui.engine.drafters.eagle.build import HeadFile, build_head
 from spectui.engine.model.llama import Config
+from spectui.engine.model.rotary import rotary_of
 from spectui.models.head_files import read_head_file
 
 LAYERS = [0, 1]
@@ -146,7 +146,7 @@ def _built(model, told, tensors, norm_first, rounded, pack):
     tensors.pop("t2d", None)
     heads, size = told["num_attention_heads"], told["head_dim"]
     rope = {"rope_type": "default", "rope_theta": told["rope_theta"]}
-    rotary = LlamaRotaryEmbedding(LlamaConfig(head_dim=size, rope_parameters=rope))
+    rotary = rotary_of(LlamaConfig(head_dim=size, rope_parameters=rope))
     config = Config(heads, told["num_key_value_heads"], size, told["rms_norm_eps"], size**-0.5)
     layers = tuple(told["eagle_aux_hidden_state_layer_ids"])
     file = HeadFile("tiny head", config, layers, norm_first, tensors, ids, rotary)

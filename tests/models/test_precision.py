@@ -1,5 +1,8 @@
 """Int8 by name: made once from a model's own weights, kept, and refused where it cannot be."""
 
+import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -67,6 +70,34 @@ def test_int8_is_made_once_and_kept(folder):
     assert (logits(again) - exact).std() < 0.1 * exact.std()
     assert again.eos == first.eos
     assert [file.stat().st_mode & 0o777 for file in quantised_weights().iterdir()] == [0o600]
+
+
+def test_a_configuration_without_a_type_is_found_again(folder):
+    """Loading gives it the type of its weights."""
+    config = folder / "config.json"
+    config.write_text(json.dumps({name: it for name, it in json.loads(config.read_text()).items() if name != "dtype"}))
+    load(folder, "int8")
+    said = []
+    load(folder, "int8", lambda text, _: said.append(text))
+    assert not any("making" in text for text in said)
+
+
+SECOND_START = """
+import sys
+from spectui.config.choice import ModelChoice
+from spectui.engine.model.causal_lm import CausalLM
+from spectui.models.loading import load_pair
+
+pair = load_pair(ModelChoice(sys.argv[1], "none", dtype="int8"), lambda *_: None)
+CausalLM(pair.target, quantised=pair.target_quantised)
+print(pair.dtype, [name for name in ("transformers.modeling_utils", "torch._dynamo") if name in sys.modules])
+"""
+
+
+def test_a_second_start_does_not_import_what_it_has_no_need_of(folder):
+    load(folder, "int8")
+    done = subprocess.run([sys.executable, "-c", SECOND_START, str(folder)], capture_output=True, text=True)
+    assert done.stdout.strip() == "int8 []", done.stderr
 
 
 def test_other_weights_in_the_same_folder_are_quantised_anew(folder, tokenizer):

@@ -5,11 +5,13 @@ from dataclasses import replace
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from transformers import LlamaConfig
 
 from spectui.bench.questions import read_questions
 from spectui.cli.calibrate import run_calibrate
 from spectui.config.paths import heads
 from spectui.engine.drafters.hrad import ALL, CERTAIN, NONE, SOME, Head, last_layers
+from spectui.engine.model.quantised import BareModel
 from spectui.engine.values.options import Options, Speculation
 from spectui.models.heads import find_head, pair_fingerprint, read_head, save_head, shipped_heads
 from spectui.system.errors import UserError
@@ -141,6 +143,13 @@ def test_a_head_file_that_is_not_right_is_one_line(loaded, tmp_path):
 def test_the_fingerprint_tells_pairs_apart(loaded):
     target, draft = loaded.pair.target, loaded.pair.draft
     assert pair_fingerprint(target, draft) == pair_fingerprint(target, draft) != pair_fingerprint(draft, target)
+
+
+def test_the_mark_of_a_model_whose_layers_are_quantised_knows_how_many_these_are():
+    embedding = torch.ones(8, 4)
+    shape = {"vocab_size": 8, "hidden_size": 4, "num_attention_heads": 2}
+    two, three = (BareModel(LlamaConfig(**shape, num_hidden_layers=layers), embedding) for layers in (2, 3))
+    assert pair_fingerprint(two, two) != pair_fingerprint(two, three)
 
 
 @pytest.fixture

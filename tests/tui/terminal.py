@@ -79,7 +79,9 @@ class Terminal:
     def screen(self) -> list[str]:
         """The rows of the screen, without trailing spaces."""
         with self._lock:
-            return [row.rstrip() for row in self._screen.display]
+            rows, columns = range(self._screen.lines), range(self._screen.columns)
+            # pyte's own ``display`` fails where half of a wide character was overwritten
+            return ["".join(self._screen.buffer[row][column].data for column in columns).rstrip() for row in rows]
 
     def type(self, data: bytes, timeout: float = PATIENCE) -> None:
         """Send bytes as a terminal would; returns when the program's side has taken them all."""
@@ -93,11 +95,17 @@ class Terminal:
 
     def until(self, what: str | Callable[["Terminal"], bool], timeout: float = PATIENCE) -> "Terminal":
         """Wait for a text on the screen, or for something that holds of this terminal."""
+        assert self.comes(what, timeout), f"it never came: {what}\n{self}"
+        return self
+
+    def comes(self, what: str | Callable[["Terminal"], bool], timeout: float) -> bool:
+        """Whether it comes in time."""
         end = monotonic() + timeout
         while not (any(what in row for row in self.screen) if isinstance(what, str) else what(self)):
-            assert monotonic() < end, f"it never came: {what}\n{self}"
+            if monotonic() > end:
+                return False
             sleep(0.02)
-        return self
+        return True
 
     def wait(self, seconds: float) -> "Terminal":
         """Let the program go on for a moment."""

@@ -10,7 +10,7 @@ import torch
 from ...system.errors import UnsupportedModel
 from ..values.draft_tree import DraftTree, visibility
 from ..values.dtypes import INT8
-from . import attention, cuda
+from . import cuda
 from .capability import OUTPUT_TOKEN_IDS, Capability, capability, layer_types, rope_switch, text_config
 from .cuda_graphs import Capturer, CudaCapturer, GraphCache
 from .forward import PREFILL_CHUNK, Backend, ForwardInput, Output
@@ -19,7 +19,6 @@ from .kv_cache import CHUNK, AnyCache, KVCache
 from .llama import LlamaForward, why_not_llama
 from .load_check import FATAL, Check, cache_name, unsupported
 from .quantised import QuantisedWeights, quantised_body
-from .transformers_forward import StatefulForward, TransformersForward
 
 log = logging.getLogger(__name__)
 
@@ -52,7 +51,6 @@ class CausalLM:
         self.layers = len(layer_types(self.config))
         self.rope_switch = rope_switch(self.config)
         self._why_not_captured = "its cache cannot be cut back"
-        cache_name(model)  # raises for a model that takes no cache
         self.backend: Backend
         if quantised is not None:
             why = self._settle(Check(model, quantised.expected), self._quantised(quantised, pack))
@@ -60,6 +58,9 @@ class CausalLM:
                 kind, dtype = self.config.model_type, quantised.dtype
                 raise UnsupportedModel(f"a model of type {kind} cannot run in {dtype} here: {why}; use --dtype float32")
         else:
+            cache_name(model)  # raises for a model that takes no cache
+            from . import transformers_attention as attention  # takes a second, which quantised models save
+
             if self.capability.trees:
                 attention.use(self.model, "eager")
             why = self._settle(Check(model), self._backends(llama_forward, pack, capturer))
@@ -88,6 +89,9 @@ class CausalLM:
 
     def _backends(self, llama_forward: bool, pack: bool, capturer: Capturer | None) -> Iterator[Backend]:
         """One way of running the model after the other, the fastest first."""
+        from . import transformers_attention as attention
+        from .transformers_forward import StatefulForward, TransformersForward
+
         if self.capability.trees:
             attention.use(self.model, attention.NAME)
             self._why_not_captured = why_not_llama(self.model) or "" if llama_forward else "it was not asked for"

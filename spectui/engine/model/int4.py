@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from .linear import GROUP, Linear, project
+from .rotary import head_dim
 
 log = logging.getLogger(__name__)
 
@@ -19,10 +20,10 @@ SAME = 1e-3
 """By how much of a group's range a weight may be off and still count as the same: float16 scales round by less."""
 
 
-def why_no_groups(model: Any) -> str | None:
+def why_no_groups(config: Any) -> str | None:
     """Why the layers of a model of the Llama family cannot be run in int4, as a clause; None if they can."""
-    shapes = [module.weight.shape for module in model.model.layers[0].modules() if isinstance(module, torch.nn.Linear)]
-    if any(side % GROUP for shape in shapes for side in shape):
+    heads = [head_dim(config) * count for count in (config.num_attention_heads, config.num_key_value_heads)]
+    if any(side % GROUP for side in (config.hidden_size, config.intermediate_size, *heads)):
         return f"the widths of its layers are not multiples of {GROUP}"
     return None if int4_here() else "this build of torch has no products with weights of 4 bits"
 

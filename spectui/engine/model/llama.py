@@ -15,6 +15,7 @@ from .decode_attention import attend
 from .forward import ForwardInput
 from .kv_cache import AnyCache, KVCache
 from .linear import Linear, is_quantised, project, project_onto
+from .rotary import head_dim, rope_cache, rotary_of
 from .torchscript import scripted
 
 SHARED = 32768
@@ -210,17 +211,16 @@ class LlamaForward:
     """
 
     def __init__(self, model: Any, pack: bool = False, exact: Body | None = None) -> None:
-        config, body = text_config(model), model.model
-        attention = body.layers[0].self_attn
+        config = text_config(model)
         shape = Config(
             num_heads=config.num_attention_heads,
             num_kv_heads=config.num_key_value_heads,
-            head_dim=attention.head_dim,
+            head_dim=head_dim(config),
             rms_norm_eps=config.rms_norm_eps,
-            scaling=attention.scaling,
+            scaling=head_dim(config) ** -0.5,
         )
-        embedding = body.embed_tokens.weight.detach()
-        self._rotary = body.rotary_emb
+        embedding = model.get_input_embeddings().weight.detach()
+        self._rotary = rotary_of(config)
         self._device = embedding.device
         self.packed = pack and (exact is not None or can_pack(model))
         """Whether matrices exist a second time."""
@@ -258,13 +258,6 @@ class LlamaForward:
         return self.weights
 
 
-def rope_cache(rotary: Any, like: Tensor, positions: int) -> tuple[Tensor, Tensor]:
-    """cos and sin of the first ``positions`` by transformers' module, in the type of ``like`` [rows, width]."""
-    cos, sin = rotary(like[:1, None], torch.arange(positions, device=like.device)[None])
-    half = cos.shape[-1] // 2
-    return cos[0, :, None], torch.cat([-sin[0, :, None, :half], sin[0, :, None, half:]], -1)
-
-
 def can_pack(model: Any) -> bool:
     """Whether oneDNN can multiply this model's matrices in its own layout."""
     weight = next(model.parameters())
@@ -274,17 +267,24 @@ def can_pack(model: Any) -> bool:
 def why_not_llama(model: Any) -> str | None:
     """Why a model is built otherwise than the family, as a clause; None if it is of it."""
     config = text_config(model)
-    if config.model_type not in FAMILY or type(model).__name__.lower() != f"{config.model_type}forcausallm":
+    if type(model).__name__.lower() != f"{config.model_type}forcausallm":
         return f"{type(model).__name__} is not of the Llama family"
+    if len({parameter.device for parameter in model.parameters()}) > 1:
+        return "its weights lie on several devices"
+    return why_not_family(config)
+
+
+def why_not_family(config: Any) -> str | None:
+    """The same of the model that a configuration stands for."""
+    if config.model_type not in FAMILY:
+        return f"a model of type {config.model_type} is not of the Llama family"
     if len(set(layer_types(config))) > 1:
         return "its layers are of several kinds"
     if rope_switch(config) is not None:
         return "its rotary frequencies depend on the length"
     if config.hidden_act != "silu" or getattr(config, "mlp_bias", False):
         return "its MLP has another activation, or biases"
-    if getattr(config, "quantization_config", None) is not None or len({p.device for p in model.parameters()}) > 1:
-        return "its weights are quantised or lie on several devices"
-    return None
+    return None if getattr(config, "quantization_config", None) is None else "its weights are quantised"
 
 
 def _body(model: Any, pack: bool) -> Body:

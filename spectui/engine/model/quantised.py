@@ -6,13 +6,13 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from transformers import AutoModelForCausalLM
+from transformers import GenerationConfig
 
 from ..values.dtypes import INT4, INT8
 from .int4 import grouped, int4_linear, packed_nibbles, ungrouped, unpacked_nibbles, why_no_groups
 from .int8 import exact_here, int8_linear, quantised
 from .linear import Linear
-from .llama import Body, Layer, LlamaForward, why_not_llama
+from .llama import Body, Layer, LlamaForward, why_not_family
 from .smoothing import factor, input_maxima, scaled_inputs, smoothed
 
 LINEARS = ("qkv_proj", "o_proj", "gate_up_proj", "down_proj")
@@ -37,14 +37,45 @@ class QuantisedWeights:
     """Logits of the model in floating point, by which each load is checked; as ``Check.expected``."""
 
 
-def why_not_quantised(model: Any, dtype: str) -> str | None:
-    """Why a model cannot be run in int8 or int4, as a clause; None if it can."""
-    why = why_not_llama(model)
+class BareModel(torch.nn.Module):
+    """A model of the Llama family without its layers, which quantised weights stand in for; transformers' builds none.
+
+    It has a configuration, the settings of its generation and an embedding, of which one that borrows gets its target's
+    later.
+    """
+
+    def __init__(self, config: Any, embedding: Tensor | None) -> None:
+        super().__init__()
+        self.config, self.generation_config = config, GenerationConfig.from_model_config(config)
+        none = torch.empty((config.vocab_size, config.hidden_size), device="meta")
+        weight = none if embedding is None else embedding
+        self.embed_tokens: torch.nn.Embedding = torch.nn.Embedding.from_pretrained(weight)  # type: ignore[no-untyped-call]
+
+    @property
+    def device(self) -> torch.device:
+        """As transformers' models."""
+        return self.embed_tokens.weight.device
+
+    def get_input_embeddings(self) -> torch.nn.Module:
+        """As transformers' models."""
+        return self.embed_tokens
+
+    def set_input_embeddings(self, embedding: torch.nn.Embedding) -> None:
+        """As transformers' models."""
+        self.embed_tokens = embedding
+
+    def get_output_embeddings(self) -> None:
+        """None: its output projection is among the quantised weights."""
+
+
+def why_not_quantised(config: Any, dtype: str) -> str | None:
+    """Why the model of a configuration cannot be run in int8 or int4, as a clause; None if it can."""
+    why = why_not_family(config)
     if why is not None:
         return why
     if not exact_here(for_few_rows=False):
         return "this processor or this build of torch has no exact int8 products"
-    return why_no_groups(model) if dtype == INT4 else None
+    return why_no_groups(config) if dtype == INT4 else None
 
 
 @torch.inference_mode()
@@ -75,21 +106,9 @@ def matrix(weights: QuantisedWeights, name: str, rows: Tensor | None = None) -> 
     return whole.float() * (scale if rows is None else scale[rows])[:, None]
 
 
-def bare_model(config: Any) -> Any:
-    """A model of a configuration, without weights."""
-    with torch.device("meta"):
-        return AutoModelForCausalLM.from_config(config, dtype=torch.float32).eval()
-
-
-def dress(bare: Any, weights: QuantisedWeights) -> None:
-    """Give a model without weights what quantisation leaves to it: the embedding and the rotary frequencies.
-
-    Weights without an embedding are those of a model that borrows it.
-    """
-    embedding = _copied(weights.tensors.get(EMBEDDING))
-    if embedding is not None:
-        bare.model.embed_tokens.weight = torch.nn.Parameter(embedding, requires_grad=False)
-    bare.model.rotary_emb = type(bare.model.rotary_emb)(config=bare.config)
+def bare_model(config: Any, weights: QuantisedWeights) -> BareModel:
+    """What these weights leave to a model; those without an embedding are of one that borrows it."""
+    return BareModel(config, _copied(weights.tensors.get(EMBEDDING)))
 
 
 def quantised_body(tensors: Mapping[str, Tensor], layers: int, for_few_rows: bool) -> Body:

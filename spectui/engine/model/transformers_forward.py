@@ -6,11 +6,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from . import attention
+from .attention import AttentionMasks
 from .capability import layer_types, text_config
 from .forward import ForwardInput
 from .kv_cache import AnyCache, KVCache, NativeCache
 from .load_check import cache_name
+from .transformers_attention import NAME
 
 
 class StatefulForward:
@@ -48,7 +49,7 @@ class TransformersForward(StatefulForward):
 
     def __init__(self, model: Any) -> None:
         super().__init__(model)
-        self._masks = attention.AttentionMasks.of(model, model.config._attn_implementation == attention.NAME)
+        self._masks = AttentionMasks.of(model, model.config._attn_implementation == NAME)
 
     def new_cache(self, capacity: int) -> AnyCache:
         """A cache that drops rows at will."""

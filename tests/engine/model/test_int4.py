@@ -21,7 +21,7 @@ from spectui.engine.model.int4 import (
 from spectui.engine.model.int8 import exact_here
 from spectui.engine.model.linear import project, project_onto
 from spectui.engine.model.load_check import Check
-from spectui.engine.model.quantised import bare_model, dress, quantise, why_not_quantised
+from spectui.engine.model.quantised import bare_model, quantise, why_not_quantised
 from spectui.engine.values.options import Options, Sampling
 
 from ..toys import (
@@ -55,8 +55,7 @@ FAMILY = {
 def in_int4(model):
     calibration = torch.randint(0, VOCABULARY, (4, 32), generator=torch.Generator().manual_seed(0))
     weights = quantise(model, "int4", calibration, Check(model).expected)
-    bare = bare_model(model.config)
-    dress(bare, weights)
+    bare = bare_model(model.config, weights)
     return CausalLM(bare, quantised=weights)
 
 
@@ -122,5 +121,5 @@ def test_every_mode_gives_the_text_of_ar_to_the_bit(temperature):
 
 
 def test_widths_that_are_no_multiples_of_a_group_are_told():
-    why = why_not_quantised(tiny_model(), "int4")
+    why = why_not_quantised(tiny_model().config, "int4")
     assert why == "the widths of its layers are not multiples of 32"

@@ -15,7 +15,7 @@ from spectui.engine.model.int8 import exact_here, int8_linear, quantised
 from spectui.engine.model.linear import project, project_onto
 from spectui.engine.model.llama import exact_silu
 from spectui.engine.model.load_check import Check
-from spectui.engine.model.quantised import bare_model, dress, quantise, why_not_quantised
+from spectui.engine.model.quantised import bare_model, quantise, why_not_quantised
 from spectui.engine.values.dtypes import INT8
 from spectui.engine.values.options import Options, Sampling
 from spectui.system.errors import UnsupportedModel
@@ -52,8 +52,7 @@ def in_int8(model, pack=False):
     calibration = torch.randint(0, VOCABULARY, (4, 32), generator=torch.Generator().manual_seed(0))
     expected = Check(model).expected
     weights = quantise(model, "int8", calibration, expected)
-    bare = bare_model(model.config)
-    dress(bare, weights)
+    bare = bare_model(model.config, weights)
     return CausalLM(bare, quantised=weights, pack=pack)
 
 
@@ -149,12 +148,11 @@ def test_weights_of_another_model_are_refused():
     weights = quantise(
         tiny_model(seed=1, dtype=torch.float32), "int8", torch.tensor([[1, 2, 3, 4]]), Check(model).expected
     )
-    bare = bare_model(model.config)
-    dress(bare, weights)
+    bare = bare_model(model.config, weights)
     with pytest.raises(UnsupportedModel, match="other logits"):
         CausalLM(bare, quantised=weights)
 
 
 def test_why_a_model_cannot_be_in_int8():
-    assert why_not_quantised(tiny_model(), "int8") is None
-    assert "not of the Llama family" in why_not_quantised(model_of(GemmaConfig(**TINY, head_dim=8)), "int8")
+    assert why_not_quantised(tiny_model().config, "int8") is None
+    assert "not of the Llama family" in why_not_quantised(GemmaConfig(**TINY, head_dim=8), "int8")

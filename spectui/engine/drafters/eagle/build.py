@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -10,8 +9,9 @@ from torch import Tensor
 from ...model.int4 import grouped, int4_linear, packed_nibbles
 from ...model.int8 import int8_linear, quantised
 from ...model.linear import GROUP, Linear
-from ...model.llama import Config, Layer, packed, rope_cache, twice
+from ...model.llama import Config, Layer, packed, twice
 from ...model.quantised import FINE_INPUTS
+from ...model.rotary import Rotary, rope_cache
 from ...values.dtypes import INT4, INT8
 from .head import EagleHead, HeadWeights
 
@@ -36,8 +36,7 @@ class HeadFile:
     tensors: Mapping[str, Tensor]
     target_ids: Tensor | None
     """The target's ids of its own vocabulary; None where they are the same."""
-    rotary: Any
-    """transformers' module for its rotary frequencies."""
+    rotary: Rotary
 
 
 def build_head(file: HeadFile, embedding: Tensor, quantised_to: str | None, pack: bool) -> EagleHead:
@@ -68,7 +67,7 @@ def build_head(file: HeadFile, embedding: Tensor, quantised_to: str | None, pack
         norm=builder.norm("norm"),
         lm_head=builder.linear("lm_head", ["lm_head"]),
         norm_before_residual=file.norm_before_residual,
-        rope_cache=rope_cache(file.rotary.to(embedding.device), own, 1),
+        rope_cache=rope_cache(file.rotary, own, 1),
     )
     ids = file.target_ids.to(embedding.device) if file.target_ids is not None else None
     return EagleHead(file.name, weights, file.rotary, file.layers, ids)

@@ -1,7 +1,7 @@
 """The head of EAGLE-3 (Li et al., 2503.01840): one decoder layer over the target's states and its own."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -12,7 +12,8 @@ from ...model.attention import AttentionMasks, FullAttention
 from ...model.forward import ForwardInput
 from ...model.kv_cache import KVCache
 from ...model.linear import Linear, project
-from ...model.llama import Config, Layer, decoder_layer, norm, rope_cache, rotation
+from ...model.llama import Config, Layer, decoder_layer, norm, rotation
+from ...model.rotary import Rotary, rope_cache
 from ...model.torchscript import scripted
 
 
@@ -80,11 +81,10 @@ class EagleHead:
 
     ``layers`` are those of which ``fc`` reads what enters them, in its order, of a target of few layers perhaps one
     twice; ``target_ids`` [own vocabulary] are the target's ids of its own, None where they are the same.
-    ``rotary`` is transformers' module for its rotary frequencies.
     """
 
     def __init__(
-        self, name: str, weights: HeadWeights, rotary: Any, layers: Sequence[int], target_ids: Tensor | None
+        self, name: str, weights: HeadWeights, rotary: Rotary, layers: Sequence[int], target_ids: Tensor | None
     ) -> None:
         self.name = name
         """What it is called."""
