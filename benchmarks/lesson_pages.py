@@ -9,7 +9,7 @@ from spectui.present.lesson import Lesson, shipped
 CONCEPTS = Path(__file__).parents[1] / "docs" / "concepts"
 LESSONS = {
     "ar": 1, "speculative-decoding": 2, "draft": 3, "pld": 4, "sssd": 4, "logitspec": 5, "trees": 6, "specbranch": 6,
-    "eagle": 7, "same-text": 8, "numbers": 9,
+    "eagle": 7, "same-text": 8, "numbers": 9, "hybrid": 10,
 }  # fmt: skip
 """Page -> number of its lesson in the tour."""
 MADE = "*This part is made from the lesson's file by `python -m benchmarks.reference`. Do not edit it by hand.*"

@@ -37,7 +37,7 @@ def field_of(wanted: Sequence[str], ready: Ready) -> Field:
         why = "".join(f"; {name}: {reason}" for name, reason in left_out.items())
         how = "--modes or one more --server" if ready.servers else "--modes"
         raise UserError(f"a race takes 2 to {MOST_LANES} lanes, not {len(lanes)}; choose with {how}{why}")
-    most = f"a race has {MOST_LANES} lanes at most; choose with --modes"
+    most = "a race has no room for more lanes; choose with --modes"
     left_out |= dict.fromkeys([*modes[max(0, room) :], *lanes[MOST_LANES:]], most)
     return Field(tuple(lanes[:MOST_LANES]), left_out)
 

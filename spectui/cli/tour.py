@@ -17,7 +17,7 @@ def tour(
     ] = None,
     lesson: Annotated[int, typer.Option("--lesson", min=1, help="Begin with this lesson, from 1.")] = 1,
 ) -> None:
-    """Learn speculative decoding in nine short lessons."""
+    """Learn speculative decoding in ten short lessons."""
     from ..config.choice import ModelChoice
     from ..config.paths import config_file
     from ..config.settings import Settings, load_settings

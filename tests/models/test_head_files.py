@@ -259,8 +259,8 @@ def test_what_the_program_ships_is_skipped_where_it_is_not_there(tmp_path, monke
 
 
 def test_the_advised_mode_is_for_those_who_chose_no_drafter():
-    assert advised_mode(ModelChoice(model="smollm2-135m")) == "sssd"
-    assert advised_mode(ModelChoice(model="smollm2-135m", draft="none")) == "sssd"
+    assert advised_mode(ModelChoice(model="smollm2-135m")) == "hybrid"
+    assert advised_mode(ModelChoice(model="smollm2-135m", draft="none")) == "hybrid"
     assert advised_mode(ModelChoice(model="smollm2-135m", head="some/head")) == ""
     assert advised_mode(ModelChoice(model="demo")) == ""
     assert advised_mode(ModelChoice(model="random:smollm2-135m")) == ""

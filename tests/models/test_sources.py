@@ -238,7 +238,7 @@ def test_smollm2_from_its_package_answers(cache):
     pair = load_pair(ModelChoice(NAME, dtype="float32"), lambda *_: None)
     assert (pair.name, pair.draft_name, pair.context, pair.vocabulary) == (NAME, f"{NAME}-draft", 8192, 49152)
     assert pair.head is not None
-    assert pair.mode == "sssd"
+    assert pair.mode == "hybrid"
     assert pair.head.layers == (2, 15, 27), "those that it was trained on"
     known = {
         "Hello world! 123": [19556, 905, 17, 216, 33, 34, 35],

@@ -22,17 +22,31 @@ def lesson_of(tmp_path: Path, text: str | bytes):
     return read_lesson(file)
 
 
-def test_nine_lessons_ship_and_each_asks_a_question():
+def test_ten_lessons_ship_and_each_asks_a_question():
     lessons = shipped()
-    assert len(lessons) == 9
+    assert len(lessons) == 10
     assert all(one.question and one.look and one.options.inspect for one in lessons)
     assert {one.picture for one in lessons} == {"", "latency", "noise"}
     assert {mode for one in lessons for mode in one.modes} == set(MODES), "each mode has one"
 
 
+def recorded(mode):
+    """The steps of the lesson of a mode that is played from a trace."""
+    (lesson,) = (one for one in shipped() if one.trace and one.modes == [mode])
+    return [one for one in read_trace(lesson.folder / lesson.trace) if isinstance(one, StepText)]
+
+
+def test_the_recorded_lesson_of_hybrid_shows_a_head_that_drafts_and_copies_that_spare_it():
+    steps = recorded("hybrid")
+    sources = [{node.source.kind for node in one.step.nodes} for one in steps]
+    assert {"eagle"} in sources
+    assert max(one.step.accepted for one, kinds in zip(steps, sources, strict=True) if kinds == {"output"}) >= 10
+    assert {one.step.mode for one in steps} == {"hybrid"}
+    assert all(one.step.target_top for one in steps)
+
+
 def test_the_recorded_lesson_shows_what_a_head_drafted():
-    (lesson,) = (one for one in shipped() if one.trace)
-    steps = [one for one in read_trace(lesson.folder / lesson.trace) if isinstance(one, StepText)]
+    steps = recorded("eagle")
     assert {node.source.kind for one in steps for node in one.step.nodes} == {"eagle"}
     assert all(one.step.target_top for one in steps), "the inspector can say what the target wanted"
     assert max(one.step.accepted for one in steps) >= 4
@@ -90,6 +104,9 @@ def test_a_folder_holds_lessons_in_the_order_of_their_names(tmp_path):
     for name in "ba":
         (tmp_path / f"{name}.toml").write_text(GOOD.replace('"A"', f'"{name}"'))
     assert [one.title for one in read_lessons(tmp_path)] == ["a", "b"]
+    for name in ("10-ten", "9-nine"):
+        (tmp_path / f"{name}.toml").write_text(GOOD.replace('"A"', f'"{name}"'))
+    assert [one.title for one in read_lessons(tmp_path)] == ["a", "b", "9-nine", "10-ten"]
     for number in range(70):
         (tmp_path / f"{number}.toml").write_text(GOOD)
     with pytest.raises(UserError, match="more than 64"):

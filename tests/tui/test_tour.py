@@ -37,7 +37,7 @@ async def test_every_lesson_is_read_watched_and_answered_on_the_demo_pair():
         async with app.run_test(size=(80, 24)) as pilot:
             await wait_until(pilot, lambda: app.tour.ready is not None)
             for number, lesson in enumerate(shipped(), 1):
-                assert f"{number} of 9  {lesson.title}" in page(app)
+                assert f"{number} of 10  {lesson.title}" in page(app)
                 await pilot.press("enter")
                 await wait_until(pilot, lambda: plays(app))
                 screen = app.screen
@@ -62,9 +62,9 @@ async def test_every_lesson_is_read_watched_and_answered_on_the_demo_pair():
                 await pilot.press(str(lesson.question.answer))
                 assert f"Right. {lesson.question.why}" in page(app)
                 await pilot.press("n")
-            assert "9 of 9" in page(app), "the last lesson stays"
+            assert "10 of 10" in page(app), "the last lesson stays"
             await pilot.press("p")
-            assert "8 of 9" in page(app)
+            assert "9 of 10" in page(app)
     finally:
         app.tour.close()
 

@@ -58,6 +58,14 @@ MODES: dict[str, Mode] = {
         Mode("sssd", "SSSD", "retrieval from the conversation and a datastore that learns", "sssd:Sssd", looks_up=True),
         Mode("logitspec", "LogitSpec", "the last logits guess, retrieval continues", "logitspec:LogitSpec"),
         Mode(
+            "hybrid",
+            "Hybrid",
+            "copies where the text repeats itself, else the trained head guesses ahead",
+            "hybrid:Hybrid",
+            needs_head=True,
+            looks_up=True,
+        ),
+        Mode(
             "specbranch",
             "SpecBranch",
             "the draft model writes ahead in branches while the target verifies",

@@ -105,8 +105,9 @@ class RaceScreen(RowScreen):
             self.notify(str(error), severity="error", markup=False, timeout=10)
             return
         self._left_out, self._ready = field.left_out, ready
-        for name, why in field.left_out.items():
-            self.notify(f"{name} left out: {why}", markup=False)
+        for why in dict.fromkeys(field.left_out.values()):
+            names = ", ".join(name for name, its in field.left_out.items() if its == why)
+            self.notify(f"{names} left out: {why}", markup=False)
         self.panes = {lane: LanePane(lane) for lane in field.lanes}
         await self.query_one("#lanes").mount(*self.panes.values())
         self._read_out()

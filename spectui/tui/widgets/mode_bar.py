@@ -22,12 +22,13 @@ class Pill(Static):
         super().__init__(markup=False, classes="pill")
         self.mode, self.key = mode, key
         self.squeezed = 0
-        """How little room there is: 0 for the mode's title, 1 for its name, 2 for its name close to the key."""
+        """How little room there is: 0 for the mode's title, 1 for its name, 2 without the gap behind the key, 3 without
+        any."""
 
     def words(self, sign: str) -> str:
         """What stands on it."""
-        gap = " " if self.squeezed < 2 else ""
-        return f"{self.key}{gap}{sign} {self.mode.name if self.squeezed else self.mode.title}".lstrip()
+        before, behind = " " if self.squeezed < 2 else "", " " if self.squeezed < 3 else ""
+        return f"{self.key}{before}{sign}{behind}{self.mode.name if self.squeezed else self.mode.title}".lstrip()
 
     def show(self, sign: str, current: bool, why_not: str | None, idle: str | None) -> None:
         """Draw the pill in its state: ``why_not`` says why it cannot run, ``idle`` why it drafted nothing."""
@@ -84,7 +85,7 @@ class ModeBar(Horizontal):
     def _fit(self, width: int) -> None:
         room = len(NOT_DRAFTING) + 2
         pills = 0
-        for squeezed in range(3):
+        for squeezed in range(4):
             for pill in self._pills:
                 pill.squeezed = squeezed
             pills = sum(len(pill.words(CURRENT)) + 2 for pill in self._pills)
