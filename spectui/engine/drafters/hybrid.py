@@ -6,6 +6,7 @@ from time import perf_counter
 from torch import Tensor
 
 from ..policy.decaying_mean import DecayingMean
+from ..policy.gate import BREAK_EVEN, FIRST_PAUSE
 from ..values.draft_tree import ROOT, DraftTree
 from ..values.step import Quote, Step
 from .drafter import Context, Drafter, Resources
@@ -17,8 +18,11 @@ class Hybrid(Drafter):
     """SSSD and EAGLE-3 in one, as SuffixDecoding is joined with EAGLE (Oliaro et al., 2411.04975, section 4.3).
 
     Looking up costs next to nothing, so it comes first. If its tree alone is expected to bring as many tokens a
-    millisecond as steps with the head do, the head is not asked; else both trees are merged.
+    millisecond as steps with the head do, the head is not asked; else both trees are merged. Copies never pause; the
+    head does while its drafts promise less than plain decoding.
     """
+
+    copies = True
 
     def __init__(self, resources: Resources) -> None:
         super().__init__(resources)
@@ -26,6 +30,8 @@ class Hybrid(Drafter):
         self.needs = self._eagle.needs
         self._rate = DecayingMean()
         """Tokens a millisecond that steps with the head's tree alone are expected to bring."""
+        self._skipped = 0
+        """Steps in which the head did not pay, since it was last asked."""
 
     def begin(self, tokens: Sequence[int]) -> None:
         """The sequence may have changed anywhere."""
@@ -54,7 +60,7 @@ class Hybrid(Drafter):
         """What is copied, or both trees in one."""
         copied = self._sssd.propose(context, limit)
         judged = context.speculation.adaptive and context.latency
-        if judged and len(copied) and self._rate.weight and _rate(context, copied) >= self._rate.value:
+        if judged and self._rate.weight and (self._spares(context, copied) or not self._is_worth_asking(context)):
             return copied
         start = perf_counter()
         tree = self._eagle.propose(context, limit)
@@ -63,6 +69,18 @@ class Hybrid(Drafter):
         if judged and len(tree):
             self._rate.update(_rate(context, tree, (perf_counter() - start) * 1e3))
         return merged(tree, copied, limit)
+
+    def _spares(self, context: Context, copied: DraftTree) -> bool:
+        """Whether a copy alone promises as much as the head."""
+        return len(copied) > 0 and _rate(context, copied) >= self._rate.value
+
+    def _is_worth_asking(self, context: Context) -> bool:
+        """Whether the head promises as much as plain decoding, or has not been asked for long."""
+        self._skipped += 1
+        if self._rate.value < BREAK_EVEN / context.latency.verify_ms(1) and self._skipped < FIRST_PAUSE:
+            return False
+        self._skipped = 0
+        return True
 
 
 def _rate(context: Context, tree: DraftTree, draft_ms: float = 0.0) -> float:

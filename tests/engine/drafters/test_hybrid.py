@@ -5,6 +5,7 @@ import pytest
 from spectui.engine.drafters.drafter import Context, Resources
 from spectui.engine.drafters.hybrid import Hybrid, merged
 from spectui.engine.policy.acceptance import AcceptanceModel
+from spectui.engine.policy.gate import FIRST_PAUSE
 from spectui.engine.policy.latency import LatencyModel
 from spectui.engine.values.draft_tree import ROOT, DraftTree
 from spectui.engine.values.options import Options, Sampling, Speculation
@@ -93,6 +94,19 @@ def test_where_nothing_repeats_or_the_head_brings_more_it_is_asked(hybrid):
     hybrid.begin(REPEATS)
     hybrid.propose(context_of(REPEATS[:9]), 64)
     assert hybrid.asked == 43
+
+
+def test_a_head_that_promises_less_than_plain_decoding_is_asked_now_and_then_and_copies_go_on(hybrid, monkeypatch):
+    monkeypatch.setattr("spectui.engine.drafters.hybrid.perf_counter", iter(range(1000)).__next__)  # seconds
+    hybrid.propose(context_of(PROMPT), 64)
+    for _ in range(FIRST_PAUSE - 1):
+        hybrid.propose(context_of(PROMPT), 64)
+    assert hybrid.asked == 1
+    hybrid.begin(REPEATS)
+    assert set(kinds(hybrid.propose(context_of(REPEATS), 64))) == {"prompt"}
+    hybrid.begin(PROMPT)
+    hybrid.propose(context_of(PROMPT), 64)
+    assert hybrid.asked == 2
 
 
 @pytest.mark.parametrize("speculation", [Speculation(draft_tokens=3), Speculation(full_tree=True)])
