@@ -11,6 +11,7 @@ from typing import Any
 
 from ..engine.model.causal_lm import CausalLM
 from ..engine.model.int4 import comes_in_int4
+from ..engine.model.llama import why_not_family
 from ..engine.model.load_check import Check
 from ..engine.model.quantised import EMBEDDING, QuantisedWeights, bare_model, quantise, why_not_quantised
 from ..engine.tuning.dry_run import DryRun, repeated, timed
@@ -66,8 +67,9 @@ def quantised(
     where it was asked for and cannot be.
     """
     with explain(place):
-        why = why_not_quantised(config, asked or INT8)
-    if why is None and not asked and shape_elements(config.to_dict()) < LARGE:
+        small = not asked and why_not_family(config) is None and shape_elements(config.to_dict()) < LARGE
+        why = None if small else why_not_quantised(config, asked or INT8)
+    if small:
         return Numbers(load())
     if why is not None:
         if asked:

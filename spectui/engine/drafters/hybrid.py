@@ -15,14 +15,14 @@ from .sssd import Sssd
 
 
 class Hybrid(Drafter):
-    """SSSD and EAGLE-3 in one, as SuffixDecoding is joined with EAGLE (Oliaro et al., 2411.04975, section 4.3).
+    """SSSD and EAGLE-3 in one, as SuffixDecoding is joined with EAGLE (Oliaro et al., 2411.04975).
 
     Looking up costs next to nothing, so it comes first. If its tree alone is expected to bring as many tokens a
     millisecond as steps with the head do, the head is not asked; else both trees are merged. Copies never pause; the
     head does while its drafts promise less than plain decoding.
     """
 
-    copies = True
+    copies = True  # the head, which is no copy, pauses by itself
 
     def __init__(self, resources: Resources) -> None:
         super().__init__(resources)
@@ -60,7 +60,7 @@ class Hybrid(Drafter):
         """What is copied, or both trees in one."""
         copied = self._sssd.propose(context, limit)
         judged = context.speculation.adaptive and context.latency
-        if judged and self._rate.weight and (self._spares(context, copied) or not self._is_worth_asking(context)):
+        if judged and self._rate.weight and (self._spares(context, copied) or self._pauses(context)):
             return copied
         start = perf_counter()
         tree = self._eagle.propose(context, limit)
@@ -74,13 +74,14 @@ class Hybrid(Drafter):
         """Whether a copy alone promises as much as the head."""
         return len(copied) > 0 and _rate(context, copied) >= self._rate.value
 
-    def _is_worth_asking(self, context: Context) -> bool:
-        """Whether the head promises as much as plain decoding, or has not been asked for long."""
+    def _pauses(self, context: Context) -> bool:
+        """Count a step, and whether the head is left out of it: it promises less than plain decoding, and was asked
+        not long ago."""
         self._skipped += 1
         if self._rate.value < BREAK_EVEN / context.latency.verify_ms(1) and self._skipped < FIRST_PAUSE:
-            return False
+            return True
         self._skipped = 0
-        return True
+        return False
 
 
 def _rate(context: Context, tree: DraftTree, draft_ms: float = 0.0) -> float:
